@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1 messages (RFC 9110, RFC 9112), sans I/O: bytes in, verdict out. No clock, no allocator, no
+ * log. Strict on purpose: whatever two implementations could frame differently is refused, because a
+ * gateway and a backend that disagree about where a request ends is how requests are smuggled.
+ */
+#ifndef SLUICE_DATAPLANE_HTTP_HTTP1_H
+#define SLUICE_DATAPLANE_HTTP_HTTP1_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/str.h"
+#include "lib/shm/reason.h"
+
+#define HTTP1_MAX_FIELDS     128	 /* room in struct http1_head; the configured limit may be lower */
+#define HTTP1_MAX_HEAD_BYTES (64 * 1024) /* offsets fit 32 bits with ease; the limit is configured */
+
+enum http1_verdict {
+	HTTP1_DONE, /* the head (or the body) is complete */
+	HTTP1_MORE, /* all well so far, more bytes are needed */
+	HTTP1_BAD,  /* refuse: the reason says why */
+};
+
+enum http1_method {
+	HTTP1_GET,
+	HTTP1_HEAD,
+	HTTP1_POST,
+	HTTP1_PUT,
+	HTTP1_DELETE,
+	HTTP1_PATCH,
+	HTTP1_OPTIONS,
+	HTTP1_TRACE,
+	HTTP1_CONNECT,
+	HTTP1_OTHER, /* a valid token that is none of the above */
+	HTTP1_METHOD_COUNT
+};
+
+/* Fields that the parser recognises while it walks, so that nobody compares names again. */
+enum http1_field_id {
+	HTTP1_FIELD_OTHER,
+	HTTP1_FIELD_HOST,
+	HTTP1_FIELD_CONNECTION,
+	HTTP1_FIELD_CONTENT_LENGTH,
+	HTTP1_FIELD_TRANSFER_ENCODING,
+	HTTP1_FIELD_TE,
+	HTTP1_FIELD_TRAILER,
+	HTTP1_FIELD_UPGRADE,
+	HTTP1_FIELD_EXPECT,
+	HTTP1_FIELD_KEEP_ALIVE,
+	HTTP1_FIELD_PROXY_CONNECTION,
+	HTTP1_FIELD_PROXY_AUTHORIZATION,
+	HTTP1_FIELD_PROXY_AUTHENTICATE,
+	HTTP1_FIELD_AUTHORIZATION,
+	HTTP1_FIELD_COOKIE,
+	HTTP1_FIELD_VIA,
+	HTTP1_FIELD_FORWARDED,
+	HTTP1_FIELD_X_FORWARDED_FOR,
+	HTTP1_FIELD_X_FORWARDED_PROTO,
+	HTTP1_FIELD_X_FORWARDED_HOST,
+	HTTP1_FIELD_SLUICE, /* any name that begins with "Sluice-": ours to set, never a client's */
+	HTTP1_FIELD_COUNT
+};
+
+struct http1_field {
+	struct str name;  /* as sent */
+	struct str value; /* without white space around it */
+	uint8_t id;	  /* enum http1_field_id */
+	bool hop;	  /* hop-by-hop: by its nature or named in Connection; not forwarded */
+};
+
+enum http1_framing {
+	HTTP1_BODY_NONE,
+	HTTP1_BODY_LENGTH,	/* Content-Length */
+	HTTP1_BODY_CHUNKED,	/* Transfer-Encoding: chunked */
+	HTTP1_BODY_UNTIL_CLOSE, /* responses only */
+};
+
+/* A parsed head. All str point into the caller's buffer. */
+struct http1_head {
+	/* Requests. */
+	struct str method;
+	struct str target; /* as sent */
+	struct str path;   /* origin-form path without the query; "*" for OPTIONS * */
+	struct str query;  /* after "?", without it; empty if none */
+	struct str host;   /* host without port, as sent; brackets of an IPv6 literal kept */
+	struct str authority; /* host with its port as sent: Host's value */
+	uint8_t method_id; /* enum http1_method */
+	bool absolute_form;
+	bool expect_continue; /* Expect: 100-continue */
+	bool upgrade;	      /* an Upgrade field is present with Connection: upgrade, other than h2c */
+
+	/* Responses. */
+	uint16_t status;
+	struct str phrase;
+
+	/* Both. */
+	uint8_t version_minor; /* HTTP/1.x */
+	bool keep_alive;       /* what this message says about the connection (RFC 9112 §9.3) */
+	uint8_t framing;       /* enum http1_framing */
+	uint64_t content_length;
+	uint32_t head_bytes;   /* length of the head including the empty line */
+	uint32_t field_count;
+	struct http1_field fields[HTTP1_MAX_FIELDS];
+};
+
+struct http1_limits {
+	uint32_t head_bytes;   /* longest head, at most HTTP1_MAX_HEAD_BYTES */
+	uint32_t target_bytes; /* longest request target */
+	uint32_t fields;       /* most field lines, at most HTTP1_MAX_FIELDS */
+};
+
+/**
+ * Parse a request head that begins at @p data.
+ *
+ * Up to one CRLF before the request line is skipped and counted in head_bytes (RFC 9112 §2.2).
+ * Stateless: after HTTP1_MORE call again with the longer buffer; @p seen is then the length that was
+ * given before (0 the first time), so that the search for the end does not begin anew. A head that is
+ * certain to be refused (bad byte, too long) is refused before it is complete.
+ *
+ * @param data    the bytes received; none is read at or beyond data + len
+ * @param len     bytes
+ * @param seen    bytes that an earlier call with the same data has looked at
+ * @param limits  configured limits
+ * @param head    filled on HTTP1_DONE; undefined otherwise
+ * @param reason  set on HTTP1_BAD
+ * @return HTTP1_DONE, HTTP1_MORE or HTTP1_BAD
+ */
+enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen,
+	const struct http1_limits *limits, struct http1_head *head, enum reason *reason);
+
+/**
+ * Parse a response head that begins at @p data; the rules of http1_parse_request() hold.
+ *
+ * @param request_method  enum http1_method of the request it answers: HEAD's answer has no body
+ *                        (RFC 9112 §6.3). 1xx, 204 and 304 have none either.
+ * @param reason          REASON_BACKEND_INVALID on HTTP1_BAD
+ */
+enum http1_verdict http1_parse_response(const char *data, size_t len, size_t seen,
+	const struct http1_limits *limits, uint8_t request_method, struct http1_head *head,
+	enum reason *reason);
+
+/**
+ * A body's framing, followed byte by byte without touching the bytes: the caller forwards what it was
+ * told is wanted. Chunked framing is validated here and forwarded as received (its octets are safe
+ * because every one was checked), but for chunk extensions and trailers, see below.
+ */
+struct http1_body {
+	uint8_t framing; /* enum http1_framing */
+	uint8_t state;	 /* private */
+	uint8_t digits;	 /* private */
+	bool is_request; /* decides the reasons */
+	uint16_t line_bytes; /* private: bytes of the extension or trailer so far */
+	uint64_t left;	 /* bytes left of the length or of the chunk */
+};
+
+/** Begin a body as @p head framed it. */
+void http1_body_begin(struct http1_body *body, const struct http1_head *head, bool is_request);
+
+/**
+ * Follow @p len bytes.
+ *
+ * @param used    how many bytes belong to this body; on HTTP1_DONE what follows is the next message
+ * @param reason  set on HTTP1_BAD: a reason of the body group for requests, REASON_BACKEND_INVALID
+ *                for responses
+ * @return HTTP1_DONE when the body ended within these bytes (at once, with *used 0, where there is
+ *         none), HTTP1_MORE when it goes on, HTTP1_BAD
+ */
+enum http1_verdict http1_body_feed(struct http1_body *body, const char *data, size_t len,
+	size_t *used, enum reason *reason);
+
+/** True when a connection's end now is a complete body: framing "until close". */
+bool http1_body_ends_at_close(const struct http1_body *body);
+
+/* Writes a head into a fixed buffer; past its end it only counts, and http1_writer_ok() is false. */
+struct http1_writer {
+	char *buf;
+	uint32_t size; /* bytes of room */
+	uint32_t len;  /* bytes written or wanted */
+};
+
+void http1_put(struct http1_writer *w, struct str s);
+void http1_put_field(struct http1_writer *w, struct str name, struct str value);
+void http1_put_number(struct http1_writer *w, uint64_t n);
+static inline bool http1_writer_ok(const struct http1_writer *w)
+{
+	return w->len <= w->size;
+}
+
+/* What the gateway adds to a forwarded request. Empty strs are left out. */
+struct http1_forward {
+	struct str client_ip;	 /* text; goes into X-Forwarded-For and Forwarded */
+	struct str proto;	 /* "http" or "https" */
+	struct str via_name;	 /* our pseudonym in Via, e.g. "sluice" */
+	struct str consumer;	 /* Sluice-Consumer */
+	struct str plan;	 /* Sluice-Plan */
+	struct str request_id;	 /* Sluice-Request-Id */
+	struct str strip_field;	 /* name of a header field to leave out: the credential's, if configured */
+	bool trust_forwarded;	 /* append to X-Forwarded-For instead of replacing it */
+};
+
+/**
+ * Write the head of the request anew towards the backend (RFC 9110 §7.6): request line in origin form
+ * with HTTP/1.1, Host, the end-to-end fields in their order, framing fields made from the verdict and
+ * not from the client's bytes, then Via, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and the
+ * identity. All fields that begin with "Sluice-" and came from the client are gone. Expect is not
+ * forwarded (the gateway answers it itself). The connection towards the backend is kept alive.
+ */
+void http1_write_request(struct http1_writer *w, const struct http1_head *head,
+	const struct http1_forward *forward);
+
+/**
+ * Write the head of the response anew towards the client: status line with HTTP/1.1 and the backend's
+ * phrase, end-to-end fields, framing from the verdict, Via, then @p extra (complete field lines with
+ * CRLF, may be empty).
+ *
+ * @param keep_alive  false adds Connection: close
+ * @param http10      the client speaks HTTP/1.0: "Connection: keep-alive" is written when kept; a body
+ *                    that was chunked cannot be (caller then strips chunking or closes; see proxy)
+ */
+void http1_write_response(struct http1_writer *w, const struct http1_head *head, struct str via_name,
+	struct str extra, bool keep_alive, bool http10);
+
+/**
+ * Find a query parameter's or a cookie's raw value (no decoding).
+ * @param count  set to how often the name occurs
+ * @return the first value; .data NULL when there is none
+ */
+struct str http1_query_param(struct str query, struct str name, unsigned *count);
+struct str http1_cookie(const struct http1_head *head, struct str name, unsigned *count);
+
+#endif

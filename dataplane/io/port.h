@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A port as a worker sees it: receive a burst, queue a packet, flush once a loop. Two files implement
+ * it: port_eth.c over rte_ethdev, and the wire tests' fake, chosen at link time.
+ */
+#ifndef SLUICE_DATAPLANE_IO_PORT_H
+#define SLUICE_DATAPLANE_IO_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#define PORT_MAX       8
+#define PORT_RX_BURST  32
+#define PORT_TX_BUFFER 256 /* packets queued for one port within a loop */
+
+/* What a port does by itself; what it does not is done in software. Constant after start. */
+struct port_caps {
+	bool tx_ipv4_checksum;
+	bool tx_tcp_checksum;
+	bool rx_checksum;  /* marks mbufs RTE_MBUF_F_RX_{IP,L4}_CKSUM_{GOOD,BAD} */
+	bool multi_segs;   /* sends chains; without it every packet must be one mbuf */
+	bool tso;
+	bool rss;
+};
+
+struct port {
+	uint16_t id; /* DPDK's port id */
+	uint16_t mtu; /* bytes of IP packet */
+	struct rte_ether_addr mac;
+	struct port_caps caps;
+};
+
+/* One worker's transmit side of one port. */
+struct port_tx {
+	const struct port *port;
+	uint16_t queue;
+	uint16_t count;
+	uint64_t sent_packets;
+	uint64_t sent_bytes;
+	uint64_t full_drops; /* packets freed because the queue stayed full */
+	struct rte_mbuf *pkts[PORT_TX_BUFFER];
+};
+
+/** Receive at most @p n packets. The caller owns them. @return how many */
+uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
+
+/** Queue one complete frame for the next flush; consumes it. Flushes by itself when the buffer is full. */
+void port_tx_put(struct port_tx *tx, struct rte_mbuf *m);
+
+/** Hand all queued frames to the port. What the port does not take within one retry is freed and
+ *  counted in full_drops: TCP repairs it, waiting would stall every other connection. */
+void port_tx_flush(struct port_tx *tx);
+
+#endif

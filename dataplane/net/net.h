@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network layer of one worker: Ethernet, ARP, IPv4, ICMP. Frames come in as bursts and leave as
+ * transport segments; segments come down and leave as frames. One struct net a worker, shared with
+ * nobody. Addresses are of either family in the interface; this version sends and receives IPv4.
+ */
+#ifndef SLUICE_DATAPLANE_NET_NET_H
+#define SLUICE_DATAPLANE_NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/io/port.h"
+#include "lib/base/ip.h"
+#include "lib/shm/reason.h"
+
+#define NET_PORT_ADDRESSES 8
+#define NET_PORT_GATEWAYS  4
+
+struct net_address {
+	struct ip_addr addr;
+	uint8_t prefix_len;
+};
+
+struct net_port_config {
+	const struct port *port;
+	uint32_t address_count;
+	struct net_address addresses[NET_PORT_ADDRESSES];
+	uint32_t gateway_count;
+	struct ip_addr gateways[NET_PORT_GATEWAYS]; /* the first is the default route for now */
+};
+
+struct net_config {
+	uint32_t port_count;
+	struct net_port_config ports[PORT_MAX];
+	uint32_t neighbour_limit;      /* entries */
+	uint16_t queue;		       /* this worker's queue on every port */
+	struct rte_mempool *pool;      /* headers, ARP and ICMP answers; segments come with their own mbuf */
+	uint64_t *drops;	       /* DROP_COUNT counters in this worker's statistics */
+	uint64_t seed;		       /* of this worker's random choices */
+};
+
+/* What the classifier learned about a TCP segment; lives in the mbuf's private area. */
+struct net_meta {
+	struct ip_addr src, dst;
+	uint16_t src_port, dst_port; /* host order */
+	uint8_t port_index;	     /* index into net_config.ports */
+	uint8_t ecn;		     /* the two ECN bits of the IP header */
+	uint16_t header_bytes;	     /* TCP header with options */
+	uint32_t payload_bytes;
+};
+
+/** Private area that every mbuf pool of the dataplane must reserve. */
+#define NET_META_BYTES sizeof(struct net_meta)
+
+static inline struct net_meta *net_meta(struct rte_mbuf *m)
+{
+	return (struct net_meta *) rte_mbuf_to_priv(m);
+}
+
+struct net;
+
+/** @return NULL and errno on bad configuration or no memory. The config is copied. */
+struct net *net_create(const struct net_config *config);
+void net_destroy(struct net *net);
+
+/** The transmit side of a port, for flushing and statistics. */
+struct port_tx *net_tx(struct net *net, uint32_t port_index);
+
+/**
+ * Take a burst of frames from one port; consumes all. ARP and ICMP echo are answered here.
+ * @param tcp  room for n; filled with valid TCP segments: length and checksum checked, trimmed to
+ *             the IP payload (data begins at the TCP header), net_meta filled
+ * @return number of segments in @p tcp, owned by the caller
+ */
+uint16_t net_input(struct net *net, uint32_t port_index, struct rte_mbuf **pkts, uint16_t n,
+	struct rte_mbuf **tcp, uint64_t now_ns);
+
+/* How to reach a peer: looked up once a connection and kept in it. */
+struct net_path {
+	struct ip_addr local; /* source address */
+	struct ip_addr next_hop;
+	uint8_t port_index;
+	uint16_t mtu;	    /* bytes of IP packet */
+	uint32_t neighbour; /* index of the neighbour entry; private to net */
+};
+
+/**
+ * Find the way to @p remote. @param local  NULL to choose the source address, else that address
+ * @return 0, or -ENETUNREACH
+ */
+int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip_addr *local,
+	struct net_path *path);
+
+/**
+ * Send a TCP segment; consumes it. @p m begins at the TCP header, has RTE_PKTMBUF_HEADROOM of room
+ * before it and, on ports without multi_segs, is one segment. IP and Ethernet headers are put in front
+ * and the checksums are set, in software where the port does not. Waits in the neighbour's queue
+ * (at most 8 packets) while the MAC address is asked for.
+ */
+void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns);
+
+/** ICMP errors that quote one of our segments: hand them to TCP (RFC 5927). */
+struct net_ops {
+	void (*icmp_error)(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
+		uint8_t code, uint32_t mtu);
+};
+void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx);
+
+/** Ask again for unanswered neighbours and age the others; call once a loop, it is cheap when idle. */
+void net_timers(struct net *net, uint64_t now_ns);
+
+/** Free a packet and count why: the one way to drop. Also for a NULL packet (counts only). */
+void net_drop(struct net *net, struct rte_mbuf *m, enum drop why);
+
+#endif

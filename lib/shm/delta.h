@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The delta ring: changes of consumers and keys from control to the dataplane's main core, so that a
+ * million consumers are not sent again because one key changed. Single producer, single consumer,
+ * 128-byte records, acknowledged by sequence number.
+ */
+#ifndef SLUICE_LIB_SHM_DELTA_H
+#define SLUICE_LIB_SHM_DELTA_H
+
+#include <stdatomic.h>
+
+#include "lib/shm/snapshot.h"
+
+enum delta_op { DELTA_KEY_ADD = 1, DELTA_KEY_REMOVE = 2, DELTA_CONSUMER_PLAN = 3 };
+
+struct delta {
+	uint64_t sequence; /* counts up from 1; the ring refuses gaps */
+	uint64_t base_generation; /* snapshot it applies to */
+	uint32_t op;	   /* enum delta_op */
+	uint32_t consumer; /* index into SNAP_CONSUMERS of the base */
+	uint32_t plan;	   /* index into SNAP_PLANS */
+	uint32_t reserved;
+	uint64_t expires;  /* keys: Unix seconds, 0 never */
+	uint8_t digest[SNAP_DIGEST_BYTES];
+	uint8_t padding[56];
+};
+static_assert(sizeof(struct delta) == 128, "two lines");
+
+struct delta_ring_header {
+	uint32_t records; /* power of two */
+	uint32_t record_bytes;
+	uint64_t reserved[7];
+	_Alignas(64) _Atomic uint64_t head;  /* written by control */
+	_Alignas(64) _Atomic uint64_t tail;  /* written by the dataplane: taken */
+	_Alignas(64) _Atomic uint64_t acked; /* written by the dataplane: sequence all workers see */
+};
+
+struct delta_ring {
+	struct segment segment;
+	struct delta_ring_header *header;
+	struct delta *records;
+	uint32_t mask;
+};
+
+int delta_ring_create(uint32_t records, uint64_t boot_id, struct delta_ring *out);
+int delta_ring_open(int fd, struct delta_ring *out);
+void delta_ring_close(struct delta_ring *ring);
+
+/** @return 0, or -EAGAIN when the ring is full */
+int delta_ring_push(struct delta_ring *ring, const struct delta *delta);
+/** @return 1 with a copy in @p out, 0 when empty, -EPROTO when the ring's indices are damaged */
+int delta_ring_pop(struct delta_ring *ring, struct delta *out);
+
+#endif

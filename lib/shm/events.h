@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event ring of one worker: single producer (the worker), single consumer (control). The producer
+ * never waits: a full ring drops the new record and counts it.
+ */
+#ifndef SLUICE_LIB_SHM_EVENTS_H
+#define SLUICE_LIB_SHM_EVENTS_H
+
+#include <stdatomic.h>
+
+#include "lib/base/ip.h"
+#include "lib/shm/shm.h"
+
+enum event_type { EVENT_ACCESS = 1, EVENT_HEALTH = 2, EVENT_SECURITY = 3 };
+
+#define EVENT_PATH_BYTES 128
+#define EVENT_HOST_BYTES 40
+
+/* One record: 256 bytes. Slots are SNAP_NONE where unknown. */
+struct event {
+	uint64_t time_ns;     /* CLOCK_MONOTONIC when the answer was complete; control adds real time */
+	uint64_t request_id;  /* worker << 48 | count */
+	uint32_t duration_us; /* first byte in to last byte handed to TCP */
+	uint32_t backend_us;  /* request sent to response head; 0 when no backend was asked */
+	uint16_t type;	      /* enum event_type */
+	uint16_t status;      /* HTTP status sent; 0: none */
+	uint16_t reason;      /* enum reason */
+	uint8_t worker;
+	uint8_t method;	      /* enum http1_method */
+	uint32_t listener;    /* slots */
+	uint32_t api;
+	uint32_t endpoint;
+	uint32_t consumer;
+	uint64_t bytes_in;    /* request, head included */
+	uint64_t bytes_out;   /* answer, head included */
+	struct ip_addr client;
+	uint16_t client_port;
+	uint8_t tls;	      /* 1: over TLS */
+	uint8_t host_bytes;
+	uint16_t path_bytes;  /* as sent; stored at most EVENT_PATH_BYTES, without the query */
+	uint16_t reserved;
+	char host[EVENT_HOST_BYTES];
+	char path[EVENT_PATH_BYTES];
+};
+static_assert(sizeof(struct event) == 256, "four lines");
+
+
+struct event_ring_header {
+	uint32_t records; /* power of two */
+	uint32_t record_bytes;
+	uint64_t reserved[7];
+	_Alignas(64) _Atomic uint64_t head; /* written by the producer: records ever written */
+	_Alignas(64) _Atomic uint64_t tail; /* written by the consumer: records ever read */
+};
+
+struct event_ring {
+	struct segment segment;
+	struct event_ring_header *header;
+	struct event *records;
+	uint32_t mask;
+	uint64_t tail_seen; /* the producer's copy, so that it reads the shared line only when full */
+};
+
+int event_ring_create(uint32_t worker_index, uint32_t records, uint64_t boot_id, struct event_ring *out);
+/** Map a received ring as its consumer. @p fd is taken over on success. */
+int event_ring_open(int fd, struct event_ring *out);
+void event_ring_close(struct event_ring *ring);
+
+/** Room for the next record, or NULL when the ring is full. Fill it, then event_ring_push(). */
+struct event *event_ring_slot(struct event_ring *ring);
+void event_ring_push(struct event_ring *ring);
+
+/** Copy out at most @p n records; indices that a damaged producer wrote are contained.
+ *  @return how many */
+uint32_t event_ring_read(struct event_ring *ring, struct event *out, uint32_t n);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The link: how processes find each other and hand memory over. The dataplane listens on a UNIX
+ * SOCK_SEQPACKET socket; control and readers (sluicectl) connect. Either end's death is the other's
+ * end of file. Messages are fixed structs; descriptors ride along by SCM_RIGHTS.
+ *
+ *   control -> dataplane   HELLO(role control)
+ *   dataplane -> control   WELCOME                      state, generation, boot id
+ *                          SEGMENT(snapshot) [fd]       what it runs, if anything
+ *                          SEGMENT(secrets) [fd]        to control only
+ *                          SEGMENT(usage) [fd]          if it has one
+ *                          SEGMENT(stats, i) [fd]...    once workers run
+ *                          SEGMENT(events, i) [fd]...   to control only
+ *                          READY                        all of the above was sent
+ *   control -> dataplane   SEGMENT(usage) [fd]          only when the dataplane has none
+ *                          SEGMENT(delta) [fd]
+ *                          SEGMENT(secrets) [fd], SEGMENT(snapshot) [fd]   an apply; the snapshot last
+ *   dataplane -> control   ACK(generation, status, text)   when every worker runs it, or it was refused
+ *   after the first snapshot the dataplane starts its ports and workers and sends SEGMENT(stats…),
+ *   SEGMENT(events…), READY before that ACK.
+ *   control -> dataplane   PING; dataplane -> control PONG   liveness of the main core
+ *
+ * Readers get WELCOME, the snapshot, usage and stats, all read-only, READY, and nothing else. A second
+ * control is refused with ACK(-EBUSY) and closed.
+ */
+#ifndef SLUICE_LIB_SHM_LINK_H
+#define SLUICE_LIB_SHM_LINK_H
+
+#include <stdint.h>
+
+#include "lib/shm/shm.h"
+
+#define LINK_TEXT_BYTES	    200
+#define LINK_DEFAULT_SOCKET "/run/sluice/dataplane.sock"
+
+enum link_type {
+	LINK_HELLO = 1,
+	LINK_WELCOME = 2,
+	LINK_SEGMENT = 3,
+	LINK_READY = 4,
+	LINK_ACK = 5,
+	LINK_PING = 6,
+	LINK_PONG = 7,
+};
+
+enum link_role { LINK_ROLE_CONTROL = 1, LINK_ROLE_READER = 2 };
+
+enum link_state {
+	LINK_STATE_EMPTY = 1,	/* no snapshot yet: no ports, no workers */
+	LINK_STATE_RUNNING = 2,
+	LINK_STATE_STOPPING = 3,
+};
+
+struct link_message {
+	uint32_t magic; /* LINK_MAGIC */
+	uint32_t type;	/* enum link_type */
+	uint16_t abi_major, abi_minor;
+	uint32_t role;	  /* HELLO */
+	uint32_t state;	  /* WELCOME: enum link_state */
+	uint32_t segment; /* SEGMENT: enum segment_type */
+	uint32_t index;	  /* SEGMENT: worker */
+	int32_t status;	  /* ACK: 0 or -errno */
+	uint64_t generation; /* WELCOME, SEGMENT(snapshot), ACK */
+	uint64_t boot_id;    /* of the sender */
+	uint32_t workers;    /* WELCOME */
+	uint32_t pid;	     /* HELLO, WELCOME */
+	char text[LINK_TEXT_BYTES]; /* ACK: why, terminated */
+};
+#define LINK_MAGIC 0x4b4e4c53u /* "SLNK" */
+static_assert(sizeof(struct link_message) == 256, "");
+
+/** Listen on @p path: made with mode 0660, a stale socket file is removed, a live one is -EADDRINUSE.
+ *  @return fd (non-blocking) or -errno */
+int link_listen(const char *path);
+
+/** Accept a peer whose uid is 0, ours or @p allowed_uid (SO_PEERCRED). @return fd, -EPERM, -EAGAIN,… */
+int link_accept(int listen_fd, uint32_t allowed_uid);
+
+/** @return fd (non-blocking) or -errno: -ENOENT, -ECONNREFUSED when no dataplane is there */
+int link_connect(const char *path);
+
+/** Send one message with at most one descriptor (-1: none; stays the caller's). Waits at most 1 s for
+ *  room. @return 0 or -errno */
+int link_send(int fd, const struct link_message *message, int pass_fd);
+
+/**
+ * Receive one message.
+ * @param pass_fd  set to the received descriptor, owned by the caller, or -1
+ * @return 1, 0 when none waits, -ECONNRESET at end of file, -EPROTO for what is no message of ours
+ */
+int link_receive(int fd, struct link_message *message, int *pass_fd);
+
+/** A message with magic, ABI, type, boot id and pid filled. */
+struct link_message link_message_make(enum link_type type, uint64_t boot_id);
+
+/** A random number that tells this start of a process from every other. */
+uint64_t link_boot_id(void);
+
+#endif
