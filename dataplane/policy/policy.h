@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is calling, and may they? Credential by signature, key by digest, consumer, plan, limits. Works on
+ * parsed heads, keys and clocks that are handed in; knows no packet and no connection.
+ */
+#ifndef SLUICE_DATAPLANE_POLICY_POLICY_H
+#define SLUICE_DATAPLANE_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/http/http1.h"
+#include "lib/shm/reason.h"
+#include "lib/shm/snapshot.h"
+#include "lib/shm/usage.h"
+
+/* One generation's tables: built and freed by the main core, read by all workers. */
+struct policy;
+
+/* What one worker needs to scan and digest: Hyperscan scratch, digest context. */
+struct policy_scratch;
+
+/**
+ * Build the tables of a snapshot: the Hyperscan database made ready, keys in an rte_hash with lock-free
+ * readers, plans flattened for the worker.
+ * @param previous  the running generation's tables, or NULL; the key table is taken over (shared, with a
+ *                  reference count) when the snapshot's keys and consumers did not change
+ * @param why       on failure, a sentence; @p why_bytes of room
+ * @return NULL on failure. The snapshot must outlive the tables.
+ */
+struct policy *policy_create(const struct snapshot *snapshot, struct policy *previous, char *why,
+	size_t why_bytes);
+void policy_destroy(struct policy *policy);
+
+/** Scratch for one worker, enough for @p policy. @return NULL when out of memory */
+struct policy_scratch *policy_scratch_create(const struct policy *policy);
+void policy_scratch_destroy(struct policy_scratch *scratch);
+
+/* A delta (lib/shm/delta.h) by the main core: readers see it at once. @return 0 or -errno */
+struct delta;
+int policy_apply_delta(struct policy *policy, const struct delta *delta);
+
+/* A credential found in a request. */
+struct policy_credential {
+	struct str value;     /* points into the head */
+	uint32_t credential;  /* index into SNAP_CREDENTIALS */
+	struct str field;     /* the field it came in, when it is a header to strip; else empty */
+};
+
+/**
+ * Find the caller's credential in @p head among those that API @p api (index) accepts.
+ * @return REASON_PROXIED when found, else KEY_MISSING or KEY_AMBIGUOUS (two different candidates)
+ */
+enum reason policy_find_credential(const struct policy *policy, struct policy_scratch *scratch,
+	const struct http1_head *head, uint32_t api, struct policy_credential *out);
+
+/* A caller. */
+struct policy_caller {
+	uint32_t consumer; /* index into SNAP_CONSUMERS */
+	uint32_t plan;	   /* index into SNAP_PLANS */
+	uint32_t slot;	   /* usage line */
+	uint64_t expires;  /* Unix seconds, 0 never */
+};
+
+/** SHA-256 of a credential, with algorithms fetched once. @param digest SNAP_DIGEST_BYTES */
+void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_t *digest);
+
+#define POLICY_BULK 32
+/**
+ * Look up at most POLICY_BULK digests at once (prefetched).
+ * @return bit i is set where callers[i] was found
+ */
+uint32_t policy_lookup_bulk(const struct policy *policy, const uint8_t (*digests)[SNAP_DIGEST_BYTES],
+	uint32_t n, struct policy_caller *callers);
+
+/** Does the plan open this API (index)? */
+bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api);
+
+/* The verdict of a plan's limits. The limit that is nearest to its end is reported. */
+struct policy_limit_verdict {
+	bool allowed;
+	enum reason reason;	/* RATE_LIMITED or QUOTA_EXCEEDED when not allowed */
+	uint32_t limit;		/* index into SNAP_LIMITS of the one reported; SNAP_NONE without limits */
+	uint64_t remaining;	/* requests left at once (RateLimit r) */
+	uint64_t reset_s;	/* seconds until the limit is full again (RateLimit t), rounded up */
+	uint64_t retry_after_s; /* when refused: seconds until one request fits, rounded up, at least 1 */
+};
+
+/**
+ * Take one request from every limit of @p plan, or from none: what was taken before a later limit
+ * refused is given back. A soft plan is never refused, but counts.
+ * @param line     the consumer's usage line; counts admitted and refused too
+ * @param now_ns   CLOCK_MONOTONIC
+ * @param wall_s   Unix seconds, for quotas' windows
+ */
+void policy_take(const struct policy *policy, uint32_t plan, struct usage_line *line, uint64_t now_ns,
+	uint64_t wall_s, struct policy_limit_verdict *out);
+
+/** The plan's RateLimit-Policy value (draft-ietf-httpapi-ratelimit-headers), made once; may be empty. */
+struct str policy_plan_header(const struct policy *policy, uint32_t plan);
+
+/** Names for headers and logs. */
+struct str policy_consumer_name(const struct policy *policy, uint32_t consumer);
+struct str policy_plan_name(const struct policy *policy, uint32_t plan);
+struct str policy_limit_name(const struct policy *policy, uint32_t limit);
+
+#endif

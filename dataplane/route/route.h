@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From host, path and method to an API's route and its backend. Pure tables over a snapshot, without
+ * DPDK: sluicectl explain links the same code that the workers run.
+ */
+#ifndef SLUICE_DATAPLANE_ROUTE_ROUTE_H
+#define SLUICE_DATAPLANE_ROUTE_ROUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/str.h"
+#include "lib/shm/reason.h"
+#include "lib/shm/snapshot.h"
+
+struct route_table;
+
+/** @return NULL when out of memory. The snapshot must outlive the table. */
+struct route_table *route_table_create(const struct snapshot *snapshot);
+void route_table_destroy(struct route_table *table);
+
+struct route_match {
+	uint32_t api;	  /* index into SNAP_APIS; set also when only the host was known and one API has it,
+			   * else SNAP_NONE */
+	uint32_t route;	  /* index into SNAP_ROUTES */
+	uint32_t backend; /* index into SNAP_BACKENDS */
+	uint32_t allowed_methods; /* METHOD_NOT_ALLOWED: bits of the methods that this path has */
+};
+
+/**
+ * Match a request. The host decides first (exact, then the longest "*.suffix", then "*"), then the
+ * longest path (exact before prefix of the same length), then the method. Comparison of hosts is without
+ * case and without port; paths are compared as sent after dot segments and %-encoded unreserved
+ * characters were normalised for matching (RFC 3986 §6.2.2), so that "/a/%2e%2e/b" cannot pass for
+ * "/a/..." ; a path that climbs above the root or encodes a slash or NUL is refused with TARGET_INVALID.
+ * @param listener   index into SNAP_LISTENERS
+ * @param method_id  enum http1_method
+ * @return REASON_PROXIED, HOST_UNKNOWN, ROUTE_UNKNOWN, METHOD_NOT_ALLOWED or TARGET_INVALID
+ */
+enum reason route_find(const struct route_table *table, uint32_t listener, struct str host, struct str path,
+	unsigned method_id, struct route_match *out);
+
+#endif

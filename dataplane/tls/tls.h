@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS termination with OpenSSL (RFC 8446, RFC 5246), sans I/O: mbuf chains of ciphertext in, mbuf chains
+ * of plaintext out, and the reverse. A custom BIO reads records from the chain of received mbufs and
+ * writes records into fresh mbufs; sockets are unknown here.
+ */
+#ifndef SLUICE_DATAPLANE_TLS_TLS_H
+#define SLUICE_DATAPLANE_TLS_TLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "lib/base/str.h"
+#include "lib/shm/snapshot.h"
+
+/* One worker's contexts of one generation: its own library context and SSL_CTX for each TLS listener,
+ * so that no reference count is shared between workers. Built by the main core before it publishes. */
+struct tls_contexts;
+
+struct tls_config {
+	struct rte_mempool *pool; /* for what is written: ciphertext, plaintext */
+	const uint8_t *ticket_secret; /* 80 bytes, the same in all workers and generations of one start, so
+				       * that resumption works on any worker and after an apply */
+};
+
+/** @param why  on failure, a sentence  @return NULL on failure */
+struct tls_contexts *tls_contexts_create(const struct tls_config *config, const struct snapshot *snapshot,
+	const struct secrets *secrets, char *why, size_t why_bytes);
+/** Connections keep what they use: contexts may go while connections live. */
+void tls_contexts_destroy(struct tls_contexts *contexts);
+
+/* A server connection. */
+struct tls_conn;
+
+/** @param listener  index into SNAP_LISTENERS, one with tls  @return NULL when out of memory */
+struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listener);
+void tls_conn_destroy(struct tls_conn *conn);
+
+enum tls_state {
+	TLS_HANDSHAKE, /* more input is needed, or output waits */
+	TLS_OPEN,
+	TLS_CLOSED, /* the peer sent close_notify: its data has ended */
+	TLS_FAILED, /* send what tls_output() gives (the alert), then close */
+};
+
+/**
+ * Feed ciphertext; consumes the chain. Goes as far as it can: handshake, then decryption.
+ * @param plaintext  set to a chain of decrypted bytes (new mbufs), or NULL
+ * @return the state after it
+ */
+enum tls_state tls_input(struct tls_conn *conn, struct rte_mbuf *ciphertext, struct rte_mbuf **plaintext);
+
+/**
+ * Encrypt a chain; consumes it. Records are small (about one segment) for the first 64 KiB after an idle
+ * second, then 16 KiB.
+ * @param now_ns  for that rule
+ * @return 0, -EPIPE when the connection is not open, -ENOMEM
+ */
+int tls_write(struct tls_conn *conn, struct rte_mbuf *plaintext, uint64_t now_ns);
+
+/** Queue close_notify. */
+void tls_shutdown(struct tls_conn *conn);
+
+/** Take the ciphertext that waits to be sent: a chain, or NULL. The caller owns it. */
+struct rte_mbuf *tls_output(struct tls_conn *conn);
+
+enum tls_state tls_state(const struct tls_conn *conn);
+bool tls_resumed(const struct tls_conn *conn);
+/** Why the handshake failed: OpenSSL's reason, static lifetime. */
+const char *tls_failure(const struct tls_conn *conn);
+/** The server name the client asked for, lower case, or empty. */
+struct str tls_server_name(const struct tls_conn *conn);
+
+#endif
