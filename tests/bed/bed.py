@@ -1,0 +1,476 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The test bed: namespaces, wires and backends around a gateway, on one machine.
+
+    client 10.71.0.2 ── sl-out ─┐ gw ┌─ sl-in ── bridge (sw) ──┬─ be1 10.72.0.11
+                                └────┘                         ├─ be2 10.72.0.12
+                                                               └─ be3 10.72.0.13
+
+Both ends of the gateway are veths without an address: the kernel in `gw` has nothing to answer with, so
+every answer that a client sees is the gateway's own. Everything that a run makes is written down in its
+private run directory *before* it is made; tearing down reads that record. So a run that was killed is
+cleaned up by the next one in the same way in which a run cleans up after itself.
+
+    bed.py up             bring the bed up and print how to use it; lives until `down`
+    bed.py down [DIR]     tear down that run, or every run whose owner is gone
+"""
+import contextlib
+import ctypes
+import glob
+import json
+import os
+import shutil
+import signal
+import string
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+RUN_GLOB = "/tmp/sluice-run."
+
+CLIENT_IP = "10.71.0.2"
+OUTSIDE_IP = "10.71.0.1"
+INSIDE_IP = "10.72.0.1"
+BACKENDS = {"be1": "10.72.0.11", "be2": "10.72.0.12", "be3": "10.72.0.13"}
+BACKEND_PORT = 8080
+NAMESPACES = ("client", "gw", "sw") + tuple(BACKENDS)
+
+# The gateway's worker has core 1 for itself; all else shares core 0. On a larger machine the same two
+# cores are used, so that figures compare.
+GATEWAY_CPU = 1 if (os.cpu_count() or 1) > 1 else 0
+OTHER_CPU = 0
+
+HUGEPAGE_DIR = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+_CLONE_NEWNET = 0x40000000
+
+
+class BedError(Exception):
+    """Something that the bed needs did not work; the text says what."""
+
+
+def run(argv, check=True, timeout=60, **kw):
+    """Run a command to its end; its output is text. Raises BedError with that output on failure."""
+    kw.setdefault("stdout", subprocess.PIPE)
+    kw.setdefault("stderr", subprocess.PIPE)
+    try:
+        done = subprocess.run(argv, timeout=timeout, text=True, preexec_fn=_die_with_parent, **kw)
+    except subprocess.TimeoutExpired as e:
+        raise BedError(f"{' '.join(argv)}: no end after {timeout} s") from e
+    except FileNotFoundError as e:
+        raise BedError(f"{argv[0]}: not installed") from e
+    if check and done.returncode != 0:
+        raise BedError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout or ''}{done.stderr or ''}")
+    return done
+
+
+def wait_for(ready, seconds, what, every=0.05):
+    """Ask ready() until it is true; its last exception or value is in the error when time is up."""
+    end = time.monotonic() + seconds
+    last = None
+    while True:
+        try:
+            last = ready()
+            if last:
+                return last
+        except (OSError, BedError, ValueError, KeyError, subprocess.SubprocessError) as e:
+            last = e
+        if time.monotonic() > end:
+            raise BedError(f"{what}: not within {seconds} s (last: {last!r})")
+        time.sleep(every)
+
+
+def start_time(pid):
+    """Start time of a process in clock ticks since boot, or None: tells a pid from its next owner's."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            fields = f.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def cpu_seconds(pid):
+    """User and system time that a process used, in seconds."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _die_with_parent():
+    # A run that is killed with SIGKILL must not leave servers behind.
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _write(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def _read_int(path):
+    with open(path, encoding="ascii") as f:
+        return int(f.read())
+
+
+class Record:
+    """What a run has made: one file a kind in the run directory, one item a line, written first."""
+
+    def __init__(self, run_dir):
+        self.dir = run_dir
+
+    def add(self, kind, *words):
+        with open(os.path.join(self.dir, "made." + kind), "a", encoding="utf-8") as f:
+            f.write(" ".join(str(w) for w in words) + "\n")
+
+    def items(self, kind):
+        try:
+            with open(os.path.join(self.dir, "made." + kind), encoding="utf-8") as f:
+                return [line.split() for line in f if line.strip()]
+        except FileNotFoundError:
+            return []
+
+
+def tear_down(run_dir):
+    """Undo everything in a run's record. Never raises: the next item gets its turn."""
+    record = Record(run_dir)
+    ours = [(int(pid), int(start)) for pid, start, *_ in record.items("process")]
+    for signal_number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0)):
+        alive = [pid for pid, start in ours if start_time(pid) == start]
+        for pid in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal_number)
+        end = time.monotonic() + patience
+        while alive and time.monotonic() < end:
+            for pid in alive:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            alive = [pid for pid, start in ours if start_time(pid) == start]
+            time.sleep(0.02)
+    for (name,) in record.items("namespace"):
+        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
+    for (path,) in record.items("mount"):
+        subprocess.run(["umount", path], stderr=subprocess.DEVNULL, check=False)
+    for (added,) in record.items("hugepages"):
+        # Another run may have reserved its own meanwhile: give back ours, not an old total.
+        with contextlib.suppress(OSError):
+            now = _read_int(HUGEPAGE_DIR + "/nr_hugepages")
+            _write(HUGEPAGE_DIR + "/nr_hugepages", str(max(0, now - int(added))))
+    shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def tear_down_abandoned():
+    """Tear down runs whose owner is gone. @return their directories"""
+    gone = []
+    for run_dir in glob.glob(RUN_GLOB + "*"):
+        info = os.lstat(run_dir)
+        if info.st_uid != 0 or os.path.islink(run_dir) or not os.path.isdir(run_dir):
+            continue
+        try:
+            with open(os.path.join(run_dir, "owner"), encoding="ascii") as f:
+                pid, start = (int(w) for w in f.read().split())
+        except (OSError, ValueError):
+            # Just being made by another run, unless it is old.
+            if time.time() - info.st_mtime < 60:
+                continue
+            pid, start = 0, 0
+        if pid and start_time(pid) == start:
+            continue
+        tear_down(run_dir)
+        gone.append(run_dir)
+    return gone
+
+
+class Bed:
+    """One run of the bed. Use as a context manager: leaving it tears everything down."""
+
+    def __init__(self, owner_pid=None, die_with_parent=True):
+        if os.geteuid() != 0:
+            raise BedError("the test bed makes network namespaces: run it as root")
+        for run_dir in tear_down_abandoned():
+            print(f"cleaned up after a run that was killed: {run_dir}", file=sys.stderr)
+        owner = owner_pid or os.getpid()
+        self.dir = tempfile.mkdtemp(prefix="sluice-run.", dir="/tmp")
+        _write(self.path("owner"), f"{owner} {start_time(owner)}\n")
+        self.record = Record(self.dir)
+        self.prefix = f"sl{owner}-"
+        self.die_with_parent = die_with_parent
+        self.processes = {}
+        os.mkdir(self.path("log"))
+        os.mkdir(self.path("files"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.down()
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def ns(self, role):
+        """Name of the namespace of that role."""
+        return self.prefix + role
+
+    # Namespaces and wires.
+
+    def up(self):
+        """Make the namespaces, wire them and start the backends."""
+        for role in NAMESPACES:
+            self.record.add("namespace", self.ns(role))
+            run(["ip", "netns", "add", self.ns(role)])
+            run(self.argv(role, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
+                "net.ipv6.conf.default.disable_ipv6=1", "net.core.somaxconn=4096",
+                "net.ipv4.ip_local_port_range=10000 65000"))
+            self.ip(role, "link", "set", "lo", "up")
+        self._wire("gw", "sl-out", "client", "eth0")
+        self._wire("gw", "sl-in", "sw", "gw")
+        self.ip("client", "addr", "add", CLIENT_IP + "/24", "dev", "eth0")
+        # Without STP and its forward delay; multicast snooping would send queries of its own.
+        self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0",
+            "mcast_snooping", "0")
+        self.ip("sw", "link", "set", "br0", "up")
+        self.ip("sw", "link", "set", "gw", "master", "br0")
+        for role, address in BACKENDS.items():
+            self._wire(role, "eth0", "sw", role)
+            self.ip("sw", "link", "set", role, "master", "br0")
+            self.ip(role, "addr", "add", address + "/24", "dev", "eth0")
+        for role in BACKENDS:
+            self.start_backend(role)
+        return self
+
+    def _wire(self, role_a, if_a, role_b, if_b):
+        self.ip(role_a, "link", "add", if_a, "type", "veth", "peer", "name", if_b, "netns",
+            self.ns(role_b))
+        for role, interface in ((role_a, if_a), (role_b, if_b)):
+            # A veth hands half-made packets over (no checksum, 64 KiB segments) and trusts its peer's
+            # kernel to finish them. A user-space stack sees them as they are.
+            run(self.argv(role, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off",
+                "gro", "off"))
+            self.ip(role, "link", "set", interface, "mtu", "1500", "up")
+
+    def ip(self, role, *args):
+        return run(["ip", "-n", self.ns(role), *args])
+
+    def set_kernel_gateway(self, on):
+        """Give the gateway's wires kernel addresses (for nginx or HAProxy in Sluice's place) or take
+        them away again."""
+        for interface, address in (("sl-out", OUTSIDE_IP), ("sl-in", INSIDE_IP)):
+            self.ip("gw", "addr", "flush", "dev", interface)
+            if on:
+                self.ip("gw", "addr", "add", address + "/24", "dev", interface)
+
+    @contextlib.contextmanager
+    def inside(self, role):
+        """Sockets that this thread opens within the block belong to that role's namespace."""
+        with open("/proc/thread-self/ns/net", "rb") as home, \
+                open(f"/run/netns/{self.ns(role)}", "rb") as there:
+            _setns(there)
+            try:
+                yield
+            finally:
+                _setns(home)
+
+    def drop_packets(self, role, percent, hook="input"):
+        """Lose that share of a role's packets at random; 0 ends it."""
+        run(self.argv(role, "nft", "flush", "ruleset"))
+        if percent:
+            run(self.argv(role, "nft",
+                f"add table ip loss; add chain ip loss c {{ type filter hook {hook} priority 0; }}; "
+                f"add rule ip loss c numgen random mod 1000 < {int(percent * 10)} drop"))
+
+    # Processes.
+
+    def argv(self, role, *argv, cpu=None):
+        pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
+        return ["ip", "netns", "exec", self.ns(role), *pin, *argv]
+
+    def run(self, role, *argv, cpu=OTHER_CPU, **kw):
+        """Run a command in a role's namespace to its end."""
+        return run(self.argv(role, *argv, cpu=cpu), **kw)
+
+    def spawn(self, name, role, *argv, cpu=None, env=None, cwd=None):
+        """Start a server in a role's namespace; its output goes to log/NAME.log."""
+        # With the run's own session, Ctrl-C reaches us alone and we end the servers in order.
+        with open(self.log_path(name), "ab") as log:
+            process = subprocess.Popen(self.argv(role, *argv, cpu=cpu), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, cwd=cwd or self.dir,
+                env={**os.environ, **(env or {})}, start_new_session=True,
+                preexec_fn=_die_with_parent if self.die_with_parent else None)
+        self.record.add("process", process.pid, start_time(process.pid) or 0, name)
+        self.processes[name] = process
+        return process
+
+    def alive(self, name):
+        process = self.processes.get(name)
+        return process is not None and process.poll() is None
+
+    def stop(self, name, signal_number=signal.SIGTERM, seconds=10):
+        """End one server. @return its exit status, negative for a signal"""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal_number)
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+            raise BedError(f"{name} did not end within {seconds} s of signal {signal_number}") from None
+
+    def log_path(self, name):
+        return self.path("log", name + ".log")
+
+    def log_tail(self, name, lines=20):
+        try:
+            with open(self.log_path(name), encoding="utf-8", errors="replace") as f:
+                return "".join(f.readlines()[-lines:])
+        except OSError:
+            return ""
+
+    def print_logs(self, out=sys.stderr, lines=15):
+        """The end of every log that is not empty: after a failure, before the run directory goes."""
+        for path in sorted(glob.glob(self.path("log", "*.log"))):
+            tail = self.log_tail(os.path.basename(path)[:-4], lines)
+            if tail:
+                print(f"── end of {os.path.basename(path)} ──\n{tail.rstrip()}", file=out)
+
+    # Backends.
+
+    def start_backend(self, role, port=BACKEND_PORT):
+        """One nginx: says who it is and what it was sent. See origin.conf.in."""
+        prefix = self.path(role)
+        os.makedirs(prefix, exist_ok=True)
+        with open(os.path.join(HERE, "origin.conf.in"), encoding="utf-8") as f:
+            text = string.Template(f.read()).safe_substitute(
+                NAME=role, ADDRESS=BACKENDS[role], PORT=port, PREFIX=prefix, FILES=self.path("files"))
+        _write(os.path.join(prefix, "nginx.conf"), text)
+        self.spawn(role, role, "nginx", "-p", prefix, "-c", os.path.join(prefix, "nginx.conf"),
+            "-e", "stderr", cpu=OTHER_CPU)
+        self.wait_port(role, BACKENDS[role], port, role)
+
+    def wait_port(self, from_role, address, port, name, seconds=10):
+        """Wait until something accepts on that address, seen from a role."""
+        def accepts():
+            if name is not None and not self.alive(name):
+                raise SystemExit(f"{name} ended at once:\n{self.log_tail(name)}")
+            with self.connect(from_role, address, port, timeout=1):
+                return True
+        wait_for(accepts, seconds, f"{name} on {address}:{port}")
+
+    def connect(self, role, address, port, timeout=10, rcvbuf=None):
+        """A connected TCP socket of a role's namespace."""
+        import socket
+        with self.inside(role):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if rcvbuf:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(timeout)
+        try:
+            sock.connect((address, port))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def make_file(self, name, size):
+        """A file of pseudo-random bytes below the backends' /files/. @return its path"""
+        path = self.path("files", name)
+        block = os.urandom(1 << 16)
+        with open(path, "wb") as f:
+            for at in range(0, size, len(block)):
+                # The offset in each block: equal blocks would hide a swap.
+                piece = at.to_bytes(8, "big") + block[8:]
+                f.write(piece[:min(len(piece), size - at)])
+        return path
+
+    # Memory.
+
+    def reserve_hugepages(self, pages=512):
+        """Make sure that @pages 2 MB pages are free and hugetlbfs is mounted.
+        @return "" or the reason why not; the gateway then runs with --no-huge"""
+        try:
+            free = _read_int(HUGEPAGE_DIR + "/free_hugepages")
+            before = _read_int(HUGEPAGE_DIR + "/nr_hugepages")
+            if free < pages:
+                self.record.add("hugepages", pages - free)
+                _write(HUGEPAGE_DIR + "/nr_hugepages", str(before + pages - free))
+                got = _read_int(HUGEPAGE_DIR + "/free_hugepages")
+                if got < pages:
+                    return f"only {got} of {pages} hugepages could be reserved"
+        except OSError as e:
+            return f"no hugepages here ({e})"
+        with open("/proc/mounts", encoding="utf-8") as f:
+            if any(line.split()[2] == "hugetlbfs" for line in f):
+                return ""
+        mount = self.path("huge")
+        os.mkdir(mount)
+        self.record.add("mount", mount)
+        done = run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "hugetlbfs", mount], check=False)
+        return "" if done.returncode == 0 else f"hugetlbfs: {done.stderr.strip()}"
+
+    def down(self):
+        """Tear down; safe to call twice. Signals wait until it is done."""
+        blockable = threading.current_thread() is threading.main_thread()
+        if blockable:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        try:
+            if os.path.isdir(self.dir):
+                tear_down(self.dir)
+            self.processes.clear()
+        finally:
+            if blockable:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK,
+                    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+
+
+def _setns(ns_file):
+    if _libc.setns(ns_file.fileno(), _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def exit_on_signals():
+    """SIGTERM and SIGHUP end the program like Ctrl-C does: through every `finally` and `with`."""
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGHUP, leave)
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] not in ("up", "down"):
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    if sys.argv[1] == "down":
+        gone = [sys.argv[2]] if len(sys.argv) > 2 else tear_down_abandoned()
+        if len(sys.argv) > 2:
+            if not os.path.isfile(os.path.join(sys.argv[2], "owner")):
+                print(f"{sys.argv[2]}: not a run directory", file=sys.stderr)
+                return 1
+            tear_down(sys.argv[2])
+        print(json.dumps({"down": gone}))
+        return 0
+    # The shell that asked owns the run: when it is gone, the next run may clean up.
+    bed = Bed(owner_pid=os.getppid(), die_with_parent=False)
+    try:
+        bed.up()
+    except BaseException:
+        bed.print_logs()
+        bed.down()
+        raise
+    print(json.dumps({"dir": bed.dir, "namespaces": {r: bed.ns(r) for r in NAMESPACES},
+        "down": f"{os.path.abspath(__file__)} down {bed.dir}"}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BedError as error:
+        print(f"bed: {error}", file=sys.stderr)
+        sys.exit(1)
