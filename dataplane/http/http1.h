@@ -14,8 +14,14 @@
 #include "lib/base/str.h"
 #include "lib/shm/reason.h"
 
-#define HTTP1_MAX_FIELDS     128	 /* room in struct http1_head; the configured limit may be lower */
-#define HTTP1_MAX_HEAD_BYTES (64 * 1024) /* offsets fit 32 bits with ease; the limit is configured */
+#define HTTP1_MAX_FIELDS     128 /* room in struct http1_head; the configured limit may be lower */
+#define HTTP1_MAX_HEAD_BYTES (64 * 1024) /* offsets fit 32 bits; the limit is configured */
+
+/* Limits that are not configured. */
+#define HTTP1_MAX_METHOD_BYTES    32   /* longer methods are METHOD_INVALID */
+#define HTTP1_MAX_OPTIONS         32   /* names in Connection; each is sought among all fields */
+#define HTTP1_MAX_EXTENSION_BYTES 256  /* of one chunk, from its ";" */
+#define HTTP1_MAX_TRAILER_BYTES   4096 /* all trailer lines together */
 
 enum http1_verdict {
 	HTTP1_DONE, /* the head (or the body) is complete */
@@ -59,48 +65,60 @@ enum http1_field_id {
 	HTTP1_FIELD_X_FORWARDED_FOR,
 	HTTP1_FIELD_X_FORWARDED_PROTO,
 	HTTP1_FIELD_X_FORWARDED_HOST,
-	HTTP1_FIELD_SLUICE, /* any name that begins with "Sluice-": ours to set, never a client's */
+	HTTP1_FIELD_SLUICE, /* any name that begins with "Sluice-": ours to set, never a peer's */
 	HTTP1_FIELD_COUNT
 };
 
 struct http1_field {
 	struct str name;  /* as sent */
 	struct str value; /* without white space around it */
-	uint8_t id;	  /* enum http1_field_id */
-	bool hop;	  /* hop-by-hop: by its nature or named in Connection; not forwarded */
+	uint8_t id;       /* enum http1_field_id */
+	bool hop;   /* not forwarded: hop-by-hop by its nature, named in Connection, or an alias */
+	bool plain; /* sent as name ": " value CRLF, in one piece: may be copied as it lies there */
 };
 
 enum http1_framing {
 	HTTP1_BODY_NONE,
-	HTTP1_BODY_LENGTH,	/* Content-Length */
-	HTTP1_BODY_CHUNKED,	/* Transfer-Encoding: chunked */
+	HTTP1_BODY_LENGTH,      /* Content-Length */
+	HTTP1_BODY_CHUNKED,     /* Transfer-Encoding: chunked */
 	HTTP1_BODY_UNTIL_CLOSE, /* responses only */
 };
 
-/* A parsed head. All str point into the caller's buffer. */
+/*
+ * A parsed head. All str point into the caller's buffer, but for the path of an absolute-form target
+ * that has none, which is "/" (or "*" for OPTIONS, RFC 9112 §3.2.4).
+ *
+ * A field is marked hop when it concerns this connection only (Connection, Transfer-Encoding, TE,
+ * Upgrade, Keep-Alive, Proxy-*), when Connection names it (which Host, Authorization, Content-Length
+ * and Sluice-* ignore), and when it is an underscore alias of a recognised name (Transfer_Encoding,
+ * Sluice_Consumer), which CGI-like backends could take for the real one; an alias has
+ * HTTP1_FIELD_OTHER for its id.
+ */
 struct http1_head {
 	/* Requests. */
 	struct str method;
 	struct str target; /* as sent */
 	struct str path;   /* origin-form path without the query; "*" for OPTIONS * */
-	struct str query;  /* after "?", without it; empty if none */
+	struct str query;  /* after "?", without it; .data is NULL if there is no "?" */
 	struct str host;   /* host without port, as sent; brackets of an IPv6 literal kept */
-	struct str authority; /* host with its port as sent: Host's value */
+	/* Host's value: host with its port as sent; without Host, which HTTP/1.0 allows, taken from an
+	 * absolute-form target, or else empty as is host. */
+	struct str authority;
 	uint8_t method_id; /* enum http1_method */
 	bool absolute_form;
-	bool expect_continue; /* Expect: 100-continue */
-	bool upgrade;	      /* an Upgrade field is present with Connection: upgrade, other than h2c */
+	bool expect_continue; /* Expect: 100-continue, in HTTP/1.1 and with a body to come */
+	bool upgrade; /* an Upgrade field is present with Connection: upgrade, other than h2c */
 
 	/* Responses. */
 	uint16_t status;
 	struct str phrase;
 
 	/* Both. */
-	uint8_t version_minor; /* HTTP/1.x */
-	bool keep_alive;       /* what this message says about the connection (RFC 9112 §9.3) */
-	uint8_t framing;       /* enum http1_framing */
-	uint64_t content_length;
-	uint32_t head_bytes;   /* length of the head including the empty line */
+	uint8_t version_minor;   /* HTTP/1.x */
+	bool keep_alive;         /* what this message says about the connection (RFC 9112 §9.3) */
+	uint8_t framing;         /* enum http1_framing */
+	uint64_t content_length; /* also what a body-less answer to HEAD, or 304, announced */
+	uint32_t head_bytes;     /* length of the head including the empty line */
 	uint32_t field_count;
 	struct http1_field fields[HTTP1_MAX_FIELDS];
 };
@@ -117,7 +135,13 @@ struct http1_limits {
  * Up to one CRLF before the request line is skipped and counted in head_bytes (RFC 9112 §2.2).
  * Stateless: after HTTP1_MORE call again with the longer buffer; @p seen is then the length that was
  * given before (0 the first time), so that the search for the end does not begin anew. A head that is
- * certain to be refused (bad byte, too long) is refused before it is complete.
+ * certain to be refused (bad byte, too long, a bad request line) is refused before it is complete, and
+ * verdict and reason are the same however the bytes were cut into calls.
+ *
+ * Stricter than the grammar on purpose: hosts are letters, digits, ".", "-", "_" or an IPv6 literal
+ * with an optional port that is not empty; targets hold RFC 3986's characters only, "#" and userinfo
+ * excluded; methods and lists of connection options are bounded. Percent-encoding and dot segments are
+ * left to the router. Upgrade and Expect in HTTP/1.0 are ignored (RFC 9110 §7.8, §10.1.1).
  *
  * @param data    the bytes received; none is read at or beyond data + len
  * @param len     bytes
@@ -133,6 +157,10 @@ enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen
 /**
  * Parse a response head that begins at @p data; the rules of http1_parse_request() hold.
  *
+ * A missing phrase is let pass, with or without the space before it. An interim answer (1xx) is a head
+ * of its own, the final one begins at head_bytes; 101 is refused because Upgrade is never forwarded.
+ * 1xx and 204 that announce a body (Transfer-Encoding, or Content-Length other than 0) are refused.
+ *
  * @param request_method  enum http1_method of the request it answers: HEAD's answer has no body
  *                        (RFC 9112 §6.3). 1xx, 204 and 304 have none either.
  * @param reason          REASON_BACKEND_INVALID on HTTP1_BAD
@@ -143,23 +171,29 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 
 /**
  * A body's framing, followed byte by byte without touching the bytes: the caller forwards what it was
- * told is wanted. Chunked framing is validated here and forwarded as received (its octets are safe
- * because every one was checked), but for chunk extensions and trailers, see below.
+ * told is wanted. Chunked framing is validated here and forwarded as received, extensions and trailers
+ * with it; its octets are safe because every one was checked:
+ *  - sizes are 1 to 16 hex digits up to 2^63-1, followed by ";" or CRLF and nothing else;
+ *  - extensions are at most HTTP1_MAX_EXTENSION_BYTES a chunk, quoted strings in them are closed;
+ *  - trailers are field lines as strict as the head's, at most HTTP1_MAX_TRAILER_BYTES. A trailer with a
+ *    name of enum http1_field_id (Host, Authorization, framing, forwarding, "Sluice-*"; also with "_"
+ *    for "-") is TRAILER_INVALID, for a backend may merge trailers into its header fields (RFC 9110
+ *    §6.5.1). Other names pass. The name of a configured credential is not known here.
  */
 struct http1_body {
-	uint8_t framing; /* enum http1_framing */
-	uint8_t state;	 /* private */
-	uint8_t digits;	 /* private */
-	bool is_request; /* decides the reasons */
+	uint8_t framing;     /* enum http1_framing */
+	uint8_t state;       /* private */
+	uint8_t digits;      /* private: digits of the size, bytes of the trailer's name */
+	bool is_request;     /* decides the reasons */
 	uint16_t line_bytes; /* private: bytes of the extension or trailer so far */
-	uint64_t left;	 /* bytes left of the length or of the chunk */
+	uint64_t left;       /* bytes left of the length or of the chunk; private within trailers */
 };
 
 /** Begin a body as @p head framed it. */
 void http1_body_begin(struct http1_body *body, const struct http1_head *head, bool is_request);
 
 /**
- * Follow @p len bytes.
+ * Follow @p len bytes. Once it was DONE or BAD it stays so.
  *
  * @param used    how many bytes belong to this body; on HTTP1_DONE what follows is the next message
  * @param reason  set on HTTP1_BAD: a reason of the body group for requests, REASON_BACKEND_INVALID
@@ -167,8 +201,8 @@ void http1_body_begin(struct http1_body *body, const struct http1_head *head, bo
  * @return HTTP1_DONE when the body ended within these bytes (at once, with *used 0, where there is
  *         none), HTTP1_MORE when it goes on, HTTP1_BAD
  */
-enum http1_verdict http1_body_feed(struct http1_body *body, const char *data, size_t len,
-	size_t *used, enum reason *reason);
+enum http1_verdict http1_body_feed(
+	struct http1_body *body, const char *data, size_t len, size_t *used, enum reason *reason);
 
 /** True when a connection's end now is a complete body: framing "until close". */
 bool http1_body_ends_at_close(const struct http1_body *body);
@@ -180,9 +214,16 @@ struct http1_writer {
 	uint32_t len;  /* bytes written or wanted */
 };
 
+/** Append @p s as it is. */
 void http1_put(struct http1_writer *w, struct str s);
+
+/** Append name ": " value CRLF; neither may hold a CR or LF, which nobody checks here. */
 void http1_put_field(struct http1_writer *w, struct str name, struct str value);
+
+/** Append @p n in decimal. */
 void http1_put_number(struct http1_writer *w, uint64_t n);
+
+/** True while everything that was put is in the buffer. */
 static inline bool http1_writer_ok(const struct http1_writer *w)
 {
 	return w->len <= w->size;
@@ -190,40 +231,47 @@ static inline bool http1_writer_ok(const struct http1_writer *w)
 
 /* What the gateway adds to a forwarded request. Empty strs are left out. */
 struct http1_forward {
-	struct str client_ip;	 /* text; goes into X-Forwarded-For and Forwarded */
-	struct str proto;	 /* "http" or "https" */
-	struct str via_name;	 /* our pseudonym in Via, e.g. "sluice" */
-	struct str consumer;	 /* Sluice-Consumer */
-	struct str plan;	 /* Sluice-Plan */
-	struct str request_id;	 /* Sluice-Request-Id */
-	struct str strip_field;	 /* name of a header field to leave out: the credential's, if configured */
-	bool trust_forwarded;	 /* append to X-Forwarded-For instead of replacing it */
+	struct str client_ip;  /* text; goes into X-Forwarded-For and Forwarded */
+	struct str proto;      /* "http" or "https" */
+	struct str via_name;   /* our pseudonym in Via, e.g. "sluice" */
+	struct str consumer;   /* Sluice-Consumer */
+	struct str plan;       /* Sluice-Plan */
+	struct str request_id; /* Sluice-Request-Id */
+	struct str
+		strip_field; /* name of a header field to leave out: the credential's, if configured */
+	bool trust_forwarded; /* append to X-Forwarded-For and Forwarded instead of replacing them, and
+				    let the sender's X-Forwarded-Proto and -Host stand where present */
 };
 
 /**
  * Write the head of the request anew towards the backend (RFC 9110 §7.6): request line in origin form
  * with HTTP/1.1, Host, the end-to-end fields in their order, framing fields made from the verdict and
- * not from the client's bytes, then Via, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and the
- * identity. All fields that begin with "Sluice-" and came from the client are gone. Expect is not
- * forwarded (the gateway answers it itself). The connection towards the backend is kept alive.
+ * not from the client's bytes, then Via, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, Forwarded
+ * (RFC 7239) and the identity. All fields that begin with "Sluice-" and came from the client are gone.
+ * Expect is not forwarded (the gateway answers it itself). The connection towards the backend is kept
+ * alive. A client's Via fields stay where they were, ours is a line after them, which is the same list.
  */
-void http1_write_request(struct http1_writer *w, const struct http1_head *head,
-	const struct http1_forward *forward);
+void http1_write_request(
+	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward);
 
 /**
  * Write the head of the response anew towards the client: status line with HTTP/1.1 and the backend's
- * phrase, end-to-end fields, framing from the verdict, Via, then @p extra (complete field lines with
- * CRLF, may be empty).
+ * phrase, end-to-end fields but for "Sluice-*", framing from the verdict, Via, then @p extra (complete
+ * field lines with CRLF, may be empty). Where there is no body, Content-Length is kept for what answers
+ * HEAD and for 304.
  *
- * @param keep_alive  false adds Connection: close
+ * @param keep_alive  false adds Connection: close; so does a body that only the connection's end ends:
+ *                    framing UNTIL_CLOSE, and CHUNKED when http10
  * @param http10      the client speaks HTTP/1.0: "Connection: keep-alive" is written when kept; a body
- *                    that was chunked cannot be (caller then strips chunking or closes; see proxy)
+ *                    that was chunked cannot be sent as such, so no framing is written and the caller
+ *                    strips the chunks and closes at the end
  */
-void http1_write_response(struct http1_writer *w, const struct http1_head *head, struct str via_name,
-	struct str extra, bool keep_alive, bool http10);
+void http1_write_response(struct http1_writer *w, const struct http1_head *head,
+	struct str via_name, struct str extra, bool keep_alive, bool http10);
 
 /**
- * Find a query parameter's or a cookie's raw value (no decoding).
+ * Find a query parameter's or a cookie's raw value (no decoding; names compare byte by byte, cookies
+ * are sought in all Cookie fields). A parameter without "=" has an empty value.
  * @param count  set to how often the name occurs
  * @return the first value; .data NULL when there is none
  */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bodies (RFC 9112 §6, §7.1): counts lengths and walks through chunked framing, one state for each place
+ * between two bytes, so that a body may be cut anywhere. Data is skipped, only framing is looked at.
+ *
+ * In a trailer's name, body->left is the set of known names it can still become, see http1_names.c.
+ */
+#include "dataplane/http/http1_priv.h"
+
+#define SIZE_DIGITS 16
+
+enum state {
+	STATE_DATA, /* left counts down; the only state of a body by length */
+	STATE_SIZE,
+	STATE_EXTENSION,
+	STATE_QUOTED, /* in a quoted-string of an extension */
+	STATE_ESCAPED,
+	STATE_SIZE_LF,
+	STATE_DATA_CR,
+	STATE_DATA_LF,
+	STATE_TRAILER_LINE,
+	STATE_TRAILER_NAME,
+	STATE_TRAILER_VALUE,
+	STATE_TRAILER_LF,
+	STATE_LAST_LF,
+	STATE_DONE,
+	STATE_BAD,
+};
+
+void http1_body_begin(struct http1_body *body, const struct http1_head *head, bool is_request)
+{
+	*body = (struct http1_body){ .framing = head->framing, .is_request = is_request };
+	switch (head->framing) {
+	case HTTP1_BODY_NONE:
+		body->state = STATE_DONE;
+		break;
+	case HTTP1_BODY_LENGTH:
+		body->left = head->content_length;
+		body->state = body->left != 0 ? STATE_DATA : STATE_DONE;
+		break;
+	case HTTP1_BODY_CHUNKED:
+		body->state = STATE_SIZE;
+		break;
+	default:
+		body->state = STATE_DATA;
+		break;
+	}
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool byte_is_control(char c)
+{
+	return ((uint8_t)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+static bool byte_is_token(char c)
+{
+	return (uint8_t)c > 0x20 && (uint8_t)c < 0x7f &&
+	       memchr("\"(),/:;<=>?@[\\]{}", c, 17) == NULL;
+}
+
+/* The size; no space may follow it, for what counts it as part of the size differs. */
+static enum reason size_step(struct http1_body *body, char c)
+{
+	int digit = hex_digit(c);
+
+	if (digit >= 0) {
+		if (body->digits == SIZE_DIGITS || body->left > (uint64_t)INT64_MAX >> 4)
+			return REASON_CHUNK_SIZE;
+		body->digits++;
+		body->left = body->left << 4 | (uint64_t)digit;
+		return HTTP1_FINE;
+	}
+	if (body->digits == 0)
+		return REASON_CHUNK_SIZE;
+	if (c == '\r') {
+		body->state = STATE_SIZE_LF;
+		return HTTP1_FINE;
+	}
+	body->line_bytes = 1;
+	body->state = STATE_EXTENSION;
+	return c == ';' ? HTTP1_FINE : REASON_CHUNK_SIZE;
+}
+
+/* RFC 9112 §7.1.1, no closer than is needed to know where it ends. */
+static enum reason extension_step(struct http1_body *body, char c)
+{
+	if (c == '\r' && body->state == STATE_EXTENSION) {
+		body->state = STATE_SIZE_LF;
+		return HTTP1_FINE;
+	}
+	if (++body->line_bytes > HTTP1_MAX_EXTENSION_BYTES)
+		return REASON_CHUNK_EXTENSION;
+	if (byte_is_control(c))
+		return REASON_CHUNK_FRAMING;
+	if (body->state == STATE_ESCAPED) {
+		body->state = STATE_QUOTED;
+	} else if (body->state == STATE_QUOTED) {
+		if (c == '\\')
+			body->state = STATE_ESCAPED;
+		else if (c == '"')
+			body->state = STATE_EXTENSION;
+	} else if (c == '"') {
+		body->state = STATE_QUOTED;
+	} else if (c != ';' && c != '=' && !http1_is_space(c) && !byte_is_token(c)) {
+		return REASON_CHUNK_FRAMING;
+	}
+	return HTTP1_FINE;
+}
+
+static enum reason trailer_name_step(struct http1_body *body, char c)
+{
+	if (c == ':') {
+		body->state = STATE_TRAILER_VALUE;
+		return body->digits == 0 || http1_trailer_forbidden(body->left, body->digits)
+			       ? REASON_TRAILER_INVALID
+			       : HTTP1_FINE;
+	}
+	if (!byte_is_token(c))
+		return REASON_TRAILER_INVALID;
+	body->left = http1_trailer_narrow(body->left, body->digits, c);
+	if (body->digits != UINT8_MAX) /* known names are shorter by far */
+		body->digits++;
+	return HTTP1_FINE;
+}
+
+/* RFC 9112 §7.1.2, §5. */
+static enum reason trailer_step(struct http1_body *body, char c)
+{
+	if (++body->line_bytes > HTTP1_MAX_TRAILER_BYTES)
+		return REASON_TRAILER_INVALID;
+	switch (body->state) {
+	case STATE_TRAILER_LINE:
+		if (c == '\r') {
+			body->state = STATE_LAST_LF;
+			return HTTP1_FINE;
+		}
+		body->state = STATE_TRAILER_NAME;
+		body->digits = 0;
+		body->left = http1_trailer_names();
+		return trailer_name_step(body, c);
+	case STATE_TRAILER_NAME:
+		return trailer_name_step(body, c);
+	case STATE_TRAILER_VALUE:
+		if (c == '\r')
+			body->state = STATE_TRAILER_LF;
+		else if (byte_is_control(c))
+			return REASON_TRAILER_INVALID;
+		return HTTP1_FINE;
+	case STATE_TRAILER_LF:
+		body->state = STATE_TRAILER_LINE;
+		return c == '\n' ? HTTP1_FINE : REASON_TRAILER_INVALID;
+	default: /* STATE_LAST_LF */
+		body->state = STATE_DONE;
+		return c == '\n' ? HTTP1_FINE : REASON_TRAILER_INVALID;
+	}
+}
+
+static void chunk_next(struct http1_body *body)
+{
+	body->state = STATE_SIZE;
+	body->left = 0;
+	body->digits = 0;
+}
+
+/* One byte of framing. */
+static enum reason chunked_step(struct http1_body *body, char c)
+{
+	switch (body->state) {
+	case STATE_SIZE:
+		return size_step(body, c);
+	case STATE_EXTENSION:
+	case STATE_QUOTED:
+	case STATE_ESCAPED:
+		return extension_step(body, c);
+	case STATE_SIZE_LF:
+		body->state = body->left != 0 ? STATE_DATA : STATE_TRAILER_LINE;
+		body->line_bytes = 0;
+		return c == '\n' ? HTTP1_FINE : REASON_CHUNK_FRAMING;
+	case STATE_DATA_CR:
+		body->state = STATE_DATA_LF;
+		return c == '\r' ? HTTP1_FINE : REASON_CHUNK_FRAMING;
+	case STATE_DATA_LF:
+		chunk_next(body);
+		return c == '\n' ? HTTP1_FINE : REASON_CHUNK_FRAMING;
+	default:
+		return trailer_step(body, c);
+	}
+}
+
+/* Data among the @p len bytes; moves on when that was all of it. */
+static size_t data_skip(struct http1_body *body, size_t len)
+{
+	if (body->framing == HTTP1_BODY_UNTIL_CLOSE)
+		return len;
+	if (len < body->left) {
+		body->left -= len;
+		return len;
+	}
+	len = (size_t)body->left;
+	body->left = 0;
+	body->state = body->framing == HTTP1_BODY_CHUNKED ? STATE_DATA_CR : STATE_DONE;
+	return len;
+}
+
+enum http1_verdict http1_body_feed(
+	struct http1_body *body, const char *data, size_t len, size_t *used, enum reason *reason)
+{
+	size_t at = 0;
+
+	while (at < len && body->state != STATE_DONE && body->state != STATE_BAD) {
+		enum reason fault;
+
+		if (body->state == STATE_DATA) {
+			at += data_skip(body, len - at);
+			continue;
+		}
+		fault = chunked_step(body, data[at++]);
+		if (http1_unlikely(fault != HTTP1_FINE)) {
+			body->state = STATE_BAD;
+			body->left = fault; /* for whoever asks again */
+		}
+	}
+	*used = at;
+	if (body->state == STATE_DONE)
+		return HTTP1_DONE;
+	if (body->state != STATE_BAD)
+		return HTTP1_MORE;
+	*reason = body->is_request ? (enum reason)body->left : REASON_BACKEND_INVALID;
+	return HTTP1_BAD;
+}
+
+bool http1_body_ends_at_close(const struct http1_body *body)
+{
+	return body->framing == HTTP1_BODY_UNTIL_CLOSE;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the known fields mean together: how the body is framed (RFC 9112 §6), whether the connection
+ * stays (§9.3), which fields are hop-by-hop (RFC 9110 §7.6.1), Expect and Upgrade. Where a rule leaves
+ * recipients a choice, the message is refused: the next recipient may choose otherwise.
+ */
+#include "dataplane/http/http1_priv.h"
+
+static struct str known_value(
+	const struct http1_head *head, const struct http1_known *known, enum http1_field_id id)
+{
+	return head->fields[known->at[id]].value;
+}
+
+/* RFC 9110 §8.6; a list of equal values may be taken as one, or refused: refused. */
+static enum reason length_parse(struct str value, uint64_t *length)
+{
+	uint64_t n = 0;
+
+	if (value.len == 0)
+		return REASON_LENGTH_INVALID;
+	for (uint32_t i = 0; i < value.len; i++) {
+		uint64_t digit = (uint64_t)(value.data[i] - '0');
+
+		if (value.data[i] < '0' || value.data[i] > '9')
+			return memchr(value.data, ',', value.len) != NULL ? REASON_LENGTH_REPEATED
+									  : REASON_LENGTH_INVALID;
+		if (n > ((uint64_t)INT64_MAX - digit) / 10)
+			return REASON_LENGTH_INVALID;
+		n = n * 10 + digit;
+	}
+	*length = n;
+	return HTTP1_FINE;
+}
+
+/* What the two framing fields say, the same for requests and responses (RFC 9112 §6.1, §6.2). */
+static enum reason framing_parse(struct http1_head *head, const struct http1_known *known)
+{
+	bool length = http1_known_has(known, HTTP1_FIELD_CONTENT_LENGTH);
+
+	head->framing = HTTP1_BODY_NONE;
+	if (http1_known_has(known, HTTP1_FIELD_TRANSFER_ENCODING)) {
+		if (length)
+			return REASON_LENGTH_AND_CODING;
+		if (head->version_minor == 0)
+			return REASON_CODING_IN_HTTP10;
+		if (http1_known_repeats(known, HTTP1_FIELD_TRANSFER_ENCODING) ||
+			!str_equal_nocase(known_value(head, known, HTTP1_FIELD_TRANSFER_ENCODING),
+				STR("chunked")))
+			return REASON_CODING_UNSUPPORTED;
+		head->framing = HTTP1_BODY_CHUNKED;
+	} else if (length) {
+		if (http1_known_repeats(known, HTTP1_FIELD_CONTENT_LENGTH))
+			return REASON_LENGTH_REPEATED;
+		head->framing = HTTP1_BODY_LENGTH;
+		return length_parse(known_value(head, known, HTTP1_FIELD_CONTENT_LENGTH),
+			&head->content_length);
+	}
+	return HTTP1_FINE;
+}
+
+/* What Connection has said so far. */
+struct options {
+	unsigned count;
+	bool close;
+	bool keep_alive;
+	bool upgrade;
+};
+
+static bool token_valid(struct str s)
+{
+	for (uint32_t i = 0; i < s.len; i++)
+		if (memchr("\"(),/:;<=>?@[\\]{} \t", s.data[i], 19) != NULL ||
+			(s.data[i] & 0x80) != 0)
+			return false;
+	return true;
+}
+
+/* Whether Connection may take the field away: not what routes, authenticates, frames or is ours. */
+static bool option_may_name(const struct http1_field *field)
+{
+	return field->id != HTTP1_FIELD_HOST && field->id != HTTP1_FIELD_AUTHORIZATION &&
+	       field->id != HTTP1_FIELD_CONTENT_LENGTH && field->id != HTTP1_FIELD_SLUICE;
+}
+
+static enum reason option_take(struct http1_head *head, struct options *options, struct str option)
+{
+	if (++options->count > HTTP1_MAX_OPTIONS)
+		return REASON_TOO_MANY_FIELDS;
+	if (str_equal_nocase(option, STR("keep-alive"))) {
+		options->keep_alive = true;
+	} else if (str_equal_nocase(option, STR("close"))) {
+		options->close = true;
+	} else if (str_equal_nocase(option, STR("upgrade"))) {
+		options->upgrade = true;
+	} else if (!token_valid(option)) {
+		return REASON_FIELD_VALUE;
+	} else {
+		for (uint32_t i = 0; i < head->field_count; i++) {
+			struct http1_field *field = &head->fields[i];
+
+			if (str_equal_nocase(field->name, option) && option_may_name(field))
+				field->hop = true;
+		}
+	}
+	return HTTP1_FINE;
+}
+
+static enum reason connection_parse(
+	struct http1_head *head, const struct http1_known *known, struct options *options)
+{
+	*options = (struct options){ 0 };
+	if (http1_known_has(known, HTTP1_FIELD_CONNECTION)) {
+		for (uint32_t i = known->at[HTTP1_FIELD_CONNECTION]; i < head->field_count; i++) {
+			struct str rest = head->fields[i].value, option;
+
+			if (head->fields[i].id != HTTP1_FIELD_CONNECTION)
+				continue;
+			while (http1_list_next(&rest, &option)) {
+				enum reason fault = option_take(head, options, option);
+
+				if (fault != HTTP1_FINE)
+					return fault;
+			}
+		}
+	}
+	head->keep_alive = !options->close && (head->version_minor != 0 || options->keep_alive);
+	return HTTP1_FINE;
+}
+
+/* Upgrade counts only when Connection names it, and never in HTTP/1.0 (RFC 9110 §7.8). */
+static bool upgrade_wanted(const struct http1_head *head)
+{
+	for (uint32_t i = 0; i < head->field_count; i++) {
+		struct str rest = head->fields[i].value, protocol;
+
+		if (head->fields[i].id != HTTP1_FIELD_UPGRADE)
+			continue;
+		while (http1_list_next(&rest, &protocol))
+			if (!str_equal_nocase(protocol, STR("h2c")))
+				return true; /* RFC 9113 §3.1: h2c is out of use and may be ignored */
+	}
+	return false;
+}
+
+/* RFC 9110 §10.1.1: 100-continue is the only one; HTTP/1.0 does not have it. */
+static enum reason expect_parse(struct http1_head *head, const struct http1_known *known)
+{
+	if (!http1_known_has(known, HTTP1_FIELD_EXPECT))
+		return HTTP1_FINE;
+	if (http1_known_repeats(known, HTTP1_FIELD_EXPECT) ||
+		!str_equal_nocase(
+			known_value(head, known, HTTP1_FIELD_EXPECT), STR("100-continue")))
+		return REASON_EXPECT_UNKNOWN;
+	head->expect_continue = head->version_minor != 0 &&
+				(head->framing == HTTP1_BODY_CHUNKED || head->content_length != 0);
+	return HTTP1_FINE;
+}
+
+enum reason http1_request_rules(struct http1_head *head, const struct http1_known *known)
+{
+	struct options options;
+	enum reason fault = http1_host_check(head, known);
+
+	if (fault == HTTP1_FINE)
+		fault = framing_parse(head, known);
+	if (fault == HTTP1_FINE)
+		fault = connection_parse(head, known, &options);
+	if (fault == HTTP1_FINE)
+		fault = expect_parse(head, known);
+	if (fault == HTTP1_FINE && http1_known_has(known, HTTP1_FIELD_UPGRADE))
+		head->upgrade = options.upgrade && head->version_minor != 0 && upgrade_wanted(head);
+	return fault;
+}
+
+/* RFC 9112 §6.3: which responses have a body, whatever their fields say. */
+enum reason http1_response_rules(
+	struct http1_head *head, const struct http1_known *known, uint8_t request_method)
+{
+	bool never = head->status < 200 || head->status == 204;
+	struct options options;
+	enum reason fault = framing_parse(head, known);
+
+	if (fault == HTTP1_FINE)
+		fault = connection_parse(head, known, &options);
+	if (fault != HTTP1_FINE)
+		return fault;
+	/* Fields that announce a body where none can be: somebody may wait for it. */
+	if (never && (head->framing == HTTP1_BODY_CHUNKED || head->content_length != 0))
+		return REASON_BACKEND_INVALID;
+	/* Upgrade is never forwarded, so nobody can have agreed to switch. */
+	if (head->status == 101)
+		return REASON_BACKEND_INVALID;
+	if (never || head->status == 304 || request_method == HTTP1_HEAD) {
+		head->framing = HTTP1_BODY_NONE;
+	} else if (head->framing == HTTP1_BODY_NONE) {
+		head->framing = HTTP1_BODY_UNTIL_CLOSE;
+		head->keep_alive = false;
+	}
+	return HTTP1_FINE;
+}

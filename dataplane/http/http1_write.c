@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Heads written anew (RFC 9110 §7.6): nothing that frames, routes or identifies is copied from what the
+ * peer sent, it is made from the parser's verdict. Other field lines are copied, neighbours in one go
+ * where the sender wrote them as we would.
+ */
+#include "dataplane/http/http1_priv.h"
+
+#define CRLF "\r\n"
+
+/* Inlined throughout, so that copies of constant length are a few moves and no call. */
+static inline __attribute__((always_inline)) void put_bytes(
+	struct http1_writer *w, const char *data, size_t len)
+{
+	if (http1_likely(w->len <= w->size && len <= w->size - w->len)) {
+		if (len != 0)
+			memcpy(w->buf + w->len, data, len);
+		w->len += (uint32_t)len;
+	} else if (len > UINT32_MAX - w->len) {
+		w->len = UINT32_MAX;
+	} else {
+		w->len += (uint32_t)len;
+	}
+}
+
+#define put_literal(w, text) put_bytes(w, text, sizeof(text) - 1)
+
+void http1_put(struct http1_writer *w, struct str s)
+{
+	put_bytes(w, s.data, s.len);
+}
+
+void http1_put_field(struct http1_writer *w, struct str name, struct str value)
+{
+	put_bytes(w, name.data, name.len);
+	put_literal(w, ": ");
+	put_bytes(w, value.data, value.len);
+	put_literal(w, CRLF);
+}
+
+void http1_put_number(struct http1_writer *w, uint64_t n)
+{
+	char digits[20];
+	unsigned at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n != 0);
+	put_bytes(w, digits + at, sizeof(digits) - at);
+}
+
+/* A run of field lines that lie one behind the other in the peer's buffer, not yet copied. */
+struct run {
+	const char *from;
+	const char *end;
+};
+
+static void run_flush(struct http1_writer *w, struct run *run)
+{
+	put_bytes(w, run->from, (size_t)(run->end - run->from));
+	run->from = run->end = NULL;
+}
+
+static void run_add(struct http1_writer *w, struct run *run, const struct http1_field *field)
+{
+	if (!field->plain) {
+		run_flush(w, run);
+		http1_put_field(w, field->name, field->value);
+		return;
+	}
+	if (run->end != field->name.data) {
+		run_flush(w, run);
+		run->from = field->name.data;
+	}
+	run->end = field->value.data + field->value.len + sizeof(CRLF) - 1;
+}
+
+static void put_fields(
+	struct http1_writer *w, const struct http1_head *head, uint32_t skipped, struct str strip)
+{
+	struct run run = { NULL, NULL };
+
+	for (uint32_t i = 0; i < head->field_count; i++) {
+		const struct http1_field *field = &head->fields[i];
+
+		if (field->hop || (skipped >> field->id & 1) != 0)
+			continue;
+		if (http1_unlikely(strip.len == field->name.len && strip.len != 0) &&
+			http1_name_same(field->name, strip))
+			continue;
+		run_add(w, &run, field);
+	}
+	run_flush(w, &run);
+}
+
+/* RFC 9110 §7.6.3; the version is the one in which we received. */
+static void put_via(struct http1_writer *w, const struct http1_head *head, struct str name)
+{
+	if (name.len == 0)
+		return;
+	if (head->version_minor == 0)
+		put_literal(w, "Via: 1.0 ");
+	else
+		put_literal(w, "Via: 1.1 ");
+	http1_put(w, name);
+	put_literal(w, CRLF);
+}
+
+static void put_length(struct http1_writer *w, uint64_t length)
+{
+	put_literal(w, "Content-Length: ");
+	http1_put_number(w, length);
+	put_literal(w, CRLF);
+}
+
+/* The values of all fields with this id, each followed by ", ". */
+static void put_former(
+	struct http1_writer *w, const struct http1_head *head, enum http1_field_id id)
+{
+	for (uint32_t i = 0; i < head->field_count; i++) {
+		if (head->fields[i].id != id || head->fields[i].value.len == 0)
+			continue;
+		http1_put(w, head->fields[i].value);
+		put_literal(w, ", ");
+	}
+}
+
+static bool head_has(const struct http1_head *head, enum http1_field_id id)
+{
+	for (uint32_t i = 0; i < head->field_count; i++)
+		if (head->fields[i].id == id && !head->fields[i].hop)
+			return true;
+	return false;
+}
+
+/* RFC 7239 §4, §6: quoted, because ":" and "[" are no token bytes. */
+static void put_forwarded(
+	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
+{
+	bool v6 = forward->client_ip.len != 0 &&
+		  memchr(forward->client_ip.data, ':', forward->client_ip.len) != NULL;
+
+	put_literal(w, "Forwarded: ");
+	if (forward->trust_forwarded)
+		put_former(w, head, HTTP1_FIELD_FORWARDED);
+	if (v6)
+		put_literal(w, "for=\"[");
+	else
+		put_literal(w, "for=\"");
+	http1_put(w, forward->client_ip);
+	if (v6)
+		put_literal(w, "]\"");
+	else
+		put_literal(w, "\"");
+	if (forward->proto.len != 0) {
+		put_literal(w, ";proto=");
+		http1_put(w, forward->proto);
+	}
+	if (head->authority.len != 0) {
+		put_literal(w, ";host=\"");
+		http1_put(w, head->authority);
+		put_literal(w, "\"");
+	}
+	put_literal(w, CRLF);
+}
+
+static void put_origin(
+	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
+{
+	bool trusted = forward->trust_forwarded;
+
+	if (forward->client_ip.len != 0) {
+		put_literal(w, "X-Forwarded-For: ");
+		if (trusted)
+			put_former(w, head, HTTP1_FIELD_X_FORWARDED_FOR);
+		http1_put(w, forward->client_ip);
+		put_literal(w, CRLF);
+	}
+	if (forward->proto.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_PROTO)))
+		http1_put_field(w, STR("X-Forwarded-Proto"), forward->proto);
+	if (head->authority.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_HOST)))
+		http1_put_field(w, STR("X-Forwarded-Host"), head->authority);
+	if (forward->client_ip.len != 0)
+		put_forwarded(w, head, forward);
+}
+
+static void put_unless_empty(struct http1_writer *w, struct str name, struct str value)
+{
+	if (value.len != 0)
+		http1_put_field(w, name, value);
+}
+
+void http1_write_request(
+	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
+{
+	uint32_t skipped = 1u << HTTP1_FIELD_HOST | 1u << HTTP1_FIELD_CONTENT_LENGTH |
+			   1u << HTTP1_FIELD_EXPECT | 1u << HTTP1_FIELD_SLUICE |
+			   1u << HTTP1_FIELD_X_FORWARDED_FOR | 1u << HTTP1_FIELD_FORWARDED;
+
+	if (!forward->trust_forwarded)
+		skipped |= 1u << HTTP1_FIELD_X_FORWARDED_PROTO | 1u << HTTP1_FIELD_X_FORWARDED_HOST;
+	http1_put(w, head->method);
+	put_literal(w, " ");
+	http1_put(w, head->path);
+	if (head->query.data != NULL) {
+		put_literal(w, "?");
+		http1_put(w, head->query);
+	}
+	put_literal(w, " HTTP/1.1\r\nHost: ");
+	http1_put(w, head->authority);
+	put_literal(w, CRLF);
+	put_fields(w, head, skipped, forward->strip_field);
+	if (head->framing == HTTP1_BODY_CHUNKED)
+		put_literal(w, "Transfer-Encoding: chunked\r\n");
+	else if (head->framing == HTTP1_BODY_LENGTH)
+		put_length(w, head->content_length);
+	put_via(w, head, forward->via_name);
+	put_origin(w, head, forward);
+	put_unless_empty(w, STR("Sluice-Consumer"), forward->consumer);
+	put_unless_empty(w, STR("Sluice-Plan"), forward->plan);
+	put_unless_empty(w, STR("Sluice-Request-Id"), forward->request_id);
+	put_literal(w, CRLF);
+}
+
+void http1_write_response(struct http1_writer *w, const struct http1_head *head,
+	struct str via_name, struct str extra, bool keep_alive, bool http10)
+{
+	bool chunked = head->framing == HTTP1_BODY_CHUNKED;
+	bool endless = head->framing == HTTP1_BODY_UNTIL_CLOSE || (chunked && http10);
+
+	put_literal(w, "HTTP/1.1 ");
+	http1_put_number(w, head->status);
+	put_literal(w, " "); /* stays without a phrase too, RFC 9112 §4 */
+	http1_put(w, head->phrase);
+	put_literal(w, CRLF);
+	put_fields(w, head, 1u << HTTP1_FIELD_CONTENT_LENGTH | 1u << HTTP1_FIELD_SLUICE,
+		(struct str){ NULL, 0 });
+	if (chunked && !http10)
+		put_literal(w, "Transfer-Encoding: chunked\r\n");
+	else if (head->framing == HTTP1_BODY_LENGTH ||
+		 (head->framing == HTTP1_BODY_NONE && head->status >= 200 && head->status != 204 &&
+			 head_has(head, HTTP1_FIELD_CONTENT_LENGTH)))
+		put_length(w, head->content_length);
+	if (!keep_alive || endless)
+		put_literal(w, "Connection: close\r\n");
+	else if (http10)
+		put_literal(w, "Connection: keep-alive\r\n");
+	put_via(w, head, via_name);
+	http1_put(w, extra);
+	put_literal(w, CRLF);
+}
