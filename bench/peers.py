@@ -1,0 +1,251 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sluice beside nginx and HAProxy on the same job: peers.py [--quick] [--json] [--only NAME…]
+
+The job: HTTP/1.1 GET, keep-alive on both sides; find the consumer by its key among 100,000; count it
+against the consumer's limit (high enough to refuse nobody); choose one of three backends by weight
+5:3:2; add the identity and forwarding headers. No access log anywhere.
+
+Each gateway has core 1 for itself; the client (wrk) and the backends (nginx) share core 0. Rounds are
+interleaved, so that a change of the machine's mood hits all systems; medians are reported.
+
+How to read it:
+  requests_per_second  bounded by client and backends where client_core_busy_percent nears 100: then only
+                       the CPU per request tells the gateways apart.
+  cpu_us_per_request   nginx, HAProxy: user + system time of the gateway's process. On a veth the sender's
+                       core does the receiver's softirq work, so part of what they cost is on core 0 and
+                       not in this figure. (Steering it to core 1 with RPS was tried: its interrupts
+                       between virtual CPUs cost these two half their rate, which would measure the
+                       hypervisor.)
+                       Sluice: cycles of the worker's loops that found work, over the TSC's frequency;
+                       a polling process is always busy, so its CPU time says nothing.
+  cycles_per_request   the same in TSC cycles.
+"""
+import argparse
+import json
+import os
+import statistics
+import string
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
+
+from bed import (BACKEND_PORT, BACKENDS, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP,  # noqa: E402
+    Bed, BedError, cpu_seconds, exit_on_signals)
+from sluice import DEMO_HOST, Sluice, key_digest  # noqa: E402
+
+PATH = "/v1/orders/bench"
+KEYS = 100_000
+KEYS_USED = 2_000  # in turn; more would only measure wrk's own tables
+LISTEN = f"{OUTSIDE_IP}:80"
+
+
+def key_of(i):
+    """The i-th consumer's key: the shape of a real one, the same in every run."""
+    return f"ak_live_{key_digest(f'bench {i}')[:32]}"
+
+
+def write_keys(bed):
+    """keys.map in nginx's and HAProxy's forms, and the keys that wrk uses."""
+    nginx, haproxy = bed.path("nginx"), bed.path("haproxy")
+    os.mkdir(nginx)
+    os.mkdir(haproxy)
+    with open(f"{nginx}/keys.map", "w", encoding="ascii") as a, \
+            open(f"{haproxy}/keys.map", "w", encoding="ascii") as b:
+        for i in range(KEYS):
+            a.write(f"{key_of(i)} consumer-{i};\n")
+            b.write(f"{key_of(i)} consumer-{i}\n")
+    with open(bed.path("keys.txt"), "w", encoding="ascii") as f:
+        for i in range(0, KEYS, KEYS // KEYS_USED):
+            f.write(key_of(i) + "\n")
+
+
+def fill(bed, template, out, prefix):
+    with open(os.path.join(HERE, "peers", template), encoding="utf-8") as f:
+        text = string.Template(f.read()).safe_substitute(PREFIX=prefix, LISTEN=LISTEN,
+            **{role.upper(): f"{address}:{BACKEND_PORT}" for role, address in BACKENDS.items()})
+    with open(out, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+class Peer:
+    """A gateway over the kernel's sockets."""
+
+    def __init__(self, bed, name):
+        self.bed, self.name = bed, name
+
+    def start(self):
+        prefix = self.bed.path(self.name)
+        if self.name == "nginx":
+            conf = f"{prefix}/nginx.conf"
+            fill(self.bed, "nginx.conf.in", conf, prefix)
+            argv = ["nginx", "-p", prefix, "-c", conf, "-e", "stderr"]
+        else:
+            conf = f"{prefix}/haproxy.cfg"
+            fill(self.bed, "haproxy.cfg.in", conf, prefix)
+            argv = ["haproxy", "-db", "-f", conf]
+        self.bed.set_kernel_gateway(True)
+        self.process = self.bed.spawn(self.name, "gw", *argv, cpu=GATEWAY_CPU)
+        self.bed.wait_port("client", OUTSIDE_IP, 80, self.name, seconds=30)
+
+    def stop(self):
+        self.bed.stop(self.name)
+        self.bed.set_kernel_gateway(False)
+
+    def reading(self):
+        return {"cpu_s": cpu_seconds(self.process.pid)}
+
+
+class SluicePeer:
+    name = "sluice"
+
+    def __init__(self, bed):
+        self.gateway = Sluice(bed)
+        self.gateway.write_config(sluice_config())
+
+    def start(self):
+        self.gateway.start()
+
+    def stop(self):
+        self.gateway.stop()
+
+    def reading(self):
+        stats = self.gateway.stats()
+        return {"cpu_s": stats.busy_cycles() / stats.tsc_hz()}
+
+
+def sluice_config():
+    consumers = ",\n".join(
+        f'  {{ name = "consumer-{i}"; plan = "open"; keys = ( {{ id = "k1"; sha256 = "{key_digest(key_of(i))}"; }} ); }}'
+        for i in range(KEYS))
+    endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
+        for address, weight in zip(BACKENDS.values(), (5, 3, 2)))
+    with open(os.path.join(HERE, "peers", "sluice.conf.in"), encoding="utf-8") as f:
+        return string.Template(f.read()).substitute(CPU=GATEWAY_CPU, HOST=DEMO_HOST, CONSUMERS=consumers,
+            ENDPOINTS=endpoints)
+
+
+def core_seconds(cpu):
+    """Time that a core was not idle: user, nice, system, irq, softirq."""
+    with open("/proc/stat", encoding="ascii") as f:
+        for line in f:
+            words = line.split()
+            if words[0] == f"cpu{cpu}":
+                user, nice, system, _idle, _iowait, irq, softirq = (int(w) for w in words[1:8])
+                return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    raise BedError(f"no cpu{cpu} in /proc/stat")
+
+
+def tsc_hz():
+    """The TSC's frequency, measured by the kernel: what BogoMIPS is on x86, halved."""
+    with open("/proc/cpuinfo", encoding="ascii") as f:
+        for line in f:
+            if line.lower().startswith("bogomips"):
+                return float(line.split(":")[1]) * 1e6 / 2
+    return 0.0
+
+
+def load(bed, seconds, connections):
+    """One run of wrk. @return its figures"""
+    done = bed.run("client", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
+        os.path.join(HERE, "peers", "keys.lua"), f"http://{LISTEN}{PATH}", timeout=seconds + 60,
+        env={**os.environ, "KEYS_FILE": bed.path("keys.txt"), "REQUEST_PATH": PATH})
+    for line in done.stdout.splitlines():
+        if line.startswith("JSON "):
+            return json.loads(line[5:])
+    raise BedError(f"wrk printed no figures:\n{done.stdout}{done.stderr}")
+
+
+def check_job(bed, name):
+    """The right key gets through with the consumer's name added, a wrong one does not: a system that
+    skips its job would win."""
+    def curl(key):
+        return bed.run("client", "curl", "-s", "-m", "5", "-w", "\n%{http_code}", "-H",
+            f"Host: {DEMO_HOST}", "-H", f"X-API-Key: {key}", f"http://{LISTEN}{PATH}").stdout
+    good, bad = curl(key_of(50)), curl("ak_live_" + "0" * 32)
+    if '"consumer":"consumer-50"' not in good or not good.endswith("200") or not bad.endswith("401"):
+        raise BedError(f"{name} does not do the job: {good!r}, {bad!r}")
+
+
+def measure(bed, system, seconds, connections):
+    system.start()
+    try:
+        check_job(bed, system.name)
+        load(bed, 1, connections)  # connections to the backends, caches
+        before, other_before = system.reading(), core_seconds(OTHER_CPU)
+        result = load(bed, seconds, connections)
+        after, other_after = system.reading(), core_seconds(OTHER_CPU)
+    finally:
+        system.stop()
+    if result["errors"] or result["bad_status"]:
+        raise BedError(f"{system.name}: errors under load: {result}")
+    row = {
+        "requests_per_second": result["requests"] / result["seconds"],
+        "latency_p50_us": result["p50_us"],
+        "latency_p99_us": result["p99_us"],
+        "cpu_us_per_request": (after["cpu_s"] - before["cpu_s"]) * 1e6 / result["requests"],
+    }
+    row["cycles_per_request"] = row["cpu_us_per_request"] * tsc_hz() / 1e6
+    row["client_core_busy_percent"] = (other_after - other_before) * 100 / result["seconds"]
+    return row
+
+
+UNITS = {
+    "requests_per_second": "1/s", "latency_p50_us": "us", "latency_p99_us": "us",
+    "cpu_us_per_request": "us", "cycles_per_request": "cycles",
+    "client_core_busy_percent": "%",
+}
+
+
+def print_table(systems, medians, rounds, seconds, connections):
+    print(f"{connections} connections, {rounds} interleaved rounds of {seconds} s, medians; "
+        f"TSC {tsc_hz() / 1e9:.2f} GHz")
+    print(f"{'':25}" + "".join(f"{name:>12}" for name in systems))
+    for metric, unit in UNITS.items():
+        cells = "".join(f"{medians[n][metric]:12.1f}" for n in systems)
+        print(f"{metric:25}{cells}  {unit}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="1 round of 2 s: does it run?")
+    parser.add_argument("--json", action="store_true", help="one list of flat rows")
+    parser.add_argument("--only", nargs="+", choices=("sluice", "nginx", "haproxy"))
+    parser.add_argument("--connections", type=int, default=32)
+    args = parser.parse_args()
+    rounds, seconds = (1, 2) if args.quick else (3, 5)
+    names = args.only or ["sluice", "nginx", "haproxy"]
+    exit_on_signals()
+    with Bed() as bed:
+        try:
+            bed.up()
+            write_keys(bed)
+            systems = [SluicePeer(bed) if n == "sluice" else Peer(bed, n) for n in names]
+            rows = {n: [] for n in names}
+            for turn in range(rounds):
+                for system in systems:
+                    if not args.json:
+                        print(f"round {turn + 1} of {rounds}: {system.name}", file=sys.stderr)
+                    rows[system.name].append(measure(bed, system, seconds, args.connections))
+                    time.sleep(0.2)
+        except BaseException as e:
+            if not isinstance(e, KeyboardInterrupt):
+                bed.print_logs()
+            raise
+    medians = {n: {m: statistics.median(r[m] for r in rows[n]) for m in rows[n][0]} for n in names}
+    if args.json:
+        print(json.dumps([{"bench": "peers", "case": n, "metric": m, "unit": UNITS[m],
+            "value": round(v, 2), "target": None} for n in names for m, v in medians[n].items()], indent=1))
+    else:
+        print_table(names, medians, rounds, seconds, args.connections)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BedError as error:
+        print(f"bench peers: {error}", file=sys.stderr)
+        sys.exit(1)
