@@ -52,8 +52,8 @@ struct net_meta {
 	uint32_t payload_bytes;
 };
 
-/** Private area that every mbuf pool of the dataplane must reserve. */
-#define NET_META_BYTES sizeof(struct net_meta)
+/** Private area that every mbuf pool of the dataplane must reserve; pools ask for whole words. */
+#define NET_META_BYTES RTE_ALIGN_CEIL(sizeof(struct net_meta), RTE_MBUF_PRIV_ALIGN)
 
 static inline struct net_meta *net_meta(struct rte_mbuf *m)
 {
@@ -103,14 +103,27 @@ int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip
 void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns);
 
-/** ICMP errors that quote one of our segments: hand them to TCP (RFC 5927). */
+/** Calls upward; a member may be NULL. */
 struct net_ops {
+	/* An ICMP error quotes one of our segments (RFC 5927). @p quoted holds the tuple as we sent it: src
+	 * is ours, dst the peer; its lengths are 0. @p mtu only for "fragmentation needed", else 0. */
 	void (*icmp_error)(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
 		uint8_t code, uint32_t mtu);
+	/* The next hop towards @p remote did not answer three requests: what waited for it was dropped. */
+	void (*unreachable)(void *ctx, const struct ip_addr *remote);
+	/* A neighbour showed its MAC address. NICs deliver ARP to one queue only: the worker that gets it
+	 * hands it to the others, who call net_neighbour_learn(). */
+	void (*neighbour_seen)(void *ctx, uint32_t port_index, const struct ip_addr *addr,
+		const struct rte_ether_addr *mac, bool solicited);
 };
 void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx);
 
-/** Ask again for unanswered neighbours and age the others; call once a loop, it is cheap when idle. */
+/** What neighbour_seen() reported on another worker; only an entry that exists is changed. */
+void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns);
+
+/** Announce our addresses at start (by the worker with queue 0), ask again for unanswered neighbours
+ *  and age the others; call once a loop, it is cheap when idle. */
 void net_timers(struct net *net, uint64_t now_ns);
 
 /** Free a packet and count why: the one way to drop. Also for a NULL packet (counts only). */

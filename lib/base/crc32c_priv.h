@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The portable CRC-32C: two lookups a byte, used where the processor has no instruction for it, and the tests' oracle. */
+/* The portable CRC-32C: for processors that have no instruction for it, and as the tests' oracle. */
 #ifndef SLUICE_LIB_BASE_CRC32C_PRIV_H
 #define SLUICE_LIB_BASE_CRC32C_PRIV_H
 

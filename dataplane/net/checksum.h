@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Internet checksum (RFC 1071) over bytes and mbuf chains. Sums are kept wide and in the byte
+ * order of memory, which RFC 1071 §2 (B) allows; only a run at an odd offset must be swapped.
+ */
+#ifndef SLUICE_DATAPLANE_NET_CHECKSUM_H
+#define SLUICE_DATAPLANE_NET_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+/** Sum of @p len bytes as a number that checksum_fold() takes; sums may be added to each other when
+ *  each run before the last has an even length. */
+uint64_t checksum_sum(const void *data, size_t len);
+
+/** The same, two bytes at a time: the tests' oracle. */
+uint64_t checksum_sum_plain(const void *data, size_t len);
+
+/** Sum of a packet's bytes from @p offset to its end, over segments of any length. */
+uint64_t checksum_sum_mbuf(const struct rte_mbuf *m, uint32_t offset);
+
+/** The sixteen-bit one's complement sum, as it lies in memory. 0xffff: a received message is whole. */
+static inline uint16_t checksum_fold(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/** The pseudo-header of RFC 9293 §3.1 over IPv4. @param length  bytes of the segment */
+static inline uint64_t checksum_pseudo_v4(
+	uint32_t src_be, uint32_t dst_be, uint8_t protocol, uint32_t length)
+{
+	return (uint64_t)src_be + dst_be + ((uint32_t)protocol << 8) +
+	       rte_cpu_to_be_16((uint16_t)length);
+}
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * IPv4 (RFC 791, RFC 1122 §3.2) as a server needs it and no wider. Options and fragments are refused
+ * and counted: both are how filters are walked around, and TCP with path MTU discovery needs neither.
+ */
+#include "dataplane/net/checksum.h"
+#include "dataplane/net/net_priv.h"
+
+#define TTL           64
+
+#define IP_CKSUM_MASK RTE_MBUF_F_RX_IP_CKSUM_MASK
+#define L4_CKSUM_MASK RTE_MBUF_F_RX_L4_CKSUM_MASK
+
+/* Check a field's sum as the port reports it; UNKNOWN, or a port that does not look, means here. */
+static bool ip_checksum_good(
+	const struct net_port *port, const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip)
+{
+	if (port->config.port->caps.rx_checksum) {
+		uint64_t verdict = m->ol_flags & IP_CKSUM_MASK;
+
+		if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD ||
+			verdict == RTE_MBUF_F_RX_IP_CKSUM_NONE)
+			return true;
+		if (verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+			return false;
+	}
+	return checksum_fold(checksum_sum(ip, (size_t)rte_ipv4_hdr_len(ip))) == 0xffff;
+}
+
+static bool tcp_checksum_good(
+	const struct net_port *port, const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip)
+{
+	uint64_t sum;
+
+	if (port->config.port->caps.rx_checksum) {
+		uint64_t verdict = m->ol_flags & L4_CKSUM_MASK;
+
+		if (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
+			verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+			return true;
+		if (verdict == RTE_MBUF_F_RX_L4_CKSUM_BAD)
+			return false;
+	}
+	sum = checksum_pseudo_v4(ip->src_addr, ip->dst_addr, IPPROTO_TCP, m->pkt_len);
+	return checksum_fold(sum + checksum_sum_mbuf(m, 0)) == 0xffff;
+}
+
+/* Sources that no packet from a wire may have (RFC 1122 §3.2.1.3): "this network", loopback,
+ * multicast and what lies above, a connected network's number and broadcast, and our own. */
+static bool source_is_martian(const struct net_port *port, uint32_t src_be)
+{
+	uint32_t src = rte_be_to_cpu_32(src_be);
+
+	if (src >> 24 == 0 || src >> 24 == 127 || src >> 24 >= 224)
+		return true;
+	for (uint32_t i = 0; i < port->config.address_count; i++) {
+		const struct net_address *a = &port->config.addresses[i];
+		uint32_t own, mask;
+
+		if (!ip_is_v4(&a->addr))
+			continue;
+		own = rte_be_to_cpu_32(ip_to_v4(&a->addr));
+		if (src == own)
+			return true;
+		if (a->prefix_len >= 31)
+			continue;
+		mask = UINT32_MAX >> a->prefix_len;
+		if ((src & ~mask) == (own & ~mask) && ((src & mask) == 0 || (src & mask) == mask))
+			return true;
+	}
+	return false;
+}
+
+/* The header's verdict, in the order of its fields; DROP_COUNT for a packet to accept. */
+static enum drop ipv4_judge(
+	const struct net_port *port, const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip)
+{
+	struct ip_addr dst;
+	uint32_t header, total;
+
+	if (ip->version_ihl >> 4 != 4)
+		return DROP_IP_VERSION;
+	header = rte_ipv4_hdr_len(ip);
+	total = rte_be_to_cpu_16(ip->total_length);
+	if (header < sizeof(*ip) || header > m->data_len || total < header)
+		return DROP_IP_HEADER;
+	if (total > m->pkt_len)
+		return DROP_IP_LENGTH;
+	if (!ip_checksum_good(port, m, ip))
+		return DROP_IP_CHECKSUM;
+	if (header != sizeof(*ip))
+		return DROP_IP_OPTIONS;
+	if (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
+		return DROP_IP_FRAGMENT;
+	if (source_is_martian(port, ip->src_addr))
+		return DROP_IP_SOURCE;
+	dst = ip_from_v4(ip->dst_addr);
+	return net_port_owns(port, &dst) ? DROP_COUNT : DROP_NOT_FOR_US;
+}
+
+/* @param m  begins at the TCP header  @param ip  copy of the header before it */
+static struct rte_mbuf *tcp_accept(
+	struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct rte_ipv4_hdr *ip)
+{
+	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
+	struct net_meta *meta;
+	uint32_t header;
+
+	if (m->data_len < sizeof(*tcp)) {
+		net_drop(net, m, DROP_TCP_HEADER);
+		return NULL;
+	}
+	header = (uint32_t)(tcp->data_off >> 4) * 4;
+	if (header < sizeof(*tcp) || header > m->data_len) {
+		net_drop(net, m, DROP_TCP_HEADER);
+		return NULL;
+	}
+	if (!tcp_checksum_good(&net->ports[port_index], m, ip)) {
+		net_drop(net, m, DROP_TCP_CHECKSUM);
+		return NULL;
+	}
+	meta = net_meta(m);
+	meta->src = ip_from_v4(ip->src_addr);
+	meta->dst = ip_from_v4(ip->dst_addr);
+	meta->src_port = rte_be_to_cpu_16(tcp->src_port);
+	meta->dst_port = rte_be_to_cpu_16(tcp->dst_port);
+	meta->port_index = (uint8_t)port_index;
+	meta->ecn = ip->type_of_service & 3;
+	meta->header_bytes = (uint16_t)header;
+	meta->payload_bytes = m->pkt_len - header;
+	return m;
+}
+
+struct rte_mbuf *ipv4_input(
+	struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_t now_ns)
+{
+	struct ip_addr src, dst;
+	struct rte_ipv4_hdr ip;
+	enum drop verdict;
+
+	if (unlikely(m->data_len < sizeof(ip))) {
+		net_drop(net, m, DROP_FRAME_SHORT);
+		return NULL;
+	}
+	verdict = ipv4_judge(
+		&net->ports[port_index], m, rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *));
+	if (unlikely(verdict != DROP_COUNT)) {
+		net_drop(net, m, verdict);
+		return NULL;
+	}
+	ip = *rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	/* Ethernet pads short frames: cut to what IP says. */
+	if (m->pkt_len > rte_be_to_cpu_16(ip.total_length))
+		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - rte_be_to_cpu_16(ip.total_length)));
+	rte_pktmbuf_adj(m, sizeof(ip));
+	switch (ip.next_proto_id) {
+	case IPPROTO_TCP:
+		return tcp_accept(net, port_index, m, &ip);
+	case IPPROTO_ICMP:
+		src = ip_from_v4(ip.src_addr);
+		dst = ip_from_v4(ip.dst_addr);
+		icmp_input(net, port_index, m, &src, &dst, now_ns);
+		return NULL;
+	default:
+		net_drop(net, m, DROP_IP_PROTOCOL);
+		return NULL;
+	}
+}
+
+void ipv4_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t protocol, uint8_t tos, uint64_t now_ns)
+{
+	struct net_port *port = &net->ports[path->port_index];
+	struct rte_ipv4_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
+
+	if (unlikely(!ip)) {
+		net_drop(net, m, DROP_NO_MBUF);
+		return;
+	}
+	ip->version_ihl = RTE_IPV4_VHL_DEF;
+	ip->type_of_service = tos;
+	ip->total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len);
+	/* DF always, so that path MTU discovery works; then the identification may be 0 (RFC 6864 §4.1). */
+	ip->packet_id = 0;
+	ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
+	ip->time_to_live = TTL;
+	ip->next_proto_id = protocol;
+	ip->hdr_checksum = 0;
+	ip->src_addr = ip_to_v4(&path->local);
+	ip->dst_addr = ip_to_v4(remote);
+	if (!(m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
+		ip->hdr_checksum = (uint16_t)~checksum_fold(checksum_sum(ip, sizeof(*ip)));
+	if (unlikely(!net_ether_push(port, m, NULL, RTE_ETHER_TYPE_IPV4))) {
+		net_drop(net, m, DROP_NO_MBUF);
+		return;
+	}
+	neigh_output(net, path->port_index, &path->next_hop, path->neighbour, m, now_ns);
+}
+
+void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns)
+{
+	const struct port_caps *caps = &net->ports[path->port_index].config.port->caps;
+	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
+	uint64_t sum = checksum_pseudo_v4(
+		ip_to_v4(&path->local), ip_to_v4(remote), IPPROTO_TCP, m->pkt_len);
+
+	m->ol_flags &=
+		~(RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
+	m->l2_len = RTE_ETHER_HDR_LEN;
+	m->l3_len = sizeof(struct rte_ipv4_hdr);
+	m->l4_len = (uint64_t)(tcp->data_off >> 4) * 4;
+	tcp->cksum = 0;
+	if (caps->tx_tcp_checksum) {
+		/* The port goes on from the pseudo-header's sum. */
+		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+		tcp->cksum = checksum_fold(sum);
+	} else {
+		tcp->cksum = (uint16_t)~checksum_fold(sum + checksum_sum_mbuf(m, 0));
+	}
+	if (caps->tx_ipv4_checksum)
+		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+	ipv4_output(net, path, remote, m, IPPROTO_TCP, ecn & 3, now_ns);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame around everything: Ethernet (RFC 894), dispatch by EtherType, drops and timers. The loop
+ * over a burst prefetches one frame ahead, as its first touch of a frame is a cache miss.
+ */
+#include "dataplane/net/net.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_prefetch.h>
+
+#include "dataplane/net/net_priv.h"
+
+#define TIMER_STEP_NS  (100 * MILLISECOND_NS)
+#define ANNOUNCE_COUNT 2 /* RFC 5227 §1.1: ANNOUNCE_NUM */
+#define ANNOUNCE_NS    (2 * SECOND_NS)
+
+static bool port_config_valid(const struct net_port_config *port)
+{
+	if (!port->port || port->address_count > NET_PORT_ADDRESSES ||
+		port->gateway_count > NET_PORT_GATEWAYS)
+		return false;
+	for (uint32_t i = 0; i < port->address_count; i++)
+		if (port->addresses[i].prefix_len > (ip_is_v4(&port->addresses[i].addr) ? 32 : 128))
+			return false;
+	for (uint32_t i = 0; i < port->gateway_count; i++)
+		for (uint32_t k = 0; k < port->address_count; k++)
+			if (ip_equal(&port->gateways[i], &port->addresses[k].addr))
+				return false;
+	return true;
+}
+
+static bool config_valid(const struct net_config *config)
+{
+	if (config->port_count == 0 || config->port_count > PORT_MAX || !config->pool ||
+		!config->drops || config->neighbour_limit == 0 ||
+		rte_pktmbuf_priv_size(config->pool) < NET_META_BYTES)
+		return false;
+	for (uint32_t i = 0; i < config->port_count; i++)
+		if (!port_config_valid(&config->ports[i]))
+			return false;
+	return true;
+}
+
+struct net *net_create(const struct net_config *config)
+{
+	struct net *net;
+	int err;
+
+	if (!config_valid(config)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	net = calloc(1, sizeof(*net));
+	if (!net)
+		return NULL;
+	net->config = *config;
+	for (uint32_t i = 0; i < config->port_count; i++) {
+		net->ports[i].config = config->ports[i];
+		net->ports[i].tx.port = config->ports[i].port;
+		net->ports[i].tx.queue = config->queue;
+	}
+	/* One worker speaks for all: the neighbours need to hear it once. */
+	net->announcements_left = config->queue == 0 ? ANNOUNCE_COUNT : 0;
+	err = neigh_init(net);
+	if (err) {
+		free(net);
+		errno = -err;
+		return NULL;
+	}
+	return net;
+}
+
+void net_destroy(struct net *net)
+{
+	if (!net)
+		return;
+	neigh_fini(net);
+	for (uint32_t i = 0; i < net->config.port_count; i++)
+		rte_pktmbuf_free_bulk(net->ports[i].tx.pkts, net->ports[i].tx.count);
+	free(net);
+}
+
+struct port_tx *net_tx(struct net *net, uint32_t port_index)
+{
+	return &net->ports[port_index].tx;
+}
+
+void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx)
+{
+	net->ops = ops;
+	net->ops_ctx = ctx;
+}
+
+void net_drop(struct net *net, struct rte_mbuf *m, enum drop why)
+{
+	net->config.drops[why]++;
+	rte_pktmbuf_free(m);
+}
+
+bool net_port_owns(const struct net_port *port, const struct ip_addr *addr)
+{
+	for (uint32_t i = 0; i < port->config.address_count; i++)
+		if (ip_equal(&port->config.addresses[i].addr, addr))
+			return true;
+	return false;
+}
+
+const struct net_address *net_port_source(const struct net_port *port, const struct ip_addr *target)
+{
+	const struct net_address *any = NULL;
+
+	for (uint32_t i = 0; i < port->config.address_count; i++) {
+		const struct net_address *a = &port->config.addresses[i];
+
+		if (ip_in_prefix(target, &a->addr, a->prefix_len))
+			return a;
+		if (!any && ip_is_v4(&a->addr) == ip_is_v4(target))
+			any = a;
+	}
+	return any;
+}
+
+bool net_ether_push(struct net_port *port, struct rte_mbuf *m, const struct rte_ether_addr *dst,
+	uint16_t ether_type)
+{
+	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
+
+	if (!eth)
+		return false;
+	if (dst)
+		eth->dst_addr = *dst;
+	eth->src_addr = port->config.port->mac;
+	eth->ether_type = rte_cpu_to_be_16(ether_type);
+	return true;
+}
+
+/*
+ * One segment, with the whole frame in it where a buffer of ours holds it. Ports do not scatter at
+ * usual frame sizes, so that a copy of the few frames that come in pieces costs nothing; all code
+ * after this finds every header in the first segment.
+ */
+static struct rte_mbuf *frame_gather(struct net *net, struct rte_mbuf *m)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_copy(m, net->config.pool, 0, UINT32_MAX);
+
+	if (!copy)
+		net_drop(net, m, DROP_NO_MBUF);
+	else
+		rte_pktmbuf_free(m);
+	return copy;
+}
+
+/* Classify one frame. Returns the TCP segment in it, or NULL. */
+static struct rte_mbuf *frame_input(
+	struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_t now_ns)
+{
+	const struct rte_ether_hdr *eth;
+	uint16_t ether_type;
+	bool ours;
+
+	if (unlikely(m->nb_segs > 1)) {
+		m = frame_gather(net, m);
+		if (!m)
+			return NULL;
+	}
+	if (unlikely(m->data_len < sizeof(*eth))) {
+		net_drop(net, m, DROP_FRAME_SHORT);
+		return NULL;
+	}
+	eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	ours = rte_is_same_ether_addr(&eth->dst_addr, &net->ports[port_index].config.port->mac);
+	ether_type = rte_be_to_cpu_16(eth->ether_type);
+	if (unlikely(!ours && !(ether_type == RTE_ETHER_TYPE_ARP &&
+				      rte_is_broadcast_ether_addr(&eth->dst_addr)))) {
+		net_drop(net, m, DROP_NOT_FOR_US);
+		return NULL;
+	}
+	rte_pktmbuf_adj(m, sizeof(*eth));
+	switch (ether_type) {
+	case RTE_ETHER_TYPE_IPV4:
+		return ipv4_input(net, port_index, m, now_ns);
+	case RTE_ETHER_TYPE_ARP:
+		arp_input(net, port_index, m, now_ns);
+		return NULL;
+	default:
+		net_drop(net, m, DROP_ETHER_TYPE);
+		return NULL;
+	}
+}
+
+uint16_t net_input(struct net *net, uint32_t port_index, struct rte_mbuf **pkts, uint16_t n,
+	struct rte_mbuf **tcp, uint64_t now_ns)
+{
+	uint16_t count = 0;
+
+	net->now_ns = now_ns;
+	if (n)
+		rte_prefetch0(rte_pktmbuf_mtod(pkts[0], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *segment;
+
+		if (i + 1 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 1], void *));
+		segment = frame_input(net, port_index, pkts[i], now_ns);
+		if (segment)
+			tcp[count++] = segment;
+	}
+	return count;
+}
+
+void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns)
+{
+	if (port_index < net->config.port_count)
+		neigh_learn(net, port_index, addr, mac, solicited, now_ns);
+}
+
+void net_timers(struct net *net, uint64_t now_ns)
+{
+	net->now_ns = now_ns;
+	if (likely(now_ns < net->timer_ns))
+		return;
+	net->timer_ns = now_ns + TIMER_STEP_NS;
+	if (net->announcements_left && now_ns >= net->announce_ns) {
+		net->announcements_left--;
+		net->announce_ns = now_ns + ANNOUNCE_NS;
+		arp_announce(net);
+	}
+	neigh_timers(net, now_ns);
+}
