@@ -33,6 +33,7 @@ struct delta_ring_header {
 	_Alignas(64) _Atomic uint64_t head;  /* written by control */
 	_Alignas(64) _Atomic uint64_t tail;  /* written by the dataplane: taken */
 	_Alignas(64) _Atomic uint64_t acked; /* written by the dataplane: sequence all workers see */
+	_Atomic uint64_t refused; /* written by the dataplane: changes it could not make; a snapshot heals */
 };
 
 struct delta_ring {
@@ -42,13 +43,31 @@ struct delta_ring {
 	uint32_t mask;
 };
 
+/**
+ * Make a ring as its producer.
+ * @param records  a power of two, at most 2^20
+ * @return 0, -EINVAL or -errno; the caller owns @p out
+ */
 int delta_ring_create(uint32_t records, uint64_t boot_id, struct delta_ring *out);
+/**
+ * Map a received ring as its consumer.
+ * @param fd  taken over on success, untouched on failure
+ * @return 0, -EBADMSG when its numbers do not fit, or an error of segment_map()
+ */
 int delta_ring_open(int fd, struct delta_ring *out);
+/** Unmap and close; what holds nothing is left alone. */
 void delta_ring_close(struct delta_ring *ring);
 
-/** @return 0, or -EAGAIN when the ring is full */
+/**
+ * Add one change.
+ * @param delta  its sequence is one above the last one pushed, 1 for a new ring
+ * @return 0, -EAGAIN when the ring is full, -EINVAL for another sequence
+ */
 int delta_ring_push(struct delta_ring *ring, const struct delta *delta);
-/** @return 1 with a copy in @p out, 0 when empty, -EPROTO when the ring's indices are damaged */
+/**
+ * Take the next change.
+ * @return 1 with a copy in @p out, 0 when empty, -EPROTO when indices or the sequence are damaged
+ */
 int delta_ring_pop(struct delta_ring *ring, struct delta *out);
 
 #endif

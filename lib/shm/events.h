@@ -61,17 +61,31 @@ struct event_ring {
 	uint64_t tail_seen; /* the producer's copy, so that it reads the shared line only when full */
 };
 
+/**
+ * Make a ring as its producer.
+ * @param records  a power of two, at most SNAP_EVENT_RECORDS_MAX
+ * @return 0, -EINVAL or -errno; the caller owns @p out
+ */
 int event_ring_create(uint32_t worker_index, uint32_t records, uint64_t boot_id, struct event_ring *out);
-/** Map a received ring as its consumer. @p fd is taken over on success. */
+/**
+ * Map a received ring as its consumer.
+ * @param fd  taken over on success, untouched on failure
+ * @return 0, -EBADMSG when its numbers do not fit, or an error of segment_map()
+ */
 int event_ring_open(int fd, struct event_ring *out);
+/** Unmap and close; what holds nothing is left alone. */
 void event_ring_close(struct event_ring *ring);
 
-/** Room for the next record, or NULL when the ring is full. Fill it, then event_ring_push(). */
+/** @return room for the next record, or NULL when the ring is full: count it and go on */
 struct event *event_ring_slot(struct event_ring *ring);
+/** Hand over the record that event_ring_slot() gave room for. */
 void event_ring_push(struct event_ring *ring);
 
-/** Copy out at most @p n records; indices that a damaged producer wrote are contained.
- *  @return how many */
+/**
+ * Copy out at most @p n records. host_bytes of a copy is at most EVENT_HOST_BYTES; path_bytes is what the
+ * request had and may exceed what is stored. After damaged indices the ring goes on empty.
+ * @return how many
+ */
 uint32_t event_ring_read(struct event_ring *ring, struct event *out, uint32_t n);
 
 #endif

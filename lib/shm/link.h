@@ -69,31 +69,46 @@ struct link_message {
 #define LINK_MAGIC 0x4b4e4c53u /* "SLNK" */
 static_assert(sizeof(struct link_message) == 256, "");
 
-/** Listen on @p path: made with mode 0660, a stale socket file is removed, a live one is -EADDRINUSE.
- *  @return fd (non-blocking) or -errno */
+/**
+ * Listen on @p path. The socket file gets mode 0660 at birth and never more; a file whose listener died
+ * is replaced.
+ * @return fd (non-blocking), -EADDRINUSE when somebody listens there or it is no socket, or -errno
+ */
 int link_listen(const char *path);
 
-/** Accept a peer whose uid is 0, ours or @p allowed_uid (SO_PEERCRED). @return fd, -EPERM, -EAGAIN,… */
+/**
+ * Accept a peer whose user is root, ours or @p allowed_uid. Others are closed.
+ * @return fd (non-blocking), -EPERM for another user, -EAGAIN when nobody waits, or -errno
+ */
 int link_accept(int listen_fd, uint32_t allowed_uid);
 
-/** @return fd (non-blocking) or -errno: -ENOENT, -ECONNREFUSED when no dataplane is there */
+/** @return fd (non-blocking), -ENOENT or -ECONNREFUSED when no dataplane is there, or -errno */
 int link_connect(const char *path);
 
-/** Send one message with at most one descriptor (-1: none; stays the caller's). Waits at most 1 s for
- *  room. @return 0 or -errno */
+/**
+ * Send one message.
+ * @param pass_fd  rides along and stays the caller's; -1: none
+ * @return 0, -EAGAIN when there was no room for a second, -EPIPE or -ECONNRESET when the peer is gone, or
+ *         -errno
+ */
 int link_send(int fd, const struct link_message *message, int pass_fd);
 
+/** As link_send(), without waiting. @return 0, -EAGAIN when there is no room, or -errno */
+int link_send_now(int fd, const struct link_message *message, int pass_fd);
+
 /**
- * Receive one message.
+ * Receive one message without waiting.
+ * @param message  its text is terminated
  * @param pass_fd  set to the received descriptor, owned by the caller, or -1
- * @return 1, 0 when none waits, -ECONNRESET at end of file, -EPROTO for what is no message of ours
+ * @return 1, 0 when none waits, -ECONNRESET at end of file, -EPROTO for what is no message of this ABI or
+ *         carries more than one descriptor, or -errno
  */
 int link_receive(int fd, struct link_message *message, int *pass_fd);
 
-/** A message with magic, ABI, type, boot id and pid filled. */
+/** @return a message with magic, ABI, type, boot id and pid filled, all else zero */
 struct link_message link_message_make(enum link_type type, uint64_t boot_id);
 
-/** A random number that tells this start of a process from every other. */
+/** @return a random number that is not zero */
 uint64_t link_boot_id(void);
 
 #endif

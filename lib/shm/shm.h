@@ -49,31 +49,46 @@ struct segment {
 };
 
 /**
- * Make a memfd of @p length bytes (rounded up to SHM_ALIGN), zeroed, with its header written, mapped
- * writable.
- * @return 0 or -errno; the caller owns @p out (segment_close())
+ * Make and map a segment. Snapshots and secrets are sealed later by segment_seal(); the other types
+ * get their size sealed here, and nobody can seal them further.
+ * @param name    what /proc/PID/maps shows
+ * @param length  bytes, header included
+ * @return 0, -EINVAL for a length below the header's, or -errno
  */
 int segment_create(const char *name, enum segment_type type, size_t length, uint64_t boot_id,
 	struct segment *out);
 
-/** Compute the CRC, set the generation and seal against writing, growing and shrinking; the mapping
- *  becomes read-only. @return 0 or -errno */
+/**
+ * Finish a snapshot or secrets segment.
+ * @return 0 or -errno; after an error the segment can only be closed
+ */
 int segment_seal(struct segment *s, uint64_t generation);
 
 /**
- * Map a received memfd and check magic, type, ABI, layout, length against the file's real size; where
- * @p sealed also that the seals are set and the CRC is right.
- * @param fd  taken over on success, untouched on failure
+ * Map a received memfd and check what it claims to be.
+ * @param fd        taken over on success, untouched on failure
+ * @param writable  map for writing too; @p fd must allow it
+ * @param sealed    the segment must be sealed against writing and its CRC right; otherwise it must at
+ *                  least be sealed against shrinking
  * @return 0, -EPROTO (header), -EBADMSG (CRC or length), -EPERM (not sealed), or -errno
  */
 int segment_map(int fd, enum segment_type type, bool writable, bool sealed, struct segment *out);
 
-/** Check the header of @p length bytes at @p base; what segment_map() and the fuzzer call. */
+/**
+ * Check the header of @p length bytes at @p base, which need no alignment.
+ * @param sealed  check the CRC too
+ * @return 0, -EPROTO when this is no segment of this type and build, -EBADMSG when it is damaged
+ */
 int segment_check(const void *base, size_t length, enum segment_type type, bool sealed);
 
+/** Unmap and close; a segment that holds nothing is left alone. */
 void segment_close(struct segment *s);
 
-/** A new descriptor of the same memory that cannot be mapped writable. @return fd or -errno */
+/**
+ * A new descriptor of the same memory that cannot be mapped writable: dup() would keep the access
+ * mode, opening it anew through /proc does not.
+ * @return fd, owned by the caller, or -errno
+ */
 int segment_reopen_readonly(const struct segment *s);
 
 #endif

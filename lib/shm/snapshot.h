@@ -20,6 +20,16 @@
 #define SNAP_NONE	    UINT32_MAX
 #define SNAP_LIMITS_PER_PLAN 4 /* words in a usage line */
 
+/* Most slots that settings may reserve; slots lie below the reserved number. */
+#define SNAP_API_CAPACITY_MAX	   65536u
+#define SNAP_ENDPOINT_CAPACITY_MAX 65536u
+#define SNAP_LISTENER_CAPACITY_MAX 4096u
+#define SNAP_CONSUMER_CAPACITY_MAX (1u << 24)
+#define SNAP_PLAN_SLOTS		   65536u
+#define SNAP_PORTS_MAX		   64u
+#define SNAP_WORKERS_MAX	   128u
+#define SNAP_EVENT_RECORDS_MAX	   (1u << 20)
+
 enum snap_section_id {
 	SNAP_STRINGS,	      /* char */
 	SNAP_SETTINGS,	      /* struct snap_settings, exactly one */
@@ -264,12 +274,16 @@ struct snapshot {
 };
 
 /**
- * Check every section, range, index and string of @p segment, which segment_map() accepted.
- * @param out  takes the segment over on success
- * @param why  on failure: a sentence that names the section and record; @p why_bytes of room
+ * Check every section, range, index and text of a segment that segment_map() or segment_check()
+ * accepted.
+ * @param segment    taken over on success and left empty; untouched on failure
+ * @param out        the checked snapshot
+ * @param why        on failure: a sentence that names the section and record
+ * @param why_bytes  room in @p why
  * @return 0 or -EBADMSG
  */
 int snapshot_open(struct segment *segment, struct snapshot *out, char *why, size_t why_bytes);
+/** Unmap and close; a snapshot that holds nothing is left alone. */
 void snapshot_close(struct snapshot *snapshot);
 
 /** The records of one section and their number; typed by the SNAP_* list above. */
@@ -295,26 +309,42 @@ static inline struct str snap_str(const struct snapshot *s, struct snap_text t)
 	return (struct str){ (const char *) s->sections[SNAP_STRINGS].records + t.offset, t.length };
 }
 
+/** The section's name in messages: "routes". */
+const char *snap_section_name(enum snap_section_id id);
+
 /* Building, in control and in tests. */
 struct snapshot_builder;
 
+/** Fill every setting with its default. */
+void snapshot_settings_defaults(struct snap_settings *out);
+
+/** @return a builder without records, or NULL when out of memory */
 struct snapshot_builder *snapshot_builder_new(void);
+/** Free the builder; what _finish() made lives on. NULL is allowed. */
 void snapshot_builder_free(struct snapshot_builder *b);
 
-/** Add a text once; equal texts share their bytes. A failed allocation is remembered until _finish(). */
+/**
+ * Add a text once; equal texts share their bytes.
+ * @return its place; empty after an error, which _finish() will report
+ */
 struct snap_text snapshot_builder_text(struct snapshot_builder *b, struct str text);
 
-/** Append one record (of the section's size) and return its index. */
+/** Append one record of the section's size. @return its index */
 uint32_t snapshot_builder_add(struct snapshot_builder *b, enum snap_section_id id, const void *record);
 
-/** Append raw bytes to SNAP_PATTERN_DB. */
+/** Append raw bytes to a section of bytes. */
 void snapshot_builder_bytes(struct snapshot_builder *b, enum snap_section_id id, const void *data,
 	size_t len);
 
-/** Number of records so far. */
+/** @return the number of records so far: the index of the next one */
 uint32_t snapshot_builder_count(const struct snapshot_builder *b, enum snap_section_id id);
 
-/** Sorts SNAP_KEYS by digest, lays the segment out and seals it. @return 0 or -errno */
+/**
+ * Sort the keys, lay the segment out and seal it. References are not checked here: snapshot_open()
+ * does that.
+ * @return 0, -EEXIST when two keys have one digest, -EINVAL without settings, -E2BIG when a section is
+ *         full, -ENOMEM, or -errno of segment_create() and segment_seal()
+ */
 int snapshot_builder_finish(struct snapshot_builder *b, uint64_t generation, uint64_t boot_id,
 	struct segment *out);
 
@@ -342,10 +372,20 @@ struct secrets_input {
 	struct str cert_pem, key_pem;
 	uint8_t fingerprint[32];
 };
+/**
+ * Make a sealed segment of certificates and keys.
+ * @param inputs  one for each of the snapshot's SNAP_CERTS in their order; copied
+ * @return 0, -EINVAL for an empty or over-long PEM, or -errno; the caller owns @p out
+ */
 int secrets_build(const struct secrets_input *inputs, uint32_t count, uint64_t generation,
 	uint64_t boot_id, struct segment *out);
+/**
+ * Check a segment that segment_map() accepted as SEGMENT_SECRETS.
+ * @param segment  taken over on success and left empty; untouched on failure
+ * @return 0 or -EBADMSG
+ */
 int secrets_open(struct segment *segment, struct secrets *out);
-/** Unmaps; the pages are the kernel's to clear. */
+/** Unmap and close; what holds nothing is left alone. The pages are the kernel's to clear. */
 void secrets_close(struct secrets *secrets);
 
 #endif

@@ -42,7 +42,12 @@ static inline uint32_t hist_bucket(uint64_t us)
 
 /** Smallest value of a bucket, in microseconds. */
 uint64_t hist_bucket_floor(uint32_t bucket);
-/** The value below which @p quantile (0–1) of @p counts lie, in microseconds, as the bucket's middle. */
+/**
+ * The value at or below which a share of the samples lies. The counts may grow while they are read.
+ * @param counts    HIST_BUCKETS
+ * @param quantile  0 to 1; outside of it the nearer end
+ * @return the middle of the bucket in µs; 0 without samples
+ */
 uint64_t hist_quantile(const uint64_t *counts, double quantile);
 
 struct stats_worker {
@@ -102,10 +107,14 @@ struct stats_shape {
 	uint32_t ports, listeners, apis, endpoints; /* instances to reserve */
 };
 
+#define STATS_ENTRIES_MAX 32
+
 /* The blocks of a mapped segment. Pointers are this process's. */
 struct stats {
 	struct segment segment;
 	struct stats_shape shape;
+	uint32_t worker_index;
+	uint32_t entries; /* rows of the directory */
 	struct stats_worker *worker;
 	uint64_t *drop;	  /* DROP_COUNT */
 	uint64_t *reason; /* REASON_COUNT */
@@ -115,12 +124,26 @@ struct stats {
 	struct stats_listener *listener;
 	struct stats_api *api;
 	struct stats_endpoint *endpoint;
+	struct stats_entry directory[STATS_ENTRIES_MAX]; /* checked copy */
 };
 
+/**
+ * Make the segment of one worker, all counters zero.
+ * @return 0, -EINVAL for a shape beyond the limits of snapshot.h, or -errno; the caller owns @p out
+ */
 int stats_create(uint32_t worker_index, const struct stats_shape *shape, uint64_t boot_id,
 	struct stats *out);
-/** Map a received segment read-only and check its directory. @p fd is taken over on success. */
+/**
+ * Map a received segment read-only and check its directory.
+ * @param fd  taken over on success, untouched on failure
+ * @return 0, -EBADMSG when the directory does not fit, or an error of segment_map()
+ */
 int stats_open(int fd, struct stats *out);
+/** Unmap and close; what holds nothing is left alone. */
 void stats_close(struct stats *stats);
+
+/** Name of one field of a directory row ("requests"), static; NULL for histograms' buckets, for rows of
+ *  another version and beyond the row's fields. */
+const char *stats_field_name(const struct stats_entry *entry, uint32_t field);
 
 #endif

@@ -27,10 +27,19 @@ struct usage {
 	struct usage_line *lines;
 };
 
-/** @return 0 or -errno */
+/**
+ * Make a segment in which every consumer is unused.
+ * @param capacity  lines, 1 to SNAP_CONSUMER_CAPACITY_MAX
+ * @return 0, -EINVAL or -errno; the caller owns @p out
+ */
 int usage_create(uint32_t capacity, uint64_t boot_id, struct usage *out);
-/** Map a received segment; @p fd is taken over on success. */
+/**
+ * Map a received segment.
+ * @param fd  taken over on success, untouched on failure
+ * @return 0, -EBADMSG when its numbers do not fit, or an error of segment_map()
+ */
 int usage_open(int fd, bool writable, struct usage *out);
+/** Unmap and close; what holds nothing is left alone. */
 void usage_close(struct usage *usage);
 
 #endif

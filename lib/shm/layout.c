@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The layout hash of each segment type: CRC-32C over every field's name, offset and size. Names are
+ * part of it, because two fields of one size that change places look the same in numbers. Fields that
+ * come from .def files are listed by the same files.
+ */
+#include "lib/base/crc32c.h"
+#include "lib/shm/delta.h"
+#include "lib/shm/events.h"
+#include "lib/shm/shm_priv.h"
+#include "lib/shm/snapshot.h"
+#include "lib/shm/stats.h"
+#include "lib/shm/usage.h"
+
+struct layout_field {
+	const char *name;
+	uint32_t offset;
+	uint32_t size;
+};
+
+#define FIELD(type, field)                                                                         \
+	{                                                                                          \
+#type "." #field, offsetof(struct type, field), sizeof(((struct type *)0)->field)  \
+	}
+#define RECORD(type)                                                                               \
+	{                                                                                          \
+#type, 0, sizeof(struct type)                                                      \
+	}
+
+static const struct layout_field snapshot_fields[] = {
+	{ "sections", 0, SNAP_SECTION_COUNT },
+	RECORD(snap_section),
+	FIELD(snap_section, offset),
+	FIELD(snap_section, count),
+	FIELD(snap_section, record_bytes),
+	RECORD(snap_text),
+	FIELD(snap_text, offset),
+	FIELD(snap_text, length),
+	RECORD(snap_range),
+	FIELD(snap_range, first),
+	FIELD(snap_range, count),
+	RECORD(snap_settings),
+	FIELD(snap_settings, workers),
+	FIELD(snap_settings, connections),
+	FIELD(snap_settings, mbufs),
+	FIELD(snap_settings, head_bytes_max),
+	FIELD(snap_settings, target_bytes_max),
+	FIELD(snap_settings, fields_max),
+	FIELD(snap_settings, head_timeout_ms),
+	FIELD(snap_settings, body_timeout_ms),
+	FIELD(snap_settings, idle_timeout_ms),
+	FIELD(snap_settings, send_timeout_ms),
+	FIELD(snap_settings, backend_idle_timeout_ms),
+	FIELD(snap_settings, api_capacity),
+	FIELD(snap_settings, endpoint_capacity),
+	FIELD(snap_settings, listener_capacity),
+	FIELD(snap_settings, consumer_capacity),
+	FIELD(snap_settings, rto_min_ms),
+	FIELD(snap_settings, rcv_buf_bytes),
+	FIELD(snap_settings, snd_buf_bytes),
+	FIELD(snap_settings, flags),
+	FIELD(snap_settings, event_records),
+	FIELD(snap_settings, via),
+	FIELD(snap_settings, body_bytes_max),
+	FIELD(snap_settings, access_log),
+	RECORD(snap_port),
+	FIELD(snap_port, name),
+	FIELD(snap_port, device),
+	FIELD(snap_port, addresses),
+	FIELD(snap_port, gateways),
+	FIELD(snap_port, mtu),
+	FIELD(snap_port, queues),
+	RECORD(snap_address),
+	FIELD(snap_address, addr),
+	FIELD(snap_address, prefix_len),
+	RECORD(snap_listener),
+	FIELD(snap_listener, name),
+	FIELD(snap_listener, addr),
+	FIELD(snap_listener, tcp_port),
+	FIELD(snap_listener, port),
+	FIELD(snap_listener, slot),
+	FIELD(snap_listener, tls),
+	FIELD(snap_listener, certs),
+	FIELD(snap_listener, backlog),
+	RECORD(snap_cert),
+	FIELD(snap_cert, name),
+	FIELD(snap_cert, names),
+	FIELD(snap_cert, fingerprint),
+	RECORD(snap_backend),
+	FIELD(snap_backend, name),
+	FIELD(snap_backend, endpoints),
+	FIELD(snap_backend, balance),
+	FIELD(snap_backend, connect_timeout_ms),
+	FIELD(snap_backend, retry_after_ms),
+	FIELD(snap_backend, idle_connections),
+	RECORD(snap_endpoint),
+	FIELD(snap_endpoint, name),
+	FIELD(snap_endpoint, addr),
+	FIELD(snap_endpoint, tcp_port),
+	FIELD(snap_endpoint, weight),
+	FIELD(snap_endpoint, slot),
+	FIELD(snap_endpoint, backend),
+	RECORD(snap_api),
+	FIELD(snap_api, name),
+	FIELD(snap_api, version),
+	FIELD(snap_api, listeners),
+	FIELD(snap_api, hosts),
+	FIELD(snap_api, credentials),
+	FIELD(snap_api, routes),
+	FIELD(snap_api, slot),
+	RECORD(snap_route),
+	FIELD(snap_route, path),
+	FIELD(snap_route, kind),
+	FIELD(snap_route, methods),
+	FIELD(snap_route, backend),
+	FIELD(snap_route, timeout_ms),
+	FIELD(snap_route, api),
+	RECORD(snap_credential),
+	FIELD(snap_credential, name),
+	FIELD(snap_credential, field),
+	FIELD(snap_credential, pattern),
+	FIELD(snap_credential, shape_prefixes),
+	FIELD(snap_credential, where),
+	FIELD(snap_credential, pattern_id),
+	FIELD(snap_credential, shape_class),
+	FIELD(snap_credential, shape_length),
+	FIELD(snap_credential, strip),
+	RECORD(snap_plan),
+	FIELD(snap_plan, name),
+	FIELD(snap_plan, apis),
+	FIELD(snap_plan, limits),
+	FIELD(snap_plan, slot),
+	FIELD(snap_plan, flags),
+	RECORD(snap_limit),
+	FIELD(snap_limit, name),
+	FIELD(snap_limit, kind),
+	FIELD(snap_limit, word),
+	FIELD(snap_limit, interval_ns),
+	FIELD(snap_limit, burst_ns),
+	FIELD(snap_limit, window_s),
+	FIELD(snap_limit, amount),
+	FIELD(snap_limit, burst),
+	RECORD(snap_consumer),
+	FIELD(snap_consumer, name),
+	FIELD(snap_consumer, plan),
+	FIELD(snap_consumer, slot),
+	RECORD(snap_key),
+	FIELD(snap_key, digest),
+	FIELD(snap_key, expires),
+	FIELD(snap_key, consumer),
+	FIELD(snap_key, id),
+};
+
+static const struct layout_field secrets_fields[] = {
+	RECORD(secrets_header),
+	FIELD(secrets_header, count),
+	FIELD(secrets_header, entry_bytes),
+	RECORD(secrets_entry),
+	FIELD(secrets_entry, cert_offset),
+	FIELD(secrets_entry, key_offset),
+	FIELD(secrets_entry, cert_length),
+	FIELD(secrets_entry, key_length),
+	FIELD(secrets_entry, fingerprint),
+};
+
+static const struct layout_field stats_fields[] = {
+	RECORD(stats_header),
+	FIELD(stats_header, entries),
+	FIELD(stats_header, entry_bytes),
+	FIELD(stats_header, worker_index),
+	RECORD(stats_entry),
+	FIELD(stats_entry, name),
+	FIELD(stats_entry, first_field),
+	FIELD(stats_entry, kind),
+	FIELD(stats_entry, count),
+	FIELD(stats_entry, stride),
+	FIELD(stats_entry, fields),
+	FIELD(stats_entry, offset),
+#define WORKER_COUNTER(name, text) FIELD(stats_worker, name),
+#include "lib/shm/worker_counters.def"
+#undef WORKER_COUNTER
+#define DROP(NAME, name, text) { "drop." #name, DROP_##NAME * 8, 8 },
+#include "lib/shm/drop.def"
+#undef DROP
+#define REASON(NAME, name, status, title) { "reason." #name, REASON_##NAME * 8, 8 },
+#include "lib/shm/reason.def"
+#undef REASON
+#define STAGE(NAME, name, text) { "stage." #name, STAGE_##NAME * 8, 8 },
+#include "lib/shm/stage.def"
+#undef STAGE
+#define TCP_COUNTER(name, text) FIELD(stats_tcp, name),
+#include "lib/shm/tcp_counters.def"
+#undef TCP_COUNTER
+#define PORT_COUNTER(name, text) FIELD(stats_port, name),
+#include "lib/shm/port_counters.def"
+#undef PORT_COUNTER
+#define LISTENER_COUNTER(name, text) FIELD(stats_listener, name),
+#include "lib/shm/listener_counters.def"
+#undef LISTENER_COUNTER
+#define API_COUNTER(name, text) FIELD(stats_api, name),
+#include "lib/shm/api_counters.def"
+#undef API_COUNTER
+	FIELD(stats_api, latency_us),
+#define ENDPOINT_COUNTER(name, text) FIELD(stats_endpoint, name),
+#include "lib/shm/endpoint_counters.def"
+#undef ENDPOINT_COUNTER
+	FIELD(stats_endpoint, latency_us),
+};
+
+static const struct layout_field usage_fields[] = {
+	RECORD(usage_header),
+	FIELD(usage_header, capacity),
+	FIELD(usage_header, line_bytes),
+	RECORD(usage_line),
+	FIELD(usage_line, limit),
+	FIELD(usage_line, admitted),
+	FIELD(usage_line, refused),
+	FIELD(usage_line, bytes_out),
+	FIELD(usage_line, last_seen_s),
+};
+
+/* An event carries the number of a reason, so that reason.def is part of its layout. */
+static const struct layout_field event_fields[] = {
+	RECORD(event_ring_header),
+	FIELD(event_ring_header, records),
+	FIELD(event_ring_header, record_bytes),
+	FIELD(event_ring_header, head),
+	FIELD(event_ring_header, tail),
+	RECORD(event),
+	FIELD(event, time_ns),
+	FIELD(event, request_id),
+	FIELD(event, duration_us),
+	FIELD(event, backend_us),
+	FIELD(event, type),
+	FIELD(event, status),
+	FIELD(event, reason),
+	FIELD(event, worker),
+	FIELD(event, method),
+	FIELD(event, listener),
+	FIELD(event, api),
+	FIELD(event, endpoint),
+	FIELD(event, consumer),
+	FIELD(event, bytes_in),
+	FIELD(event, bytes_out),
+	FIELD(event, client),
+	FIELD(event, client_port),
+	FIELD(event, tls),
+	FIELD(event, host_bytes),
+	FIELD(event, path_bytes),
+	FIELD(event, host),
+	FIELD(event, path),
+#define REASON(NAME, name, status, title) { "reason." #name, REASON_##NAME, 0 },
+#include "lib/shm/reason.def"
+#undef REASON
+};
+
+static const struct layout_field delta_fields[] = {
+	RECORD(delta_ring_header),
+	FIELD(delta_ring_header, records),
+	FIELD(delta_ring_header, record_bytes),
+	FIELD(delta_ring_header, head),
+	FIELD(delta_ring_header, tail),
+	FIELD(delta_ring_header, acked),
+	FIELD(delta_ring_header, refused),
+	RECORD(delta),
+	FIELD(delta, sequence),
+	FIELD(delta, base_generation),
+	FIELD(delta, op),
+	FIELD(delta, consumer),
+	FIELD(delta, plan),
+	FIELD(delta, expires),
+	FIELD(delta, digest),
+};
+
+struct layout {
+	const struct layout_field *fields;
+	size_t count;
+};
+
+#define LAYOUT(table)                                                                              \
+	{                                                                                          \
+		table, sizeof(table) / sizeof((table)[0])                                          \
+	}
+
+static const struct layout layouts[] = {
+	[SEGMENT_SNAPSHOT] = LAYOUT(snapshot_fields),
+	[SEGMENT_SECRETS] = LAYOUT(secrets_fields),
+	[SEGMENT_STATS] = LAYOUT(stats_fields),
+	[SEGMENT_USAGE] = LAYOUT(usage_fields),
+	[SEGMENT_EVENTS] = LAYOUT(event_fields),
+	[SEGMENT_DELTA] = LAYOUT(delta_fields),
+};
+
+uint32_t segment_layout(enum segment_type type)
+{
+	uint32_t crc = 0;
+
+	if ((size_t)type >= sizeof(layouts) / sizeof(layouts[0]))
+		return 0;
+	for (size_t i = 0; i < layouts[type].count; i++) {
+		const struct layout_field *field = &layouts[type].fields[i];
+		const uint32_t numbers[2] = { field->offset, field->size };
+
+		crc = crc32c(crc, field->name, strlen(field->name) + 1);
+		crc = crc32c(crc, numbers, sizeof(numbers));
+	}
+	return crc;
+}

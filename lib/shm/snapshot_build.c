@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Building a snapshot: sections grow in private memory and are copied into a segment once at the end.
+ * Equal texts share their bytes, found through an open-addressing table. A failed allocation is kept in
+ * mind, so that the code that adds a thousand records checks one result.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/base/crc32c.h"
+#include "lib/shm/snapshot_priv.h"
+
+struct section_buffer {
+	uint8_t *data;
+	uint32_t count;
+	size_t room_bytes;
+};
+
+struct snapshot_builder {
+	struct section_buffer sections[SNAP_SECTION_COUNT];
+	struct snap_text *texts; /* hash table; length 0 marks a free place */
+	uint32_t text_count;
+	uint32_t text_places; /* power of two, or 0 */
+	int error;
+};
+
+void snapshot_settings_defaults(struct snap_settings *out)
+{
+	*out = (struct snap_settings){
+		.connections = 65536,
+		.head_bytes_max = 16384,
+		.target_bytes_max = 8192,
+		.fields_max = 100,
+		.head_timeout_ms = 10000,
+		.body_timeout_ms = 30000,
+		.idle_timeout_ms = 60000,
+		.send_timeout_ms = 30000,
+		.backend_idle_timeout_ms = 60000,
+		.api_capacity = 1024,
+		.endpoint_capacity = 1024,
+		.listener_capacity = 64,
+		.consumer_capacity = 65536,
+		.rto_min_ms = 200,
+		.rcv_buf_bytes = 65536,
+		.snd_buf_bytes = 65536,
+		.event_records = 4096,
+		.access_log = 1,
+	};
+}
+
+struct snapshot_builder *snapshot_builder_new(void)
+{
+	return calloc(1, sizeof(struct snapshot_builder));
+}
+
+void snapshot_builder_free(struct snapshot_builder *b)
+{
+	if (!b)
+		return;
+	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++)
+		free(b->sections[id].data);
+	free(b->texts);
+	free(b);
+}
+
+/* Append records; false after an error, which is remembered. */
+static bool section_append(
+	struct snapshot_builder *b, enum snap_section_id id, const void *data, size_t count)
+{
+	struct section_buffer *s = &b->sections[id];
+	const size_t size = snap_section_infos[id].record_bytes;
+	size_t wanted;
+
+	if (b->error)
+		return false;
+	if (count > snap_section_infos[id].count_max - s->count) {
+		b->error = -E2BIG;
+		return false;
+	}
+	wanted = (s->count + count) * size;
+	if (wanted > s->room_bytes) {
+		const size_t room = wanted + wanted / 2 + 256;
+		uint8_t *grown = realloc(s->data, room);
+
+		if (!grown) {
+			b->error = -ENOMEM;
+			return false;
+		}
+		s->data = grown;
+		s->room_bytes = room;
+	}
+	if (count)
+		memcpy(s->data + (size_t)s->count * size, data, count * size);
+	s->count += (uint32_t)count;
+	return true;
+}
+
+/* The place of a text in the table, or the free one where it belongs. */
+static struct snap_text *text_place(const struct snapshot_builder *b, struct str text)
+{
+	const uint8_t *strings = b->sections[SNAP_STRINGS].data;
+	uint32_t i = crc32c(0, text.data, text.len) & (b->text_places - 1);
+
+	for (;; i = (i + 1) & (b->text_places - 1)) {
+		struct snap_text *t = &b->texts[i];
+
+		if (t->length == 0 || (t->length == text.len && memcmp(strings + t->offset,
+									text.data, text.len) == 0))
+			return t;
+	}
+}
+
+static bool texts_grow(struct snapshot_builder *b)
+{
+	struct snap_text *old = b->texts;
+	const uint32_t old_places = b->text_places;
+	const uint32_t places = old_places ? old_places * 2 : 64;
+
+	b->texts = calloc(places, sizeof(*b->texts));
+	if (!b->texts) {
+		b->texts = old;
+		b->error = -ENOMEM;
+		return false;
+	}
+	b->text_places = places;
+	for (uint32_t i = 0; i < old_places; i++) {
+		const char *data = (const char *)b->sections[SNAP_STRINGS].data + old[i].offset;
+
+		if (old[i].length)
+			*text_place(b, (struct str){ data, old[i].length }) = old[i];
+	}
+	free(old);
+	return true;
+}
+
+struct snap_text snapshot_builder_text(struct snapshot_builder *b, struct str text)
+{
+	const struct snap_text none = { 0, 0 };
+	struct snap_text *place;
+	struct snap_text t;
+
+	if (text.len == 0 || b->error)
+		return none;
+	if (b->text_count >= b->text_places / 2 && !texts_grow(b))
+		return none;
+	place = text_place(b, text);
+	if (place->length)
+		return *place;
+	t = (struct snap_text){ b->sections[SNAP_STRINGS].count, text.len };
+	if (!section_append(b, SNAP_STRINGS, text.data, text.len))
+		return none;
+	*place = t;
+	b->text_count++;
+	return t;
+}
+
+uint32_t snapshot_builder_add(
+	struct snapshot_builder *b, enum snap_section_id id, const void *record)
+{
+	const uint32_t index = b->sections[id].count;
+
+	section_append(b, id, record, 1);
+	return index;
+}
+
+void snapshot_builder_bytes(
+	struct snapshot_builder *b, enum snap_section_id id, const void *data, size_t len)
+{
+	section_append(b, id, data, len / snap_section_infos[id].record_bytes);
+}
+
+uint32_t snapshot_builder_count(const struct snapshot_builder *b, enum snap_section_id id)
+{
+	return b->sections[id].count;
+}
+
+static int key_compare(const void *a, const void *b)
+{
+	const struct snap_key *x = a, *y = b;
+
+	return memcmp(x->digest, y->digest, SNAP_DIGEST_BYTES);
+}
+
+static int keys_sort(struct section_buffer *s)
+{
+	struct snap_key *keys = (struct snap_key *)(void *)s->data;
+
+	if (s->count == 0)
+		return 0;
+	qsort(keys, s->count, sizeof(*keys), key_compare);
+	for (uint32_t i = 1; i < s->count; i++)
+		if (key_compare(&keys[i - 1], &keys[i]) == 0)
+			return -EEXIST;
+	return 0;
+}
+
+/* Where each section goes. @return bytes of the segment */
+static uint64_t sections_place(const struct snapshot_builder *b, struct snap_section *table)
+{
+	uint64_t end = shm_round_up(SNAP_TABLE_END);
+
+	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++) {
+		table[id].offset = end;
+		table[id].count = b->sections[id].count;
+		table[id].record_bytes = snap_section_infos[id].record_bytes;
+		end += shm_round_up((uint64_t)table[id].count * table[id].record_bytes);
+	}
+	return end;
+}
+
+int snapshot_builder_finish(
+	struct snapshot_builder *b, uint64_t generation, uint64_t boot_id, struct segment *out)
+{
+	struct snap_section table[SNAP_SECTION_COUNT];
+	uint64_t length;
+	int err = b->error;
+
+	*out = segment_none();
+	if (!err)
+		err = keys_sort(&b->sections[SNAP_KEYS]);
+	if (!err && b->sections[SNAP_SETTINGS].count != 1)
+		err = -EINVAL;
+	if (err)
+		return err;
+	length = sections_place(b, table);
+	err = segment_create("sluice-snapshot", SEGMENT_SNAPSHOT, length, boot_id, out);
+	if (err)
+		return err;
+	memcpy((uint8_t *)out->base + SNAP_TABLE_OFFSET, table, sizeof(table));
+	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++)
+		if (table[id].count)
+			memcpy((uint8_t *)out->base + table[id].offset, b->sections[id].data,
+				(size_t)table[id].count * table[id].record_bytes);
+	err = segment_seal(out, generation);
+	if (err)
+		segment_close(out);
+	return err;
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The checks of a snapshot's records. Control is a process of lower privilege that parses what people
+ * wrote: what it sends is proven here once, so that workers may follow every index and text without
+ * asking. Names go into headers and logs, so that they hold no control characters.
+ */
+#include <string.h>
+
+#include "lib/shm/snapshot_priv.h"
+
+#define WEEK_MS   (7u * 86400 * 1000)
+#define YEAR_S    UINT64_C(31622400)
+#define BYTES_MAX (1u << 30) /* buffers of a connection */
+#define TEXT_MAX  65535u
+#define RANGE_TOTAL_MAX                                                                            \
+	(1u << 24) /* ranges may share records; what following all costs is bounded */
+
+/* The first byte that a name must not hold, or -1. */
+static int text_find_control(const char *data, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++)
+		if ((uint8_t)data[i] < 0x20 || data[i] == 0x7f)
+			return (uint8_t)data[i];
+	return -1;
+}
+
+/* A text that may hold any bytes. */
+static bool check_bytes(
+	struct snap_check *c, const char *field, struct snap_text text, uint32_t min)
+{
+	const uint32_t room = c->snapshot->sections[SNAP_STRINGS].count;
+
+	if (text.offset > room || text.length > room - text.offset)
+		return snap_refuse(c, "%s: %u bytes at %u, beyond the %u bytes of strings", field,
+			text.length, text.offset, room);
+	if (text.length < min)
+		return snap_refuse(c, "%s: empty", field);
+	if (text.length > TEXT_MAX)
+		return snap_refuse(c, "%s: longer than %u bytes", field, TEXT_MAX);
+	return true;
+}
+
+/* A text without control characters. */
+static bool check_text(struct snap_check *c, const char *field, struct snap_text text, uint32_t min)
+{
+	int found;
+
+	if (!check_bytes(c, field, text, min))
+		return false;
+	found = text_find_control(snap_str(c->snapshot, text).data, text.length);
+	if (found >= 0)
+		return snap_refuse(c, "%s: control character 0x%02x", field, (unsigned)found);
+	return true;
+}
+
+static bool check_lower(
+	struct snap_check *c, const char *field, struct snap_text text, uint32_t min)
+{
+	struct str s;
+
+	if (!check_text(c, field, text, min))
+		return false;
+	s = snap_str(c->snapshot, text);
+	for (uint32_t i = 0; i < s.len; i++)
+		if (s.data[i] >= 'A' && s.data[i] <= 'Z')
+			return snap_refuse(c, "%s: not in lower case", field);
+	return true;
+}
+
+static bool check_range(struct snap_check *c, const char *field, struct snap_range range,
+	enum snap_section_id target)
+{
+	const uint32_t count = c->snapshot->sections[target].count;
+
+	if (range.first > count || range.count > count - range.first)
+		return snap_refuse(c, "%s: %u records from %u, beyond the %u of section %s", field,
+			range.count, range.first, count, snap_section_name(target));
+	c->range_total[target] += range.count;
+	if (c->range_total[target] > RANGE_TOTAL_MAX)
+		return snap_refuse(c, "%s: ranges into section %s name more than %u records", field,
+			snap_section_name(target), RANGE_TOTAL_MAX);
+	return true;
+}
+
+static bool check_index(
+	struct snap_check *c, const char *field, uint32_t index, enum snap_section_id target)
+{
+	const uint32_t count = c->snapshot->sections[target].count;
+
+	if (index >= count)
+		return snap_refuse(c, "%s: index %u, beyond the %u of section %s", field, index,
+			count, snap_section_name(target));
+	return true;
+}
+
+static bool check_between(
+	struct snap_check *c, const char *field, uint64_t value, uint64_t low, uint64_t high)
+{
+	if (value < low || value > high)
+		return snap_refuse(c, "%s: %llu is not within %llu and %llu", field,
+			(unsigned long long)value, (unsigned long long)low,
+			(unsigned long long)high);
+	return true;
+}
+
+static bool check_slot(struct snap_check *c, uint32_t slot, uint32_t capacity)
+{
+	if (slot >= capacity)
+		return snap_refuse(
+			c, "slot: %u, beyond the %u reserved in settings", slot, capacity);
+	return true;
+}
+
+static bool check_settings(struct snap_check *c, const void *record)
+{
+	const struct snap_settings *s = record;
+
+	if (s->event_records & (s->event_records - 1))
+		return snap_refuse(c, "event_records: %u is no power of two", s->event_records);
+	return check_between(c, "workers", s->workers, 0, SNAP_WORKERS_MAX) &&
+	       check_between(c, "connections", s->connections, 1, 1u << 24) &&
+	       check_between(c, "mbufs", s->mbufs, 0, 1u << 26) &&
+	       check_between(c, "head_bytes_max", s->head_bytes_max, 64, 65536) &&
+	       check_between(c, "target_bytes_max", s->target_bytes_max, 1, 65536) &&
+	       check_between(c, "fields_max", s->fields_max, 1, 128) &&
+	       check_between(c, "head_timeout_ms", s->head_timeout_ms, 1, WEEK_MS) &&
+	       check_between(c, "body_timeout_ms", s->body_timeout_ms, 1, WEEK_MS) &&
+	       check_between(c, "idle_timeout_ms", s->idle_timeout_ms, 1, WEEK_MS) &&
+	       check_between(c, "send_timeout_ms", s->send_timeout_ms, 1, WEEK_MS) &&
+	       check_between(
+		       c, "backend_idle_timeout_ms", s->backend_idle_timeout_ms, 1, WEEK_MS) &&
+	       check_between(c, "api_capacity", s->api_capacity, 0, SNAP_API_CAPACITY_MAX) &&
+	       check_between(c, "endpoint_capacity", s->endpoint_capacity, 0,
+		       SNAP_ENDPOINT_CAPACITY_MAX) &&
+	       check_between(c, "listener_capacity", s->listener_capacity, 0,
+		       SNAP_LISTENER_CAPACITY_MAX) &&
+	       check_between(c, "consumer_capacity", s->consumer_capacity, 0,
+		       SNAP_CONSUMER_CAPACITY_MAX) &&
+	       check_between(c, "rto_min_ms", s->rto_min_ms, 1, 60000) &&
+	       check_between(c, "rcv_buf_bytes", s->rcv_buf_bytes, 1, BYTES_MAX) &&
+	       check_between(c, "snd_buf_bytes", s->snd_buf_bytes, 1, BYTES_MAX) &&
+	       check_between(c, "flags", s->flags, 0, SNAP_TRUST_FORWARDED) &&
+	       check_between(c, "event_records", s->event_records, 1, SNAP_EVENT_RECORDS_MAX) &&
+	       check_text(c, "via", s->via, 0) &&
+	       check_between(c, "access_log", s->access_log, 0, 1);
+}
+
+static bool check_port(struct snap_check *c, const void *record)
+{
+	const struct snap_port *p = record;
+
+	return check_text(c, "name", p->name, 0) && check_text(c, "device", p->device, 0) &&
+	       check_range(c, "addresses", p->addresses, SNAP_ADDRESSES) &&
+	       check_range(c, "gateways", p->gateways, SNAP_GATEWAYS) &&
+	       (p->mtu == 0 || check_between(c, "mtu", p->mtu, 576, 65535)) &&
+	       check_between(c, "queues", p->queues, 0, SNAP_WORKERS_MAX);
+}
+
+static bool check_address(struct snap_check *c, const void *record)
+{
+	const struct snap_address *a = record;
+
+	return check_between(c, "prefix_len", a->prefix_len, 0, ip_is_v4(&a->addr) ? 32 : 128);
+}
+
+static bool check_lcore(struct snap_check *c, const void *record)
+{
+	return check_between(c, "lcore", *(const uint32_t *)record, 0, 1023);
+}
+
+static bool check_listener(struct snap_check *c, const void *record)
+{
+	const struct snap_listener *l = record;
+
+	return check_text(c, "name", l->name, 0) &&
+	       check_between(c, "tcp_port", l->tcp_port, 1, 65535) &&
+	       check_index(c, "port", l->port, SNAP_PORTS) &&
+	       check_slot(c, l->slot, snap_settings(c->snapshot)->listener_capacity) &&
+	       check_between(c, "tls", l->tls, 0, 1) &&
+	       check_range(c, "certs", l->certs, SNAP_LISTENER_CERTS) &&
+	       (!l->tls ||
+		       check_between(c, "certs of a TLS listener", l->certs.count, 1, SNAP_NONE)) &&
+	       check_between(c, "backlog", l->backlog, 0, 1u << 24);
+}
+
+static bool check_listener_cert(struct snap_check *c, const void *record)
+{
+	return check_index(c, "certificate", *(const uint32_t *)record, SNAP_CERTS);
+}
+
+static bool check_cert(struct snap_check *c, const void *record)
+{
+	const struct snap_cert *cert = record;
+
+	return check_text(c, "name", cert->name, 0) &&
+	       check_range(c, "names", cert->names, SNAP_CERT_NAMES);
+}
+
+static bool check_host(struct snap_check *c, const void *record)
+{
+	return check_lower(c, "name", *(const struct snap_text *)record, 1);
+}
+
+static bool check_backend(struct snap_check *c, const void *record)
+{
+	const struct snap_backend *b = record;
+
+	if (!check_text(c, "name", b->name, 0) ||
+		!check_range(c, "endpoints", b->endpoints, SNAP_ENDPOINTS) ||
+		!check_between(c, "balance", b->balance, 0, SNAP_BALANCE_ROUND_ROBIN) ||
+		!check_between(c, "connect_timeout_ms", b->connect_timeout_ms, 1, WEEK_MS) ||
+		!check_between(c, "retry_after_ms", b->retry_after_ms, 0, WEEK_MS) ||
+		!check_between(c, "idle_connections", b->idle_connections, 0, 1u << 20))
+		return false;
+	for (uint32_t i = b->endpoints.first; i < b->endpoints.first + b->endpoints.count; i++)
+		if (SNAP_AT(c->snapshot, SNAP_ENDPOINTS, snap_endpoint, i)->backend != c->record)
+			return snap_refuse(c, "endpoints: endpoint %u names another backend", i);
+	return true;
+}
+
+static bool check_endpoint(struct snap_check *c, const void *record)
+{
+	const struct snap_endpoint *e = record;
+	const struct snap_backend *b;
+
+	if (!check_text(c, "name", e->name, 0) ||
+		!check_between(c, "tcp_port", e->tcp_port, 1, 65535) ||
+		!check_between(c, "weight", e->weight, 1, 1000) ||
+		!check_slot(c, e->slot, snap_settings(c->snapshot)->endpoint_capacity) ||
+		!check_index(c, "backend", e->backend, SNAP_BACKENDS))
+		return false;
+	b = SNAP_AT(c->snapshot, SNAP_BACKENDS, snap_backend, e->backend);
+	if (c->record - b->endpoints.first >= b->endpoints.count)
+		return snap_refuse(c, "backend: backend %u does not hold it", e->backend);
+	return true;
+}
+
+static bool check_api(struct snap_check *c, const void *record)
+{
+	const struct snap_api *a = record;
+
+	if (!check_text(c, "name", a->name, 0) || !check_text(c, "version", a->version, 0) ||
+		!check_range(c, "listeners", a->listeners, SNAP_API_LISTENERS) ||
+		!check_range(c, "hosts", a->hosts, SNAP_HOSTS) ||
+		!check_between(c, "number of hosts", a->hosts.count, 1, SNAP_NONE) ||
+		!check_range(c, "credentials", a->credentials, SNAP_API_CREDENTIALS) ||
+		!check_range(c, "routes", a->routes, SNAP_ROUTES) ||
+		!check_slot(c, a->slot, snap_settings(c->snapshot)->api_capacity))
+		return false;
+	for (uint32_t i = a->routes.first; i < a->routes.first + a->routes.count; i++)
+		if (SNAP_AT(c->snapshot, SNAP_ROUTES, snap_route, i)->api != c->record)
+			return snap_refuse(c, "routes: route %u names another API", i);
+	return true;
+}
+
+static bool check_api_listener(struct snap_check *c, const void *record)
+{
+	return check_index(c, "listener", *(const uint32_t *)record, SNAP_LISTENERS);
+}
+
+static bool check_api_credential(struct snap_check *c, const void *record)
+{
+	return check_index(c, "credential", *(const uint32_t *)record, SNAP_CREDENTIALS);
+}
+
+static bool check_path(struct snap_check *c, const struct snap_route *r)
+{
+	struct str path;
+
+	if (!check_between(c, "kind", r->kind, 0, SNAP_PATH_PREFIX) ||
+		!check_text(c, "path", r->path, r->kind == SNAP_PATH_EXACT))
+		return false;
+	path = snap_str(c->snapshot, r->path);
+	if (path.len && path.data[0] != '/')
+		return snap_refuse(c, "path: does not begin with a slash");
+	if (r->kind == SNAP_PATH_PREFIX && path.len && path.data[path.len - 1] == '/')
+		return snap_refuse(c, "path: a prefix is kept without its final slash");
+	return true;
+}
+
+static bool check_route(struct snap_check *c, const void *record)
+{
+	const struct snap_route *r = record;
+	const struct snap_api *a;
+
+	if (!check_path(c, r) || !check_index(c, "backend", r->backend, SNAP_BACKENDS) ||
+		!check_between(c, "timeout_ms", r->timeout_ms, 1, WEEK_MS) ||
+		!check_index(c, "api", r->api, SNAP_APIS))
+		return false;
+	a = SNAP_AT(c->snapshot, SNAP_APIS, snap_api, r->api);
+	if (c->record - a->routes.first >= a->routes.count)
+		return snap_refuse(c, "api: API %u does not hold it", r->api);
+	return true;
+}
+
+static bool check_shape(struct snap_check *c, const struct snap_credential *k)
+{
+	struct str prefixes;
+
+	if (!check_bytes(c, "shape_prefixes", k->shape_prefixes, 0) ||
+		!check_between(c, "shape_class", k->shape_class, 0, 2 * SNAP_CLASS_HEX_LOWER - 1) ||
+		!check_between(c, "shape_length", k->shape_length, 0, 65535))
+		return false;
+	if (k->shape_class & SNAP_CLASS_HEX_LOWER && k->shape_class != SNAP_CLASS_HEX_LOWER)
+		return snap_refuse(c, "shape_class: hexadecimal stands alone");
+	prefixes = snap_str(c->snapshot, k->shape_prefixes);
+	if (prefixes.len && prefixes.data[prefixes.len - 1] != '\n')
+		return snap_refuse(c, "shape_prefixes: the last one has no end");
+	return true;
+}
+
+static bool check_credential(struct snap_check *c, const void *record)
+{
+	const struct snap_credential *k = record;
+
+	if (!check_between(c, "where", k->where, 0, SNAP_IN_AUTHORIZATION))
+		return false;
+	if (k->where == SNAP_IN_HEADER || k->where == SNAP_IN_AUTHORIZATION) {
+		if (!check_lower(c, "field", k->field, 1))
+			return false;
+	} else if (!check_text(c, "field", k->field, 1)) {
+		return false;
+	}
+	return check_text(c, "name", k->name, 0) && check_bytes(c, "pattern", k->pattern, 0) &&
+	       check_shape(c, k) && check_between(c, "strip", k->strip, 0, 1);
+}
+
+static bool check_plan(struct snap_check *c, const void *record)
+{
+	const struct snap_plan *p = record;
+	unsigned words = 0, word;
+
+	if (!check_text(c, "name", p->name, 0) ||
+		!check_range(c, "apis", p->apis, SNAP_PLAN_APIS) ||
+		!check_range(c, "limits", p->limits, SNAP_LIMITS) ||
+		!check_between(c, "number of limits", p->limits.count, 0, SNAP_LIMITS_PER_PLAN) ||
+		!check_between(c, "slot", p->slot, 0, SNAP_PLAN_SLOTS - 1) ||
+		!check_between(c, "flags", p->flags, 0, SNAP_PLAN_SOFT))
+		return false;
+	for (uint32_t i = p->limits.first; i < p->limits.first + p->limits.count; i++) {
+		word = SNAP_AT(c->snapshot, SNAP_LIMITS, snap_limit, i)->word;
+		if (word >= SNAP_LIMITS_PER_PLAN || words & 1u << word)
+			return snap_refuse(
+				c, "limits: limit %u takes a word that is none or another's", i);
+		words |= 1u << word;
+	}
+	return true;
+}
+
+static bool check_plan_api(struct snap_check *c, const void *record)
+{
+	return check_index(c, "api", *(const uint32_t *)record, SNAP_APIS);
+}
+
+static bool check_limit(struct snap_check *c, const void *record)
+{
+	const struct snap_limit *l = record;
+	const uint64_t year_ns = YEAR_S * 1000000000;
+
+	if (!check_text(c, "name", l->name, 0) ||
+		!check_between(c, "kind", l->kind, 0, SNAP_LIMIT_QUOTA) ||
+		!check_between(c, "word", l->word, 0, SNAP_LIMITS_PER_PLAN - 1) ||
+		!check_between(c, "window_s", l->window_s, 1, YEAR_S) ||
+		!check_between(c, "amount", l->amount, 0, (UINT64_C(1) << 40) - 1))
+		return false;
+	/* A theoretical arrival time plus a burst stays far from the end of 64 bits. */
+	return l->kind != SNAP_LIMIT_RATE ||
+	       (check_between(c, "interval_ns", l->interval_ns, 1, year_ns) &&
+		       check_between(c, "burst_ns", l->burst_ns, 1, UINT64_C(1) << 60) &&
+		       check_between(c, "burst", l->burst, 1, UINT64_C(1) << 40));
+}
+
+static bool check_consumer(struct snap_check *c, const void *record)
+{
+	const struct snap_consumer *k = record;
+
+	return check_text(c, "name", k->name, 0) && check_index(c, "plan", k->plan, SNAP_PLANS) &&
+	       check_slot(c, k->slot, snap_settings(c->snapshot)->consumer_capacity);
+}
+
+static bool check_key(struct snap_check *c, const void *record)
+{
+	const struct snap_key *k = record;
+
+	if (c->record > 0 && memcmp(k[-1].digest, k->digest, SNAP_DIGEST_BYTES) >= 0)
+		return snap_refuse(c, "digest: not above the one before it");
+	return check_index(c, "consumer", k->consumer, SNAP_CONSUMERS) &&
+	       check_text(c, "id", k->id, 0);
+}
+
+static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, const void *) = {
+	[SNAP_SETTINGS] = check_settings,
+	[SNAP_PORTS] = check_port,
+	[SNAP_ADDRESSES] = check_address,
+	[SNAP_LCORES] = check_lcore,
+	[SNAP_LISTENERS] = check_listener,
+	[SNAP_LISTENER_CERTS] = check_listener_cert,
+	[SNAP_CERTS] = check_cert,
+	[SNAP_CERT_NAMES] = check_host,
+	[SNAP_BACKENDS] = check_backend,
+	[SNAP_ENDPOINTS] = check_endpoint,
+	[SNAP_APIS] = check_api,
+	[SNAP_API_LISTENERS] = check_api_listener,
+	[SNAP_API_CREDENTIALS] = check_api_credential,
+	[SNAP_HOSTS] = check_host,
+	[SNAP_ROUTES] = check_route,
+	[SNAP_CREDENTIALS] = check_credential,
+	[SNAP_PLANS] = check_plan,
+	[SNAP_PLAN_APIS] = check_plan_api,
+	[SNAP_LIMITS] = check_limit,
+	[SNAP_CONSUMERS] = check_consumer,
+	[SNAP_KEYS] = check_key,
+};
+
+bool snapshot_check_records(struct snap_check *c)
+{
+	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++) {
+		const uint8_t *records = c->snapshot->sections[id].records;
+
+		c->section = id;
+		if (!record_checks[id])
+			continue;
+		for (c->record = 0; c->record < c->snapshot->sections[id].count; c->record++)
+			if (!record_checks[id](
+				    c, records + (size_t)c->record *
+							 snap_section_infos[id].record_bytes))
+				return false;
+	}
+	return true;
+}
