@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client's connection: accepted, its TLS, its requests one after the other, its end. Bytes are taken
+ * from TCP only when somebody wants them, so that a window closes by itself behind a slow backend or a
+ * request that is being answered.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+static uint64_t ms_ns(uint32_t ms)
+{
+	return (uint64_t) ms * 1000000;
+}
+
+static void arm(struct proxy *p, struct client *c, uint32_t ms)
+{
+	deadline_set(&p->wheel, &c->deadline, p->now_ns + ms_ns(ms));
+}
+
+static struct tls_conn *tls_begin(struct proxy *p, uint32_t listener)
+{
+	struct tls_contexts *contexts = p->tables->tls[p->config.worker_index];
+
+	return contexts ? tls_conn_create(contexts, listener) : NULL;
+}
+
+void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_slot)
+{
+	uint32_t index = tables_listener(p->tables, listener_slot);
+	const struct snap_listener *listener;
+	struct client *c;
+
+	if (index == SNAP_NONE || p->draining)
+		return NULL;
+	c = slab_get(&p->clients);
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof(*c));
+	listener = SNAP_AT(&p->tables->snapshot, SNAP_LISTENERS, snap_listener, index);
+	c->kind = c->deadline.kind = PEER_CLIENT;
+	c->tcp = tcp;
+	c->listener_slot = listener_slot;
+	c->state = CLIENT_HEAD;
+	if (listener->tls) {
+		c->tls = tls_begin(p, index);
+		c->state = CLIENT_HANDSHAKE;
+		if (!c->tls) {
+			slab_put(&p->clients, c);
+			return NULL;
+		}
+	}
+	tcp_peer(tcp, &c->peer);
+	c->ip_bytes = (uint8_t) ip_format(&c->peer.remote, c->ip_text);
+	LIST_INSERT_HEAD(&p->all, c, all_entry);
+	p->client_count++;
+	p->counters->client_connections = p->client_count;
+	record_listener(p, listener_slot)->accepted++;
+	record_listener(p, listener_slot)->open++;
+	arm(p, c, proxy_settings(p)->head_timeout_ms);
+	return c;
+}
+
+static void client_free(struct proxy *p, struct client *c)
+{
+	if (c->ready)
+		TAILQ_REMOVE(&p->ready, c, ready_entry);
+	if (c->state == CLIENT_DECIDE)
+		decide_forget(p, c);
+	LIST_REMOVE(c, all_entry);
+	deadline_remove(&c->deadline);
+	stream_free(&c->rx, &p->heads);
+	if (c->tls)
+		tls_conn_destroy(c->tls);
+	p->client_count--;
+	p->counters->client_connections = p->client_count;
+	record_listener(p, c->listener_slot)->open--;
+	slab_put(&p->clients, c);
+}
+
+void client_ready(struct proxy *p, struct client *c)
+{
+	if (c->ready)
+		return;
+	c->ready = true;
+	TAILQ_INSERT_TAIL(&p->ready, c, ready_entry);
+}
+
+uint32_t client_send_space(const struct client *c)
+{
+	return tcp_send_space(c->tcp);
+}
+
+static void tls_flush(struct client *c)
+{
+	struct rte_mbuf *out = tls_output(c->tls);
+
+	if (out)
+		tcp_send(c->tcp, out);
+}
+
+bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain)
+{
+	if (!c->tls)
+		return tcp_send(c->tcp, chain) == 0;
+	if (tls_write(c->tls, chain, p->now_ns))
+		return false;
+	tls_flush(c);
+	return true;
+}
+
+static void count_handshake(struct proxy *p, struct client *c)
+{
+	p->counters->tls_handshakes++;
+	record_listener(p, c->listener_slot)->tls_handshakes++;
+	if (tls_resumed(c->tls))
+		p->counters->tls_resumed++;
+}
+
+/* @return false when the connection is over */
+static bool tls_received(struct proxy *p, struct client *c, struct rte_mbuf *ciphertext)
+{
+	enum tls_state before = tls_state(c->tls), after;
+	struct rte_mbuf *clear = NULL;
+
+	after = tls_input(c->tls, ciphertext, &clear);
+	if (clear)
+		chain_put(&c->rx.chain, clear);
+	tls_flush(c);
+	if (after == TLS_FAILED) {
+		if (before == TLS_HANDSHAKE) {
+			p->counters->tls_failures++;
+			record_listener(p, c->listener_slot)->tls_failures++;
+			p->config.stats->reason[REASON_TLS_FAILED]++;
+		}
+		return false;
+	}
+	if (before == TLS_HANDSHAKE && after != TLS_HANDSHAKE) {
+		count_handshake(p, c);
+		c->state = CLIENT_HEAD;
+	}
+	return true;
+}
+
+bool client_pull(struct proxy *p, struct client *c)
+{
+	struct rte_mbuf *m = tcp_recv(c->tcp);
+
+	if (m) {
+		tcp_recv_credit(c->tcp, m->pkt_len);
+		if (!c->tls) {
+			chain_put(&c->rx.chain, m);
+		} else if (!tls_received(p, c, m)) {
+			/* The alert is queued; an exchange under way cannot be finished. */
+			if (c->exchange)
+				exchange_end(p, c->exchange, REASON_CLIENT_CLOSED);
+			client_close(p, c);
+			return false;
+		}
+	}
+	return stream_bytes(&c->rx) > 0;
+}
+
+static bool client_at_eof(const struct client *c)
+{
+	return tcp_recv_eof(c->tcp) || (c->tls && tls_state(c->tls) == TLS_CLOSED);
+}
+
+/* Throw away what comes after our last answer. */
+static void discard(struct client *c)
+{
+	struct rte_mbuf *m = tcp_recv(c->tcp);
+
+	if (m) {
+		c->lingered += m->pkt_len;
+		tcp_recv_credit(c->tcp, m->pkt_len);
+		rte_pktmbuf_free(m);
+	}
+}
+
+void client_readable(struct proxy *p, struct client *c)
+{
+	switch ((enum client_state) c->state) {
+	case CLIENT_CLOSING:
+		discard(c);
+		if (c->lingered > LINGER_BYTES)
+			client_abort(p, c);
+		return;
+	case CLIENT_HANDSHAKE:
+	case CLIENT_HEAD:
+		client_pull(p, c);
+		if (c->state == CLIENT_HEAD || c->state == CLIENT_HANDSHAKE)
+			client_ready(p, c);
+		return;
+	case CLIENT_DECIDE:
+		return;
+	case CLIENT_EXCHANGE:
+		if (!(c->exchange->flags & EX_REQUEST_DONE))
+			forward_request_body(p, c->exchange);
+		return;
+	}
+}
+
+void client_writable(struct proxy *p, struct client *c)
+{
+	if (c->state == CLIENT_EXCHANGE && c->exchange->upstream)
+		forward_response(p, c->exchange);
+}
+
+enum http1_verdict client_parse_request(const char *data, size_t len, size_t seen, void *ctx)
+{
+	struct request_parse *a = ctx;
+
+	return http1_parse_request(data, len, seen, a->limits, a->head, &a->reason);
+}
+
+/* No complete head yet: wait for the rest, or the client has gone. */
+static void await_head(struct proxy *p, struct client *c)
+{
+	if (client_at_eof(c)) {
+		client_close(p, c);
+		return;
+	}
+	if (c->state == CLIENT_HANDSHAKE || c->first_byte_ns != 0)
+		return;
+	if (stream_bytes(&c->rx) > 0) {
+		c->first_byte_ns = p->now_ns;
+		arm(p, c, proxy_settings(p)->head_timeout_ms);
+	} else if (c->served) {
+		arm(p, c, proxy_settings(p)->idle_timeout_ms);
+	}
+}
+
+/* Refuse what never became a request; the connection cannot go on. */
+static void client_refuse(struct proxy *p, struct client *c, enum reason why)
+{
+	struct exchange *ex = exchange_begin(p, c, NULL);
+
+	c->keep_alive = false;
+	if (ex)
+		respond(p, ex, why, NULL);
+	else
+		client_abort(p, c);
+}
+
+void client_advance(struct proxy *p, struct client *c)
+{
+	struct decision *d = &p->decisions[p->decision_count];
+	struct request_parse args = { &p->limits, &d->head, REASON_PROXIED };
+	enum http1_verdict verdict;
+
+	if (c->state != CLIENT_HEAD) {
+		if (c->state == CLIENT_HANDSHAKE)
+			await_head(p, c);
+		return;
+	}
+	verdict = stream_parse(&c->rx, &p->heads, client_parse_request, &args);
+	if (verdict == HTTP1_MORE) {
+		await_head(p, c);
+		return;
+	}
+	p->counters->requests++;
+	record_listener(p, c->listener_slot)->requests++;
+	if (c->first_byte_ns == 0)
+		c->first_byte_ns = p->now_ns;
+	if (verdict == STREAM_NO_MEMORY)
+		args.reason = REASON_OVERLOADED;
+	if (verdict != HTTP1_DONE) {
+		client_refuse(p, c, args.reason);
+		return;
+	}
+	deadline_clear(&c->deadline);
+	decide_add(p, c, d);
+}
+
+void client_arm_send(struct proxy *p, struct client *c)
+{
+	if (c->deadline.when_ns)
+		return;
+	c->pending_seen = tcp_send_pending(c->tcp);
+	arm(p, c, proxy_settings(p)->send_timeout_ms);
+}
+
+void client_arm_body(struct proxy *p, struct client *c)
+{
+	arm(p, c, proxy_settings(p)->body_timeout_ms);
+}
+
+void client_close(struct proxy *p, struct client *c)
+{
+	if (c->tls) {
+		tls_shutdown(c->tls);
+		tls_flush(c);
+	}
+	c->state = CLIENT_CLOSING;
+	tcp_close(c->tcp);
+	deadline_set(&p->wheel, &c->deadline, p->now_ns + LINGER_NS);
+	c->pending_seen = tcp_send_pending(c->tcp);
+	stream_free(&c->rx, &p->heads);
+	discard(c);
+}
+
+void client_abort(struct proxy *p, struct client *c)
+{
+	struct exchange *ex = c->exchange;
+
+	if (ex) {
+		c->exchange = NULL;
+		exchange_end(p, ex, ex->reason == REASON_PROXIED ? REASON_CLIENT_CLOSED : ex->reason);
+	}
+	tcp_abort(c->tcp);
+	client_free(p, c);
+}
+
+void client_ended(struct proxy *p, struct client *c, enum tcp_end why)
+{
+	if (c->exchange) {
+		struct exchange *ex = c->exchange;
+
+		c->exchange = NULL;
+		exchange_end(p, ex, why == TCP_END_TIMEOUT ? REASON_CLIENT_TIMEOUT : REASON_CLIENT_CLOSED);
+	}
+	client_free(p, c);
+}
+
+void client_answered(struct proxy *p, struct client *c)
+{
+	c->exchange = NULL;
+	c->served = true;
+	c->first_byte_ns = 0;
+	if (!c->keep_alive || p->draining) {
+		client_close(p, c);
+		return;
+	}
+	c->state = CLIENT_HEAD;
+	arm(p, c, proxy_settings(p)->idle_timeout_ms);
+	/* A pipelined request may be there already, or the client's FIN. */
+	client_pull(p, c);
+	if (c->state == CLIENT_HEAD && (stream_bytes(&c->rx) > 0 || client_at_eof(c)))
+		client_ready(p, c);
+}
+
+/* The client's side of an exchange took too long. */
+static void exchange_due(struct proxy *p, struct client *c)
+{
+	struct exchange *ex = c->exchange;
+
+	if (tcp_send_pending(c->tcp) > 0 && (ex->flags & EX_RESPONDING)) {
+		if (tcp_send_pending(c->tcp) != c->pending_seen) {
+			c->pending_seen = tcp_send_pending(c->tcp);
+			arm(p, c, proxy_settings(p)->send_timeout_ms);
+			return;
+		}
+		ex->reason = REASON_CLIENT_TIMEOUT;
+		client_abort(p, c);
+	} else if (!(ex->flags & EX_REQUEST_DONE) && !(ex->flags & EX_BODY_STOPPED)) {
+		if (ex->flags & EX_RESPONDING) {
+			ex->reason = REASON_BODY_TIMEOUT;
+			client_abort(p, c);
+			return;
+		}
+		exchange_refuse(p, ex, REASON_BODY_TIMEOUT);
+	}
+}
+
+void client_due(struct proxy *p, struct client *c)
+{
+	switch ((enum client_state) c->state) {
+	case CLIENT_CLOSING:
+		/* A slow reader may still be taking the last answer. */
+		if (tcp_send_pending(c->tcp) > 0 && tcp_send_pending(c->tcp) != c->pending_seen) {
+			c->pending_seen = tcp_send_pending(c->tcp);
+			arm(p, c, proxy_settings(p)->send_timeout_ms);
+			return;
+		}
+		client_abort(p, c);
+		return;
+	case CLIENT_HANDSHAKE:
+		p->config.stats->reason[REASON_TLS_FAILED]++;
+		p->counters->tls_failures++;
+		client_abort(p, c);
+		return;
+	case CLIENT_HEAD:
+		if (stream_bytes(&c->rx) > 0)
+			client_refuse(p, c, REASON_HEAD_TIMEOUT);
+		else
+			client_close(p, c);
+		return;
+	case CLIENT_DECIDE:
+		return;
+	case CLIENT_EXCHANGE:
+		exchange_due(p, c);
+		return;
+	}
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decides the requests that a burst completed, together: route, credential, consumer, plan, limits, in
+ * this order. Keys are looked up in bulk, so that their cache misses overlap.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+void decide_add(struct proxy *p, struct client *c, struct decision *d)
+{
+	d->client = c;
+	c->state = CLIENT_DECIDE;
+	p->decision_count++;
+	if (p->decision_count == DECIDE_BATCH)
+		decide_run(p);
+}
+
+void decide_forget(struct proxy *p, const struct client *c)
+{
+	for (uint32_t i = 0; i < p->decision_count; i++)
+		if (p->decisions[i].client == c)
+			p->decisions[i].client = NULL;
+}
+
+static enum reason check_head(const struct proxy *p, const struct http1_head *head)
+{
+	uint64_t body_max = proxy_settings(p)->body_bytes_max;
+
+	if (head->upgrade)
+		return REASON_UPGRADE_REFUSED;
+	if (body_max && head->framing == HTTP1_BODY_LENGTH && head->content_length > body_max)
+		return REASON_BODY_TOO_LARGE;
+	return REASON_PROXIED;
+}
+
+/* Route and credential: all that needs no memory of its own. */
+static void find(struct proxy *p, struct decision *d)
+{
+	const struct http1_head *head = &d->head;
+	uint32_t listener = tables_listener(p->tables, d->client->listener_slot);
+
+	d->has_caller = false;
+	d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0 };
+	d->verdict = check_head(p, head);
+	if (d->verdict != REASON_PROXIED)
+		return;
+	if (listener == SNAP_NONE) {
+		d->verdict = REASON_HOST_UNKNOWN;
+		return;
+	}
+	d->verdict = route_find(p->tables->routes, listener, head->host, head->path, head->method_id,
+		&d->match);
+	if (d->verdict != REASON_PROXIED)
+		return;
+	if (SNAP_AT(&p->tables->snapshot, SNAP_APIS, snap_api, d->match.api)->credentials.count == 0)
+		return;
+	d->has_caller = true;
+	d->verdict = policy_find_credential(p->tables->policy, p->scratch, head, d->match.api,
+		&d->credential);
+}
+
+/* Look all keys of the batch up at once. */
+static void identify(struct proxy *p)
+{
+	uint8_t digests[DECIDE_BATCH][SNAP_DIGEST_BYTES];
+	struct policy_caller callers[DECIDE_BATCH];
+	uint32_t which[DECIDE_BATCH], n = 0, hits;
+
+	for (uint32_t i = 0; i < p->decision_count; i++) {
+		struct decision *d = &p->decisions[i];
+
+		if (!d->client || !d->has_caller || d->verdict != REASON_PROXIED)
+			continue;
+		policy_digest(p->scratch, d->credential.value, digests[n]);
+		which[n++] = i;
+	}
+	if (n == 0)
+		return;
+	hits = policy_lookup_bulk(p->tables->policy, (const uint8_t(*)[SNAP_DIGEST_BYTES]) digests, n, callers);
+	for (uint32_t i = 0; i < n; i++) {
+		struct decision *d = &p->decisions[which[i]];
+
+		if (!(hits & (1u << i))) {
+			d->verdict = REASON_KEY_UNKNOWN;
+			continue;
+		}
+		d->caller = callers[i];
+		__builtin_prefetch(&p->tables->usage->lines[d->caller.slot], 1);
+		if (d->caller.expires && d->caller.expires <= p->wall_s)
+			d->verdict = REASON_KEY_EXPIRED;
+	}
+}
+
+/* Is the caller allowed here, and now? */
+static void admit(struct proxy *p, struct decision *d, struct exchange *ex)
+{
+	const struct policy *policy = p->tables->policy;
+
+	ex->consumer = d->caller.consumer;
+	ex->plan = d->caller.plan;
+	ex->consumer_slot = d->caller.slot;
+	ex->credential = d->credential.credential;
+	if (!policy_plan_allows(policy, d->caller.plan, d->match.api)) {
+		d->verdict = REASON_API_NOT_IN_PLAN;
+		return;
+	}
+	policy_take(policy, d->caller.plan, &p->tables->usage->lines[d->caller.slot], p->now_ns, p->wall_s,
+		&ex->limit);
+	if (ex->limit.limit != SNAP_NONE)
+		ex->flags |= EX_RATE_FIELDS;
+	if (!ex->limit.allowed)
+		d->verdict = ex->limit.reason;
+}
+
+static void note_route(struct proxy *p, const struct decision *d, struct exchange *ex)
+{
+	const struct snapshot *snapshot = &p->tables->snapshot;
+
+	ex->api = d->match.api;
+	if (d->match.api != SNAP_NONE)
+		ex->api_slot = SNAP_AT(snapshot, SNAP_APIS, snap_api, d->match.api)->slot;
+	if (d->verdict == REASON_PROXIED) {
+		ex->backend = d->match.backend;
+		ex->timeout_ms = SNAP_AT(snapshot, SNAP_ROUTES, snap_route, d->match.route)->timeout_ms;
+	}
+}
+
+static void conclude(struct proxy *p, struct decision *d)
+{
+	struct client *c = d->client;
+	struct exchange *ex = exchange_begin(p, c, &d->head);
+	struct str strip = { NULL, 0 };
+
+	if (!ex) {
+		p->config.stats->reason[REASON_OVERLOADED]++;
+		client_abort(p, c);
+		return;
+	}
+	note_route(p, d, ex);
+	if (d->has_caller && d->verdict == REASON_PROXIED)
+		admit(p, d, ex);
+	if (d->verdict != REASON_PROXIED) {
+		respond(p, ex, d->verdict, d);
+		return;
+	}
+	if (d->has_caller)
+		strip = d->credential.field;
+	if (!forward_write_head(p, ex, &d->head, strip)) {
+		respond(p, ex, REASON_OVERLOADED, d);
+		return;
+	}
+	if (d->head.framing == HTTP1_BODY_NONE)
+		ex->flags |= EX_HEAD_HELD;
+	else
+		stream_consume_head(&c->rx, &p->heads, d->head.head_bytes);
+	exchange_dispatch(p, ex);
+}
+
+void decide_run(struct proxy *p)
+{
+	for (uint32_t i = 0; i < p->decision_count; i++)
+		if (p->decisions[i].client)
+			find(p, &p->decisions[i]);
+	identify(p);
+	for (uint32_t i = 0; i < p->decision_count; i++)
+		if (p->decisions[i].client)
+			conclude(p, &p->decisions[i]);
+	p->decision_count = 0;
+}

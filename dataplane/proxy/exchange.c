@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request and its answer: which endpoint gets it, what happens when that endpoint fails, and how it
+ * ends. A request may be sent to another endpoint as long as nothing of it reached the first one, or
+ * when a pooled connection turned out to be closed and repeating the method is safe (RFC 9110 §9.2.2).
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+static void copy_names(struct exchange *ex, const struct http1_head *head)
+{
+	ex->host_bytes = (uint8_t) RTE_MIN(head->host.len, (uint32_t) EVENT_HOST_BYTES);
+	memcpy(ex->host, head->host.data, ex->host_bytes);
+	ex->path_bytes = (uint16_t) RTE_MIN(head->path.len, (uint32_t) EVENT_PATH_BYTES);
+	memcpy(ex->path, head->path.data, ex->path_bytes);
+}
+
+struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head)
+{
+	struct exchange *ex = slab_get(&p->exchanges);
+
+	if (!ex)
+		return NULL;
+	memset(ex, 0, offsetof(struct exchange, host));
+	ex->client = c;
+	ex->generation = p->tables->snapshot.generation;
+	ex->api_slot = ex->endpoint_slot = ex->consumer_slot = ex->backend_slot = SNAP_NONE;
+	ex->api = ex->consumer = ex->plan = ex->credential = ex->backend = SNAP_NONE;
+	ex->limit.limit = SNAP_NONE;
+	ex->method = HTTP1_OTHER;
+	ex->start_ns = c->first_byte_ns ? c->first_byte_ns : p->now_ns;
+	ex->request_id = (uint64_t) p->config.worker_index << 48 | ++p->request_count;
+	if (head) {
+		ex->method = head->method_id;
+		ex->head_bytes = head->head_bytes;
+		ex->bytes_in = head->head_bytes;
+		if (head->expect_continue && head->framing != HTTP1_BODY_NONE)
+			ex->flags |= EX_EXPECT;
+		if (head->version_minor == 0)
+			ex->flags |= EX_HTTP10;
+		http1_body_begin(&ex->request_body, head, true);
+		c->keep_alive = head->keep_alive;
+		copy_names(ex, head);
+	}
+	c->exchange = ex;
+	c->state = CLIENT_EXCHANGE;
+	return ex;
+}
+
+void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
+{
+	struct client *c = ex->client;
+
+	ex->reason = why;
+	record_exchange(p, ex);
+	if (ex->upstream) {
+		ex->upstream->exchange = NULL;
+		upstream_abort(p, ex->upstream);
+	}
+	rte_pktmbuf_free(ex->head);
+	if (c->exchange == ex)
+		c->exchange = NULL;
+	slab_put(&p->exchanges, ex);
+}
+
+/* The backend in the running generation: an apply may have come between two tries. */
+static bool refresh_backend(struct proxy *p, struct exchange *ex)
+{
+	uint32_t endpoint;
+
+	if (ex->generation == p->tables->snapshot.generation)
+		return true;
+	endpoint = tables_endpoint(p->tables, ex->endpoint_slot);
+	if (endpoint == SNAP_NONE)
+		return false;
+	ex->backend = SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->backend;
+	return true;
+}
+
+static uint32_t pick(struct proxy *p, struct exchange *ex)
+{
+	uint32_t tried[TRIED_MAX], n = 0;
+
+	if (ex->tried_count == TRIED_MAX || !refresh_backend(p, ex))
+		return SNAP_NONE;
+	for (uint32_t i = 0; i < ex->tried_count; i++) {
+		uint32_t endpoint = tables_endpoint(p->tables, ex->tried[i]);
+
+		if (endpoint != SNAP_NONE)
+			tried[n++] = endpoint;
+	}
+	return balance_pick(p->balance, ex->backend, tried, n, p->now_ns);
+}
+
+void exchange_dispatch(struct proxy *p, struct exchange *ex)
+{
+	enum reason why = ex->reason == REASON_PROXIED ? REASON_NO_ENDPOINT : ex->reason;
+	uint32_t endpoint;
+
+	while ((endpoint = pick(p, ex)) != SNAP_NONE) {
+		struct upstream *u;
+
+		ex->endpoint_slot =
+			SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->slot;
+		u = upstream_get(p, ex, endpoint, ex->flags & EX_RETRIED);
+		if (u) {
+			if (u->state == UPSTREAM_BUSY)
+				forward_send_head(p, ex);
+			return;
+		}
+		why = REASON_OVERLOADED;
+		ex->tried[ex->tried_count++] = ex->endpoint_slot;
+	}
+	respond(p, ex, why, NULL);
+}
+
+static bool method_is_idempotent(uint8_t method)
+{
+	return method == HTTP1_GET || method == HTTP1_HEAD || method == HTTP1_PUT || method == HTTP1_DELETE ||
+	       method == HTTP1_OPTIONS || method == HTTP1_TRACE;
+}
+
+/* Make the head for the backend again from the client's, which was kept. */
+static bool rewrite_head(struct proxy *p, struct exchange *ex)
+{
+	struct http1_head *head = &p->again;
+	struct request_parse args = { &p->limits, head, REASON_PROXIED };
+	struct str strip = { NULL, 0 };
+
+	if (ex->generation != p->tables->snapshot.generation)
+		return false;
+	if (stream_parse_again(&ex->client->rx, client_parse_request, &args) != HTTP1_DONE)
+		return false;
+	if (ex->credential != SNAP_NONE) {
+		struct policy_credential again;
+
+		if (policy_find_credential(p->tables->policy, p->scratch, head, ex->api, &again) ==
+			REASON_PROXIED)
+			strip = again.field;
+	}
+	return forward_write_head(p, ex, head, strip);
+}
+
+void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
+{
+	ex->reason = why;
+	record_inactive(p, ex);
+	if (!(ex->flags & EX_SENT)) {
+		if (ex->tried_count < TRIED_MAX)
+			ex->tried[ex->tried_count++] = ex->endpoint_slot;
+		p->counters->retries++;
+		exchange_dispatch(p, ex);
+		return;
+	}
+	if (why == REASON_BACKEND_CLOSED && (ex->flags & EX_WAS_REUSED) && (ex->flags & EX_HEAD_HELD) && !(ex->flags & EX_RETRIED) &&
+		method_is_idempotent(ex->method) && rewrite_head(p, ex)) {
+		ex->flags &= ~(uint32_t) (EX_SENT | EX_REQUEST_DONE | EX_WAS_REUSED);
+		ex->flags |= EX_RETRIED;
+		ex->reason = REASON_PROXIED;
+		p->counters->retries++;
+		exchange_dispatch(p, ex);
+		return;
+	}
+	exchange_refuse(p, ex, why);
+}
+
+void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why)
+{
+	if (ex->flags & EX_RESPONDING) {
+		/* Half an answer is out: only a reset tells the client that the rest will not come. */
+		ex->reason = why;
+		client_abort(p, ex->client);
+		return;
+	}
+	respond(p, ex, why, NULL);
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Moves a request and its answer between two connections: heads are written anew, bodies move by pointer.
+ * Nothing is taken from one side before the other side has room, so that a slow reader holds at most its
+ * send buffer and one receive window.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+static void arm_upstream(struct proxy *p, struct exchange *ex)
+{
+	deadline_set(&p->wheel, &ex->upstream->deadline, p->now_ns + (uint64_t) ex->timeout_ms * 1000000);
+}
+
+/* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. */
+typedef void (*write_fn)(struct http1_writer *w, const void *ctx);
+
+static struct rte_mbuf *write_head(struct proxy *p, write_fn write, const void *ctx)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(p->config.pool);
+	struct http1_writer w;
+
+	if (!m)
+		return NULL;
+	w = (struct http1_writer){ rte_pktmbuf_mtod(m, char *), rte_pktmbuf_tailroom(m), 0 };
+	write(&w, ctx);
+	if (http1_writer_ok(&w)) {
+		m->data_len = (uint16_t) w.len;
+		m->pkt_len = w.len;
+		return m;
+	}
+	rte_pktmbuf_free(m);
+	w = (struct http1_writer){ p->scratch_head, sizeof(p->scratch_head), 0 };
+	write(&w, ctx);
+	return http1_writer_ok(&w) ? chain_copy(p->scratch_head, w.len, p->config.pool) : NULL;
+}
+
+struct request_writing {
+	const struct http1_head *head;
+	struct http1_forward forward;
+};
+
+static void write_request(struct http1_writer *w, const void *ctx)
+{
+	const struct request_writing *r = ctx;
+
+	http1_write_request(w, r->head, &r->forward);
+}
+
+static uint32_t format_id(uint64_t id, char *out)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++)
+		out[i] = hex[(id >> (60 - 4 * i)) & 15];
+	return 16;
+}
+
+bool forward_write_head(struct proxy *p, struct exchange *ex, const struct http1_head *head,
+	struct str strip_field)
+{
+	const struct snapshot *snapshot = &p->tables->snapshot;
+	const struct snap_settings *settings = snap_settings(snapshot);
+	const struct client *c = ex->client;
+	char id[16];
+	struct request_writing r = { .head = head };
+
+	r.forward.client_ip = (struct str){ c->ip_text, c->ip_bytes };
+	r.forward.proto = c->tls ? STR("https") : STR("http");
+	r.forward.via_name = snap_str(snapshot, settings->via);
+	r.forward.request_id = (struct str){ id, format_id(ex->request_id, id) };
+	r.forward.strip_field = strip_field;
+	r.forward.trust_forwarded = settings->flags & SNAP_TRUST_FORWARDED;
+	if (ex->consumer != SNAP_NONE) {
+		r.forward.consumer = policy_consumer_name(p->tables->policy, ex->consumer);
+		r.forward.plan = policy_plan_name(p->tables->policy, ex->plan);
+	}
+	ex->head = write_head(p, write_request, &r);
+	return ex->head != NULL;
+}
+
+void forward_send_head(struct proxy *p, struct exchange *ex)
+{
+	struct upstream *u = ex->upstream;
+	struct stats_endpoint *stats = record_endpoint(p, u->slot);
+	struct rte_mbuf *head = ex->head;
+
+	ex->head = NULL;
+	ex->flags |= EX_SENT;
+	ex->reason = REASON_PROXIED;
+	ex->sent_ns = p->now_ns;
+	ex->backend_slot = u->slot;
+	stats->requests++;
+	stats->active++;
+	if (u->reused)
+		stats->reused++;
+	tcp_send(u->tcp, head);
+	arm_upstream(p, ex);
+	if (ex->flags & EX_HEAD_HELD)
+		ex->flags |= EX_REQUEST_DONE;
+	else
+		forward_request_body(p, ex);
+}
+
+/* How many of the chain's bytes belong to the body, and does it end within them? */
+static enum http1_verdict follow(struct http1_body *body, const struct chain *chain, uint32_t *bytes,
+	enum reason *reason)
+{
+	enum http1_verdict verdict = HTTP1_MORE;
+	size_t none;
+
+	*bytes = 0;
+	if (!chain->head)
+		return http1_body_feed(body, "", 0, &none, reason);
+	for (const struct rte_mbuf *m = chain->head; m && verdict == HTTP1_MORE; m = m->next) {
+		size_t used;
+
+		verdict = http1_body_feed(body, rte_pktmbuf_mtod(m, const char *), m->data_len, &used, reason);
+		*bytes += (uint32_t) used;
+	}
+	return verdict;
+}
+
+/* The body has no more bytes here now: ask the client for them, or see that it has gone.
+ * @return false when there is nothing to forward */
+static bool more_of_body(struct proxy *p, struct exchange *ex)
+{
+	struct client *c = ex->client;
+
+	if (ex->flags & EX_EXPECT) {
+		ex->flags &= ~(uint32_t) EX_EXPECT;
+		if (stream_bytes(&c->rx) == 0)
+			respond_continue(p, c);
+	}
+	if (client_pull(p, c))
+		return c->exchange == ex;
+	if (c->exchange != ex)
+		return false;
+	if (tcp_recv_eof(c->tcp) || (c->tls && tls_state(c->tls) == TLS_CLOSED)) {
+		client_abort(p, c);
+		return false;
+	}
+	client_arm_body(p, c);
+	return false;
+}
+
+/* One round: what the client's buffer holds goes to the backend. @return false when it is over */
+static bool body_round(struct proxy *p, struct exchange *ex)
+{
+	struct client *c = ex->client;
+	uint64_t body_max = proxy_settings(p)->body_bytes_max;
+	enum reason reason = REASON_PROXIED;
+	enum http1_verdict verdict;
+	struct rte_mbuf *m;
+	uint32_t bytes;
+
+	verdict = follow(&ex->request_body, &c->rx.chain, &bytes, &reason);
+	ex->body_bytes += bytes;
+	ex->bytes_in += bytes;
+	if (verdict != HTTP1_BAD && body_max && ex->body_bytes > body_max) {
+		verdict = HTTP1_BAD;
+		reason = REASON_BODY_TOO_LARGE;
+	}
+	if (verdict == HTTP1_BAD) {
+		c->keep_alive = false;
+		exchange_refuse(p, ex, reason);
+		return false;
+	}
+	if (bytes > 0) {
+		m = chain_take(&c->rx.chain, bytes, p->config.pool);
+		if (!m) {
+			c->keep_alive = false;
+			exchange_refuse(p, ex, REASON_OVERLOADED);
+			return false;
+		}
+		tcp_send(ex->upstream->tcp, m);
+		arm_upstream(p, ex);
+	}
+	if (verdict == HTTP1_DONE) {
+		ex->flags |= EX_REQUEST_DONE;
+		deadline_clear(&c->deadline);
+		return false;
+	}
+	return true;
+}
+
+void forward_request_body(struct proxy *p, struct exchange *ex)
+{
+	struct upstream *u = ex->upstream;
+
+	if (!u || !(ex->flags & EX_SENT) || (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED)))
+		return;
+	if (ex->request_body.framing == HTTP1_BODY_LENGTH && ex->request_body.left == 0) {
+		ex->flags |= EX_REQUEST_DONE;
+		return;
+	}
+	while (tcp_send_space(u->tcp) > 0) {
+		if (ex->client->rx.chain.bytes == 0 && !more_of_body(p, ex))
+			return;
+		if (!body_round(p, ex))
+			return;
+	}
+	/* The backend is slow: its own deadline runs, the client is not to blame. */
+	deadline_clear(&ex->client->deadline);
+}
+
+struct response_parse {
+	struct proxy *p;
+	uint8_t method;
+};
+
+static enum http1_verdict parse_response(const char *data, size_t len, size_t seen, void *ctx)
+{
+	const struct response_parse *a = ctx;
+	enum reason reason;
+
+	return http1_parse_response(data, len, seen, &a->p->response_limits, a->method, &a->p->again, &reason);
+}
+
+struct response_writing {
+	const struct http1_head *head;
+	struct str via, extra;
+	bool keep_alive, http10;
+};
+
+static void write_response(struct http1_writer *w, const void *ctx)
+{
+	const struct response_writing *r = ctx;
+
+	http1_write_response(w, r->head, r->via, r->extra, r->keep_alive, r->http10);
+}
+
+static void count_status(struct proxy *p, const struct exchange *ex)
+{
+	struct stats_endpoint *stats = record_endpoint(p, ex->upstream->slot);
+
+	if (ex->status < 300)
+		stats->status_2xx++;
+	else if (ex->status >= 500)
+		stats->status_5xx++;
+	else if (ex->status >= 400)
+		stats->status_4xx++;
+	stats->latency_us[hist_bucket((ex->answered_ns - ex->sent_ns) / 1000)]++;
+}
+
+/* 1xx answers: 100 was our own to give, the others go on to clients that can read them. */
+static struct rte_mbuf *interim(struct proxy *p, struct exchange *ex, const struct http1_head *head, bool *bad)
+{
+	struct response_writing r = { .head = head, .keep_alive = true };
+
+	*bad = head->status == 101;
+	if (*bad || head->status == 100 || (ex->flags & EX_HTTP10))
+		return NULL;
+	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
+	return write_head(p, write_response, &r);
+}
+
+/* Decide how the client's connection goes on and write the head for it. */
+static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct http1_head *head)
+{
+	struct client *c = ex->client;
+	char fields[512];
+	struct response_writing r = { .head = head, .http10 = ex->flags & EX_HTTP10 };
+
+	ex->status = head->status;
+	ex->answered_ns = p->now_ns;
+	count_status(p, ex);
+	http1_body_begin(&ex->response_body, head, false);
+	ex->upstream->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
+	if (!(ex->flags & EX_REQUEST_DONE)) {
+		/* An early answer: the rest of the request has nowhere to go. */
+		ex->flags |= EX_BODY_STOPPED;
+		ex->upstream->reusable = false;
+		c->keep_alive = false;
+	}
+	if (head->framing == HTTP1_BODY_UNTIL_CLOSE)
+		c->keep_alive = false;
+	if (head->framing == HTTP1_BODY_CHUNKED && (ex->flags & EX_HTTP10)) {
+		ex->flags |= EX_DECHUNK;
+		c->keep_alive = false;
+		head->framing = HTTP1_BODY_UNTIL_CLOSE;
+	}
+	if (p->draining)
+		c->keep_alive = false;
+	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
+	if (ex->flags & EX_RATE_FIELDS)
+		r.extra = (struct str){ fields, respond_rate_fields(p, ex, fields, sizeof(fields)) };
+	r.keep_alive = c->keep_alive;
+	return write_head(p, write_response, &r);
+}
+
+enum round {
+	ROUND_MORE, /* go on with what is there */
+	ROUND_WAIT, /* more bytes are needed */
+	ROUND_OVER, /* the exchange is gone */
+};
+
+/* The answer cannot go on: the backend's fault, or ours for want of memory. */
+static enum round response_bad(struct proxy *p, struct exchange *ex, enum reason why)
+{
+	if (why != REASON_OVERLOADED)
+		record_endpoint(p, ex->upstream->slot)->invalid++;
+	exchange_refuse(p, ex, why);
+	return ROUND_OVER;
+}
+
+static enum round response_head(struct proxy *p, struct exchange *ex, struct rte_mbuf **out)
+{
+	struct upstream *u = ex->upstream;
+	struct response_parse args = { p, ex->method };
+	enum http1_verdict verdict = stream_parse(&u->rx, &p->heads, parse_response, &args);
+	struct http1_head *head = &p->again;
+	uint32_t head_bytes;
+	bool bad = false;
+
+	if (verdict == HTTP1_MORE)
+		return ROUND_WAIT;
+	if (verdict != HTTP1_DONE)
+		return response_bad(p, ex, verdict == HTTP1_BAD ? REASON_BACKEND_INVALID : REASON_OVERLOADED);
+	head_bytes = head->head_bytes;
+	if (head->status < 200) {
+		*out = interim(p, ex, head, &bad);
+		if (bad)
+			return response_bad(p, ex, REASON_BACKEND_INVALID);
+	} else {
+		*out = final_head(p, ex, head);
+		if (!*out)
+			return response_bad(p, ex, REASON_OVERLOADED);
+		ex->flags |= EX_RESPONDING;
+	}
+	stream_consume_head(&u->rx, &p->heads, head_bytes);
+	if ((ex->flags & EX_RESPONDING) && (ex->flags & EX_HEAD_HELD)) {
+		stream_consume_head(&ex->client->rx, &p->heads, ex->head_bytes);
+		ex->flags &= ~(uint32_t) EX_HEAD_HELD;
+	}
+	return ROUND_MORE;
+}
+
+/* Take the chunked framing off what has come, for a client that cannot read it (RFC 9112 §7.1). */
+static struct rte_mbuf *dechunk(struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
+{
+	struct http1_body *body = &ex->response_body;
+	struct chain *chain = &ex->upstream->rx.chain;
+	struct rte_mbuf *out = NULL;
+	enum reason reason;
+	size_t used;
+
+	*verdict = HTTP1_MORE;
+	while (chain->bytes > 0 && *verdict == HTTP1_MORE) {
+		uint64_t content = http1_body_content_ahead(body);
+		uint32_t n = (uint32_t) RTE_MIN(content, (uint64_t) chain->head->data_len);
+
+		*verdict = http1_body_feed(
+			body, rte_pktmbuf_mtod(chain->head, const char *), n ? n : 1, &used, &reason);
+		if (n == 0) {
+			chain_drop(chain, (uint32_t) used);
+			continue;
+		}
+		struct rte_mbuf *m = chain_take(chain, n, p->config.pool);
+
+		if (!m)
+			*verdict = HTTP1_BAD;
+		out = chain_join(out, m);
+	}
+	return out;
+}
+
+/* The part of the body that has come, for the client; NULL for none. */
+static struct rte_mbuf *response_body(struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
+{
+	struct chain *chain = &ex->upstream->rx.chain;
+	enum reason reason;
+	struct rte_mbuf *m;
+	uint32_t bytes;
+
+	if (ex->flags & EX_DECHUNK)
+		return dechunk(p, ex, verdict);
+	*verdict = follow(&ex->response_body, chain, &bytes, &reason);
+	if (*verdict == HTTP1_BAD || bytes == 0)
+		return NULL;
+	m = chain_take(chain, bytes, p->config.pool);
+	if (!m)
+		*verdict = HTTP1_BAD;
+	return m;
+}
+
+static void response_done(struct proxy *p, struct exchange *ex)
+{
+	struct client *c = ex->client;
+
+	if (!(ex->flags & EX_BODY_STOPPED))
+		upstream_release(p, ex->upstream);
+	exchange_end(p, ex, REASON_PROXIED);
+	deadline_clear(&c->deadline);
+	client_answered(p, c);
+}
+
+/* The backend's FIN came and every byte before it was taken. */
+static void response_eof(struct proxy *p, struct exchange *ex)
+{
+	struct upstream *u = ex->upstream;
+
+	u->reusable = false;
+	if (ex->flags & EX_RESPONDING) {
+		if (http1_body_ends_at_close(&ex->response_body))
+			response_done(p, ex);
+		else
+			response_bad(p, ex, REASON_BACKEND_TRUNCATED);
+		return;
+	}
+	if (stream_bytes(&u->rx) > 0)
+		response_bad(p, ex, REASON_BACKEND_INVALID);
+	else
+		upstream_closed_early(p, u);
+}
+
+/* One round: what the backend sent goes to the client. */
+static enum round response_round(struct proxy *p, struct exchange *ex)
+{
+	struct client *c = ex->client;
+	enum http1_verdict verdict = HTTP1_MORE;
+	struct rte_mbuf *out = NULL;
+
+	if (!(ex->flags & EX_RESPONDING)) {
+		enum round round = response_head(p, ex, &out);
+
+		if (round != ROUND_MORE)
+			return round;
+	}
+	if (ex->flags & EX_RESPONDING)
+		out = chain_join(out, response_body(p, ex, &verdict));
+	if (verdict == HTTP1_BAD) {
+		rte_pktmbuf_free(out);
+		return response_bad(p, ex, REASON_BACKEND_INVALID);
+	}
+	if (out) {
+		ex->bytes_out += out->pkt_len;
+		if (!client_send(p, c, out)) {
+			client_abort(p, c);
+			return ROUND_OVER;
+		}
+		client_arm_send(p, c);
+		arm_upstream(p, ex);
+	}
+	if (verdict == HTTP1_DONE) {
+		response_done(p, ex);
+		return ROUND_OVER;
+	}
+	return ROUND_MORE;
+}
+
+void forward_response(struct proxy *p, struct exchange *ex)
+{
+	struct upstream *u = ex->upstream;
+
+	for (;;) {
+		struct rte_mbuf *m;
+		enum round round;
+
+		if (client_send_space(ex->client) == 0)
+			return;
+		m = tcp_recv(u->tcp);
+		if (m) {
+			tcp_recv_credit(u->tcp, m->pkt_len);
+			chain_put(&u->rx.chain, m);
+		}
+		if (!m && stream_bytes(&u->rx) == 0)
+			break;
+		if (!(ex->flags & EX_SENT)) {
+			/* It speaks before it was asked. */
+			response_bad(p, ex, REASON_BACKEND_INVALID);
+			return;
+		}
+		round = response_round(p, ex);
+		if (round == ROUND_OVER)
+			return;
+		if (round == ROUND_WAIT)
+			break;
+	}
+	if (tcp_recv_eof(u->tcp))
+		response_eof(p, ex);
+}

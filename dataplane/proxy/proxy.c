@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The proxy's frame: its memory, its upcalls from TCP, its generations. */
+#include "dataplane/proxy/proxy_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Gather buffers are for heads that span packets: rare, so a fraction of the connections. */
+static uint32_t head_buffers(const struct proxy_config *config)
+{
+	return RTE_MAX(64u, config->client_limit / 16);
+}
+
+static size_t pools_bytes(const struct proxy_config *config)
+{
+	return config->endpoint_slots * sizeof(struct upstream_pool);
+}
+
+uint64_t proxy_bytes(const struct proxy_config *config)
+{
+	return sizeof(struct proxy) + pools_bytes(config) +
+	       (uint64_t) config->client_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct client)) +
+	       (uint64_t) config->exchange_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct exchange)) +
+	       (uint64_t) config->upstream_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct upstream)) +
+	       (uint64_t) head_buffers(config) * STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES);
+}
+
+struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
+{
+	struct proxy *p = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*p), 64));
+
+	if (!p)
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	p->config = *config;
+	p->now_ns = now_ns;
+	p->counters = config->stats->worker;
+	TAILQ_INIT(&p->ready);
+	LIST_INIT(&p->all);
+	deadline_wheel_init(&p->wheel, now_ns);
+	p->pools = malloc(pools_bytes(config));
+	if (!p->pools || slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
+		slab_init(&p->exchanges, sizeof(struct exchange), config->exchange_limit) ||
+		slab_init(&p->upstreams, sizeof(struct upstream), config->upstream_limit) ||
+		slab_init(&p->heads, STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES), head_buffers(config))) {
+		proxy_destroy(p);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < config->endpoint_slots; i++) {
+		TAILQ_INIT(&p->pools[i].idle);
+		p->pools[i].idle_count = 0;
+	}
+	return p;
+}
+
+static void free_upstreams(struct proxy *p)
+{
+	for (uint32_t slot = 0; p->pools && slot < p->config.endpoint_slots; slot++) {
+		struct upstream *u;
+
+		TAILQ_FOREACH(u, &p->pools[slot].idle, idle_entry)
+			stream_free(&u->rx, &p->heads);
+	}
+}
+
+void proxy_destroy(struct proxy *p)
+{
+	struct client *c;
+
+	if (!p)
+		return;
+	LIST_FOREACH(c, &p->all, all_entry)
+	{
+		if (c->exchange) {
+			rte_pktmbuf_free(c->exchange->head);
+			if (c->exchange->upstream)
+				stream_free(&c->exchange->upstream->rx, &p->heads);
+		}
+		stream_free(&c->rx, &p->heads);
+		if (c->tls)
+			tls_conn_destroy(c->tls);
+	}
+	free_upstreams(p);
+	if (p->balance)
+		balance_destroy(p->balance);
+	if (p->scratch)
+		policy_scratch_destroy(p->scratch);
+	slab_fini(&p->clients);
+	slab_fini(&p->exchanges);
+	slab_fini(&p->upstreams);
+	slab_fini(&p->heads);
+	free(p->pools);
+	free(p);
+}
+
+void proxy_attach(struct proxy *p, struct tcp_stack *tcp)
+{
+	p->tcp = tcp;
+}
+
+static bool listens_too(const struct snapshot *snapshot, const struct snap_listener *l)
+{
+	uint32_t n;
+	const struct snap_listener *all = snap_records(snapshot, SNAP_LISTENERS, &n);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (all[i].slot == l->slot && all[i].tcp_port == l->tcp_port && ip_equal(&all[i].addr, &l->addr))
+			return true;
+	return false;
+}
+
+/* Stop what the new generation lacks, then start what the old one lacked. */
+static void change_listeners(struct proxy *p, const struct tables *next)
+{
+	uint32_t n;
+	const struct snap_listener *l;
+
+	if (p->tables) {
+		l = snap_records(&p->tables->snapshot, SNAP_LISTENERS, &n);
+		for (uint32_t i = 0; i < n; i++)
+			if (!listens_too(&next->snapshot, &l[i]))
+				tcp_unlisten(p->tcp, &l[i].addr, (uint16_t) l[i].tcp_port);
+	}
+	l = snap_records(&next->snapshot, SNAP_LISTENERS, &n);
+	for (uint32_t i = 0; i < n; i++)
+		if (!p->tables || !listens_too(&p->tables->snapshot, &l[i]))
+			tcp_listen(p->tcp, &l[i].addr, (uint16_t) l[i].tcp_port, l[i].backlog, l[i].slot);
+}
+
+int proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now_ns)
+{
+	const struct snap_settings *settings = snap_settings(&tables->snapshot);
+	struct balance *balance = balance_create(&tables->snapshot, p->balance, p->config.seed);
+	struct policy_scratch *scratch = policy_scratch_create(tables->policy);
+
+	if (!balance || !scratch) {
+		if (balance)
+			balance_destroy(balance);
+		if (scratch)
+			policy_scratch_destroy(scratch);
+		return -ENOMEM;
+	}
+	p->now_ns = now_ns;
+	upstream_pools_review(p, tables);
+	change_listeners(p, tables);
+	if (p->balance)
+		balance_destroy(p->balance);
+	if (p->scratch)
+		policy_scratch_destroy(p->scratch);
+	p->balance = balance;
+	p->scratch = scratch;
+	p->tables = tables;
+	p->limits = (struct http1_limits){ settings->head_bytes_max, settings->target_bytes_max,
+		settings->fields_max };
+	/* A backend is trusted with more than a client, within the same buffers. */
+	p->response_limits = (struct http1_limits){ HTTP1_MAX_HEAD_BYTES, 0, HTTP1_MAX_FIELDS };
+	p->counters->generation = tables->snapshot.generation;
+	return 0;
+}
+
+void proxy_begin(struct proxy *p, uint64_t now_ns, uint64_t wall_s)
+{
+	p->now_ns = now_ns;
+	p->wall_s = wall_s;
+}
+
+void proxy_run(struct proxy *p)
+{
+	/* Each round answers at most one request of each connection; what a flood of pipelined requests
+	 * leaves over waits for the next loop. */
+	for (unsigned round = 0; round < ROUNDS_MAX && !TAILQ_EMPTY(&p->ready); round++) {
+		struct client *last = TAILQ_LAST(&p->ready, ready_list), *c;
+
+		do {
+			c = TAILQ_FIRST(&p->ready);
+			TAILQ_REMOVE(&p->ready, c, ready_entry);
+			c->ready = false;
+			client_advance(p, c);
+		} while (c != last && !TAILQ_EMPTY(&p->ready));
+		decide_run(p);
+	}
+}
+
+static void due(void *ctx, struct deadline *d)
+{
+	struct proxy *p = ctx;
+	struct client *c = RTE_PTR_SUB(d, offsetof(struct client, deadline));
+
+	if (d->kind == PEER_CLIENT)
+		client_due(p, c);
+	else
+		upstream_due(p, RTE_PTR_SUB(d, offsetof(struct upstream, deadline)));
+}
+
+void proxy_timers(struct proxy *p)
+{
+	deadline_run(&p->wheel, p->now_ns, due, p);
+}
+
+void proxy_drain(struct proxy *p)
+{
+	uint32_t n;
+	const struct snap_listener *l;
+	struct client *c, *next;
+
+	p->draining = true;
+	if (!p->tables)
+		return;
+	l = snap_records(&p->tables->snapshot, SNAP_LISTENERS, &n);
+	for (uint32_t i = 0; i < n; i++)
+		tcp_unlisten(p->tcp, &l[i].addr, (uint16_t) l[i].tcp_port);
+	for (c = LIST_FIRST(&p->all); c; c = next) {
+		next = LIST_NEXT(c, all_entry);
+		if (c->state == CLIENT_HEAD && stream_bytes(&c->rx) == 0)
+			client_close(p, c);
+	}
+}
+
+uint32_t proxy_clients(const struct proxy *p)
+{
+	return p->client_count;
+}
+
+static void *on_accepted(void *ctx, struct tcp_conn *c, uint32_t listener_id)
+{
+	return client_accepted(ctx, c, listener_id);
+}
+
+static void on_connected(void *ctx, struct tcp_conn *c, void *user)
+{
+	upstream_connected(ctx, user);
+}
+
+/* Users are NULL once a connection was let go: TCP ends it alone. */
+static void on_readable(void *ctx, struct tcp_conn *c, void *user)
+{
+	const uint8_t *kind = user;
+
+	if (kind && *kind == PEER_CLIENT)
+		client_readable(ctx, user);
+	else if (kind)
+		upstream_readable(ctx, user);
+}
+
+static void on_writable(void *ctx, struct tcp_conn *c, void *user)
+{
+	const uint8_t *kind = user;
+
+	if (kind && *kind == PEER_CLIENT)
+		client_writable(ctx, user);
+	else if (kind)
+		upstream_writable(ctx, user);
+}
+
+static void on_ended(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why)
+{
+	const uint8_t *kind = user;
+
+	if (kind && *kind == PEER_CLIENT)
+		client_ended(ctx, user, why);
+	else if (kind)
+		upstream_ended(ctx, user, why);
+}
+
+const struct tcp_ops proxy_tcp_ops = {
+	.accepted = on_accepted,
+	.connected = on_connected,
+	.readable = on_readable,
+	.writable = on_writable,
+	.ended = on_ended,
+};

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the proxy share among themselves. */
+#ifndef SLUICE_DATAPLANE_PROXY_PROXY_PRIV_H
+#define SLUICE_DATAPLANE_PROXY_PROXY_PRIV_H
+
+#include <sys/queue.h>
+
+#include "dataplane/http/http1.h"
+#include "dataplane/proxy/chain.h"
+#include "dataplane/proxy/deadline.h"
+#include "dataplane/proxy/proxy.h"
+#include "dataplane/proxy/slab.h"
+#include "dataplane/proxy/stream.h"
+#include "dataplane/route/balance.h"
+
+#define TRIED_MAX	4   /* endpoints that one request may be refused by */
+#define DECIDE_BATCH	16  /* requests decided together */
+#define ROUNDS_MAX	64  /* pipelined requests of one connection that one loop answers */
+#define LINGER_NS	UINT64_C(3000000000)
+#define LINGER_BYTES	(256 * 1024) /* read and thrown away after an early answer */
+#define DRAIN_BYTES	(64 * 1024)  /* of a refused request's body, to keep the connection */
+#define TLS_PENDING_MAX (64 * 1024)
+
+enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2 };
+
+enum client_state {
+	CLIENT_HANDSHAKE, /* TLS */
+	CLIENT_HEAD,	  /* waits for a request, or for the rest of its head */
+	CLIENT_DECIDE,	  /* in this loop's batch */
+	CLIENT_EXCHANGE,  /* a request is under way */
+	CLIENT_CLOSING,	  /* our FIN is queued; what still comes is thrown away */
+};
+
+struct client {
+	uint8_t kind; /* first: tells the two kinds of TCP users apart */
+	uint8_t state;
+	bool ready;	    /* waits in proxy->ready */
+	bool keep_alive;    /* after this answer */
+	bool served;	    /* has had an answer */
+	uint32_t listener_slot;
+	uint32_t lingered;  /* bytes thrown away while closing */
+	uint32_t pending_seen; /* unacknowledged bytes when the send deadline was set */
+	struct tcp_conn *tcp;
+	struct tls_conn *tls; /* NULL: clear text */
+	struct exchange *exchange;
+	struct stream rx; /* clear bytes that were not consumed */
+	struct deadline deadline;
+	uint64_t first_byte_ns; /* of the head that is being received; 0: none */
+	struct tcp_peer peer;
+	TAILQ_ENTRY(client) ready_entry;
+	LIST_ENTRY(client) all_entry;
+	uint8_t ip_bytes;
+	char ip_text[IP_TEXT_BYTES];
+};
+
+enum exchange_flag {
+	EX_HEAD_HELD = 1 << 0,	  /* no body, and the request head is still in client->rx, to be sent again if need be */
+	EX_SENT = 1 << 1,	  /* the head was given to the backend's connection */
+	EX_REQUEST_DONE = 1 << 2, /* the whole request was forwarded */
+	EX_RESPONDING = 1 << 3,	  /* the answer's head went to the client */
+	EX_EXPECT = 1 << 4,	  /* 100 Continue is owed */
+	EX_RETRIED = 1 << 5,	  /* a pooled connection failed once already */
+	EX_RATE_FIELDS = 1 << 6,  /* limit_verdict is to be told */
+	EX_HTTP10 = 1 << 7,
+	EX_BODY_STOPPED = 1 << 8, /* the backend takes no more of the body */
+	EX_DECHUNK = 1 << 9,	  /* chunked answer to an HTTP/1.0 client */
+	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
+};
+
+/* One request and its answer. */
+struct exchange {
+	struct client *client;
+	struct upstream *upstream;
+	struct rte_mbuf *head; /* written for the backend and not sent yet */
+	uint32_t flags;
+	uint32_t head_bytes; /* of the client's head */
+	uint64_t generation; /* of the tables that decided it */
+	uint32_t backend;    /* index into that generation */
+	uint32_t timeout_ms;
+	uint32_t tried[TRIED_MAX]; /* slots of endpoints that refused it */
+	uint8_t tried_count;
+	uint8_t method;
+	uint16_t status;
+	enum reason reason;
+	struct http1_body request_body, response_body;
+	uint64_t body_bytes; /* of the request, so far */
+	struct policy_limit_verdict limit;
+	uint32_t api, consumer, plan; /* indices into that generation; SNAP_NONE on open APIs */
+	uint32_t credential;	 /* index of the one that was used */
+	/* For the record. */
+	uint64_t start_ns, sent_ns, answered_ns;
+	uint64_t bytes_in, bytes_out;
+	uint64_t request_id;
+	uint32_t api_slot, endpoint_slot, consumer_slot;
+	uint32_t backend_slot; /* whose gauge of active requests counts this one, or SNAP_NONE */
+	uint16_t path_bytes;
+	uint8_t host_bytes;
+	char host[EVENT_HOST_BYTES];
+	char path[EVENT_PATH_BYTES];
+};
+
+enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE };
+
+/* A connection to a backend's endpoint. */
+struct upstream {
+	uint8_t kind;
+	uint8_t state;
+	bool reused; /* carried an earlier request */
+	bool reusable; /* the answer allows another request */
+	struct tcp_conn *tcp;
+	struct exchange *exchange;
+	struct stream rx;
+	struct deadline deadline;
+	struct ip_addr addr;
+	uint16_t port;
+	uint32_t slot;
+	uint32_t idle_limit;
+	TAILQ_ENTRY(upstream) idle_entry;
+};
+
+struct upstream_pool {
+	TAILQ_HEAD(, upstream) idle; /* the most recent first: LIFO keeps its congestion window warm */
+	uint32_t idle_count;
+};
+
+/* A request of this loop's batch. */
+struct decision {
+	struct client *client; /* NULL when it went away meanwhile */
+	struct route_match match;
+	struct policy_credential credential;
+	struct policy_caller caller;
+	bool has_caller;
+	enum reason verdict;
+	struct http1_head head;
+};
+
+struct proxy {
+	struct proxy_config config;
+	struct tcp_stack *tcp;
+	const struct tables *tables;
+	struct balance *balance;
+	struct policy_scratch *scratch;
+	uint64_t now_ns, wall_s;
+	uint64_t date_s; /* of date_text */
+	char date_text[32];
+	bool draining;
+	uint64_t request_count;
+	struct http1_limits limits, response_limits;
+	struct stats_worker *counters;
+	struct deadline_wheel wheel;
+	struct slab clients, exchanges, upstreams, heads;
+	uint32_t client_count;
+	TAILQ_HEAD(ready_list, client) ready;
+	LIST_HEAD(, client) all;
+	struct upstream_pool *pools; /* by endpoint slot */
+	uint32_t decision_count;
+	struct decision decisions[DECIDE_BATCH];
+	struct http1_head again; /* of a request that is sent a second time, or of an answer */
+	char scratch_head[2 * HTTP1_MAX_HEAD_BYTES];
+};
+
+static inline const struct snap_settings *proxy_settings(const struct proxy *p)
+{
+	return snap_settings(&p->tables->snapshot);
+}
+
+/* client.c */
+struct request_parse {
+	const struct http1_limits *limits;
+	struct http1_head *head;
+	enum reason reason;
+};
+/* A stream_parse_fn whose context is a struct request_parse. */
+enum http1_verdict client_parse_request(const char *data, size_t len, size_t seen, void *ctx);
+void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_slot);
+void client_readable(struct proxy *p, struct client *c);
+void client_writable(struct proxy *p, struct client *c);
+void client_ended(struct proxy *p, struct client *c, enum tcp_end why);
+void client_due(struct proxy *p, struct client *c);
+/* Put it on the ready list: its head is to be looked at in this loop. */
+void client_ready(struct proxy *p, struct client *c);
+/* Parse what it has. */
+void client_advance(struct proxy *p, struct client *c);
+/* Room for clear bytes towards the client. */
+uint32_t client_send_space(const struct client *c);
+/* Send clear bytes; consumes the chain. @return false when they are lost: abort the client */
+bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain);
+/* Take what TCP has into rx. @return true when there is anything */
+bool client_pull(struct proxy *p, struct client *c);
+/* FIN after what is queued, then throw away what still comes. */
+void client_close(struct proxy *p, struct client *c);
+/* RST and free. */
+void client_abort(struct proxy *p, struct client *c);
+/* Watch that the client reads; keeps a deadline that is set. */
+void client_arm_send(struct proxy *p, struct client *c);
+/* The next part of the body is due. */
+void client_arm_body(struct proxy *p, struct client *c);
+/* The answer is complete: next request, or close. */
+void client_answered(struct proxy *p, struct client *c);
+
+/* decide.c */
+void decide_add(struct proxy *p, struct client *c, struct decision *d);
+void decide_run(struct proxy *p);
+void decide_forget(struct proxy *p, const struct client *c);
+
+/* exchange.c */
+struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head);
+/* The answer is complete, or it never will be: record it and free the exchange. */
+void exchange_end(struct proxy *p, struct exchange *ex, enum reason why);
+/* Find a backend for it; also after a failure. */
+void exchange_dispatch(struct proxy *p, struct exchange *ex);
+/* Its upstream is gone before the answer's head: another one, or the reason's own answer. */
+void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why);
+/* Answer in Sluice's own name and let the backend go. */
+void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why);
+
+/* upstream.c */
+struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t endpoint, bool fresh);
+void upstream_connected(struct proxy *p, struct upstream *u);
+void upstream_readable(struct proxy *p, struct upstream *u);
+void upstream_writable(struct proxy *p, struct upstream *u);
+void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why);
+void upstream_due(struct proxy *p, struct upstream *u);
+/* After a complete answer: back into the pool, or closed. */
+void upstream_release(struct proxy *p, struct upstream *u);
+/* RST and free. */
+void upstream_abort(struct proxy *p, struct upstream *u);
+/* Its FIN came before an answer. */
+void upstream_closed_early(struct proxy *p, struct upstream *u);
+/* Close the idle ones of endpoints that are gone in @p tables. */
+void upstream_pools_review(struct proxy *p, const struct tables *tables);
+
+/* forward.c */
+/* Write the request's head for the backend into ex->head. @return false when no mbuf was free */
+bool forward_write_head(struct proxy *p, struct exchange *ex, const struct http1_head *head,
+	struct str strip_field);
+void forward_send_head(struct proxy *p, struct exchange *ex);
+void forward_request_body(struct proxy *p, struct exchange *ex);
+void forward_response(struct proxy *p, struct exchange *ex);
+
+/* respond.c */
+/* Answer in Sluice's own name and end the exchange. @param d  the decision, when it is made now; NULL
+ * when the request was decided earlier or never understood. The client may be gone after it. */
+void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
+void respond_continue(struct proxy *p, struct client *c);
+/* Field lines of the plan's limits; returns the bytes written. */
+uint32_t respond_rate_fields(struct proxy *p, const struct exchange *ex, char *buf, uint32_t size);
+
+/* record.c */
+void record_exchange(struct proxy *p, struct exchange *ex);
+/* It is no longer under way at its endpoint. */
+void record_inactive(struct proxy *p, struct exchange *ex);
+struct stats_api *record_api(struct proxy *p, uint32_t slot);
+struct stats_endpoint *record_endpoint(struct proxy *p, uint32_t slot);
+struct stats_listener *record_listener(struct proxy *p, uint32_t slot);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is remembered of a request: counters by reason, API, listener, endpoint and consumer, histograms,
+ * and one access event. All of it is this worker's memory but for the consumer's usage line.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+/* Where a slot lies beyond what was reserved at start, counts go to the last one: never out of bounds. */
+static uint32_t bounded(uint32_t slot, uint32_t capacity)
+{
+	return RTE_MIN(slot, capacity - 1);
+}
+
+struct stats_api *record_api(struct proxy *p, uint32_t slot)
+{
+	return &p->config.stats->api[bounded(slot, p->config.stats->shape.apis)];
+}
+
+struct stats_endpoint *record_endpoint(struct proxy *p, uint32_t slot)
+{
+	return &p->config.stats->endpoint[bounded(slot, p->config.stats->shape.endpoints)];
+}
+
+struct stats_listener *record_listener(struct proxy *p, uint32_t slot)
+{
+	return &p->config.stats->listener[bounded(slot, p->config.stats->shape.listeners)];
+}
+
+void record_inactive(struct proxy *p, struct exchange *ex)
+{
+	if (ex->backend_slot != SNAP_NONE)
+		record_endpoint(p, ex->backend_slot)->active--;
+	ex->backend_slot = SNAP_NONE;
+}
+
+static void count_api(struct proxy *p, const struct exchange *ex, uint64_t duration_us)
+{
+	struct stats_api *api = record_api(p, ex->api_slot);
+
+	api->requests++;
+	api->bytes_in += ex->bytes_in;
+	api->bytes_out += ex->bytes_out;
+	api->latency_us[hist_bucket(duration_us)]++;
+	if (ex->status >= 500)
+		api->status_5xx++;
+	else if (ex->status >= 400)
+		api->status_4xx++;
+	else if (ex->status >= 300)
+		api->status_3xx++;
+	else if (ex->status >= 200)
+		api->status_2xx++;
+	if (ex->reason == REASON_PROXIED)
+		return;
+	if (ex->status == 401)
+		api->unauthorized++;
+	else if (ex->status == 403)
+		api->forbidden++;
+	else if (ex->status == 429)
+		api->limited++;
+}
+
+static void write_event(struct proxy *p, const struct exchange *ex, uint64_t duration_us)
+{
+	const struct client *c = ex->client;
+	struct event *e = event_ring_slot(p->config.events);
+
+	if (!e) {
+		p->counters->events_dropped++;
+		return;
+	}
+	e->time_ns = p->now_ns;
+	e->request_id = ex->request_id;
+	e->duration_us = (uint32_t) RTE_MIN(duration_us, (uint64_t) UINT32_MAX);
+	e->backend_us = ex->answered_ns ? (uint32_t) ((ex->answered_ns - ex->sent_ns) / 1000) : 0;
+	e->type = EVENT_ACCESS;
+	e->status = ex->status;
+	e->reason = (uint16_t) ex->reason;
+	e->worker = (uint8_t) p->config.worker_index;
+	e->method = ex->method;
+	e->listener = c->listener_slot;
+	e->api = ex->api_slot;
+	e->endpoint = ex->endpoint_slot;
+	e->consumer = ex->consumer_slot;
+	e->bytes_in = ex->bytes_in;
+	e->bytes_out = ex->bytes_out;
+	e->client = c->peer.remote;
+	e->client_port = c->peer.remote_port;
+	e->tls = c->tls != NULL;
+	e->host_bytes = ex->host_bytes;
+	e->path_bytes = ex->path_bytes;
+	e->reserved = 0;
+	memcpy(e->host, ex->host, ex->host_bytes);
+	memcpy(e->path, ex->path, ex->path_bytes);
+	event_ring_push(p->config.events);
+}
+
+void record_exchange(struct proxy *p, struct exchange *ex)
+{
+	struct stats_listener *listener = record_listener(p, ex->client->listener_slot);
+	uint64_t duration_us = (p->now_ns - ex->start_ns) / 1000;
+
+	p->config.stats->reason[ex->reason]++;
+	listener->bytes_in += ex->bytes_in;
+	listener->bytes_out += ex->bytes_out;
+	record_inactive(p, ex);
+	if (ex->api_slot != SNAP_NONE)
+		count_api(p, ex, duration_us);
+	if (ex->consumer_slot != SNAP_NONE) {
+		struct usage_line *line = &p->tables->usage->lines[ex->consumer_slot];
+
+		atomic_fetch_add_explicit(&line->bytes_out, ex->bytes_out, memory_order_relaxed);
+		atomic_store_explicit(&line->last_seen_s, p->wall_s, memory_order_relaxed);
+	}
+	if (p->config.events && proxy_settings(p)->access_log)
+		write_event(p, ex, duration_us);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers that Sluice gives itself: one function for all of them, so that each has its reason, its
+ * counter, its record, and a body of problem details (RFC 9457).
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "dataplane/proxy/proxy_priv.h"
+
+#define RESPONSE_BYTES 2048
+
+struct text {
+	char *buf;
+	uint32_t size, len;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(t->buf + t->len, t->size - t->len, format, args);
+	va_end(args);
+	if (n > 0)
+		t->len += RTE_MIN((uint32_t) n, t->size - t->len - 1);
+}
+
+static const char *status_phrase(unsigned status)
+{
+	switch (status) {
+	case 400:
+		return "Bad Request";
+	case 401:
+		return "Unauthorized";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 408:
+		return "Request Timeout";
+	case 413:
+		return "Content Too Large";
+	case 414:
+		return "URI Too Long";
+	case 417:
+		return "Expectation Failed";
+	case 429:
+		return "Too Many Requests";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 501:
+		return "Not Implemented";
+	case 502:
+		return "Bad Gateway";
+	case 503:
+		return "Service Unavailable";
+	case 504:
+		return "Gateway Timeout";
+	case 505:
+		return "HTTP Version Not Supported";
+	default:
+		return "Error";
+	}
+}
+
+/* RFC 9110 §5.6.7; made once a second. */
+static const char *date(struct proxy *p)
+{
+	if (p->date_s != p->wall_s) {
+		time_t t = (time_t) p->wall_s;
+		struct tm tm;
+
+		p->date_s = p->wall_s;
+		gmtime_r(&t, &tm);
+		strftime(p->date_text, sizeof(p->date_text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	}
+	return p->date_text;
+}
+
+uint32_t respond_rate_fields(struct proxy *p, const struct exchange *ex, char *buf, uint32_t size)
+{
+	const struct policy *policy = p->tables->policy;
+	struct text t = { buf, size, 0 };
+	struct str name, header;
+
+	if (ex->generation != p->tables->snapshot.generation)
+		return 0;
+	name = policy_limit_name(policy, ex->limit.limit);
+	header = policy_plan_header(policy, ex->plan);
+	put(&t, "RateLimit-Policy: %.*s\r\n", (int) header.len, header.data);
+	put(&t, "RateLimit: \"%.*s\";r=%" PRIu64 ";t=%" PRIu64 "\r\n", (int) name.len, name.data,
+		ex->limit.remaining, ex->limit.reset_s);
+	return t.len;
+}
+
+static void put_allow(struct text *t, uint32_t methods)
+{
+	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS",
+		"TRACE" };
+	const char *separator = "";
+
+	put(t, "Allow: ");
+	for (unsigned i = 0; i < RTE_DIM(names); i++) {
+		if (methods & (1u << i)) {
+			put(t, "%s%s", separator, names[i]);
+			separator = ", ";
+		}
+	}
+	put(t, "\r\n");
+}
+
+/* Fields that belong to one status. */
+static void put_special(struct proxy *p, struct text *t, const struct exchange *ex, enum reason why,
+	const struct decision *d)
+{
+	unsigned status = reason_status(why);
+
+	if (status == 401)
+		put(t, "WWW-Authenticate: ApiKey realm=\"sluice\"%s\r\n",
+			why == REASON_KEY_EXPIRED ? ", error=\"expired\"" : "");
+	if (status == 405 && d)
+		put_allow(t, d->match.allowed_methods);
+	if (status == 429)
+		put(t, "Retry-After: %" PRIu64 "\r\n", ex->limit.retry_after_s);
+	if (status == 503)
+		put(t, "Retry-After: 1\r\n");
+	if (ex->flags & EX_RATE_FIELDS)
+		t->len += respond_rate_fields(p, ex, t->buf + t->len, t->size - t->len);
+}
+
+static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason why, const struct decision *d,
+	char *buf, uint32_t size)
+{
+	const struct client *c = ex->client;
+	unsigned status = reason_status(why);
+	char body[512];
+	struct text b = { body, sizeof(body), 0 }, t = { buf, size, 0 };
+
+	put(&b,
+		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%u,"
+		"\"instance\":\"urn:sluice:request:%016" PRIx64 "\"}\n",
+		reason_name(why), reason_title(why), status, ex->request_id);
+	put(&t, "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: application/problem+json\r\nContent-Length: %u\r\n",
+		status, status_phrase(status), date(p), b.len);
+	put_special(p, &t, ex, why, d);
+	if (!c->keep_alive)
+		put(&t, "Connection: close\r\n");
+	else if (ex->flags & EX_HTTP10)
+		put(&t, "Connection: keep-alive\r\n");
+	put(&t, "\r\n");
+	if (ex->method != HTTP1_HEAD)
+		put(&t, "%.*s", (int) b.len, body);
+	return t.len;
+}
+
+/* Drop the refused request from the stream. A body that is here as a whole goes too; for another one the
+ * connection must close, because where the next request begins is not known yet. */
+static void skip_request(struct proxy *p, struct exchange *ex, const struct decision *d)
+{
+	struct client *c = ex->client;
+	bool unread = d || (ex->flags & EX_HEAD_HELD);
+
+	if (!c->keep_alive)
+		return;
+	if (unread)
+		stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
+	ex->flags &= ~(uint32_t) EX_HEAD_HELD;
+	if ((ex->flags & EX_REQUEST_DONE) || ex->request_body.framing == HTTP1_BODY_NONE)
+		return;
+	if (ex->request_body.framing == HTTP1_BODY_LENGTH && ex->request_body.left <= c->rx.chain.bytes)
+		chain_drop(&c->rx.chain, (uint32_t) ex->request_body.left);
+	else
+		c->keep_alive = false;
+}
+
+void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d)
+{
+	struct client *c = ex->client;
+	char buf[RESPONSE_BYTES];
+	struct rte_mbuf *m;
+	uint32_t len;
+
+	skip_request(p, ex, d);
+	if (p->draining)
+		c->keep_alive = false;
+	len = compose(p, ex, why, d, buf, sizeof(buf));
+	m = chain_copy(buf, len, p->config.pool);
+	ex->status = (uint16_t) reason_status(why);
+	ex->bytes_out = len;
+	if (!m || !client_send(p, c, m)) {
+		ex->reason = why;
+		client_abort(p, c);
+		return;
+	}
+	exchange_end(p, ex, why);
+	client_answered(p, c);
+}
+
+void respond_continue(struct proxy *p, struct client *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct rte_mbuf *m = chain_copy(text, sizeof(text) - 1, p->config.pool);
+
+	/* Without memory for it the client waits a little and sends its body all the same. */
+	if (m)
+		client_send(p, c, m);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections to backends and their pools: one LIFO for each endpoint and worker, so that a warm
+ * connection is reused first and the cold ones age out. Nothing is shared between workers.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+static void count_open(struct proxy *p, struct upstream *u, int change)
+{
+	struct stats_endpoint *e = record_endpoint(p, u->slot);
+
+	e->open = (uint64_t) ((int64_t) e->open + change);
+	p->counters->backend_connections =
+		(uint64_t) ((int64_t) p->counters->backend_connections + change);
+}
+
+static void pool_remove(struct proxy *p, struct upstream *u)
+{
+	struct upstream_pool *pool = &p->pools[u->slot];
+
+	TAILQ_REMOVE(&pool->idle, u, idle_entry);
+	pool->idle_count--;
+	p->counters->backend_idle--;
+}
+
+static void upstream_free(struct proxy *p, struct upstream *u)
+{
+	if (u->state == UPSTREAM_IDLE)
+		pool_remove(p, u);
+	if (u->exchange)
+		u->exchange->upstream = NULL;
+	deadline_remove(&u->deadline);
+	stream_free(&u->rx, &p->heads);
+	count_open(p, u, -1);
+	slab_put(&p->upstreams, u);
+}
+
+/* Close in order and forget: TCP finishes by itself. */
+static void upstream_close(struct proxy *p, struct upstream *u)
+{
+	tcp_set_user(u->tcp, NULL);
+	tcp_close_both(u->tcp);
+	upstream_free(p, u);
+}
+
+void upstream_abort(struct proxy *p, struct upstream *u)
+{
+	tcp_abort(u->tcp);
+	upstream_free(p, u);
+}
+
+static struct upstream *take_idle(struct proxy *p, const struct snap_endpoint *endpoint)
+{
+	struct upstream *u = TAILQ_FIRST(&p->pools[endpoint->slot].idle);
+
+	if (!u)
+		return NULL;
+	pool_remove(p, u);
+	u->state = UPSTREAM_BUSY;
+	u->reused = true;
+	deadline_clear(&u->deadline);
+	return u;
+}
+
+static struct upstream *connect_new(struct proxy *p, const struct snap_endpoint *endpoint,
+	const struct snap_backend *backend)
+{
+	struct upstream *u = slab_get(&p->upstreams);
+
+	if (!u)
+		return NULL;
+	memset(u, 0, sizeof(*u));
+	u->kind = u->deadline.kind = PEER_UPSTREAM;
+	u->state = UPSTREAM_CONNECTING;
+	u->slot = endpoint->slot;
+	u->addr = endpoint->addr;
+	u->port = (uint16_t) endpoint->tcp_port;
+	u->idle_limit = backend->idle_connections;
+	if (tcp_connect(p->tcp, &u->addr, u->port, u, p->now_ns, &u->tcp)) {
+		slab_put(&p->upstreams, u);
+		return NULL;
+	}
+	count_open(p, u, 1);
+	record_endpoint(p, u->slot)->connects++;
+	deadline_set(&p->wheel, &u->deadline, p->now_ns + (uint64_t) backend->connect_timeout_ms * 1000000);
+	return u;
+}
+
+struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t index, bool fresh)
+{
+	const struct snapshot *snapshot = &p->tables->snapshot;
+	const struct snap_endpoint *endpoint = SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
+	struct upstream *u = fresh ? NULL : take_idle(p, endpoint);
+
+	if (!u)
+		u = connect_new(p, endpoint,
+			SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, endpoint->backend));
+	if (!u)
+		return NULL;
+	u->exchange = ex;
+	u->reusable = false;
+	ex->upstream = u;
+	return u;
+}
+
+static uint32_t endpoint_index(const struct proxy *p, const struct upstream *u)
+{
+	uint32_t index = tables_endpoint(p->tables, u->slot);
+	const struct snap_endpoint *endpoint;
+
+	if (index == SNAP_NONE)
+		return SNAP_NONE;
+	endpoint = SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
+	return ip_equal(&endpoint->addr, &u->addr) && endpoint->tcp_port == u->port ? index : SNAP_NONE;
+}
+
+void upstream_connected(struct proxy *p, struct upstream *u)
+{
+	uint32_t index = endpoint_index(p, u);
+
+	deadline_clear(&u->deadline);
+	u->state = UPSTREAM_BUSY;
+	if (index != SNAP_NONE)
+		balance_succeeded(p->balance, index);
+	forward_send_head(p, u->exchange);
+}
+
+static void connect_failed(struct proxy *p, struct upstream *u, enum reason why)
+{
+	struct exchange *ex = u->exchange;
+	uint32_t index = endpoint_index(p, u);
+	struct stats_endpoint *stats = record_endpoint(p, u->slot);
+
+	stats->connect_failures++;
+	if (index != SNAP_NONE && balance_failed(p->balance, index, p->now_ns))
+		stats->ejections++;
+	upstream_free(p, u);
+	exchange_failed(p, ex, why);
+}
+
+void upstream_readable(struct proxy *p, struct upstream *u)
+{
+	/* An idle connection has nothing to say: the backend closes, or it broke the rules. */
+	if (u->state == UPSTREAM_IDLE)
+		upstream_close(p, u);
+	else if (u->exchange)
+		forward_response(p, u->exchange);
+}
+
+void upstream_writable(struct proxy *p, struct upstream *u)
+{
+	if (u->state == UPSTREAM_BUSY && u->exchange)
+		forward_request_body(p, u->exchange);
+}
+
+/* The connection went before the answer's head. */
+static void lost(struct proxy *p, struct upstream *u)
+{
+	struct exchange *ex = u->exchange;
+
+	if (u->reused)
+		ex->flags |= EX_WAS_REUSED;
+	upstream_free(p, u);
+	exchange_failed(p, ex, REASON_BACKEND_CLOSED);
+}
+
+void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
+{
+	struct exchange *ex = u->exchange;
+
+	if (u->state == UPSTREAM_CONNECTING) {
+		connect_failed(p, u, why == TCP_END_TIMEOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED);
+		return;
+	}
+	if (!ex) {
+		upstream_free(p, u);
+		return;
+	}
+	if (ex->flags & EX_RESPONDING) {
+		record_endpoint(p, u->slot)->invalid++;
+		upstream_free(p, u);
+		exchange_refuse(p, ex, REASON_BACKEND_TRUNCATED);
+		return;
+	}
+	lost(p, u);
+}
+
+void upstream_closed_early(struct proxy *p, struct upstream *u)
+{
+	tcp_set_user(u->tcp, NULL);
+	tcp_close_both(u->tcp);
+	lost(p, u);
+}
+
+void upstream_due(struct proxy *p, struct upstream *u)
+{
+	struct exchange *ex = u->exchange;
+	struct client *c;
+
+	if (u->state == UPSTREAM_IDLE) {
+		upstream_close(p, u);
+		return;
+	}
+	if (u->state == UPSTREAM_CONNECTING) {
+		tcp_abort(u->tcp);
+		connect_failed(p, u, REASON_CONNECT_TIMEOUT);
+		return;
+	}
+	c = ex->client;
+	/* Whoever is waited for has a deadline of its own when it is the client. */
+	if ((!(ex->flags & EX_REQUEST_DONE) && tcp_send_pending(u->tcp) == 0) ||
+		((ex->flags & EX_RESPONDING) && client_send_space(c) == 0)) {
+		deadline_set(&p->wheel, &u->deadline, p->now_ns + (uint64_t) ex->timeout_ms * 1000000);
+		return;
+	}
+	record_endpoint(p, u->slot)->timeouts++;
+	exchange_refuse(p, ex, ex->flags & EX_RESPONDING ? REASON_BACKEND_TRUNCATED : REASON_BACKEND_TIMEOUT);
+}
+
+void upstream_release(struct proxy *p, struct upstream *u)
+{
+	struct upstream_pool *pool = &p->pools[u->slot];
+
+	u->exchange->upstream = NULL;
+	u->exchange = NULL;
+	if (!u->reusable || stream_bytes(&u->rx) > 0 || tcp_recv_eof(u->tcp) || p->draining ||
+		pool->idle_count >= u->idle_limit || endpoint_index(p, u) == SNAP_NONE) {
+		upstream_close(p, u);
+		return;
+	}
+	u->state = UPSTREAM_IDLE;
+	TAILQ_INSERT_HEAD(&pool->idle, u, idle_entry);
+	pool->idle_count++;
+	p->counters->backend_idle++;
+	deadline_set(&p->wheel, &u->deadline,
+		p->now_ns + (uint64_t) proxy_settings(p)->backend_idle_timeout_ms * 1000000);
+}
+
+void upstream_pools_review(struct proxy *p, const struct tables *tables)
+{
+	const struct tables *running = p->tables;
+
+	p->tables = tables;
+	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++) {
+		struct upstream *u = TAILQ_FIRST(&p->pools[slot].idle);
+
+		while (u) {
+			struct upstream *next = TAILQ_NEXT(u, idle_entry);
+
+			if (endpoint_index(p, u) == SNAP_NONE)
+				upstream_close(p, u);
+			u = next;
+		}
+	}
+	p->tables = running;
+}
