@@ -241,3 +241,10 @@ bool http1_body_ends_at_close(const struct http1_body *body)
 {
 	return body->framing == HTTP1_BODY_UNTIL_CLOSE;
 }
+
+uint64_t http1_body_content_ahead(const struct http1_body *body)
+{
+	if (body->state != STATE_DATA)
+		return 0;
+	return body->framing == HTTP1_BODY_UNTIL_CLOSE ? UINT64_MAX : body->left;
+}
