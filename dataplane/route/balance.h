@@ -16,10 +16,13 @@ struct balance; /* of all backends of one snapshot, for one worker */
 
 /**
  * @param previous  state of the generation before, or NULL: the health of endpoints with the same slot
- *                  and address, and the round-robin credit of unchanged backends, are taken over
+ *                  and address, and the round-robin credit of unchanged backends, are taken over;
+ *                  its snapshot must still be there
+ * @param seed      of this worker, so that workers do not begin with the same endpoint
+ * @return NULL when out of memory. The snapshot must outlive the state.
  */
-struct balance *balance_create(const struct snapshot *snapshot, const struct balance *previous,
-	uint64_t seed);
+struct balance *balance_create(
+	const struct snapshot *snapshot, const struct balance *previous, uint64_t seed);
 void balance_destroy(struct balance *balance);
 
 /**
@@ -28,8 +31,8 @@ void balance_destroy(struct balance *balance);
  * @return index into SNAP_ENDPOINTS, or SNAP_NONE when none is left. Endpoints that are left alone are
  *         passed over; when all are, the one whose pause ends first is given, once a retry_after each.
  */
-uint32_t balance_pick(struct balance *balance, uint32_t backend, const uint32_t *tried, uint32_t tried_count,
-	uint64_t now_ns);
+uint32_t balance_pick(struct balance *balance, uint32_t backend, const uint32_t *tried,
+	uint32_t tried_count, uint64_t now_ns);
 
 /** The endpoint refused a connection or did not accept it in time. @return true when it is newly ejected */
 bool balance_failed(struct balance *balance, uint32_t endpoint, uint64_t now_ns);

@@ -20,10 +20,10 @@ struct route_table *route_table_create(const struct snapshot *snapshot);
 void route_table_destroy(struct route_table *table);
 
 struct route_match {
-	uint32_t api;	  /* index into SNAP_APIS; set also when only the host was known and one API has it,
-			   * else SNAP_NONE */
-	uint32_t route;	  /* index into SNAP_ROUTES */
-	uint32_t backend; /* index into SNAP_BACKENDS */
+	uint32_t api;		  /* index into SNAP_APIS; also where only the host was known and just
+				   * one API has it; else SNAP_NONE */
+	uint32_t route;		  /* index into SNAP_ROUTES */
+	uint32_t backend;	  /* index into SNAP_BACKENDS */
 	uint32_t allowed_methods; /* METHOD_NOT_ALLOWED: bits of the methods that this path has */
 };
 
@@ -32,12 +32,23 @@ struct route_match {
  * longest path (exact before prefix of the same length), then the method. Comparison of hosts is without
  * case and without port; paths are compared as sent after dot segments and %-encoded unreserved
  * characters were normalised for matching (RFC 3986 §6.2.2), so that "/a/%2e%2e/b" cannot pass for
- * "/a/..." ; a path that climbs above the root or encodes a slash or NUL is refused with TARGET_INVALID.
+ * "/a/..." ; a path that climbs above the root or encodes a slash or NUL is refused with TARGET_INVALID,
+ * and so is what servers are known to read differently: a backslash (plain or encoded), ".." over an
+ * empty segment, "..;x". "*" (OPTIONS) matches no route.
  * @param listener   index into SNAP_LISTENERS
  * @param method_id  enum http1_method
  * @return REASON_PROXIED, HOST_UNKNOWN, ROUTE_UNKNOWN, METHOD_NOT_ALLOWED or TARGET_INVALID
  */
-enum reason route_find(const struct route_table *table, uint32_t listener, struct str host, struct str path,
-	unsigned method_id, struct route_match *out);
+enum reason route_find(const struct route_table *table, uint32_t listener, struct str host,
+	struct str path, unsigned method_id, struct route_match *out);
+
+/**
+ * A path as it is matched: dot segments removed, %-encoded unreserved characters decoded, hexadecimal
+ * digits in upper case. Control uses it to refuse routes that could never match.
+ * @param buf  room for a path that changes: path.len bytes are enough
+ * @param out  @p path itself when nothing changed, else in @p buf
+ * @return 0, or -EINVAL for a path that route_find() refuses, or one longer than @p buf_bytes
+ */
+int route_path_normalise(struct str path, char *buf, uint32_t buf_bytes, struct str *out);
 
 #endif
