@@ -241,9 +241,11 @@ static bool entry_fits(const struct stats_entry *e, uint64_t length)
 	if (e->kind != STATS_COUNTERS && e->kind != STATS_HISTOGRAM)
 		return false;
 	if (e->fields == 0 || e->stride % sizeof(uint64_t) || e->offset % sizeof(uint64_t) ||
-		bytes > e->stride || e->offset > length)
+		bytes > e->stride)
 		return false;
-	return e->count == 0 || (uint64_t)(e->count - 1) * e->stride + bytes <= length - e->offset;
+	return e->count == 0 ||
+	       (e->offset <= length &&
+		       (uint64_t)(e->count - 1) * e->stride + bytes <= length - e->offset);
 }
 
 /* Find the block of a row of ours. The first row of a block tells the shape, others must agree. */
@@ -251,17 +253,19 @@ static bool row_find(struct stats *s, const struct row *row, uint64_t *offsets, 
 {
 	for (uint32_t i = 0; i < s->entries; i++) {
 		const struct stats_entry *e = &s->directory[i];
+		uint64_t offset;
 
 		if (strcmp(e->name, row->name) != 0)
 			continue;
 		if (e->kind != row->kind || e->fields != row->fields ||
-			e->stride != block_strides[row->block] || e->offset < row->offset)
+			e->stride != block_strides[row->block])
 			return false;
+		/* Without instances there is no place either. */
+		offset = e->count ? e->offset - row->offset : 0;
 		if (counts[row->block] != SNAP_NONE)
-			return e->count == counts[row->block] &&
-			       e->offset - row->offset == offsets[row->block];
+			return e->count == counts[row->block] && offset == offsets[row->block];
 		counts[row->block] = e->count;
-		offsets[row->block] = e->offset;
+		offsets[row->block] = offset;
 		return true;
 	}
 	return false;

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small snapshot with records in every section, as control would build it, and a reader of it all. */
+#include "tests/unit/shm/snapshot_fixture.h"
+
+#include <arpa/inet.h>
+
+static const uint8_t fingerprint[32] = "fingerprint of the certificate.";
+
+static struct snap_text text(struct snapshot_builder *b, const char *s)
+{
+	return snapshot_builder_text(b, str_of(s));
+}
+
+static uint32_t number(struct snapshot_builder *b, enum snap_section_id id, uint32_t value)
+{
+	return snapshot_builder_add(b, id, &value);
+}
+
+static void add_ports(struct snapshot_builder *b)
+{
+	const struct snap_text cert_names[2] = { text(b, "api.shop.example"),
+		text(b, "*.shop.example") };
+	struct snap_address address = { ip_from_v4(htonl(0xc6336464)), 24 };
+	struct snap_cert cert = { .name = text(b, "shop"), .names = { 0, 2 } };
+	struct snap_port port = { .name = text(b, "outside"),
+		.device = text(b, "0000:5e:00.0"),
+		.addresses = { 0, 1 },
+		.gateways = { 0, 1 },
+		.mtu = 1500 };
+	struct snap_listener listener = { .name = text(b, "public"),
+		.addr = address.addr,
+		.tcp_port = 443,
+		.slot = 2,
+		.tls = 1,
+		.certs = { 0, 1 },
+		.backlog = 1024 };
+
+	snapshot_builder_add(b, SNAP_ADDRESSES, &address);
+	snapshot_builder_add(b, SNAP_GATEWAYS, &address);
+	snapshot_builder_add(b, SNAP_PORTS, &port);
+	number(b, SNAP_LCORES, 2);
+	number(b, SNAP_LISTENER_CERTS, 0);
+	memcpy(cert.fingerprint, fingerprint, sizeof(fingerprint));
+	snapshot_builder_add(b, SNAP_CERT_NAMES, &cert_names[0]);
+	snapshot_builder_add(b, SNAP_CERT_NAMES, &cert_names[1]);
+	snapshot_builder_add(b, SNAP_CERTS, &cert);
+	snapshot_builder_add(b, SNAP_LISTENERS, &listener);
+}
+
+static void add_backends(struct snapshot_builder *b)
+{
+	struct snap_backend backend = { .name = text(b, "orders"),
+		.endpoints = { 0, 2 },
+		.connect_timeout_ms = 1000,
+		.retry_after_ms = 5000,
+		.idle_connections = 64 };
+	struct snap_endpoint endpoint = { .name = text(b, "10.0.0.21:8080"),
+		.addr = ip_from_v4(htonl(0x0a000015)),
+		.tcp_port = 8080,
+		.weight = 5,
+		.slot = 0 };
+
+	snapshot_builder_add(b, SNAP_BACKENDS, &backend);
+	snapshot_builder_add(b, SNAP_ENDPOINTS, &endpoint);
+	endpoint.name = text(b, "10.0.0.22:8080");
+	endpoint.weight = 3;
+	endpoint.slot = 1;
+	snapshot_builder_add(b, SNAP_ENDPOINTS, &endpoint);
+}
+
+static void add_apis(struct snapshot_builder *b)
+{
+	const struct snap_text host = text(b, "api.shop.example");
+	struct snap_api api = { .name = text(b, "orders"),
+		.version = text(b, "v1"),
+		.listeners = { 0, 1 },
+		.hosts = { 0, 1 },
+		.credentials = { 0, 1 },
+		.routes = { 0, 2 },
+		.slot = 1 };
+	struct snap_route route = { .path = text(b, "/v1/orders"),
+		.kind = SNAP_PATH_PREFIX,
+		.methods = 3,
+		.timeout_ms = 2000 };
+	struct snap_credential credential = { .name = text(b, "api_key"),
+		.field = text(b, "x-api-key"),
+		.pattern = text(b, "^ak_(live|test)_[A-Za-z0-9]{32}$"),
+		.shape_prefixes = text(b, "ak_live_\nak_test_\n"),
+		.where = SNAP_IN_HEADER,
+		.shape_class = SNAP_CLASS_DIGIT | SNAP_CLASS_UPPER | SNAP_CLASS_LOWER,
+		.shape_length = 32,
+		.strip = 1 };
+
+	snapshot_builder_add(b, SNAP_HOSTS, &host);
+	number(b, SNAP_API_LISTENERS, 0);
+	number(b, SNAP_API_CREDENTIALS, 0);
+	snapshot_builder_add(b, SNAP_APIS, &api);
+	snapshot_builder_add(b, SNAP_ROUTES, &route);
+	route.path = text(b, "/health");
+	route.kind = SNAP_PATH_EXACT;
+	snapshot_builder_add(b, SNAP_ROUTES, &route);
+	snapshot_builder_add(b, SNAP_CREDENTIALS, &credential);
+	snapshot_builder_bytes(b, SNAP_PATTERN_DB, "serialised", 10);
+}
+
+static void add_consumers(struct snapshot_builder *b)
+{
+	struct snap_plan plan = { .name = text(b, "bronze"), .apis = { 0, 1 }, .limits = { 0, 2 } };
+	struct snap_limit rate = { .name = text(b, "rate"),
+		.kind = SNAP_LIMIT_RATE,
+		.word = 0,
+		.interval_ns = 100000000,
+		.burst_ns = 2000000000,
+		.window_s = 1,
+		.amount = 10,
+		.burst = 20 };
+	struct snap_limit quota = { .name = text(b, "quota"),
+		.kind = SNAP_LIMIT_QUOTA,
+		.word = 1,
+		.window_s = 86400,
+		.amount = 10000 };
+	struct snap_consumer consumer = { .name = text(b, "acme"), .slot = 3 };
+	struct snap_key key = { .digest = { 9, 1 }, .id = text(b, "k1"), .expires = 1800000000 };
+
+	snapshot_builder_add(b, SNAP_LIMITS, &rate);
+	snapshot_builder_add(b, SNAP_LIMITS, &quota);
+	number(b, SNAP_PLAN_APIS, 0);
+	snapshot_builder_add(b, SNAP_PLANS, &plan);
+	snapshot_builder_add(b, SNAP_CONSUMERS, &consumer);
+	snapshot_builder_add(b, SNAP_KEYS, &key); /* not in order: _finish() sorts */
+	key.digest[0] = 4;
+	key.id = text(b, "k2");
+	snapshot_builder_add(b, SNAP_KEYS, &key);
+}
+
+int fixture_build(uint64_t generation, struct segment *out)
+{
+	struct snapshot_builder *b = snapshot_builder_new();
+	struct snap_settings settings;
+	int err;
+
+	snapshot_settings_defaults(&settings);
+	settings.via = text(b, "sluice");
+	settings.api_capacity = 4;
+	settings.endpoint_capacity = 4;
+	settings.listener_capacity = 4;
+	settings.consumer_capacity = 16;
+	settings.event_records = 64;
+	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
+	add_ports(b);
+	add_backends(b);
+	add_apis(b);
+	add_consumers(b);
+	err = snapshot_builder_finish(b, generation, 77, out);
+	snapshot_builder_free(b);
+	return err;
+}
+
+int fixture_secrets(uint64_t generation, struct segment *out)
+{
+	struct secrets_input input = { STR("-----BEGIN CERTIFICATE-----\n"),
+		STR("-----BEGIN PRIVATE KEY-----\n"), { 0 } };
+
+	memcpy(input.fingerprint, fingerprint, sizeof(fingerprint));
+	return secrets_build(&input, 1, generation, 77, out);
+}
+
+static uint64_t bytes_walk(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += p[i];
+	return sum;
+}
+
+static uint64_t text_walk(const struct snapshot *s, struct snap_text t)
+{
+	const struct str str = snap_str(s, t);
+
+	return bytes_walk(str.data, str.len);
+}
+
+static uint64_t texts_walk(const struct snapshot *s, enum snap_section_id id, struct snap_range r)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = r.first; i < r.first + r.count; i++)
+		sum += text_walk(s, *SNAP_AT(s, id, snap_text, i));
+	return sum;
+}
+
+static uint64_t edge_walk(const struct snapshot *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->sections[SNAP_PORTS].count; i++) {
+		const struct snap_port *p = SNAP_AT(s, SNAP_PORTS, snap_port, i);
+
+		sum += text_walk(s, p->name) + text_walk(s, p->device);
+		sum += bytes_walk(SNAP_AT(s, SNAP_ADDRESSES, snap_address, p->addresses.first),
+			p->addresses.count * sizeof(struct snap_address));
+		sum += bytes_walk(SNAP_AT(s, SNAP_GATEWAYS, snap_address, p->gateways.first),
+			p->gateways.count * sizeof(struct snap_address));
+	}
+	for (uint32_t i = 0; i < s->sections[SNAP_LISTENERS].count; i++) {
+		const struct snap_listener *l = SNAP_AT(s, SNAP_LISTENERS, snap_listener, i);
+
+		sum += text_walk(s, l->name) + SNAP_AT(s, SNAP_PORTS, snap_port, l->port)->mtu;
+		for (uint32_t k = l->certs.first; k < l->certs.first + l->certs.count; k++) {
+			const struct snap_cert *cert = SNAP_AT(
+				s, SNAP_CERTS, snap_cert, SNAP_INDEX_AT(s, SNAP_LISTENER_CERTS, k));
+
+			sum += text_walk(s, cert->name);
+			sum += texts_walk(s, SNAP_CERT_NAMES, cert->names);
+		}
+	}
+	return sum;
+}
+
+static uint64_t api_walk(const struct snapshot *s, const struct snap_api *a)
+{
+	uint64_t sum = text_walk(s, a->name) + text_walk(s, a->version);
+
+	sum += texts_walk(s, SNAP_HOSTS, a->hosts);
+	for (uint32_t i = a->listeners.first; i < a->listeners.first + a->listeners.count; i++)
+		sum += SNAP_AT(
+			s, SNAP_LISTENERS, snap_listener, SNAP_INDEX_AT(s, SNAP_API_LISTENERS, i))
+			       ->slot;
+	for (uint32_t i = a->credentials.first; i < a->credentials.first + a->credentials.count;
+		i++) {
+		const struct snap_credential *k = SNAP_AT(s, SNAP_CREDENTIALS, snap_credential,
+			SNAP_INDEX_AT(s, SNAP_API_CREDENTIALS, i));
+
+		sum += text_walk(s, k->name) + text_walk(s, k->field);
+		sum += text_walk(s, k->pattern) + text_walk(s, k->shape_prefixes);
+	}
+	for (uint32_t i = a->routes.first; i < a->routes.first + a->routes.count; i++) {
+		const struct snap_route *r = SNAP_AT(s, SNAP_ROUTES, snap_route, i);
+		const struct snap_backend *b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, r->backend);
+
+		sum += text_walk(s, r->path) + text_walk(s, b->name);
+		for (uint32_t k = b->endpoints.first; k < b->endpoints.first + b->endpoints.count;
+			k++)
+			sum += text_walk(s, SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, k)->name);
+	}
+	return sum;
+}
+
+static uint64_t consumers_walk(const struct snapshot *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->sections[SNAP_KEYS].count; i++) {
+		const struct snap_key *key = SNAP_AT(s, SNAP_KEYS, snap_key, i);
+		const struct snap_consumer *c =
+			SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, key->consumer);
+		const struct snap_plan *p = SNAP_AT(s, SNAP_PLANS, snap_plan, c->plan);
+
+		sum += text_walk(s, key->id) + text_walk(s, c->name) + text_walk(s, p->name);
+		for (uint32_t k = p->limits.first; k < p->limits.first + p->limits.count; k++)
+			sum += text_walk(s, SNAP_AT(s, SNAP_LIMITS, snap_limit, k)->name);
+		for (uint32_t k = p->apis.first; k < p->apis.first + p->apis.count; k++)
+			sum += SNAP_AT(s, SNAP_APIS, snap_api, SNAP_INDEX_AT(s, SNAP_PLAN_APIS, k))
+				       ->slot;
+	}
+	return sum;
+}
+
+uint64_t snapshot_walk(const struct snapshot *s)
+{
+	uint64_t sum = text_walk(s, snap_settings(s)->via);
+
+	sum += edge_walk(s);
+	for (uint32_t i = 0; i < s->sections[SNAP_APIS].count; i++)
+		sum += api_walk(s, SNAP_AT(s, SNAP_APIS, snap_api, i));
+	sum += consumers_walk(s);
+	sum += bytes_walk(s->sections[SNAP_PATTERN_DB].records, s->sections[SNAP_PATTERN_DB].count);
+	return sum;
+}
+
+uint64_t secrets_walk(const struct secrets *s)
+{
+	const uint8_t *base = s->segment.base;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		sum += bytes_walk(base + s->entries[i].cert_offset, s->entries[i].cert_length);
+		sum += bytes_walk(base + s->entries[i].key_offset, s->entries[i].key_length);
+	}
+	return sum;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Snapshots: what is built is read back, and whatever is damaged is refused with a sentence that says
+ * where, without reading a byte beyond the segment.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/base/crc32c.h"
+#include "tests/unit/shm/snapshot_fixture.h"
+
+static struct segment fixture;
+
+static int setup(void **state)
+{
+	return fixture_build(41, &fixture);
+}
+
+static int teardown(void **state)
+{
+	segment_close(&fixture);
+	return 0;
+}
+
+/* A copy of the fixture that can be damaged. */
+static uint8_t *copy_make(void)
+{
+	uint8_t *copy = aligned_alloc(SHM_ALIGN, fixture.length);
+
+	assert_non_null(copy);
+	memcpy(copy, fixture.base, fixture.length);
+	return copy;
+}
+
+static void crc_fix(uint8_t *copy, size_t length)
+{
+	((struct segment_header *)(void *)copy)->crc32c = crc32c(0, copy + 64, length - 64);
+}
+
+/* Open a copy as a reader would, walk it when it is accepted. */
+static int copy_open(uint8_t *copy, size_t length, char *why, size_t why_bytes)
+{
+	struct segment s = { .fd = -1, .base = copy, .length = length };
+	struct snapshot snapshot;
+	int err = segment_check(copy, length, SEGMENT_SNAPSHOT, true);
+
+	why[0] = 0;
+	if (err)
+		return err;
+	err = snapshot_open(&s, &snapshot, why, why_bytes);
+	if (err == 0)
+		snapshot_walk(&snapshot);
+	return err;
+}
+
+static struct snap_section *section_of(uint8_t *copy, enum snap_section_id id)
+{
+	return (struct snap_section *)(void *)(copy + sizeof(struct segment_header)) + id;
+}
+
+static void *record_of(uint8_t *copy, enum snap_section_id id, uint32_t index)
+{
+	const struct snap_section *s = section_of(copy, id);
+
+	return copy + s->offset + (size_t)index * s->record_bytes;
+}
+
+static void what_is_built_is_read_back(void **state)
+{
+	const struct snap_api *api;
+	const struct snap_key *keys;
+	struct snapshot s;
+	struct segment map;
+	uint32_t count;
+	char why[200];
+
+	assert_int_equal(segment_map(dup(fixture.fd), SEGMENT_SNAPSHOT, false, true, &map), 0);
+	assert_int_equal(snapshot_open(&map, &s, why, sizeof(why)), 0);
+	assert_int_equal(map.fd, -1);
+	assert_int_equal(s.generation, 41);
+	assert_true(str_equal(snap_str(&s, snap_settings(&s)->via), STR("sluice")));
+	api = snap_records(&s, SNAP_APIS, &count);
+	assert_int_equal(count, 1);
+	assert_true(str_equal(snap_str(&s, api->version), STR("v1")));
+	assert_true(str_equal(snap_str(&s, *SNAP_AT(&s, SNAP_HOSTS, snap_text, api->hosts.first)),
+		STR("api.shop.example")));
+	keys = snap_records(&s, SNAP_KEYS, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(keys[0].digest[0], 4);
+	assert_int_equal(keys[1].digest[0], 9);
+	assert_true(str_equal(snap_str(&s, keys[0].id), STR("k2")));
+	assert_int_equal(SNAP_INDEX_AT(&s, SNAP_LCORES, 0), 2);
+	assert_true(snapshot_walk(&s) > 0);
+	snapshot_close(&s);
+	snapshot_close(&s);
+}
+
+static void equal_texts_share_their_bytes(void **state)
+{
+	struct snapshot_builder *b = snapshot_builder_new();
+	char name[32];
+	struct snap_text first[500], again;
+
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "consumer-%d", i);
+		first[i] = snapshot_builder_text(b, str_of(name));
+	}
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "consumer-%d", i);
+		again = snapshot_builder_text(b, str_of(name));
+		assert_memory_equal(&again, &first[i], sizeof(again));
+	}
+	snapshot_builder_free(b);
+}
+
+static void a_builder_refuses_what_cannot_be_right(void **state)
+{
+	struct snapshot_builder *b = snapshot_builder_new();
+	struct snap_settings settings;
+	struct snap_key key = { .digest = { 1 } };
+	struct segment out;
+
+	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), -EINVAL);
+	snapshot_settings_defaults(&settings);
+	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
+	snapshot_builder_add(b, SNAP_KEYS, &key);
+	snapshot_builder_add(b, SNAP_KEYS, &key);
+	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), -EEXIST);
+	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
+	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), -E2BIG);
+	snapshot_builder_free(b);
+}
+
+static void an_almost_empty_snapshot_is_accepted(void **state)
+{
+	struct snapshot_builder *b = snapshot_builder_new();
+	struct snap_settings settings;
+	struct snapshot s;
+	struct segment out;
+	char why[200];
+
+	snapshot_settings_defaults(&settings);
+	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
+	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), 0);
+	assert_int_equal(snapshot_open(&out, &s, why, sizeof(why)), 0);
+	snapshot_close(&s);
+	snapshot_builder_free(b);
+}
+
+struct damage {
+	enum snap_section_id section;
+	uint32_t record;
+	size_t offset, size;
+	uint64_t value;
+	const char *why;
+};
+
+#define DAMAGE(section, record, type, field, value, why)                                           \
+	{                                                                                          \
+		section, record, offsetof(struct type, field), sizeof(((struct type *)0)->field),  \
+			value, why                                                                 \
+	}
+
+static const struct damage damages[] = {
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, head_bytes_max, 65537,
+		"section settings, record 0: head_bytes_max: 65537 is not within 64 and 65536"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, event_records, 63,
+		"section settings, record 0: event_records: 63 is no power of two"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, connections, 0, "connections: 0"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, fields_max, 129, "fields_max: 129"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, via.offset, 1 << 30, "via: "),
+	DAMAGE(SNAP_PORTS, 0, snap_port, name.length, UINT32_MAX,
+		"section ports, record 0: name: "),
+	DAMAGE(SNAP_PORTS, 0, snap_port, addresses.first, 1, "record 0: addresses: "),
+	DAMAGE(SNAP_PORTS, 0, snap_port, gateways.count, UINT32_MAX, "record 0: gateways: "),
+	DAMAGE(SNAP_ADDRESSES, 0, snap_address, prefix_len, 33,
+		"section addresses, record 0: prefix_len: 33"),
+	DAMAGE(SNAP_LISTENERS, 0, snap_listener, tcp_port, 0,
+		"section listeners, record 0: tcp_port: 0"),
+	DAMAGE(SNAP_LISTENERS, 0, snap_listener, port, 1,
+		"section listeners, record 0: port: index 1, beyond the 1 of section ports"),
+	DAMAGE(SNAP_LISTENERS, 0, snap_listener, slot, 4,
+		"section listeners, record 0: slot: 4, beyond the 4 reserved in settings"),
+	DAMAGE(SNAP_LISTENERS, 0, snap_listener, slot, UINT32_MAX, "slot: 4294967295"),
+	DAMAGE(SNAP_LISTENERS, 0, snap_listener, certs.count, 0, "certs of a TLS listener: 0"),
+	DAMAGE(SNAP_CERTS, 0, snap_cert, names.first, 3, "section certificates, record 0: names: "),
+	DAMAGE(SNAP_CERT_NAMES, 1, snap_text, length, 0,
+		"section certificate names, record 1: name: empty"),
+	DAMAGE(SNAP_BACKENDS, 0, snap_backend, balance, 1,
+		"section backends, record 0: balance: 1"),
+	DAMAGE(SNAP_BACKENDS, 0, snap_backend, endpoints.count, 1,
+		"section endpoints, record 1: backend: backend 0 does not hold it"),
+	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, backend, 1,
+		"section backends, record 0: endpoints: endpoint 1 names another backend"),
+	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, weight, 0,
+		"section endpoints, record 1: weight: 0 is not within 1 and 1000"),
+	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, weight, 1001, "record 1: weight: 1001"),
+	DAMAGE(SNAP_ENDPOINTS, 0, snap_endpoint, slot, 4, "section endpoints, record 0: slot: 4"),
+	DAMAGE(SNAP_APIS, 0, snap_api, hosts.count, 0,
+		"section apis, record 0: number of hosts: 0"),
+	DAMAGE(SNAP_APIS, 0, snap_api, slot, 4, "section apis, record 0: slot: 4"),
+	DAMAGE(SNAP_APIS, 0, snap_api, routes.count, 1,
+		"section routes, record 1: api: API 0 does not hold it"),
+	DAMAGE(SNAP_HOSTS, 0, snap_text, length, 0, "section hosts, record 0: name: empty"),
+	DAMAGE(SNAP_ROUTES, 0, snap_route, kind, 2, "section routes, record 0: kind: 2"),
+	DAMAGE(SNAP_ROUTES, 1, snap_route, backend, 7,
+		"section routes, record 1: backend: index 7, beyond the 1 of section backends"),
+	DAMAGE(SNAP_ROUTES, 1, snap_route, path.length, 0, "record 1: path: empty"),
+	DAMAGE(SNAP_ROUTES, 1, snap_route, path.offset, 0, "record 1: path: does not begin"),
+	DAMAGE(SNAP_ROUTES, 0, snap_route, path.length, 4, "record 0: path: a prefix is kept"),
+	DAMAGE(SNAP_ROUTES, 0, snap_route, timeout_ms, 0, "record 0: timeout_ms: 0"),
+	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, where, 4,
+		"section credentials, record 0: where: 4"),
+	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, shape_class, 64, "shape_class: 64"),
+	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, shape_class, 33, "stands alone"),
+	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, shape_prefixes.length, 3, "has no end"),
+	DAMAGE(SNAP_PLANS, 0, snap_plan, limits.count, 5, "section plans, record 0: limits: 5"),
+	DAMAGE(SNAP_PLANS, 0, snap_plan, flags, 2, "section plans, record 0: flags: 2"),
+	DAMAGE(SNAP_LIMITS, 1, snap_limit, word, 0, "section plans, record 0: limits: limit 1"),
+	DAMAGE(SNAP_LIMITS, 1, snap_limit, word, 4, "section plans, record 0: limits: limit 1"),
+	DAMAGE(SNAP_LIMITS, 0, snap_limit, kind, 2, "section limits, record 0: kind: 2"),
+	DAMAGE(SNAP_LIMITS, 0, snap_limit, interval_ns, 0, "record 0: interval_ns: 0"),
+	DAMAGE(SNAP_LIMITS, 0, snap_limit, burst_ns, UINT64_MAX, "record 0: burst_ns: "),
+	DAMAGE(SNAP_LIMITS, 1, snap_limit, window_s, 0, "record 1: window_s: 0"),
+	DAMAGE(SNAP_LIMITS, 1, snap_limit, amount, UINT64_C(1) << 40, "record 1: amount: "),
+	DAMAGE(SNAP_CONSUMERS, 0, snap_consumer, plan, 1, "section consumers, record 0: plan: "),
+	DAMAGE(SNAP_CONSUMERS, 0, snap_consumer, slot, 16, "section consumers, record 0: slot: 16"),
+	DAMAGE(SNAP_KEYS, 1, snap_key, consumer, 1, "section keys, record 1: consumer: "),
+	DAMAGE(SNAP_KEYS, 1, snap_key, digest[0], 3,
+		"section keys, record 1: digest: not above the one before it"),
+	DAMAGE(SNAP_KEYS, 0, snap_key, id.offset, UINT32_MAX, "section keys, record 0: id: "),
+	/* Lists of bare indices. */
+	{ SNAP_LCORES, 0, 0, 4, 5000, "section lcores, record 0: lcore: 5000" },
+	{ SNAP_LISTENER_CERTS, 0, 0, 4, 1,
+		"section listener certificates, record 0: certificate: " },
+	{ SNAP_API_LISTENERS, 0, 0, 4, 1, "section api listeners, record 0: listener: " },
+	{ SNAP_API_CREDENTIALS, 0, 0, 4, 9, "section api credentials, record 0: credential: " },
+	{ SNAP_PLAN_APIS, 0, 0, 4, 1, "section plan apis, record 0: api: " },
+};
+
+static void damage_is_refused_with_its_place(void **state)
+{
+	char why[200];
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		const struct damage *d = &damages[i];
+		uint8_t *copy = copy_make();
+
+		memcpy((uint8_t *)record_of(copy, d->section, d->record) + d->offset, &d->value,
+			d->size);
+		crc_fix(copy, fixture.length);
+		assert_int_equal(copy_open(copy, fixture.length, why, sizeof(why)), -EBADMSG);
+		if (!strstr(why, d->why))
+			fail_msg("row %zu: \"%s\" instead of \"%s\"", i, why, d->why);
+		free(copy);
+	}
+}
+
+static const struct damage table_damages[] = {
+	DAMAGE(SNAP_ROUTES, 0, snap_section, offset, 65, "section routes: offset 65"),
+	DAMAGE(SNAP_ROUTES, 0, snap_section, offset, 0, "section routes: offset 0 lies in"),
+	DAMAGE(SNAP_ROUTES, 0, snap_section, offset, UINT64_C(1) << 63, "do not fit"),
+	DAMAGE(SNAP_ROUTES, 0, snap_section, count, 1 << 20, "section routes: 1048576 records at"),
+	DAMAGE(SNAP_ROUTES, 0, snap_section, count, UINT32_MAX, "more than 1048576"),
+	DAMAGE(SNAP_ROUTES, 0, snap_section, record_bytes, 33, "records of 33 bytes instead of 32"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_section, count, 0, "section settings: no record"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_section, count, 2,
+		"section settings: 2 records, more than 1"),
+};
+
+static void a_damaged_table_is_refused(void **state)
+{
+	char why[200];
+
+	for (size_t i = 0; i < sizeof(table_damages) / sizeof(table_damages[0]); i++) {
+		const struct damage *d = &table_damages[i];
+		uint8_t *copy = copy_make();
+
+		memcpy((uint8_t *)section_of(copy, d->section) + d->offset, &d->value, d->size);
+		crc_fix(copy, fixture.length);
+		assert_int_equal(copy_open(copy, fixture.length, why, sizeof(why)), -EBADMSG);
+		if (!strstr(why, d->why))
+			fail_msg("row %zu: \"%s\" instead of \"%s\"", i, why, d->why);
+		free(copy);
+	}
+}
+
+static void names_hold_no_control_characters(void **state)
+{
+	uint8_t *copy = copy_make();
+	struct snap_consumer *consumer = record_of(copy, SNAP_CONSUMERS, 0);
+	char *strings = record_of(copy, SNAP_STRINGS, 0);
+	char why[200];
+
+	strings[consumer->name.offset + 1] = '\n';
+	crc_fix(copy, fixture.length);
+	assert_int_equal(copy_open(copy, fixture.length, why, sizeof(why)), -EBADMSG);
+	assert_string_equal(why, "section consumers, record 0: name: control character 0x0a");
+	free(copy);
+}
+
+static void any_flipped_byte_is_survived(void **state)
+{
+	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
+	uint8_t *copy = copy_make();
+	char why[200];
+
+	for (size_t i = 0; i < fixture.length; i++) {
+		for (size_t k = 0; k < sizeof(masks); k++) {
+			copy[i] ^= masks[k];
+			assert_true(
+				copy_open(copy, fixture.length, why, sizeof(why)) != 0 || i == 14 ||
+				i == 15 ||
+				(i >= 32 && i < 64)); /* ABI minor; generation, boot id, spare */
+			crc_fix(copy, fixture.length);
+			if (copy_open(copy, fixture.length, why, sizeof(why)) == -EBADMSG &&
+				i >= 64)
+				assert_memory_equal(why, "section ", 8);
+			memcpy(copy, fixture.base, fixture.length);
+		}
+	}
+	free(copy);
+}
+
+static void any_truncation_is_refused(void **state)
+{
+	char why[200];
+
+	for (size_t length = 0; length < fixture.length; length += length < 256 ? 1 : SHM_ALIGN) {
+		uint8_t *copy = aligned_alloc(SHM_ALIGN, (length + SHM_ALIGN) / 64 * 64);
+
+		memcpy(copy, fixture.base, length);
+		if (length >= sizeof(struct segment_header)) {
+			((struct segment_header *)(void *)copy)->length = length;
+			crc_fix(copy, length);
+		}
+		assert_int_equal(copy_open(copy, length, why, sizeof(why)), -EBADMSG);
+		free(copy);
+	}
+}
+
+static void reading_stops_at_the_last_byte(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t room = (fixture.length + page - 1) / page * page;
+	uint8_t *map =
+		mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *copy = map + room - fixture.length;
+	char why[200];
+
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_int_equal(mprotect(map + room, page, PROT_NONE), 0);
+	memcpy(copy, fixture.base, fixture.length);
+	assert_int_equal(copy_open(copy, fixture.length, why, sizeof(why)), 0);
+	munmap(map, room + page);
+}
+
+static void a_short_buffer_for_the_reason_is_enough(void **state)
+{
+	uint8_t *copy = copy_make();
+	char why[8];
+
+	section_of(copy, SNAP_KEYS)->record_bytes = 1;
+	crc_fix(copy, fixture.length);
+	for (size_t room = 1; room <= sizeof(why); room++) {
+		memset(why, 'x', sizeof(why));
+		assert_int_equal(copy_open(copy, fixture.length, why, room), -EBADMSG);
+		assert_int_equal(strlen(why), room - 1);
+	}
+	free(copy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_built_is_read_back),
+		cmocka_unit_test(equal_texts_share_their_bytes),
+		cmocka_unit_test(a_builder_refuses_what_cannot_be_right),
+		cmocka_unit_test(an_almost_empty_snapshot_is_accepted),
+		cmocka_unit_test(damage_is_refused_with_its_place),
+		cmocka_unit_test(a_damaged_table_is_refused),
+		cmocka_unit_test(names_hold_no_control_characters),
+		cmocka_unit_test(any_flipped_byte_is_survived),
+		cmocka_unit_test(any_truncation_is_refused),
+		cmocka_unit_test(reading_stops_at_the_last_byte),
+		cmocka_unit_test(a_short_buffer_for_the_reason_is_enough),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
