@@ -25,6 +25,7 @@
 struct worker {
 	struct worker_config config;
 	struct net *net;
+	struct steer *steer; /* NULL for a single worker */
 	struct tcp_stack *tcp;
 	struct proxy *proxy;
 	struct stats_worker *counters;
@@ -35,7 +36,7 @@ struct worker {
 	_Atomic uint64_t generation;
 	_Atomic bool idle;
 	struct rte_mbuf *rx[PORT_RX_BURST];
-	struct rte_mbuf *segs[PORT_MAX * PORT_RX_BURST];
+	struct rte_mbuf *segs[SEGS_MAX];
 };
 
 struct worker *worker_create(const struct worker_config *config, uint64_t now_ns)
@@ -72,7 +73,12 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	w->config.tcp.seed = config->seed + 2;
 	if (w->net && w->proxy)
 		w->tcp = tcp_stack_create(&w->config.tcp, w->net, &proxy_tcp_ops, w->proxy);
-	if (!w->tcp) {
+	if (w->tcp && config->mesh) {
+		w->steer = steer_create(config->mesh, config->index, w->net, &w->counters->steered);
+		if (w->steer)
+			net_set_neighbour_seen(w->net, steer_neighbour_seen, w->steer);
+	}
+	if (!w->tcp || (config->mesh && !w->steer)) {
 		worker_destroy(w);
 		errno = ENOMEM;
 		return NULL;
@@ -91,6 +97,7 @@ void worker_destroy(struct worker *w)
 		tcp_stack_destroy(w->tcp);
 	if (w->net)
 		net_destroy(w->net);
+	steer_destroy(w->steer);
 	rte_free(w);
 }
 
@@ -102,8 +109,11 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 	uint32_t stop = atomic_load_explicit(&shared->stop, memory_order_relaxed);
 
 	if (tables && tables->snapshot.generation != w->generation &&
-		proxy_set_tables(w->proxy, tables, now_ns) == 0)
+		proxy_set_tables(w->proxy, tables, now_ns) == 0) {
+		if (w->steer)
+			steer_listeners(w->steer, &tables->snapshot);
 		atomic_store_explicit(&w->generation, tables->snapshot.generation, memory_order_release);
+	}
 	if (stop != w->stop) {
 		w->stop = stop;
 		proxy_drain(w->proxy);
@@ -168,6 +178,9 @@ bool worker_turn(struct worker *w, uint64_t now_ns, uint64_t wall_s)
 		segs = (uint16_t) (segs + net_input(w->net, i, w->rx, n, w->segs + segs, now_ns));
 		t = border(w, STAGE_NET, t);
 	}
+	if (w->steer)
+		segs = steer_exchange(w->steer, w->segs, segs, SEGS_MAX, now_ns);
+	packets = (uint16_t) (packets + segs);
 	timer_due = tcp_next_timer(w->tcp) <= now_ns;
 	if (segs > 0) {
 		tcp_input(w->tcp, w->segs, segs, now_ns);

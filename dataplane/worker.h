@@ -15,6 +15,7 @@
 #include "dataplane/net/net.h"
 #include "dataplane/proxy/proxy.h"
 #include "dataplane/proxy/tables.h"
+#include "dataplane/steer.h"
 #include "dataplane/tcp/tcp.h"
 
 /* What the main core tells all workers. */
@@ -37,6 +38,7 @@ struct worker_config {
 	struct stats *stats;
 	struct event_ring *events;
 	struct worker_shared *shared;
+	struct steer_mesh *mesh; /* NULL for a single worker */
 	uint64_t seed;
 };
 

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ports, workers and generations, on the main core; see gateway.h. */
+#include "dataplane/gateway.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+#include <rte_rcu_qsbr.h>
+
+#include "dataplane/io/eal.h"
+#include "dataplane/io/port_setup.h"
+#include "dataplane/plan.h"
+#include "dataplane/worker.h"
+#include "lib/base/log.h"
+
+#define ADOPT_TIMEOUT_MS 5000
+#define STUCK_NS	 UINT64_C(100000000)
+
+struct gateway {
+	const struct gateway_options *options;
+	uint64_t boot_id;
+	bool eal_started, running;
+	struct start_plan plan;
+	struct port ports[PORT_MAX];
+	struct rte_mempool *pools[TABLES_WORKERS_MAX];
+	struct stats stats[TABLES_WORKERS_MAX];
+	struct event_ring events[TABLES_WORKERS_MAX];
+	struct steer_mesh *mesh;
+	struct worker *workers[TABLES_WORKERS_MAX];
+	bool stuck[TABLES_WORKERS_MAX];
+	struct worker_shared shared;
+	uint8_t ticket_secret[80], tcp_secret[16];
+	uint64_t seed;
+};
+
+struct gateway *gateway_create(const struct gateway_options *options, uint64_t boot_id)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->options = options;
+	g->boot_id = boot_id;
+	for (uint32_t i = 0; i < TABLES_WORKERS_MAX; i++)
+		g->stats[i].segment.fd = g->events[i].segment.fd = -1;
+	if (RAND_bytes(g->ticket_secret, sizeof(g->ticket_secret)) != 1 ||
+		RAND_bytes(g->tcp_secret, sizeof(g->tcp_secret)) != 1 ||
+		RAND_bytes((uint8_t *) &g->seed, sizeof(g->seed)) != 1) {
+		free(g);
+		return NULL;
+	}
+	return g;
+}
+
+static int start_eal(struct gateway *g, const struct snapshot *snapshot)
+{
+	const char *devices[PORT_MAX];
+	char names[PORT_MAX][128];
+	struct eal_config config = {
+		.program = "sluice-dataplane",
+		.lcores = g->options->lcores ? g->options->lcores : g->plan.lcores,
+		.file_prefix = g->options->file_prefix,
+		.log_level = g->options->eal_log_level,
+		.memory_mb = g->plan.memory_mb,
+		.no_huge = g->options->no_huge,
+		.device_count = g->plan.port_count,
+		.devices = devices,
+		.extra_count = g->options->extra_count,
+		.extra = g->options->extra,
+	};
+	int rc;
+
+	for (uint32_t i = 0; i < g->plan.port_count; i++) {
+		struct str device = snap_str(
+			snapshot, SNAP_AT(snapshot, SNAP_PORTS, snap_port, i)->device);
+
+		snprintf(names[i], sizeof(names[i]), "%.*s", (int) device.len, device.data);
+		devices[i] = names[i];
+	}
+	rc = eal_start(&config);
+	g->eal_started = rc == 0;
+	return rc;
+}
+
+static int make_pools(struct gateway *g)
+{
+	for (uint32_t w = 0; w < g->plan.worker_count; w++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "mbufs%u", w);
+		g->pools[w] = rte_pktmbuf_pool_create(name, g->plan.mbufs, g->plan.mbuf_cache, NET_META_BYTES,
+			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		if (!g->pools[w])
+			return -rte_errno;
+	}
+	return 0;
+}
+
+static int start_ports(struct gateway *g, const struct snapshot *snapshot, char *why, size_t why_bytes)
+{
+	for (uint32_t i = 0; i < g->plan.port_count; i++) {
+		const struct snap_port *port = SNAP_AT(snapshot, SNAP_PORTS, snap_port, i);
+		struct str name = snap_str(snapshot, port->name), device = snap_str(snapshot, port->device);
+		struct port_setup_config config = {
+			.rx_queues = (uint16_t) g->plan.worker_count,
+			.tx_queues = (uint16_t) g->plan.worker_count,
+			.mtu = (uint16_t) port->mtu,
+			.pools = g->pools,
+		};
+		char text[128];
+		int rc;
+
+		snprintf(text, sizeof(text), "%.*s", (int) device.len, device.data);
+		rc = port_setup(text, &config, &g->ports[i]);
+		if (rc) {
+			snprintf(why, why_bytes, "port %.*s (%s): %s", (int) name.len, name.data, text,
+				strerror(-rc));
+			return rc;
+		}
+		if (g->ports[i].tx_queues < g->plan.worker_count ||
+			g->ports[i].rx_queues < g->plan.worker_count) {
+			snprintf(why, why_bytes,
+				"port %.*s (%s) has %u receive and %u transmit queues for %u workers; set "
+				"dataplane.workers to %u",
+				(int) name.len, name.data, text, g->ports[i].rx_queues, g->ports[i].tx_queues,
+				g->plan.worker_count, RTE_MIN(g->ports[i].rx_queues, g->ports[i].tx_queues));
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int make_segments(struct gateway *g, const struct snapshot *snapshot)
+{
+	const struct snap_settings *settings = snap_settings(snapshot);
+	struct stats_shape shape = { g->plan.port_count, settings->listener_capacity, settings->api_capacity,
+		settings->endpoint_capacity };
+
+	for (uint32_t w = 0; w < g->plan.worker_count; w++) {
+		int rc = stats_create(w, &shape, g->boot_id, &g->stats[w]);
+
+		if (rc == 0)
+			rc = event_ring_create(w, settings->event_records, g->boot_id, &g->events[w]);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void fill_net(const struct gateway *g, const struct snapshot *snapshot, struct net_config *net)
+{
+	net->port_count = g->plan.port_count;
+	net->neighbour_limit = 4096;
+	for (uint32_t i = 0; i < net->port_count; i++) {
+		const struct snap_port *from = SNAP_AT(snapshot, SNAP_PORTS, snap_port, i);
+		struct net_port_config *to = &net->ports[i];
+
+		to->port = &g->ports[i];
+		to->address_count = RTE_MIN(from->addresses.count, (uint32_t) NET_PORT_ADDRESSES);
+		to->gateway_count = RTE_MIN(from->gateways.count, (uint32_t) NET_PORT_GATEWAYS);
+		for (uint32_t k = 0; k < to->address_count; k++) {
+			const struct snap_address *a = SNAP_AT(
+				snapshot, SNAP_ADDRESSES, snap_address, from->addresses.first + k);
+
+			to->addresses[k] = (struct net_address){ a->addr, (uint8_t) a->prefix_len };
+		}
+		for (uint32_t k = 0; k < to->gateway_count; k++)
+			to->gateways[k] = SNAP_AT(
+				snapshot, SNAP_GATEWAYS, snap_address, from->gateways.first + k)->addr;
+	}
+}
+
+static int make_worker(struct gateway *g, const struct snapshot *snapshot, uint32_t index)
+{
+	struct worker_config config = {
+		.index = index,
+		.count = g->plan.worker_count,
+		.tcp = g->plan.tcp,
+		.proxy = g->plan.proxy,
+		.pool = g->pools[index],
+		.stats = &g->stats[index],
+		.events = &g->events[index],
+		.shared = &g->shared,
+		.mesh = g->mesh,
+		.seed = g->seed + index * 16,
+	};
+
+	fill_net(g, snapshot, &config.net);
+	memcpy(config.tcp.secret, g->tcp_secret, sizeof(g->tcp_secret));
+	g->workers[index] = worker_create(&config, clock_ns(&g->shared.clock, rte_rdtsc()));
+	return g->workers[index] ? 0 : -errno;
+}
+
+static int make_qsbr(struct gateway *g)
+{
+	size_t bytes = rte_rcu_qsbr_get_memsize(TABLES_WORKERS_MAX);
+
+	g->shared.qsbr = rte_zmalloc("qsbr", bytes, RTE_CACHE_LINE_SIZE);
+	if (!g->shared.qsbr || rte_rcu_qsbr_init(g->shared.qsbr, TABLES_WORKERS_MAX))
+		return -ENOMEM;
+	return 0;
+}
+
+static void update_wall_clock(struct gateway *g)
+{
+	uint64_t mono_s = clock_ns(&g->shared.clock, rte_rdtsc()) / 1000000000u;
+
+	atomic_store_explicit(&g->shared.wall_offset_s, (uint64_t) time(NULL) - mono_s, memory_order_relaxed);
+}
+
+static int launch(struct gateway *g)
+{
+	uint32_t w = 0;
+	unsigned lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		if (w == g->plan.worker_count)
+			break;
+		int rc = rte_eal_remote_launch(worker_main, g->workers[w], lcore);
+
+		if (rc)
+			return rc;
+		w++;
+	}
+	return w == g->plan.worker_count ? 0 : -EINVAL;
+}
+
+static struct tables *build_tables(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes)
+{
+	struct tables_config config = { g->plan.worker_count, g->pools, g->ticket_secret, usage };
+
+	return tables_create(&config, snapshot, secrets, g->shared.tables, why, why_bytes);
+}
+
+static int start(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes)
+{
+	struct tables *tables;
+	int rc;
+
+	if (g->eal_started) {
+		snprintf(why, why_bytes, "the dataplane could not start its ports before: restart it");
+		return -EOPNOTSUPP;
+	}
+	rc = start_plan_make(snapshot, &g->plan, why, why_bytes);
+	if (rc)
+		return rc;
+	start_plan_log(&g->plan);
+	snprintf(why, why_bytes, "the EAL does not start, its reason is in the log");
+	rc = start_eal(g, snapshot);
+	if (rc)
+		return rc;
+	clock_init(&g->shared.clock, rte_get_tsc_hz());
+	update_wall_clock(g);
+	snprintf(why, why_bytes, "not enough memory for %u mbufs for each of %u workers", g->plan.mbufs,
+		g->plan.worker_count);
+	rc = make_pools(g);
+	if (rc == 0)
+		rc = start_ports(g, snapshot, why, why_bytes);
+	if (rc)
+		return rc;
+	snprintf(why, why_bytes, "not enough memory for statistics and workers");
+	rc = make_segments(g, snapshot);
+	if (rc == 0)
+		rc = make_qsbr(g);
+	if (rc == 0 && g->plan.worker_count > 1) {
+		g->mesh = steer_mesh_create(g->plan.worker_count);
+		rc = g->mesh ? 0 : -ENOMEM;
+	}
+	for (uint32_t w = 0; rc == 0 && w < g->plan.worker_count; w++)
+		rc = make_worker(g, snapshot, w);
+	if (rc)
+		return rc;
+	tables = build_tables(g, snapshot, secrets, usage, why, why_bytes);
+	if (!tables)
+		return -EINVAL;
+	atomic_store_explicit(&g->shared.tables, tables, memory_order_release);
+	rc = launch(g);
+	g->running = rc == 0;
+	return rc;
+}
+
+/* Wait until every worker runs the generation. */
+static bool adopted(struct gateway *g, uint64_t generation)
+{
+	for (uint32_t ms = 0; ms < ADOPT_TIMEOUT_MS; ms++) {
+		uint32_t w = 0;
+
+		while (w < g->plan.worker_count && worker_generation(g->workers[w]) == generation)
+			w++;
+		if (w == g->plan.worker_count)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static int change(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes)
+{
+	struct tables *before = g->shared.tables, *tables;
+	int rc = start_plan_compatible(&before->snapshot, snapshot, why, why_bytes);
+
+	if (rc)
+		return rc;
+	tables = build_tables(g, snapshot, secrets, usage, why, why_bytes);
+	if (!tables)
+		return -EINVAL;
+	atomic_store_explicit(&g->shared.tables, tables, memory_order_release);
+	if (!adopted(g, tables->snapshot.generation)) {
+		/* A worker that hangs may still read the old tables: they are left to it. */
+		log_error("a worker does not take over generation %" PRIu64 " within %u ms",
+			tables->snapshot.generation, ADOPT_TIMEOUT_MS);
+		return 0;
+	}
+	rte_rcu_qsbr_synchronize(g->shared.qsbr, RTE_QSBR_THRID_INVALID);
+	tables_destroy(before);
+	return 0;
+}
+
+int gateway_apply(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes)
+{
+	uint64_t generation = snapshot->generation;
+	int rc;
+
+	if (snap_settings(snapshot)->consumer_capacity > usage->capacity) {
+		snprintf(why, why_bytes, "the usage segment holds %u consumers, the configuration wants %u",
+			usage->capacity, snap_settings(snapshot)->consumer_capacity);
+		return -EINVAL;
+	}
+	if (!g->running) {
+		rc = start(g, snapshot, secrets, usage, why, why_bytes);
+		if (rc == 0 && !adopted(g, generation))
+			log_error("a worker does not take over the first generation");
+		return rc;
+	}
+	return change(g, snapshot, secrets, usage, why, why_bytes);
+}
+
+int gateway_delta(struct gateway *g, const struct delta *delta)
+{
+	struct tables *tables = g->shared.tables;
+
+	if (!tables || delta->base_generation != tables->snapshot.generation)
+		return -ESTALE;
+	return policy_apply_delta(tables->policy, delta);
+}
+
+uint32_t gateway_workers(const struct gateway *g)
+{
+	return g->running ? g->plan.worker_count : 0;
+}
+
+struct stats *gateway_stats(struct gateway *g, uint32_t worker)
+{
+	return &g->stats[worker];
+}
+
+struct event_ring *gateway_events(struct gateway *g, uint32_t worker)
+{
+	return &g->events[worker];
+}
+
+static void watch_workers(struct gateway *g)
+{
+	uint64_t now_ns = clock_ns(&g->shared.clock, rte_rdtsc());
+
+	for (uint32_t w = 0; w < g->plan.worker_count; w++) {
+		uint64_t beat = g->stats[w].worker->heartbeat_ns;
+		bool stuck = now_ns > beat && now_ns - beat > STUCK_NS;
+
+		if (stuck && !g->stuck[w])
+			log_warning("worker %u has not turned its loop for %" PRIu64 " ms", w,
+				(now_ns - beat) / 1000000);
+		g->stuck[w] = stuck;
+	}
+}
+
+void gateway_housekeeping(struct gateway *g)
+{
+	if (!g->running)
+		return;
+	update_wall_clock(g);
+	watch_workers(g);
+	for (uint32_t i = 0; i < g->plan.port_count; i++) {
+		struct rte_eth_stats stats;
+
+		if (rte_eth_stats_get(g->ports[i].id, &stats))
+			continue;
+		g->stats[0].port[i].rx_missed = stats.imissed;
+		g->stats[0].port[i].rx_no_mbuf = stats.rx_nombuf;
+	}
+}
+
+void gateway_drain(struct gateway *g)
+{
+	atomic_store_explicit(&g->shared.stop, WORKER_DRAIN, memory_order_relaxed);
+}
+
+bool gateway_drained(const struct gateway *g)
+{
+	if (!g->running)
+		return true;
+	for (uint32_t w = 0; w < g->plan.worker_count; w++)
+		if (!worker_idle(g->workers[w]))
+			return false;
+	return true;
+}
+
+void gateway_destroy(struct gateway *g)
+{
+	if (!g)
+		return;
+	atomic_store_explicit(&g->shared.stop, WORKER_STOP, memory_order_relaxed);
+	if (g->eal_started)
+		rte_eal_mp_wait_lcore();
+	for (uint32_t w = 0; w < g->plan.worker_count; w++) {
+		worker_destroy(g->workers[w]);
+		stats_close(&g->stats[w]);
+		event_ring_close(&g->events[w]);
+	}
+	steer_mesh_destroy(g->mesh);
+	tables_destroy(g->shared.tables);
+	for (uint32_t i = 0; g->running && i < g->plan.port_count; i++)
+		port_close(&g->ports[i]);
+	if (g->eal_started)
+		rte_eal_cleanup();
+	OPENSSL_cleanse(g->ticket_secret, sizeof(g->ticket_secret));
+	free(g);
+}

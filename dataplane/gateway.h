@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dataplane's main core: turns the first snapshot into ports and workers and every later one into a
+ * new generation of tables. All of it runs outside the packet path.
+ */
+#ifndef SLUICE_DATAPLANE_GATEWAY_H
+#define SLUICE_DATAPLANE_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/shm/delta.h"
+#include "lib/shm/events.h"
+#include "lib/shm/snapshot.h"
+#include "lib/shm/stats.h"
+#include "lib/shm/usage.h"
+
+/* What the command line says. */
+struct gateway_options {
+	bool no_huge;
+	const char *lcores;	  /* EAL map that overrides the configuration's, or NULL */
+	const char *file_prefix;  /* of the EAL's runtime files */
+	const char *eal_log_level;
+	uint32_t extra_count;
+	const char *const *extra; /* further EAL arguments */
+};
+
+struct gateway;
+
+/** @return NULL when out of memory. @p options is kept. */
+struct gateway *gateway_create(const struct gateway_options *options, uint64_t boot_id);
+
+/**
+ * Run a configuration: the first call starts the EAL, ports and workers; later ones publish new tables
+ * and return when every worker runs them. On failure what ran before goes on.
+ * @param snapshot  taken over on success
+ * @param secrets   read during the call only
+ * @param usage     the usage segment; the same object in every call, outlives the gateway
+ * @param why       on failure, a sentence; @p why_bytes of room
+ * @return 0 or -errno; -EOPNOTSUPP for a change that needs a restart of the dataplane
+ */
+int gateway_apply(struct gateway *gateway, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes);
+
+/** Change one key or consumer of the running generation. @return 0 or -errno */
+int gateway_delta(struct gateway *gateway, const struct delta *delta);
+
+/** Workers that run; 0 before the first apply. */
+uint32_t gateway_workers(const struct gateway *gateway);
+struct stats *gateway_stats(struct gateway *gateway, uint32_t worker);
+struct event_ring *gateway_events(struct gateway *gateway, uint32_t worker);
+
+/** What the main core does now and then: wall clock, port counters, stuck workers. */
+void gateway_housekeeping(struct gateway *gateway);
+
+/** Stop accepting and let requests finish. */
+void gateway_drain(struct gateway *gateway);
+/** True when nothing is left to drain. */
+bool gateway_drained(const struct gateway *gateway);
+
+/** Stop the workers and release ports and memory. */
+void gateway_destroy(struct gateway *gateway);
+
+#endif

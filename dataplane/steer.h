@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Brings every segment to the worker that owns its connection. Software ports cannot be told where to
+ * deliver (no RSS key, no indirection table), and a reply that reached the wrong worker would be answered
+ * with a reset there. So ownership is a function of the segment alone, which every worker computes: for
+ * clients a hash of the tuple, for backends our port modulo the workers (tcp chooses its local ports by
+ * that rule). What belongs to somebody else crosses a mesh of single-producer single-consumer rings.
+ *
+ * The same mesh carries neighbours' MAC addresses, because ARP replies come to one queue only.
+ */
+#ifndef SLUICE_DATAPLANE_STEER_H
+#define SLUICE_DATAPLANE_STEER_H
+
+#include "dataplane/net/net.h"
+#include "lib/shm/snapshot.h"
+
+struct steer_mesh; /* of all workers */
+struct steer;	   /* one worker's end */
+
+/** Made by the main core before the workers start. @return NULL when out of memory */
+struct steer_mesh *steer_mesh_create(uint32_t workers);
+void steer_mesh_destroy(struct steer_mesh *mesh);
+
+/** @param counter  segments handed over, in this worker's statistics  @return NULL when out of memory */
+struct steer *steer_create(struct steer_mesh *mesh, uint32_t worker, struct net *net, uint64_t *counter);
+void steer_destroy(struct steer *steer);
+
+/** Learn where clients connect to. What an earlier generation listened on stays known, because its
+ *  connections do. */
+void steer_listeners(struct steer *steer, const struct snapshot *snapshot);
+
+/**
+ * Keep our own segments of a burst and hand the others over; then add what others handed to us.
+ * @param segs  from net_input(); room for @p room
+ * @return number of segments in @p segs that are ours
+ */
+uint16_t steer_exchange(struct steer *steer, struct rte_mbuf **segs, uint16_t n, uint16_t room,
+	uint64_t now_ns);
+
+/** net_ops.neighbour_seen: tell the other workers. @param ctx the struct steer */
+void steer_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, bool solicited);
+
+#endif
