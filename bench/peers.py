@@ -33,7 +33,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
 
 from bed import (BACKEND_PORT, BACKENDS, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP,  # noqa: E402
-    Bed, BedError, cpu_seconds, exit_on_signals)
+    Bed, BedError, ProcessDied, cpu_seconds, exit_on_signals)
 from sluice import DEMO_HOST, Sluice, key_digest  # noqa: E402
 
 PATH = "/v1/orders/bench"
@@ -246,6 +246,6 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except BedError as error:
+    except (BedError, ProcessDied) as error:
         print(f"bench peers: {error}", file=sys.stderr)
         sys.exit(1)

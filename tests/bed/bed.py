@@ -55,6 +55,10 @@ class BedError(Exception):
     """Something that the bed needs did not work; the text says what."""
 
 
+class ProcessDied(Exception):
+    """A server ended by itself: waiting for it is over at once. The text has the end of its log."""
+
+
 def run(argv, check=True, timeout=60, **kw):
     """Run a command to its end; its output is text. Raises BedError with that output on failure."""
     kw.setdefault("stdout", subprocess.PIPE)
@@ -357,7 +361,7 @@ class Bed:
         """Wait until something accepts on that address, seen from a role."""
         def accepts():
             if name is not None and not self.alive(name):
-                raise SystemExit(f"{name} ended at once:\n{self.log_tail(name)}")
+                raise ProcessDied(f"{name} ended at once:\n{self.log_tail(name)}")
             with self.connect(from_role, address, port, timeout=1):
                 return True
         wait_for(accepts, seconds, f"{name} on {address}:{port}")
@@ -471,6 +475,6 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except BedError as error:
+    except (BedError, ProcessDied) as error:
         print(f"bed: {error}", file=sys.stderr)
         sys.exit(1)

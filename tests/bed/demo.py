@@ -15,7 +15,7 @@ import shlex
 import sys
 import time
 
-from bed import BACKENDS, OUTSIDE_IP, ROOT, Bed, BedError, exit_on_signals
+from bed import BACKENDS, OUTSIDE_IP, ROOT, Bed, BedError, ProcessDied, exit_on_signals
 from sluice import DEMO_HOST, Sluice, key_digest
 
 ORDERS = "/v1/orders/4711"
@@ -251,6 +251,6 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except BedError as error:
+    except (BedError, ProcessDied) as error:
         print(f"demo failed: {error}", file=sys.stderr)
         sys.exit(1)

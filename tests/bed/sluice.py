@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from bed import GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP, ROOT, BedError, run, wait_for
+from bed import GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP, ROOT, BedError, ProcessDied, run, wait_for
 
 DEMO_HOST = "api.shop.example"
 
@@ -119,7 +119,7 @@ class Sluice:
     def check_alive(self, *names):
         for name in names or ("dataplane", "control"):
             if not self.bed.alive(name):
-                raise SystemExit(f"sluice-{name} ended unexpectedly:\n{self.bed.log_tail(name, 40)}")
+                raise ProcessDied(f"sluice-{name} ended unexpectedly:\n{self.bed.log_tail(name, 40)}")
 
     def wait_serving(self, seconds=60):
         def answers():

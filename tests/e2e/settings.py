@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration that the tests run with, and its names and keys."""
+from bed import BACKEND_PORT, BACKENDS, GATEWAY_CPU
+from sluice import DEMO_HOST, key_digest
+
+HOST = DEMO_HOST
+ECHO_HOST = "echo.example"  # open to everyone, served by origin.py
+OTHER_HOST = "other.example"
+ORIGIN = f"{BACKENDS['be1']}:8090"
+
+GLOBEX_KEY = "ak_live_globexglobexglobexglobexglobex01"
+ACME_KEY = "ak_live_acmeacmeacmeacmeacmeacmeacme0123"
+UNKNOWN_KEY = "ak_live_" + "0" * 32
+EXPIRED_KEY = "ak_live_expiredexpiredexpiredexpired0123"
+# Consumers of plans with limits, one a test: tests do not eat each other's budget.
+LIMITED = {name: f"ak_test_{key_digest(name)[:32]}" for name in ("rate", "refill", "reload", "restart", "control")}
+PLAN_OF = {"rate": "bronze", "refill": "bronze", "reload": "hourly", "restart": "hourly", "control": "hourly"}
+BRONZE_BURST = 5
+HOURLY_BURST = 20
+
+HEAD_TIMEOUT = 1.5
+BODY_TIMEOUT = 1.5
+IDLE_TIMEOUT = 3.0
+ROUTE_TIMEOUT = 1.0
+MBUFS = 32768
+
+
+def _consumer(name, plan, key, more=""):
+    return (f'  {{ name = "{name}"; plan = "{plan}"; keys = ( {{ id = "k1"; '
+        f'sha256 = "{key_digest(key)}"; {more} }} ); }}')
+
+
+def config(weights=(5, 3, 2), listeners="", extra=""):
+    """The text of the configuration; arguments make the variants that tests apply."""
+    endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
+        for address, weight in zip(BACKENDS.values(), weights) if weight)
+    consumers = ",\n".join([_consumer("acme", "bronze", ACME_KEY), _consumer("globex", "gold", GLOBEX_KEY),
+        _consumer("late", "gold", EXPIRED_KEY, 'expires = "2020-01-01";'),
+        *(_consumer(name, PLAN_OF[name], key) for name, key in LIMITED.items())])
+    return f"""
+version = 1;
+dataplane: {{
+  lcores = [ {GATEWAY_CPU} ];
+  mbufs = {MBUFS};
+  ports = (
+    {{ name = "outside"; device = "auto:sl-out"; addresses = [ "10.71.0.1/24" ]; }},
+    {{ name = "inside"; device = "auto:sl-in"; addresses = [ "10.72.0.1/24" ]; }} );
+}};
+timeouts: {{ head = "{int(HEAD_TIMEOUT * 1000)}ms"; body = "{int(BODY_TIMEOUT * 1000)}ms";
+  idle = "{int(IDLE_TIMEOUT * 1000)}ms"; send = "20s"; }};
+certificates = (
+  {{ name = "demo"; certificate = "tls/demo.pem"; key = "tls/demo.key"; }},
+  {{ name = "other"; certificate = "tls/other.pem"; key = "tls/other.key"; }} );
+listeners = (
+  {{ name = "web"; port = "outside"; bind = "10.71.0.1:80"; }},
+  {{ name = "tls"; port = "outside"; bind = "10.71.0.1:443";
+    tls: {{ certificates = [ "demo", "other" ]; }}; }}{listeners} );
+backends = (
+  {{ name = "orders"; balance = "round-robin"; connect_timeout = "500ms"; retry_after = "1s";
+    endpoints = ( {endpoints} ); }},
+  {{ name = "origin"; connect_timeout = "500ms"; endpoints = ( {{ address = "{ORIGIN}"; }} ); }},
+  {{ name = "refusing"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.12:9"; }} ); }},
+  {{ name = "absent"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.99:80"; }} ); }} );
+credentials = (
+  {{ name = "api_key"; in = "header"; header = "X-API-Key"; pattern = "^ak_(live|test)_[A-Za-z0-9]{{32}}$"; }} );
+apis = (
+  {{ name = "orders"; version = "v1"; hosts = [ "{HOST}" ]; auth = [ "api_key" ];
+    routes = (
+      {{ path = "/v1/orders/*"; backend = "orders"; }},
+      {{ path = "/v1/orders/readonly"; methods = [ "GET" ]; backend = "orders"; }},
+      {{ path = "/v1/orders/origin/*"; backend = "origin"; }} ); }},
+  {{ name = "catalog"; version = "v1"; hosts = [ "{HOST}" ]; auth = [ "api_key" ];
+    routes = ( {{ path = "/v1/catalog/*"; backend = "orders"; }} ); }},
+  {{ name = "echo"; hosts = [ "{ECHO_HOST}" ];
+    routes = (
+      {{ path = "/echo/*"; backend = "origin"; timeout = "{int(ROUTE_TIMEOUT * 1000)}ms"; }},
+      {{ path = "/patient/*"; backend = "origin"; timeout = "30s"; }},
+      {{ path = "/refusing/*"; backend = "refusing"; }},
+      {{ path = "/absent/*"; backend = "absent"; }} ); }} );
+plans = (
+  {{ name = "bronze"; apis = [ "orders" ]; limits = ( {{ rate = "5/s"; burst = {BRONZE_BURST}; }} ); }},
+  {{ name = "hourly"; apis = [ "orders" ]; limits = ( {{ rate = "{HOURLY_BURST}/hour"; burst = {HOURLY_BURST}; }} ); }},
+  {{ name = "gold"; apis = [ "orders", "catalog" ]; limits = ( {{ rate = "1000000/s"; burst = 1000000; }} ); }} );
+consumers = (
+{consumers} );
+{extra}
+"""

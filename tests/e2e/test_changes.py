@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes of configuration, and processes that die."""
+import json
+import signal
+import time
+
+import pytest
+
+import settings
+from bed import BedError, wait_for
+from sluice import CtlError
+
+KEY = ("X-API-Key", settings.GLOBEX_KEY)
+
+
+def orders(connection, key=settings.GLOBEX_KEY):
+    return connection.get("/v1/orders/1", ("X-API-Key", key), host=settings.HOST)
+
+
+def use_up(connection, name):
+    """Spend a consumer's hourly budget. @return how many requests it admitted"""
+    key, admitted = settings.LIMITED[name], 0
+    while orders(connection, key).status == 200:
+        admitted += 1
+        assert admitted <= settings.HOURLY_BURST + 1
+    return admitted
+
+
+@pytest.mark.asan
+def test_apply_under_load_loses_no_request(gateway, load):
+    with load(5) as running:
+        for i in range(8):
+            time.sleep(0.4)
+            gateway.apply(settings.config(weights=(5, 3, 2 + i % 2)))
+    assert running.lost() == 0 and running.result["requests"] > 500, running.result
+
+
+def test_new_weights_take_effect(gateway, connect):
+    gateway.apply(settings.config(weights=(0, 1, 0)))
+    time.sleep(0.3)
+    connection = connect()
+    assert {json.loads(orders(connection).body)["backend"] for _ in range(20)} == {"be2"}
+
+
+def test_a_new_listener_opens_and_closes(bed, gateway, connect):
+    line = ', { name = "extra"; port = "outside"; bind = "10.71.0.1:8081"; }'
+    gateway.apply(settings.config(listeners=line))
+    time.sleep(0.3)
+    assert orders(connect(port=8081)).status == 200
+    gateway.apply(settings.config())
+    time.sleep(0.3)
+    with pytest.raises(OSError):
+        connect(port=8081, timeout=2)
+
+
+def test_a_bad_configuration_is_refused_with_its_line(gateway, connect):
+    text = settings.config().replace('weight = 5', 'wieght = 5')
+    line = text[:text.index("wieght")].count("\n") + 1
+    with pytest.raises(CtlError) as caught:
+        gateway.apply(text)
+    assert f":{line}:" in caught.value.output and "weight" in caught.value.output
+    assert orders(connect()).status == 200, "the old configuration serves on"
+
+
+def test_check_says_the_same_without_applying(gateway):
+    generation = gateway.stats().worker("generation")
+    gateway.ctl("check", gateway.config)
+    assert gateway.stats().worker("generation") == generation
+
+
+def test_limits_survive_an_apply(gateway, connect):
+    connection = connect()
+    assert use_up(connection, "reload") >= settings.HOURLY_BURST
+    gateway.apply(settings.config(weights=(1, 1, 1)))
+    time.sleep(0.3)
+    assert orders(connection, settings.LIMITED["reload"]).status == 429
+
+
+def test_killing_control_under_load_loses_no_request(bed, gateway, connect, load):
+    connection = connect()
+    use_up(connection, "control")
+    with load(6) as running:
+        time.sleep(1)
+        bed.stop("control", signal.SIGKILL)
+        time.sleep(1)
+        gateway.start_control()
+        wait_for(lambda: gateway.ctl("status"), 20, "control's answer after its restart")
+        time.sleep(0.5)
+        gateway.apply(settings.config(weights=(3, 3, 4)))
+    assert running.lost() == 0 and running.result["requests"] > 500, running.result
+    assert orders(connect(), settings.LIMITED["control"]).status == 429, "limits were where they were"
+
+
+def test_sluicectl_reads_statistics_without_control(bed, gateway):
+    bed.stop("control", signal.SIGKILL)
+    assert gateway.stats().worker("heartbeat_ns") > 0
+
+
+def test_a_restarted_dataplane_serves_with_limits_where_they_were(bed, gateway, connect):
+    connection = connect()
+    use_up(connection, "restart")
+    bed.stop("dataplane", signal.SIGKILL)
+
+    def noticed():
+        try:
+            return "dataplane" in gateway.ctl("status")
+        except CtlError:
+            return True
+    wait_for(noticed, 10, "control's notice that the dataplane is gone")
+    assert bed.alive("control"), "control lives on without its dataplane"
+    gateway.start_dataplane()
+    gateway.wait_serving()
+    again = connect()
+    assert orders(again).status == 200
+    assert orders(again, settings.LIMITED["restart"]).status == 429
+
+
+def test_sigterm_lets_the_request_under_way_finish(bed, gateway, connect):
+    connection = connect()
+    connection.request("GET", "/patient/stop?ms=800&size=100000", read=False)
+    time.sleep(0.3)
+    bed.processes["dataplane"].send_signal(signal.SIGTERM)
+    assert len(connection.answer().body) == 100000
+    try:
+        assert bed.stop("dataplane") == 0
+    except BedError as e:
+        pytest.fail(str(e))
