@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The compiler's frame: judge patterns and certificates, then, when nothing is wrong, write section by
+ * section and check the result with the dataplane's own reader. compile_network.c, compile_apis.c and
+ * compile_callers.c write their sections.
+ */
+#include "control/compile/compile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/compile/compile_priv.h"
+
+struct snap_text compile_lower(struct compile *c, struct str text)
+{
+	char *lower = malloc(text.len + 1);
+	struct snap_text out = { 0 };
+
+	for (uint32_t i = 0; lower && i < text.len; i++)
+		lower[i] = ascii_lower(text.data[i]);
+	if (lower)
+		out = compile_text(c, (struct str){ lower, text.len });
+	else
+		mistake_add(c->mistakes, c->root->head.at, "out of memory");
+	free(lower);
+	return out;
+}
+
+static void enter_endpoints(struct slots *slots, const struct snapshot *s)
+{
+	for (uint32_t i = 0; i < s->sections[SNAP_ENDPOINTS].count; i++) {
+		const struct snap_endpoint *e = SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, i);
+		const struct snap_backend *b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, e->backend);
+
+		slots_had(slots, (struct slot_name){ snap_str(s, b->name), snap_str(s, e->name) },
+			e->slot);
+	}
+}
+
+static void enter_section(struct slots *slots, const struct snapshot *s, enum snap_section_id id)
+{
+	if (id == SNAP_ENDPOINTS) {
+		enter_endpoints(slots, s);
+		return;
+	}
+	for (uint32_t i = 0; i < s->sections[id].count; i++) {
+		if (id == SNAP_LISTENERS) {
+			const struct snap_listener *l = SNAP_AT(s, id, snap_listener, i);
+
+			slots_had(slots, (struct slot_name){ snap_str(s, l->name) }, l->slot);
+		} else if (id == SNAP_APIS) {
+			const struct snap_api *a = SNAP_AT(s, id, snap_api, i);
+
+			slots_had(slots,
+				(struct slot_name){ snap_str(s, a->name), snap_str(s, a->version) },
+				a->slot);
+		} else if (id == SNAP_PLANS) {
+			const struct snap_plan *p = SNAP_AT(s, id, snap_plan, i);
+
+			slots_had(slots, (struct slot_name){ snap_str(s, p->name) }, p->slot);
+		} else if (id == SNAP_CONSUMERS) {
+			const struct snap_consumer *k = SNAP_AT(s, id, snap_consumer, i);
+
+			slots_had(slots, (struct slot_name){ snap_str(s, k->name) }, k->slot);
+		}
+	}
+}
+
+struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t capacity)
+{
+	struct slots *slots = slots_new(capacity);
+
+	if (!slots)
+		mistake_add(c->mistakes, c->root->head.at, "out of memory");
+	else if (c->input->previous)
+		enter_section(slots, c->input->previous, id);
+	return slots;
+}
+
+static int build_secrets(struct compile *c, struct segment *out)
+{
+	struct secrets_input *inputs = calloc(c->certs.count + 1, sizeof(*inputs));
+	int rc;
+
+	if (!inputs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < c->certs.count; i++) {
+		const struct cert *cert = &c->certs.list[i];
+
+		inputs[i].cert_pem = (struct str){ cert->cert_pem, (uint32_t)cert->cert_len };
+		inputs[i].key_pem = (struct str){ cert->key_pem, (uint32_t)cert->key_len };
+		memcpy(inputs[i].fingerprint, cert->fingerprint, sizeof(cert->fingerprint));
+	}
+	rc = secrets_build(inputs, c->certs.count, c->input->generation, c->input->boot_id, out);
+	free(inputs);
+	return rc;
+}
+
+/* Write all sections and check them as the dataplane will. */
+static int build(struct compile *c, struct compiled *out)
+{
+	struct segment segment = { .fd = -1 };
+	char why[200] = "";
+	int rc;
+
+	compile_settings(c);
+	compile_network(c);
+	compile_apis(c);
+	compile_callers(c);
+	if (c->mistakes->errors)
+		return -EINVAL;
+	snapshot_builder_add(c->builder, SNAP_SETTINGS, &c->settings);
+	rc = snapshot_builder_finish(c->builder, c->input->generation, c->input->boot_id, &segment);
+	if (rc < 0) {
+		mistake_add(c->mistakes, c->root->head.at, "the snapshot cannot be made: %s",
+			strerror(-rc));
+		return rc;
+	}
+	rc = snapshot_open(&segment, &out->snapshot, why, sizeof(why));
+	if (rc < 0) {
+		segment_close(&segment);
+		mistake_add(
+			c->mistakes, c->root->head.at, "the snapshot would be refused: %s", why);
+		return rc;
+	}
+	if (c->input->running)
+		compile_check_restart(c, &out->snapshot);
+	/* A fuzzer's certificates have no content. */
+	rc = c->input->config->without_files ? 0 : build_secrets(c, &out->secrets);
+	if (rc < 0)
+		mistake_add(c->mistakes, c->root->certificates.at, "the secrets cannot be made: %s",
+			strerror(-rc));
+	return c->mistakes->errors ? -EINVAL : rc;
+}
+
+int snapshot_compile(
+	const struct compile_input *input, struct mistakes *mistakes, struct compiled *out)
+{
+	struct compile c = { .input = input, .root = &input->config->root, .mistakes = mistakes };
+	int rc = -EINVAL;
+
+	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	patterns_compile(input->config, mistakes, &c.patterns);
+	certs_load(input->config, mistakes, &c.certs);
+	if (mistakes->errors == 0) {
+		c.builder = snapshot_builder_new();
+		if (c.builder)
+			rc = build(&c, out);
+		else
+			mistake_add(mistakes, c.root->head.at, "out of memory");
+		snapshot_builder_free(c.builder);
+	}
+	patterns_free(&c.patterns);
+	certs_free(&c.certs);
+	if (rc < 0)
+		compiled_free(out);
+	return rc;
+}
+
+void compiled_free(struct compiled *compiled)
+{
+	snapshot_close(&compiled->snapshot);
+	segment_close(&compiled->secrets);
+	*compiled = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+}
+
+bool snapshot_same(const struct snapshot *a, const struct snapshot *b)
+{
+	/* The builder is deterministic: equal content has equal bytes after the header. */
+	const size_t header = sizeof(struct segment_header);
+
+	return a->segment.length == b->segment.length &&
+	       memcmp((const char *)a->segment.base + header,
+		       (const char *)b->segment.base + header, a->segment.length - header) == 0;
+}
+
+int compile_file(const char *path, const struct compile_input *input, struct config *config,
+	struct mistakes *mistakes, struct compiled *out)
+{
+	struct compile_input in = *input;
+	int rc = config_load(config, path, mistakes);
+
+	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	if (rc == 0) {
+		config_check(config, mistakes);
+		in.config = config;
+		rc = snapshot_compile(&in, mistakes, out);
+	} else if (mistakes->errors == 0) {
+		mistake_add(mistakes, (struct cfg_at){ path, 1 }, "%s", strerror(-rc));
+	}
+	mistakes_sort(mistakes, path);
+	return rc;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* APIs, hosts and routes as snapshot records. */
+#include "control/compile/compile_priv.h"
+
+static struct snap_range add_indices(
+	struct compile *c, enum snap_section_id id, const struct cfg_list *list)
+{
+	struct snap_range range = { snapshot_builder_count(c->builder, id), list->count };
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		uint32_t index = (uint32_t)CFG_ITEM(*list, struct cfg_value, i)->number;
+
+		snapshot_builder_add(c->builder, id, &index);
+	}
+	return range;
+}
+
+static struct snap_range add_hosts(struct compile *c, const struct cfg_list *hosts)
+{
+	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_HOSTS), hosts->count };
+
+	if (hosts->count == 0) {
+		struct snap_text any = compile_text(c, STR("*"));
+
+		snapshot_builder_add(c->builder, SNAP_HOSTS, &any);
+		range.count = 1;
+	}
+	for (uint32_t i = 0; i < hosts->count; i++) {
+		struct snap_text host =
+			compile_lower(c, CFG_ITEM(*hosts, struct cfg_value, i)->text);
+
+		snapshot_builder_add(c->builder, SNAP_HOSTS, &host);
+	}
+	return range;
+}
+
+static struct snap_range add_routes(struct compile *c, const struct cfg_api *api, uint32_t index)
+{
+	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_ROUTES),
+		api->routes.count };
+
+	for (uint32_t i = 0; i < api->routes.count; i++) {
+		const struct cfg_route *route = CFG_ITEM(api->routes, struct cfg_route, i);
+		struct str path = route->path.text;
+		bool prefix = path.data[path.len - 1] == '*';
+
+		if (prefix)
+			path.len -= 2;
+
+		struct snap_route record = {
+			.path = compile_text(c, path),
+			.kind = prefix ? SNAP_PATH_PREFIX : SNAP_PATH_EXACT,
+			.methods = route->method_bits,
+			.backend = (uint32_t)route->backend.number,
+			.timeout_ms = (uint32_t)route->timeout.number,
+			.api = index,
+		};
+
+		snapshot_builder_add(c->builder, SNAP_ROUTES, &record);
+	}
+	return range;
+}
+
+void compile_apis(struct compile *c)
+{
+	const struct cfg_list *list = &c->root->apis;
+	struct slots *slots = compile_slots(c, SNAP_APIS, c->settings.api_capacity);
+
+	for (uint32_t i = 0; i < list->count && slots; i++) {
+		const struct cfg_api *api = CFG_ITEM(*list, struct cfg_api, i);
+
+		slots_want(slots, (struct slot_name){ api->name.text, api->version.text });
+	}
+	for (uint32_t i = 0; i < list->count && slots; i++) {
+		const struct cfg_api *api = CFG_ITEM(*list, struct cfg_api, i);
+		struct snap_api record = {
+			.name = compile_text(c, api->name.text),
+			.version = compile_text(c, api->version.text),
+			.listeners = add_indices(c, SNAP_API_LISTENERS, &api->listeners),
+			.hosts = add_hosts(c, &api->hosts),
+			.credentials = add_indices(c, SNAP_API_CREDENTIALS, &api->auth),
+			.routes = add_routes(c, api, i),
+			.slot = slots_take(
+				slots, (struct slot_name){ api->name.text, api->version.text }),
+		};
+
+		if (record.slot == SNAP_NONE)
+			mistake_add(c->mistakes, api->head.at,
+				"no slot is left for this API: stop the dataplane, apply, and "
+				"start it "
+				"again");
+		snapshot_builder_add(c->builder, SNAP_APIS, &record);
+	}
+	slots_free(slots);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the compiler share. */
+#ifndef SLUICE_CONTROL_COMPILE_COMPILE_PRIV_H
+#define SLUICE_CONTROL_COMPILE_COMPILE_PRIV_H
+
+#include "control/compile/certs.h"
+#include "control/compile/compile.h"
+#include "control/compile/patterns.h"
+#include "control/compile/slots.h"
+
+struct compile {
+	const struct compile_input *input;
+	const struct cfg_root *root;
+	struct mistakes *mistakes;
+	struct snapshot_builder *builder;
+	struct snap_settings settings;
+	struct patterns patterns;
+	struct certs certs;
+};
+
+/** Slots for one section, the previous generation's entered. NULL (and a mistake) without memory. */
+struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t capacity);
+
+void compile_settings(struct compile *c);
+void compile_network(struct compile *c);
+void compile_apis(struct compile *c);
+void compile_callers(struct compile *c);
+
+/** What cannot change while the dataplane runs is a mistake. */
+void compile_check_restart(struct compile *c, const struct snapshot *now);
+
+/** Text in lower case. */
+struct snap_text compile_lower(struct compile *c, struct str text);
+
+static inline struct snap_text compile_text(struct compile *c, struct str text)
+{
+	return snapshot_builder_text(c->builder, text);
+}
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The check of APIs: hosts, paths, methods, and routes that nobody could tell apart. */
+#include "dataplane/http/http1.h"
+
+#include "control/config/check_priv.h"
+#include "control/config/methods.h"
+#include "control/config/nearest.h"
+
+static struct cfg_api *api_at(struct check *c, uint32_t i)
+{
+	return CFG_ITEM(c->config->root.apis, struct cfg_api, i);
+}
+
+/* "*", "name.example" or "*.name.example", of labels that DNS knows. */
+static bool is_host(struct str host)
+{
+	uint32_t label = 0;
+
+	if (str_equal(host, STR("*")))
+		return true;
+	if (str_starts(host, STR("*."))) {
+		host.data += 2;
+		host.len -= 2;
+	}
+	if (host.len == 0 || host.len > 253)
+		return false;
+	for (uint32_t i = 0; i < host.len; i++) {
+		char ch = ascii_lower(host.data[i]);
+		bool word = (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '_';
+
+		if (ch == '.' ? label == 0 || host.data[i - 1] == '-'
+			      : !word && (ch != '-' || !label))
+			return false;
+		label = ch == '.' ? 0 : label + 1;
+		if (label > 63)
+			return false;
+	}
+	return label > 0 && host.data[host.len - 1] != '-';
+}
+
+/* IPv6 hosts are written in brackets, as in a Host field. */
+static bool is_host_address(struct str host)
+{
+	struct ip_addr ignored;
+
+	if (host.len < 2 || host.data[0] != '[' || host.data[host.len - 1] != ']')
+		return false;
+	return ip_parse((struct str){ host.data + 1, host.len - 2 }, &ignored) == 0;
+}
+
+static void check_hosts(struct check *c, const struct cfg_api *api)
+{
+	for (uint32_t i = 0; i < api->hosts.count; i++) {
+		struct cfg_value *host = CFG_ITEM(api->hosts, struct cfg_value, i);
+
+		if (!host->valid)
+			continue;
+		if (!is_host(host->text) && !is_host_address(host->text)) {
+			host->valid = false;
+			mistake_add(c->mistakes, host->at,
+				"'%.*s' is no host name: write \"api.example\", \"*.example\" or "
+				"\"*\", "
+				"without a port",
+				(int)host->text.len, host->text.data);
+			continue;
+		}
+		for (uint32_t j = 0; j < i; j++)
+			if (str_equal_nocase(
+				    CFG_ITEM(api->hosts, struct cfg_value, j)->text, host->text))
+				mistake_add(c->mistakes, host->at,
+					"host '%.*s' is in the list already", (int)host->text.len,
+					host->text.data);
+	}
+}
+
+static bool is_dot_segment(struct str path, uint32_t at)
+{
+	uint32_t len = 0;
+
+	while (at + len < path.len && path.data[at + len] != '/')
+		len++;
+	return (len == 1 && path.data[at] == '.') ||
+	       (len == 2 && path.data[at] == '.' && path.data[at + 1] == '.');
+}
+
+/* Why a path could never match, or NULL. Requests are normalised before they are matched. */
+static const char *path_flaw(struct str path)
+{
+	if (path.len == 0 || path.data[0] != '/')
+		return "must begin with '/'";
+	for (uint32_t i = 0; i < path.len; i++) {
+		unsigned char ch = (unsigned char)path.data[i];
+
+		if (ch <= ' ' || ch >= 0x7f)
+			return "must be of printable ASCII without spaces; write others as %XX";
+		if (ch == '?' || ch == '#')
+			return "ends before '?' and '#': queries are not matched";
+		if (ch == '*' && (i + 1 != path.len || path.data[i - 1] != '/'))
+			return "may have '*' only as its last segment: \"/v1/orders/*\"";
+		if (ch == '/' && is_dot_segment(path, i + 1))
+			return "has a dot segment, which no request has when it is matched";
+	}
+	return NULL;
+}
+
+static void check_methods(struct check *c, struct cfg_route *route)
+{
+	for (uint32_t i = 0; i < route->methods.count; i++) {
+		const struct cfg_value *m = CFG_ITEM(route->methods, struct cfg_value, i);
+		int id = m->valid ? method_parse(m->text) : -1;
+		struct nearest near = nearest_begin(m->text);
+
+		if (!m->valid)
+			continue;
+		for (int j = 0; id < 0 && method_name(j); j++)
+			nearest_offer(&near, str_of(method_name(j)));
+		if (id < 0 && near.best.data)
+			mistake_add(c->mistakes, m->at,
+				"unknown method '%.*s'; did you mean '%.*s'?", (int)m->text.len,
+				m->text.data, (int)near.best.len, near.best.data);
+		else if (id < 0)
+			mistake_add(c->mistakes, m->at, "unknown method '%.*s'", (int)m->text.len,
+				m->text.data);
+		else if (id == HTTP1_CONNECT)
+			mistake_add(c->mistakes, m->at, "CONNECT is always refused");
+		else if (route->method_bits & 1u << id)
+			mistake_add(c->mistakes, m->at, "method %.*s is in the list already",
+				(int)m->text.len, m->text.data);
+		else
+			route->method_bits |= 1u << id;
+	}
+}
+
+static void check_routes(struct check *c, struct cfg_api *api)
+{
+	const struct cfg_root *root = &c->config->root;
+
+	for (uint32_t i = 0; i < api->routes.count; i++) {
+		struct cfg_route *route = CFG_ITEM(api->routes, struct cfg_route, i);
+		const char *flaw = route->path.valid ? path_flaw(route->path.text) : NULL;
+
+		if (flaw) {
+			mistake_add(c->mistakes, route->path.at, "path '%.*s' %s",
+				(int)route->path.text.len, route->path.text.data, flaw);
+			route->path.valid = false;
+		}
+		check_methods(c, route);
+		check_reference(c, &route->backend, c->backends, &root->backends,
+			sizeof(struct cfg_backend), "backend");
+	}
+}
+
+/* The name that a version is known by: "orders/v1". */
+static struct str full_name(struct check *c, const struct cfg_api *api)
+{
+	uint32_t len = api->name.text.len + 1 + api->version.text.len;
+	char *text = config_alloc(c->config, len + 1);
+
+	if (!text)
+		return STR("");
+	snprintf(text, len + 1, "%.*s/%.*s", (int)api->name.text.len, api->name.text.data,
+		(int)api->version.text.len, api->version.text.data);
+	return (struct str){ text, len };
+}
+
+static void check_api_names(struct check *c)
+{
+	uint32_t count = c->config->root.apis.count;
+
+	c->apis = names_new(count * 2);
+	for (uint32_t i = 0; i < count && c->apis; i++) {
+		const struct cfg_api *api = api_at(c, i);
+
+		if (!api->name.valid || !api->version.valid)
+			continue;
+
+		uint32_t first = names_add(c->apis, full_name(c, api), i);
+
+		if (first != i && first != NAMES_NONE)
+			mistake_add(c->mistakes, api->name.at,
+				"there is an API '%.*s' of version '%.*s' already (line %u)",
+				(int)api->name.text.len, api->name.text.data,
+				(int)api->version.text.len, api->version.text.data,
+				api_at(c, first)->head.at.line);
+		names_add(c->apis, api->name.text, i);
+	}
+}
+
+void check_apis(struct check *c)
+{
+	const struct cfg_root *root = &c->config->root;
+
+	check_api_names(c);
+	for (uint32_t i = 0; i < root->apis.count; i++) {
+		struct cfg_api *api = api_at(c, i);
+
+		check_references(c, &api->listeners, c->listeners, &root->listeners,
+			sizeof(struct cfg_listener), "listener");
+		check_references(c, &api->auth, c->credentials, &root->credentials,
+			sizeof(struct cfg_credential), "credential");
+		check_hosts(c, api);
+		check_routes(c, api);
+	}
+}
+
+/* One route under one host; those of the same host and path hang in a chain. */
+struct claim {
+	const struct cfg_api *api;
+	const struct cfg_route *route;
+	uint32_t next;
+};
+
+static bool listeners_meet(const struct cfg_api *a, const struct cfg_api *b)
+{
+	if (a == b || a->listeners.count == 0 || b->listeners.count == 0)
+		return true;
+	for (uint32_t i = 0; i < a->listeners.count; i++)
+		for (uint32_t j = 0; j < b->listeners.count; j++) {
+			const struct cfg_value *x = CFG_ITEM(a->listeners, struct cfg_value, i);
+			const struct cfg_value *y = CFG_ITEM(b->listeners, struct cfg_value, j);
+
+			if (x->valid && y->valid && x->number == y->number)
+				return true;
+		}
+	return false;
+}
+
+static bool methods_meet(const struct cfg_route *a, const struct cfg_route *b)
+{
+	return a->method_bits == 0 || b->method_bits == 0 || a->method_bits & b->method_bits;
+}
+
+static void add_claim(
+	struct check *c, struct names *table, struct claim *claims, uint32_t index, struct str host)
+{
+	struct claim *claim = &claims[index];
+	struct str path = claim->route->path.text;
+	uint32_t len = host.len + path.len;
+	char *key = config_alloc(c->config, len + 1);
+
+	if (!key)
+		return;
+	for (uint32_t i = 0; i < host.len; i++)
+		key[i] = ascii_lower(host.data[i]);
+	memcpy(key + host.len, path.data, path.len);
+
+	uint32_t first = names_add(table, (struct str){ key, len }, index);
+
+	claim->next = NAMES_NONE;
+	if (first == index || first == NAMES_NONE)
+		return;
+	claim->next = first;
+	names_set(table, (struct str){ key, len }, index);
+	for (uint32_t i = first; i != NAMES_NONE; i = claims[i].next) {
+		const struct claim *other = &claims[i];
+
+		if (!listeners_meet(claim->api, other->api) ||
+			!methods_meet(claim->route, other->route))
+			continue;
+		mistake_add(c->mistakes, claim->route->path.at,
+			"host '%.*s' with path '%.*s' is a route of API '%.*s' already (line %u)",
+			(int)host.len, host.data, (int)path.len, path.data,
+			(int)other->api->name.text.len, other->api->name.text.data,
+			other->route->path.at.line);
+		break;
+	}
+}
+
+static uint32_t count_claims(struct check *c)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < c->config->root.apis.count; i++) {
+		const struct cfg_api *api = api_at(c, i);
+
+		count += (api->hosts.count ? api->hosts.count : 1) * api->routes.count;
+	}
+	return count;
+}
+
+void check_route_conflicts(struct check *c)
+{
+	static const struct cfg_value any = { .text = { "*", 1 }, .valid = true };
+	uint32_t room = count_claims(c), count = 0;
+	struct claim *claims = config_alloc(c->config, (room + 1) * sizeof(*claims));
+	struct names *table = names_new(room);
+
+	for (uint32_t i = 0; i < c->config->root.apis.count && claims && table; i++) {
+		const struct cfg_api *api = api_at(c, i);
+		uint32_t hosts = api->hosts.count ? api->hosts.count : 1;
+
+		for (uint32_t h = 0; h < hosts; h++) {
+			const struct cfg_value *host =
+				api->hosts.count ? CFG_ITEM(api->hosts, struct cfg_value, h) : &any;
+
+			for (uint32_t r = 0; r < api->routes.count && host->valid; r++) {
+				const struct cfg_route *route =
+					CFG_ITEM(api->routes, struct cfg_route, r);
+
+				if (!route->path.valid)
+					continue;
+				claims[count] = (struct claim){ api, route, NAMES_NONE };
+				add_claim(c, table, claims, count++, host->text);
+			}
+		}
+	}
+	names_free(table);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The check of ports, listeners and backends: whether addresses belong together. */
+#include "control/config/check_priv.h"
+
+static struct cfg_port *port_at(struct check *c, uint32_t i)
+{
+	return CFG_ITEM(c->config->root.dataplane.ports, struct cfg_port, i);
+}
+
+/* The place in a port's addresses where @p addr is, or NULL. */
+static const struct cfg_value *own_address(const struct cfg_port *port, const struct ip_addr *addr)
+{
+	for (uint32_t i = 0; i < port->addresses.count; i++) {
+		const struct cfg_value *a = CFG_ITEM(port->addresses, struct cfg_value, i);
+
+		if (a->valid && ip_equal(&a->addr, addr))
+			return a;
+	}
+	return NULL;
+}
+
+static bool is_on_link(const struct cfg_port *port, const struct ip_addr *addr)
+{
+	for (uint32_t i = 0; i < port->addresses.count; i++) {
+		const struct cfg_value *a = CFG_ITEM(port->addresses, struct cfg_value, i);
+
+		if (a->valid && ip_in_prefix(addr, &a->addr, a->prefix_len))
+			return true;
+	}
+	return false;
+}
+
+static void check_addresses(struct check *c, uint32_t index)
+{
+	struct cfg_port *port = port_at(c, index);
+
+	for (uint32_t i = 0; i < port->addresses.count; i++) {
+		const struct cfg_value *a = CFG_ITEM(port->addresses, struct cfg_value, i);
+		const struct cfg_value *other = NULL;
+
+		for (uint32_t p = 0; a->valid && p <= index && !other; p++)
+			other = own_address(port_at(c, p), &a->addr);
+		if (other && other != a)
+			mistake_add(c->mistakes, a->at,
+				"address '%.*s' is a port's already (line %u)", (int)a->text.len,
+				a->text.data, other->at.line);
+	}
+}
+
+static void check_gateways(struct check *c, const struct cfg_port *port)
+{
+	const struct cfg_value *families[2] = { NULL };
+
+	for (uint32_t i = 0; i < port->gateways.count; i++) {
+		const struct cfg_value *g = CFG_ITEM(port->gateways, struct cfg_value, i);
+
+		if (!g->valid)
+			continue;
+
+		unsigned family = ip_is_v4(&g->addr);
+
+		if (own_address(port, &g->addr))
+			mistake_add(c->mistakes, g->at, "gateway '%.*s' is the port's own address",
+				(int)g->text.len, g->text.data);
+		else if (!is_on_link(port, &g->addr))
+			mistake_add(c->mistakes, g->at,
+				"gateway '%.*s' is in none of the port's networks",
+				(int)g->text.len, g->text.data);
+		if (families[family])
+			mistake_add(c->mistakes, g->at,
+				"the port has an %s gateway already (line %u)",
+				family ? "IPv4" : "IPv6", families[family]->at.line);
+		families[family] = g;
+	}
+}
+
+static void check_mtu(struct check *c, const struct cfg_port *port)
+{
+	uint64_t least = 576;
+
+	for (uint32_t i = 0; i < port->addresses.count; i++) {
+		const struct cfg_value *a = CFG_ITEM(port->addresses, struct cfg_value, i);
+
+		if (a->valid && !ip_is_v4(&a->addr))
+			least = 1280;
+	}
+	if (port->mtu.valid && port->mtu.number && port->mtu.number < least)
+		mistake_add(c->mistakes, port->mtu.at, "'mtu' must be 0, or %u or more%s",
+			(unsigned)least, least == 1280 ? " with IPv6" : "");
+}
+
+static void check_cores(struct check *c)
+{
+	struct cfg_dataplane *d = &c->config->root.dataplane;
+
+	if (d->workers.set && d->lcores.set)
+		mistake_add(c->mistakes, d->lcores.at,
+			"'lcores' and 'workers' exclude each other (line %u)", d->workers.at.line);
+	for (uint32_t i = 0; i < d->lcores.count; i++) {
+		const struct cfg_value *core = CFG_ITEM(d->lcores, struct cfg_value, i);
+
+		for (uint32_t j = 0; j < i && core->valid; j++) {
+			const struct cfg_value *other = CFG_ITEM(d->lcores, struct cfg_value, j);
+
+			if (!other->valid || other->number != core->number)
+				continue;
+			mistake_add(c->mistakes, core->at, "core %u is in the list already",
+				(unsigned)core->number);
+			break;
+		}
+	}
+	if (d->lcores.count > 64)
+		mistake_add(c->mistakes, d->lcores.at, "at most 64 cores can be workers");
+	if (d->mbufs.valid && d->mbufs.number && d->mbufs.number < 1024)
+		mistake_add(c->mistakes, d->mbufs.at, "'mbufs' must be 0, or 1024 or more");
+}
+
+static void check_capacity(
+	struct check *c, const struct cfg_value *capacity, uint64_t used, const char *noun)
+{
+	if (capacity->valid && used > capacity->number)
+		mistake_add(c->mistakes, capacity->at,
+			"%u %s are configured, but dataplane.capacity has room for %u",
+			(unsigned)used, noun, (unsigned)capacity->number);
+}
+
+static uint64_t endpoint_count(const struct cfg_root *root)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < root->backends.count; i++)
+		count += CFG_ITEM(root->backends, struct cfg_backend, i)->endpoints.count;
+	return count;
+}
+
+void check_dataplane(struct check *c)
+{
+	const struct cfg_root *root = &c->config->root;
+	const struct cfg_capacity *capacity = &root->dataplane.capacity;
+
+	check_cores(c);
+	check_capacity(c, &capacity->listeners, root->listeners.count, "listeners");
+	check_capacity(c, &capacity->apis, root->apis.count, "APIs");
+	check_capacity(c, &capacity->endpoints, endpoint_count(root), "endpoints");
+	for (uint32_t i = 0; i < root->dataplane.ports.count; i++) {
+		struct cfg_port *port = port_at(c, i);
+
+		check_addresses(c, i);
+		check_gateways(c, port);
+		check_mtu(c, port);
+		for (uint32_t j = 0; j < i && port->device.valid; j++) {
+			const struct cfg_port *other = port_at(c, j);
+
+			if (!other->device.valid ||
+				!str_equal(other->device.text, port->device.text))
+				continue;
+			mistake_add(c->mistakes, port->device.at,
+				"device '%.*s' is port '%.*s' already (line %u)",
+				(int)port->device.text.len, port->device.text.data,
+				(int)other->name.text.len, other->name.text.data,
+				other->device.at.line);
+			break;
+		}
+	}
+}
+
+static void check_bind(struct check *c, uint32_t index)
+{
+	const struct cfg_list *listeners = &c->config->root.listeners;
+	struct cfg_listener *l = CFG_ITEM(*listeners, struct cfg_listener, index);
+
+	if (!l->bind.valid)
+		return;
+	if (l->bind.port == 0)
+		mistake_add(c->mistakes, l->bind.at, "'bind' needs a TCP port other than 0");
+	if (l->port.valid && !own_address(port_at(c, (uint32_t)l->port.number), &l->bind.addr))
+		mistake_add(c->mistakes, l->bind.at,
+			"'bind' %.*s is none of the addresses of port '%.*s'",
+			(int)l->bind.text.len, l->bind.text.data, (int)l->port.text.len,
+			l->port.text.data);
+	for (uint32_t i = 0; i < index; i++) {
+		const struct cfg_listener *other = CFG_ITEM(*listeners, struct cfg_listener, i);
+
+		if (other->bind.valid && other->bind.port == l->bind.port &&
+			ip_equal(&other->bind.addr, &l->bind.addr))
+			mistake_add(c->mistakes, l->bind.at,
+				"listener '%.*s' is bound to %.*s already (line %u)",
+				(int)other->name.text.len, other->name.text.data,
+				(int)other->bind.text.len, other->bind.text.data,
+				other->bind.at.line);
+	}
+}
+
+void check_listeners(struct check *c)
+{
+	const struct cfg_root *root = &c->config->root;
+
+	for (uint32_t i = 0; i < root->listeners.count; i++) {
+		struct cfg_listener *l = CFG_ITEM(root->listeners, struct cfg_listener, i);
+
+		check_reference(c, &l->port, c->ports, &root->dataplane.ports,
+			sizeof(struct cfg_port), "port");
+		check_references(c, &l->tls.certificates, c->certificates, &root->certificates,
+			sizeof(struct cfg_certificate), "certificate");
+		check_bind(c, i);
+	}
+}
+
+static void check_reachable(struct check *c, const struct cfg_value *address)
+{
+	const struct cfg_list *ports = &c->config->root.dataplane.ports;
+	bool reachable = false;
+
+	for (uint32_t i = 0; i < ports->count; i++) {
+		const struct cfg_port *port = port_at(c, i);
+
+		if (own_address(port, &address->addr)) {
+			mistake_add(c->mistakes, address->at,
+				"endpoint %.*s is Sluice's own address", (int)address->text.len,
+				address->text.data);
+			return;
+		}
+		reachable |= is_on_link(port, &address->addr);
+		for (uint32_t j = 0; j < port->gateways.count; j++) {
+			const struct cfg_value *g = CFG_ITEM(port->gateways, struct cfg_value, j);
+
+			reachable |= g->valid && ip_is_v4(&g->addr) == ip_is_v4(&address->addr);
+		}
+	}
+	if (!reachable)
+		mistake_add(c->mistakes, address->at,
+			"endpoint %.*s is in no port's network, and no port has a gateway for it",
+			(int)address->text.len, address->text.data);
+}
+
+void check_backends(struct check *c)
+{
+	const struct cfg_root *root = &c->config->root;
+
+	for (uint32_t b = 0; b < root->backends.count; b++) {
+		const struct cfg_backend *backend = CFG_ITEM(root->backends, struct cfg_backend, b);
+
+		for (uint32_t i = 0; i < backend->endpoints.count; i++) {
+			const struct cfg_value *a =
+				&CFG_ITEM(backend->endpoints, struct cfg_endpoint, i)->address;
+
+			if (!a->valid)
+				continue;
+			if (a->port == 0)
+				mistake_add(c->mistakes, a->at,
+					"'address' needs a TCP port other than 0");
+			check_reachable(c, a);
+			for (uint32_t j = 0; j < i; j++) {
+				const struct cfg_value *other =
+					&CFG_ITEM(backend->endpoints, struct cfg_endpoint, j)
+						 ->address;
+
+				if (other->valid && other->port == a->port &&
+					ip_equal(&other->addr, &a->addr))
+					mistake_add(c->mistakes, a->at,
+						"endpoint %.*s is in the backend already (line %u)",
+						(int)a->text.len, a->text.data, other->at.line);
+			}
+		}
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the check share: the names of everything that can be referred to. */
+#ifndef SLUICE_CONTROL_CONFIG_CHECK_PRIV_H
+#define SLUICE_CONTROL_CONFIG_CHECK_PRIV_H
+
+#include "control/config/config.h"
+#include "control/config/names.h"
+
+struct check {
+	struct config *config;
+	struct mistakes *mistakes;
+	struct names *ports, *certificates, *listeners, *backends, *apis, *credentials, *plans;
+};
+
+/**
+ * Enter the names of a list of groups that begin with struct cfg_named; a name twice is a mistake.
+ * @param bytes  of one item
+ * @param noun   "listener"
+ */
+struct names *check_names(
+	struct check *c, const struct cfg_list *list, size_t bytes, const char *noun);
+
+/** Resolve a reference into value->number; the nearest of @p list's names is offered when there is
+ *  none. @return false when it refers to nothing (value->valid is false then) */
+bool check_reference(struct check *c, struct cfg_value *value, const struct names *names,
+	const struct cfg_list *list, size_t bytes, const char *noun);
+
+/** Resolve each of a list of references, which may name nothing twice. */
+void check_references(struct check *c, const struct cfg_list *values, const struct names *names,
+	const struct cfg_list *list, size_t bytes, const char *noun);
+
+void check_dataplane(struct check *c);
+void check_listeners(struct check *c);
+void check_backends(struct check *c);
+void check_apis(struct check *c);
+void check_route_conflicts(struct check *c);
+void check_credentials(struct check *c);
+void check_plans(struct check *c);
+void check_consumers(struct check *c);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fills struct config from libconfig's tree, driven by the schema's rows: types, ranges, what is
+ * required, defaults, and settings that nobody knows. It goes on after a mistake with the value marked
+ * invalid, so that one run finds all.
+ */
+#include <errno.h>
+#include <libconfig.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/config/nearest.h"
+#include "control/config/roll.h"
+#include "control/config/schema.h"
+
+struct block {
+	struct block *next;
+	_Alignas(16) unsigned char bytes[];
+};
+
+struct reader {
+	struct config *config;
+	struct mistakes *mistakes;
+};
+
+void *config_alloc(struct config *config, size_t bytes)
+{
+	struct block *block = calloc(1, sizeof(*block) + bytes);
+
+	if (!block)
+		return NULL;
+	block->next = config->blocks;
+	config->blocks = block;
+	return block->bytes;
+}
+
+const char *config_path(struct config *config, struct str path)
+{
+	bool absolute = path.len && path.data[0] == '/';
+	size_t directory = absolute ? 0 : strlen(config->directory) + 1;
+	char *out = config_alloc(config, directory + path.len + 1);
+
+	if (!out)
+		return NULL;
+	if (directory) {
+		memcpy(out, config->directory, directory - 1);
+		out[directory - 1] = '/';
+	}
+	memcpy(out + directory, path.data, path.len);
+	return out;
+}
+
+static struct cfg_at place(const struct reader *r, const config_setting_t *s)
+{
+	const char *file = config_setting_source_file(s);
+	unsigned line = config_setting_source_line(s);
+
+	return (struct cfg_at){ file ? file : r->config->path, line ? line : 1 };
+}
+
+/* A setting's value as text, whatever libconfig made of it. NULL when it is no scalar. */
+static const char *scalar_text(struct reader *r, const config_setting_t *s, bool *quoted)
+{
+	char number[32];
+	char *copy;
+
+	*quoted = false;
+	switch (config_setting_type(s)) {
+	case CONFIG_TYPE_STRING:
+		*quoted = true;
+		return config_setting_get_string(s);
+	case CONFIG_TYPE_BOOL:
+		return config_setting_get_bool(s) ? "true" : "false";
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		snprintf(number, sizeof(number), "%lld", config_setting_get_int64(s));
+		break;
+	case CONFIG_TYPE_FLOAT:
+		snprintf(number, sizeof(number), "%g", config_setting_get_float(s));
+		break;
+	default:
+		return NULL;
+	}
+	copy = config_alloc(r->config, strlen(number) + 1);
+	return copy ? strcpy(copy, number) : "";
+}
+
+/* Is the value written in the form that its type asks for: in quotes or not? */
+static bool is_written_right(enum schema_type type, const char *text, bool quoted)
+{
+	switch (type) {
+	case SCHEMA_NUMBER:
+	case SCHEMA_BOOL:
+		return !quoted;
+	case SCHEMA_WORKERS:
+		return quoted == (strcmp(text, "auto") == 0);
+	default:
+		return quoted;
+	}
+}
+
+static bool in_range(const struct schema_field *f, const struct cfg_value *v)
+{
+	struct cfg_value low, high;
+
+	if (!f->min)
+		return true;
+	if (f->type == SCHEMA_WORKERS && str_equal(v->text, STR("auto")))
+		return true;
+	schema_parse(f, str_of(f->min), &low);
+	schema_parse(f, str_of(f->max), &high);
+	return v->number >= low.number && v->number <= high.number;
+}
+
+static void name_choices(const struct schema_field *f, char *out, size_t bytes)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; f->choices[i] && len < bytes; i++)
+		len += (size_t)snprintf(
+			out + len, bytes - len, "%s\"%s\"", i ? ", " : "", f->choices[i]);
+}
+
+static void wrong_value(
+	struct reader *r, const struct schema_field *f, struct cfg_at at, const char *text)
+{
+	char choices[200];
+
+	if (f->type != SCHEMA_CHOICE) {
+		mistake_add(r->mistakes, at, "'%s' must be %s, not '%s'", f->name,
+			schema_type_phrase(f->type), text);
+		return;
+	}
+
+	struct nearest near = nearest_begin(str_of(text));
+
+	for (unsigned i = 0; f->choices[i]; i++)
+		nearest_offer(&near, str_of(f->choices[i]));
+	name_choices(f, choices, sizeof(choices));
+	if (near.best.data)
+		mistake_add(r->mistakes, at,
+			"'%s' must be one of %s, not '%s'; did you mean '%.*s'?", f->name, choices,
+			text, (int)near.best.len, near.best.data);
+	else
+		mistake_add(r->mistakes, at, "'%s' must be one of %s, not '%s'", f->name, choices,
+			text);
+}
+
+static void read_value(struct reader *r, const struct schema_field *f, const config_setting_t *s,
+	struct cfg_value *out)
+{
+	struct cfg_at at = place(r, s);
+	bool quoted;
+	const char *text = scalar_text(r, s, &quoted);
+
+	*out = (struct cfg_value){ .at = at, .set = true };
+	if (!text) {
+		mistake_add(r->mistakes, at, "'%s' must be %s, not a list or a group", f->name,
+			schema_type_phrase(f->type));
+		return;
+	}
+	out->text = str_of(text);
+	if (!is_written_right(f->type, text, quoted) || schema_parse(f, out->text, out) < 0) {
+		wrong_value(r, f, at, text);
+		return;
+	}
+	if (!in_range(f, out)) {
+		mistake_add(r->mistakes, at, "'%s' must be between %s and %s, not %s", f->name,
+			f->min, f->max, text);
+		return;
+	}
+	out->valid = true;
+}
+
+static void read_group(
+	struct reader *r, const struct schema_group *g, const config_setting_t *s, void *base);
+
+static void read_list(struct reader *r, const struct schema_field *f, const config_setting_t *s,
+	struct cfg_list *out)
+{
+	size_t bytes = f->type == SCHEMA_GROUP ? f->group->bytes : sizeof(struct cfg_value);
+
+	*out = (struct cfg_list){ .at = place(r, s), .set = true };
+	if (!config_setting_is_list(s) && !config_setting_is_array(s)) {
+		mistake_add(r->mistakes, out->at, "'%s' must be a list: %s", f->name,
+			f->type == SCHEMA_GROUP ? "( { … }, { … } )" : "[ … ]");
+		return;
+	}
+
+	int count = config_setting_length(s);
+
+	if (count == 0 && f->required)
+		mistake_add(r->mistakes, out->at, "'%s' must not be empty", f->name);
+	out->items = config_alloc(r->config, (size_t)count * bytes);
+	if (!out->items)
+		return;
+	for (int i = 0; i < count; i++) {
+		const config_setting_t *item = config_setting_get_elem(s, (unsigned)i);
+		void *at = (char *)out->items + out->count * bytes;
+
+		if (f->type != SCHEMA_GROUP) {
+			read_value(r, f, item, at);
+			out->count++;
+		} else if (config_setting_is_group(item)) {
+			read_group(r, f->group, item, at);
+			out->count++;
+		} else {
+			mistake_add(r->mistakes, place(r, item),
+				"each of '%s' must be a group { … }", f->name);
+		}
+	}
+}
+
+static void read_default(const struct schema_field *f, struct cfg_at at, struct cfg_value *out)
+{
+	*out = (struct cfg_value){ .at = at };
+	if (!f->fallback)
+		return;
+	out->text = str_of(f->fallback);
+	out->valid = schema_parse(f, out->text, out) == 0;
+}
+
+/* A group that is not there: its settings get their defaults, and nothing in it is missed. */
+static void read_absent_group(const struct schema_group *g, struct cfg_at at, void *base)
+{
+	((struct cfg_group *)base)->at = at;
+	for (const struct schema_field *f = g->fields; f->name; f++) {
+		void *member = (char *)base + f->offset;
+
+		if (f->list)
+			*(struct cfg_list *)member = (struct cfg_list){ .at = at };
+		else if (f->type == SCHEMA_GROUP)
+			read_absent_group(f->group, at, member);
+		else
+			read_default(f, at, member);
+	}
+}
+
+static void read_absent(struct reader *r, const struct schema_group *g,
+	const struct schema_field *f, struct cfg_at at, void *member)
+{
+	if (f->required)
+		mistake_add(r->mistakes, at, "'%s' is missing in %s", f->name, g->noun);
+	if (f->list)
+		*(struct cfg_list *)member = (struct cfg_list){ .at = at };
+	else if (f->type == SCHEMA_GROUP)
+		read_absent_group(f->group, at, member);
+	else
+		read_default(f, at, member);
+}
+
+static void find_unknown(struct reader *r, const struct schema_group *g, const config_setting_t *s)
+{
+	int count = config_setting_length(s);
+
+	for (int i = 0; i < count; i++) {
+		const config_setting_t *child = config_setting_get_elem(s, (unsigned)i);
+		const char *name = config_setting_name(child);
+		const struct schema_field *f = g->fields;
+		struct nearest near = nearest_begin(str_of(name ? name : ""));
+
+		for (; f->name && name && strcmp(f->name, name) != 0; f++)
+			nearest_offer(&near, str_of(f->name));
+		if (f->name)
+			continue;
+		if (near.best.data)
+			mistake_add(r->mistakes, place(r, child),
+				"unknown setting '%s' in %s; did you mean '%.*s'?", name, g->noun,
+				(int)near.best.len, near.best.data);
+		else
+			mistake_add(r->mistakes, place(r, child), "unknown setting '%s' in %s",
+				name, g->noun);
+	}
+}
+
+static void read_group(
+	struct reader *r, const struct schema_group *g, const config_setting_t *s, void *base)
+{
+	*(struct cfg_group *)base = (struct cfg_group){ place(r, s), true };
+	find_unknown(r, g, s);
+	for (const struct schema_field *f = g->fields; f->name; f++) {
+		const config_setting_t *child = config_setting_get_member(s, f->name);
+		void *member = (char *)base + f->offset;
+
+		if (!child)
+			read_absent(r, g, f, place(r, s), member);
+		else if (f->list)
+			read_list(r, f, child, member);
+		else if (f->type != SCHEMA_GROUP)
+			read_value(r, f, child, member);
+		else if (config_setting_is_group(child))
+			read_group(r, f->group, child, member);
+		else
+			mistake_add(r->mistakes, place(r, child), "'%s' must be a group { … }",
+				f->name);
+	}
+}
+
+/* What both ways of loading share, once libconfig has read or refused the text. */
+static int finish_load(struct config *config, bool read, struct mistakes *mistakes)
+{
+	config_t *tree = config->tree;
+	struct reader r = { config, mistakes };
+
+	if (read) {
+		read_group(&r, &schema_root, config_root_setting(tree), &config->root);
+		return 0;
+	}
+
+	const char *file = config_error_file(tree);
+	struct cfg_at at = { file ? file : config->path, (uint32_t)config_error_line(tree) };
+
+	if (config_error_type(tree) == CONFIG_ERR_FILE_IO && at.line == 0)
+		mistake_add(mistakes, (struct cfg_at){ config->path, 1 }, "cannot be read: %s",
+			strerror(errno ? errno : EIO));
+	else
+		mistake_add(mistakes, at, "%s", config_error_text(tree));
+	return -EINVAL;
+}
+
+static int begin_load(struct config *config, const char *path, const char *directory)
+{
+	config_t *tree = calloc(1, sizeof(*tree));
+
+	config->path = strdup(path);
+	config->directory = strdup(directory);
+	if (!tree || !config->path || !config->directory) {
+		free(tree);
+		return -ENOMEM;
+	}
+	config_init(tree);
+	config_set_include_dir(tree, directory);
+	config->tree = tree;
+	return 0;
+}
+
+int config_load(struct config *config, const char *path, struct mistakes *mistakes)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory;
+	int rc;
+
+	*config = (struct config){ 0 };
+	if (slash == path)
+		directory = strdup("/");
+	else
+		directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	if (!directory)
+		return -ENOMEM;
+	rc = begin_load(config, path, directory);
+	free(directory);
+	if (rc < 0)
+		return rc;
+	errno = 0;
+	return finish_load(config, config_read_file(config->tree, path) == CONFIG_TRUE, mistakes);
+}
+
+int config_load_text(struct config *config, const char *text, struct mistakes *mistakes)
+{
+	*config = (struct config){ .without_files = true };
+	int rc = begin_load(config, "configuration", "/nonexistent");
+
+	if (rc < 0)
+		return rc;
+	return finish_load(config, config_read_string(config->tree, text) == CONFIG_TRUE, mistakes);
+}
+
+void config_free(struct config *config)
+{
+	roll_free(config->roll);
+	while (config->blocks) {
+		struct block *next = config->blocks->next;
+
+		free(config->blocks);
+		config->blocks = next;
+	}
+	if (config->tree)
+		config_destroy(config->tree);
+	free(config->tree);
+	free(config->path);
+	free(config->directory);
+	*config = (struct config){ 0 };
+}

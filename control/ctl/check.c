@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluicectl check: everything that an apply would find, without a process to apply it to. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "control/compile/compile.h"
+#include "control/config/roll.h"
+#include "control/ctl/ctl.h"
+#include "control/json.h"
+
+static void print_json(const char *path, const struct mistakes *mistakes)
+{
+	json_t *out = json_pack("{s:s, s:b, s:o}", "file", path, "ok", mistakes->errors == 0,
+		"mistakes", mistakes_to_json(mistakes));
+
+	json_dumpf(out, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(out);
+}
+
+static void print_summary(const char *path, const struct config *config)
+{
+	const struct cfg_root *r = &config->root;
+
+	printf("%s: good: %u listeners, %u APIs, %u backends, %u plans, %u consumers, %u keys\n",
+		path, r->listeners.count, r->apis.count, r->backends.count, r->plans.count,
+		config->roll->consumer_count, config->roll->key_count);
+}
+
+int ctl_check(const struct ctl *ctl)
+{
+	const char *path = ctl->argument_count ? ctl->arguments[0] : ctl->config;
+	struct compile_input input = { .generation = 1, .boot_id = 1 };
+	struct mistakes mistakes = { 0 };
+	struct compiled compiled;
+	struct config config;
+	int rc;
+
+	if (!path) {
+		fprintf(stderr, "sluicectl check: which FILE?\n");
+		return CTL_USAGE;
+	}
+	rc = compile_file(path, &input, &config, &mistakes, &compiled);
+	if (ctl->json)
+		print_json(path, &mistakes);
+	else
+		mistakes_print(&mistakes, stderr);
+	if (rc == 0 && !ctl->json)
+		print_summary(path, &config);
+	compiled_free(&compiled);
+	config_free(&config);
+	mistakes_free(&mistakes);
+	return rc == 0 ? CTL_OK : CTL_FAILED;
+}

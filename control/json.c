@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON forms that both programs use. */
+#include "control/json.h"
+
+#include <stdlib.h>
+
+json_t *json_str(struct str text)
+{
+	json_t *out = json_stringn(text.data ? text.data : "", text.len);
+	char *copy;
+
+	if (out)
+		return out;
+	copy = malloc(text.len + 1);
+	for (uint32_t i = 0; copy && i < text.len; i++)
+		copy[i] = (unsigned char)text.data[i] < 0x80 ? text.data[i] : '?';
+	out = copy ? json_stringn(copy, text.len) : NULL;
+	free(copy);
+	return out ? out : json_string("");
+}
+
+json_t *mistakes_to_json(const struct mistakes *mistakes)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < mistakes->count; i++) {
+		const struct mistake *m = &mistakes->list[i];
+
+		json_array_append_new(list,
+			json_pack("{s:o, s:i, s:s, s:o}", "file",
+				json_str(str_of(m->file ? m->file : "?")), "line", (int)m->line,
+				"severity", m->warning ? "warning" : "error", "text",
+				json_str(str_of(m->text ? m->text : "out of memory"))));
+	}
+	return list;
+}
+
+void mistakes_print_json(const json_t *list, FILE *out)
+{
+	size_t i;
+	json_t *m;
+
+	json_array_foreach(list, i, m)
+	{
+		const char *severity = json_string_value(json_object_get(m, "severity"));
+		const char *file = json_string_value(json_object_get(m, "file"));
+		const char *text = json_string_value(json_object_get(m, "text"));
+
+		fprintf(out, "%s:%lld: %s%s\n", file ? file : "?",
+			(long long)json_integer_value(json_object_get(m, "line")),
+			severity && severity[0] == 'w' ? "warning: " : "", text ? text : "");
+	}
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON forms that both programs use. */
+#ifndef SLUICE_CONTROL_JSON_H
+#define SLUICE_CONTROL_JSON_H
+
+#include <jansson.h>
+
+#include "control/config/mistakes.h"
+#include "lib/base/str.h"
+
+/** Text of unknown origin: bytes that are no UTF-8 become '?'. The caller owns the result. */
+json_t *json_str(struct str text);
+
+/** [{"file":…, "line":…, "severity":"error"|"warning", "text":…}, …] */
+json_t *mistakes_to_json(const struct mistakes *mistakes);
+
+/** The same back into lines on @p out. */
+void mistakes_print_json(const json_t *list, FILE *out);
+
+#endif
