@@ -44,14 +44,13 @@ struct gateway {
 	uint64_t seed;
 };
 
-struct gateway *gateway_create(const struct gateway_options *options, uint64_t boot_id)
+struct gateway *gateway_create(const struct gateway_options *options)
 {
 	struct gateway *g = calloc(1, sizeof(*g));
 
 	if (!g)
 		return NULL;
 	g->options = options;
-	g->boot_id = boot_id;
 	for (uint32_t i = 0; i < TABLES_WORKERS_MAX; i++)
 		g->stats[i].segment.fd = g->events[i].segment.fd = -1;
 	if (RAND_bytes(g->ticket_secret, sizeof(g->ticket_secret)) != 1 ||
@@ -61,6 +60,11 @@ struct gateway *gateway_create(const struct gateway_options *options, uint64_t b
 		return NULL;
 	}
 	return g;
+}
+
+void gateway_set_boot_id(struct gateway *g, uint64_t boot_id)
+{
+	g->boot_id = boot_id;
 }
 
 static int start_eal(struct gateway *g, const struct snapshot *snapshot)
@@ -99,7 +103,7 @@ static int make_pools(struct gateway *g)
 		char name[32];
 
 		snprintf(name, sizeof(name), "mbufs%u", w);
-		g->pools[w] = rte_pktmbuf_pool_create(name, g->plan.mbufs, g->plan.mbuf_cache, NET_META_BYTES,
+		g->pools[w] = port_pool_create(name, g->plan.mbufs, g->plan.mbuf_cache, NET_META_BYTES,
 			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 		if (!g->pools[w])
 			return -rte_errno;
@@ -289,8 +293,13 @@ static int start(struct gateway *g, struct snapshot *snapshot, const struct secr
 		return -EINVAL;
 	atomic_store_explicit(&g->shared.tables, tables, memory_order_release);
 	rc = launch(g);
-	g->running = rc == 0;
-	return rc;
+	if (rc) {
+		/* The snapshot stays the caller's. */
+		tables->snapshot = (struct snapshot){ .segment.fd = -1 };
+		return rc;
+	}
+	g->running = true;
+	return 0;
 }
 
 /* Wait until every worker runs the generation. */
@@ -337,11 +346,6 @@ int gateway_apply(struct gateway *g, struct snapshot *snapshot, const struct sec
 	uint64_t generation = snapshot->generation;
 	int rc;
 
-	if (snap_settings(snapshot)->consumer_capacity > usage->capacity) {
-		snprintf(why, why_bytes, "the usage segment holds %u consumers, the configuration wants %u",
-			usage->capacity, snap_settings(snapshot)->consumer_capacity);
-		return -EINVAL;
-	}
 	if (!g->running) {
 		rc = start(g, snapshot, secrets, usage, why, why_bytes);
 		if (rc == 0 && !adopted(g, generation))

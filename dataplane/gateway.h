@@ -29,14 +29,17 @@ struct gateway_options {
 struct gateway;
 
 /** @return NULL when out of memory. @p options is kept. */
-struct gateway *gateway_create(const struct gateway_options *options, uint64_t boot_id);
+struct gateway *gateway_create(const struct gateway_options *options);
+
+/** Mark the segments that the gateway makes with this start's number. */
+void gateway_set_boot_id(struct gateway *gateway, uint64_t boot_id);
 
 /**
  * Run a configuration: the first call starts the EAL, ports and workers; later ones publish new tables
  * and return when every worker runs them. On failure what ran before goes on.
  * @param snapshot  taken over on success
  * @param secrets   read during the call only
- * @param usage     the usage segment; the same object in every call, outlives the gateway
+ * @param usage     the usage segment, the same object in every call; NULL where no consumers are reserved
  * @param why       on failure, a sentence; @p why_bytes of room
  * @return 0 or -errno; -EOPNOTSUPP for a change that needs a restart of the dataplane
  */

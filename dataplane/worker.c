@@ -20,6 +20,7 @@
 #define IDLE_PAUSE_TURNS  64	/* empty turns before the core pauses between polls */
 #define IDLE_SLEEP_NS	  UINT64_C(20000000) /* without a packet for so long, naps begin */
 #define IDLE_NAP_US	  50
+#define SEGS_MAX	  (2 * PORT_MAX * PORT_RX_BURST) /* half from ports, half from other workers */
 #define GAUGE_NS	  UINT64_C(10000000)
 
 struct worker {

@@ -133,9 +133,9 @@ void arp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_
 	if (arp.arp_data.arp_sip != 0) {
 		neigh_learn(net, port_index, &sender, &arp.arp_data.arp_sha, is_reply && for_us,
 			now_ns);
-		if (for_us && net->ops && net->ops->neighbour_seen)
-			net->ops->neighbour_seen(
-				net->ops_ctx, port_index, &sender, &arp.arp_data.arp_sha, is_reply);
+		if (for_us && net->seen)
+			net->seen(net->seen_ctx, port_index, &sender, &arp.arp_data.arp_sha,
+				is_reply);
 	}
 	if (!for_us) {
 		net_drop(net, m, DROP_NOT_FOR_US);

@@ -93,6 +93,12 @@ void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx)
 	net->ops_ctx = ctx;
 }
 
+void net_set_neighbour_seen(struct net *net, net_neighbour_seen_fn seen, void *ctx)
+{
+	net->seen = seen;
+	net->seen_ctx = ctx;
+}
+
 void net_drop(struct net *net, struct rte_mbuf *m, enum drop why)
 {
 	net->config.drops[why]++;

@@ -111,14 +111,17 @@ struct net_ops {
 		uint8_t code, uint32_t mtu);
 	/* The next hop towards @p remote did not answer three requests: what waited for it was dropped. */
 	void (*unreachable)(void *ctx, const struct ip_addr *remote);
-	/* A neighbour showed its MAC address. NICs deliver ARP to one queue only: the worker that gets it
-	 * hands it to the others, who call net_neighbour_learn(). */
-	void (*neighbour_seen)(void *ctx, uint32_t port_index, const struct ip_addr *addr,
-		const struct rte_ether_addr *mac, bool solicited);
 };
 void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx);
 
-/** What neighbour_seen() reported on another worker; only an entry that exists is changed. */
+/* A neighbour showed its MAC address. NICs deliver ARP to one queue only: the worker that gets it hands
+ * it to the others, who call net_neighbour_learn(). */
+typedef void (*net_neighbour_seen_fn)(void *ctx, uint32_t port_index, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, bool solicited);
+/** Whom to tell of neighbours; NULL for nobody. */
+void net_set_neighbour_seen(struct net *net, net_neighbour_seen_fn seen, void *ctx);
+
+/** What net_neighbour_seen_fn reported on another worker; only an entry that exists is changed. */
 void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns);
 

@@ -69,6 +69,8 @@ struct net {
 	struct neigh_table neigh;
 	const struct net_ops *ops;
 	void *ops_ctx;
+	net_neighbour_seen_fn seen;
+	void *seen_ctx;
 	uint64_t now_ns; /* of the latest call that was given the time */
 	uint64_t timer_ns;
 	uint64_t announce_ns;

@@ -73,8 +73,6 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	t->policy = policy_create(&t->snapshot, previous ? previous->policy : NULL, why, why_bytes);
 	if (!t->policy || !build_tls(t, config, secrets, why, why_bytes))
 		goto fail;
-	memset(snapshot, 0, sizeof(*snapshot));
-	snapshot->segment.fd = -1;
 	return t;
 fail:
 	/* The snapshot stays the caller's. */

@@ -82,7 +82,6 @@ static void on_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_ad
 static const struct net_ops ops = {
 	.icmp_error = on_icmp_error,
 	.unreachable = on_unreachable,
-	.neighbour_seen = on_neighbour_seen,
 };
 
 void rig_start(void (*change)(void))
@@ -117,6 +116,7 @@ void rig_start(void (*change)(void))
 	rig.net = net_create(&rig.config);
 	assert_non_null(rig.net);
 	net_set_ops(rig.net, &ops, NULL);
+	net_set_neighbour_seen(rig.net, on_neighbour_seen, NULL);
 }
 
 int rig_setup(void **state)

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sluice-dataplane: the main core's life. It sleeps in the link's poll, applies what control sends, looks
+ * after the clock and the workers once a second, and at the end lets requests finish.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dataplane/gateway.h"
+#include "dataplane/options.h"
+#include "dataplane/sync/link_server.h"
+#include "lib/base/log.h"
+
+static volatile sig_atomic_t signals_seen;
+
+static void on_signal(int number)
+{
+	(void) number;
+	signals_seen++;
+}
+
+static int on_apply(void *ctx, struct snapshot *snapshot, const struct secrets *secrets, struct usage *usage,
+	char *why, size_t why_bytes)
+{
+	uint64_t generation = snapshot->generation;
+	int rc = gateway_apply(ctx, snapshot, secrets, usage, why, why_bytes);
+
+	if (rc)
+		log_error("generation %" PRIu64 " is refused: %s", generation, why);
+	else
+		log_notice("generation %" PRIu64 " runs", generation);
+	return rc;
+}
+
+static int on_segments(void *ctx, uint32_t worker, struct stats **stats, struct event_ring **events)
+{
+	if (worker >= gateway_workers(ctx))
+		return -ENOENT;
+	*stats = gateway_stats(ctx, worker);
+	*events = gateway_events(ctx, worker);
+	return 0;
+}
+
+static int on_delta(void *ctx, const struct delta *delta)
+{
+	return gateway_delta(ctx, delta);
+}
+
+static const struct link_server_ops link_ops = {
+	.apply = on_apply,
+	.segments = on_segments,
+	.delta = on_delta,
+};
+
+static uint64_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t) now.tv_sec;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(struct link_server *link, struct gateway *gateway)
+{
+	uint64_t housekept_s = 0;
+
+	while (!signals_seen) {
+		int rc = link_server_poll(link, 500);
+
+		if (rc) {
+			log_error("the link fails: %s", strerror(-rc));
+			return EXIT_FAILURE;
+		}
+		if (seconds() != housekept_s) {
+			housekept_s = seconds();
+			gateway_housekeeping(gateway);
+		}
+	}
+	return EXIT_SUCCESS;
+}
+
+/* Requests under way may finish; a second signal cuts them off. */
+static void drain(struct link_server *link, struct gateway *gateway, uint32_t longest_s)
+{
+	uint64_t end_s = seconds() + longest_s;
+
+	log_notice("stopping: waiting up to %u s for requests under way", longest_s);
+	link_server_stopping(link);
+	gateway_drain(gateway);
+	while (signals_seen < 2 && seconds() < end_s && !gateway_drained(gateway))
+		if (link_server_poll(link, 20))
+			break;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct link_server *link;
+	struct gateway *gateway;
+	int rc = options_parse(argc, argv, &options);
+
+	if (rc)
+		return rc == 1 ? EXIT_SUCCESS : rc;
+	log_open("sluice-dataplane", options.log_level);
+	gateway = gateway_create(&options.gateway);
+	if (!gateway) {
+		log_error("out of memory");
+		return EXIT_FAILURE;
+	}
+	rc = link_server_create(options.socket, options.allowed_uid, &link_ops, gateway, &link);
+	if (rc) {
+		log_error("cannot listen on %s: %s", options.socket, strerror(-rc));
+		gateway_destroy(gateway);
+		return EXIT_FAILURE;
+	}
+	gateway_set_boot_id(gateway, link_server_boot_id(link));
+	catch_signals();
+	log_notice("waiting for control on %s", options.socket);
+	rc = serve(link, gateway);
+	drain(link, gateway, options.drain_s);
+	gateway_destroy(gateway);
+	link_server_destroy(link);
+	log_notice("stopped");
+	return rc;
+}
