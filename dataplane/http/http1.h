@@ -204,8 +204,10 @@ void http1_body_begin(struct http1_body *body, const struct http1_head *head, bo
 enum http1_verdict http1_body_feed(
 	struct http1_body *body, const char *data, size_t len, size_t *used, enum reason *reason);
 
-/** How many of the next bytes are content and not framing: lets a caller take chunked framing off. 0 when
- *  the next byte is framing, or the body is over. */
+/**
+ * How many of the next bytes are content and not framing: lets a caller take chunked framing off.
+ * @return 0 when the next byte is framing or the body is over; UINT64_MAX for "until close"
+ */
 uint64_t http1_body_content_ahead(const struct http1_body *body);
 
 /** True when a connection's end now is a complete body: framing "until close". */

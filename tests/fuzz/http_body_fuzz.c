@@ -33,6 +33,7 @@ static struct result feed(
 	size_t used;
 
 	http1_body_begin(&body, head, request);
+	require(http1_body_ends_at_close(&body) == (head->framing == HTTP1_BODY_UNTIL_CLOSE));
 	do {
 		size_t left = len - result.used;
 		size_t piece = seed == 0 ? left : seed % 13 + 1;
@@ -48,6 +49,29 @@ static struct result feed(
 	return result;
 }
 
+/* The content of a good chunked body, read the way of a caller who takes the chunks off: as many bytes as
+ * lie ahead are content, none of them may end the body. */
+static uint64_t content_bytes(const struct http1_head *head, const char *data, size_t len)
+{
+	struct http1_body body;
+	enum reason reason;
+	uint64_t total = 0;
+	size_t used;
+
+	http1_body_begin(&body, head, true);
+	for (size_t at = 0; at < len; at += used) {
+		uint64_t ahead = http1_body_content_ahead(&body);
+		size_t piece = ahead == 0 ? 1 : (size_t)ahead;
+		enum http1_verdict verdict;
+
+		require(piece <= len - at);
+		verdict = http1_body_feed(&body, data + at, piece, &used, &reason);
+		require(used == piece && verdict == (at + used == len ? HTTP1_DONE : HTTP1_MORE));
+		total += ahead;
+	}
+	return total;
+}
+
 /* Where a line ends, behind its CRLF; NULL if it does not. */
 static const char *line_end(const char *at, const char *end)
 {
@@ -58,8 +82,9 @@ static const char *line_end(const char *at, const char *end)
 }
 
 /* Reads as a lenient recipient would: size by strtoull, lines to CRLF. NULL if it does not end. */
-static const char *chunked_end(const char *at, const char *end)
+static const char *chunked_end(const char *at, const char *end, uint64_t *content)
 {
+	*content = 0;
 	for (;;) {
 		const char *next = line_end(at, end);
 		char digits[32] = { 0 };
@@ -75,6 +100,7 @@ static const char *chunked_end(const char *at, const char *end)
 		if (left > (uint64_t)(end - at) || (uint64_t)(end - at) - left < 2)
 			return NULL;
 		at += left + 2;
+		*content += left;
 	}
 	for (;;) {
 		const char *next = line_end(at, end);
@@ -90,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct http1_head head;
 	const char *text = (const char *)data + 2;
 	struct result whole, pieces;
+	uint64_t content;
 	bool request;
 
 	if (size < 2)
@@ -114,8 +141,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require((whole.verdict == HTTP1_DONE) == (size >= data[1]));
 		break;
 	case HTTP1_BODY_CHUNKED:
-		if (whole.verdict == HTTP1_DONE)
-			require(chunked_end(text, text + size) == text + whole.used);
+		if (whole.verdict == HTTP1_DONE) {
+			require(chunked_end(text, text + size, &content) == text + whole.used);
+			require(content_bytes(&head, text, whole.used) == content);
+		}
 		if (whole.verdict == HTTP1_BAD)
 			require(request ? whole.reason >= REASON_CHUNK_SIZE &&
 						  whole.reason <= REASON_TRAILER_INVALID

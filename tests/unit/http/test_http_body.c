@@ -229,6 +229,77 @@ static void every_recognised_name_is_refused_in_trailers(void **state)
 	}
 }
 
+/* 4,096 bytes of trailer lines with the empty line, and one more; extensions do not count. */
+static void trailers_have_a_bound(void **state)
+{
+	static const char start[] = "0;extension\r\nA: ";
+	static char text[sizeof(start) + HTTP1_MAX_TRAILER_BYTES + 1];
+	size_t framing = sizeof("0;extension\r\n") - 1;
+	struct http1_body body;
+	enum reason reason;
+	size_t used;
+
+	for (size_t over = 0; over <= 1; over++) {
+		size_t len = framing + HTTP1_MAX_TRAILER_BYTES + over;
+
+		memset(text, 'x', sizeof(text));
+		memcpy(text, start, sizeof(start) - 1);
+		memcpy(text + len - 4, "\r\n\r\n", 4);
+		begin(&body, HTTP1_BODY_CHUNKED, 0, true);
+		assert_int_equal(http1_body_feed(&body, text, len, &used, &reason),
+			over ? HTTP1_BAD : HTTP1_DONE);
+		assert_int_equal(used, len);
+	}
+}
+
+/* What a caller does who takes the chunks off for a client of HTTP/1.0. */
+static void content_is_told_from_framing(void **state)
+{
+	static const char text[] = "5\r\nhello\r\n3;a=b\r\n\r\n0\r\n0\r\nX: y\r\n\r\n";
+
+	for (size_t step = 1; step < sizeof(text); step++) {
+		struct http1_body body;
+		enum reason reason;
+		char content[sizeof(text)];
+		size_t used, at = 0, len = 0;
+
+		begin(&body, HTTP1_BODY_CHUNKED, 0, false);
+		while (at < sizeof(text) - 1) {
+			uint64_t ahead = http1_body_content_ahead(&body);
+			size_t piece = sizeof(text) - 1 - at;
+
+			if (ahead == 0)
+				piece = 1;
+			else if (piece > ahead)
+				piece = (size_t)ahead;
+			if (piece > step)
+				piece = step;
+			if (ahead != 0) {
+				memcpy(content + len, text + at, piece);
+				len += piece;
+			}
+			http1_body_feed(&body, text + at, piece, &used, &reason);
+			assert_int_equal(used, piece);
+			at += used;
+		}
+		assert_int_equal(len, 8);
+		assert_memory_equal(content, "hello\r\n0", len);
+		assert_int_equal(http1_body_content_ahead(&body), 0);
+	}
+}
+
+static void content_of_other_framings_is_all_that_is_left(void **state)
+{
+	struct http1_body body;
+
+	begin(&body, HTTP1_BODY_LENGTH, 7, false);
+	assert_int_equal(http1_body_content_ahead(&body), 7);
+	begin(&body, HTTP1_BODY_NONE, 7, false);
+	assert_int_equal(http1_body_content_ahead(&body), 0);
+	begin(&body, HTTP1_BODY_UNTIL_CLOSE, 0, false);
+	assert_int_equal(http1_body_content_ahead(&body), UINT64_MAX);
+}
+
 static void length_counts_down(void **state)
 {
 	struct http1_body body;
@@ -302,6 +373,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chunked_bodies_are_judged_however_they_are_cut),
 		cmocka_unit_test(every_recognised_name_is_refused_in_trailers),
+		cmocka_unit_test(trailers_have_a_bound),
+		cmocka_unit_test(content_is_told_from_framing),
+		cmocka_unit_test(content_of_other_framings_is_all_that_is_left),
 		cmocka_unit_test(length_counts_down),
 		cmocka_unit_test(no_body_is_done_at_once),
 		cmocka_unit_test(body_until_close_never_ends_by_itself),
