@@ -68,7 +68,8 @@ def check_tidy(c_files, build):
         if not status:
             return []
         found = [re.match(r"([^:]+)(:\d+:\d+: (?:error|warning): .*)", line) for line in text.splitlines()]
-        return [os.path.relpath(os.path.realpath(m.group(1)), ".") + m.group(2) for m in found if m]
+        # Paths come as the compiler was given them: from the build directory.
+        return [os.path.relpath(os.path.join(build, m.group(1)), ".") + m.group(2) for m in found if m]
     return sorted(set(in_parallel(one, wanted)))
 
 
