@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * GCRA (ITU-T I.371 annex A) on one 64-bit word: the theoretical arrival time, advanced by
- * compare-and-swap. Integers only.
+ * compare-and-swap. Integers only. In any window of length t at most burst + t / T requests pass (plus
+ * rate × δ where the users' clocks differ by up to δ).
  */
 #ifndef SLUICE_DATAPLANE_POLICY_GCRA_H
 #define SLUICE_DATAPLANE_POLICY_GCRA_H
@@ -18,13 +19,20 @@ struct gcra_result {
 };
 
 /**
+ * A word further ahead than any user of it could have set it (another boot's clock, another plan's
+ * burst) counts as just used up, and is set so: it would shut its consumer out for as long otherwise.
+ *
  * @param word         the limit's word; 0 is a full bucket
- * @param interval_ns  T, time between two requests at the rate; above 0
- * @param burst_ns     T × burst; at least T
+ * @param interval_ns  T, time between two requests at the rate; 0 is taken for 1
+ * @param burst_ns     T × burst; less than T is taken for T
  * @param now_ns       CLOCK_MONOTONIC, or any clock that all users of the word share
  */
 void gcra_take(_Atomic uint64_t *word, uint64_t interval_ns, uint64_t burst_ns, uint64_t now_ns,
 	struct gcra_result *out);
+
+/** What gcra_take() would find, without taking. */
+void gcra_look(const _Atomic uint64_t *word, uint64_t interval_ns, uint64_t burst_ns,
+	uint64_t now_ns, struct gcra_result *out);
 
 /** Give one request back that gcra_take() allowed. */
 void gcra_refund(_Atomic uint64_t *word, uint64_t interval_ns);

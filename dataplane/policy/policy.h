@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "dataplane/http/http1.h"
+#include "dataplane/policy/credential.h" /* struct policy_credential */
 #include "lib/shm/reason.h"
 #include "lib/shm/snapshot.h"
 #include "lib/shm/usage.h"
@@ -28,24 +29,26 @@ struct policy_scratch;
  * @param why       on failure, a sentence; @p why_bytes of room
  * @return NULL on failure. The snapshot must outlive the tables.
  */
-struct policy *policy_create(const struct snapshot *snapshot, struct policy *previous, char *why,
-	size_t why_bytes);
+struct policy *policy_create(
+	const struct snapshot *snapshot, struct policy *previous, char *why, size_t why_bytes);
 void policy_destroy(struct policy *policy);
 
 /** Scratch for one worker, enough for @p policy. @return NULL when out of memory */
 struct policy_scratch *policy_scratch_create(const struct policy *policy);
 void policy_scratch_destroy(struct policy_scratch *scratch);
 
-/* A delta (lib/shm/delta.h) by the main core: readers see it at once. @return 0 or -errno */
 struct delta;
+/**
+ * Apply a delta (lib/shm/delta.h); by the main core, on the newest tables, after all workers run them.
+ * Readers see it at once. Adding a key that is there sets its expiry.
+ * @return 0, -ESTALE (another base generation), -EINVAL (operation or index out of range), -ENOENT (no
+ *         such key), -EEXIST (another consumer's key), -ENOSPC (no room left: control sends a snapshot)
+ */
 int policy_apply_delta(struct policy *policy, const struct delta *delta);
 
-/* A credential found in a request. */
-struct policy_credential {
-	struct str value;     /* points into the head */
-	uint32_t credential;  /* index into SNAP_CREDENTIALS */
-	struct str field;     /* the field it came in, when it is a header to strip; else empty */
-};
+/** Let the places of keys that deltas removed be used again. Call it when every worker has been
+ *  quiescent since the last policy_apply_delta(). */
+void policy_reclaim(struct policy *policy);
 
 /**
  * Find the caller's credential in @p head among those that API @p api (index) accepts.
@@ -57,8 +60,8 @@ enum reason policy_find_credential(const struct policy *policy, struct policy_sc
 /* A caller. */
 struct policy_caller {
 	uint32_t consumer; /* index into SNAP_CONSUMERS */
-	uint32_t plan;	   /* index into SNAP_PLANS */
-	uint32_t slot;	   /* usage line */
+	uint32_t plan;     /* index into SNAP_PLANS */
+	uint32_t slot;     /* usage line */
 	uint64_t expires;  /* Unix seconds, 0 never */
 };
 
@@ -70,8 +73,8 @@ void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_
  * Look up at most POLICY_BULK digests at once (prefetched).
  * @return bit i is set where callers[i] was found
  */
-uint32_t policy_lookup_bulk(const struct policy *policy, const uint8_t (*digests)[SNAP_DIGEST_BYTES],
-	uint32_t n, struct policy_caller *callers);
+uint32_t policy_lookup_bulk(const struct policy *policy,
+	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);
 
 /** Does the plan open this API (index)? */
 bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api);
@@ -79,24 +82,28 @@ bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api
 /* The verdict of a plan's limits. The limit that is nearest to its end is reported. */
 struct policy_limit_verdict {
 	bool allowed;
-	enum reason reason;	/* RATE_LIMITED or QUOTA_EXCEEDED when not allowed */
-	uint32_t limit;		/* index into SNAP_LIMITS of the one reported; SNAP_NONE without limits */
-	uint64_t remaining;	/* requests left at once (RateLimit r) */
-	uint64_t reset_s;	/* seconds until the limit is full again (RateLimit t), rounded up */
-	uint64_t retry_after_s; /* when refused: seconds until one request fits, rounded up, at least 1 */
+	bool over;          /* over a limit; with allowed: a soft plan's request */
+	enum reason reason; /* RATE_LIMITED or QUOTA_EXCEEDED when not allowed */
+	uint32_t limit; /* index into SNAP_LIMITS of the one reported; SNAP_NONE without limits */
+	uint64_t remaining; /* requests left at once (RateLimit r) */
+	uint64_t reset_s;   /* seconds until the limit is full again (RateLimit t), rounded up */
+	uint64_t
+		retry_after_s; /* when refused: seconds until one request fits, rounded up, at least 1 */
 };
 
 /**
  * Take one request from every limit of @p plan, or from none: what was taken before a later limit
- * refused is given back. A soft plan is never refused, but counts.
+ * refused is given back. A soft plan is never refused, but counts: what is over a limit adds to
+ * @p line's refused instead of admitted, and to its quota.
  * @param line     the consumer's usage line; counts admitted and refused too
  * @param now_ns   CLOCK_MONOTONIC
  * @param wall_s   Unix seconds, for quotas' windows
  */
-void policy_take(const struct policy *policy, uint32_t plan, struct usage_line *line, uint64_t now_ns,
-	uint64_t wall_s, struct policy_limit_verdict *out);
+void policy_take(const struct policy *policy, uint32_t plan, struct usage_line *line,
+	uint64_t now_ns, uint64_t wall_s, struct policy_limit_verdict *out);
 
-/** The plan's RateLimit-Policy value (draft-ietf-httpapi-ratelimit-headers), made once; may be empty. */
+/** The plan's RateLimit-Policy value (draft-ietf-httpapi-ratelimit-headers), `"rate";q=10;w=1`, made once;
+ *  may be empty. A rate's q and w are as configured, its burst may admit more at once. */
 struct str policy_plan_header(const struct policy *policy, uint32_t plan);
 
 /** Names for headers and logs. */

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Credentials by signature. Of each place where an API accepts one the value is taken out and held
+ * against the definition's pattern: by hand where the pattern is a literal and a run of one class (the
+ * snapshot says so), else by Hyperscan on that value alone, in block mode. Scanning only the value keeps
+ * what a client can make the scanner do bounded by one field.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <hs.h>
+
+#include "dataplane/policy/credential.h"
+
+struct credential {
+	struct str field;
+	uint32_t where;
+	uint32_t pattern_id;
+	uint32_t strip;
+	uint32_t shape_class; /* 0: by Hyperscan */
+	uint32_t shape_length;
+	struct str shape_prefixes;
+};
+
+struct credential_set {
+	const struct snapshot *snapshot;
+	uint32_t count;
+	struct credential *credentials;
+	hs_database_t *database; /* NULL when every credential has a shape */
+	uint8_t classes[256];    /* SNAP_CLASS_* of each byte */
+};
+
+struct credential_scratch {
+	hs_scratch_t *hs;
+};
+
+static void classes_fill(uint8_t *classes)
+{
+	for (unsigned c = '0'; c <= '9'; c++)
+		classes[c] = SNAP_CLASS_DIGIT | SNAP_CLASS_HEX_LOWER;
+	for (unsigned c = 'a'; c <= 'z'; c++)
+		classes[c] = SNAP_CLASS_LOWER;
+	for (unsigned c = 'a'; c <= 'f'; c++)
+		classes[c] |= SNAP_CLASS_HEX_LOWER;
+	for (unsigned c = 'A'; c <= 'Z'; c++)
+		classes[c] = SNAP_CLASS_UPPER;
+	classes['-'] = SNAP_CLASS_DASH;
+	classes['_'] = SNAP_CLASS_UNDER;
+}
+
+static void credential_init(
+	struct credential *to, const struct snapshot *snapshot, const struct snap_credential *from)
+{
+	to->field = snap_str(snapshot, from->field);
+	to->where = from->where;
+	to->pattern_id = from->pattern_id;
+	to->strip = from->strip;
+	to->shape_class = from->shape_class;
+	to->shape_length = from->shape_length;
+	to->shape_prefixes = snap_str(snapshot, from->shape_prefixes);
+}
+
+/* Make the serialised database ready. It is trusted as far as control is: Hyperscan checks its version,
+ * platform and CRC, not its program. */
+static bool database_open(struct credential_set *set, char *why, size_t why_bytes)
+{
+	const char *bytes;
+	uint32_t count;
+	hs_error_t error;
+
+	bytes = snap_records(set->snapshot, SNAP_PATTERN_DB, &count);
+	if (count == 0) {
+		snprintf(why, why_bytes,
+			"a credential needs a scan, but there is no pattern database");
+		return false;
+	}
+	if (hs_valid_platform() != HS_SUCCESS) {
+		snprintf(why, why_bytes, "this processor lacks what Hyperscan needs (SSSE3)");
+		return false;
+	}
+	error = hs_deserialize_database(bytes, count, &set->database);
+	if (error != HS_SUCCESS)
+		snprintf(why, why_bytes, "the pattern database does not open: Hyperscan error %d",
+			error);
+	return error == HS_SUCCESS;
+}
+
+struct credential_set *credential_set_create(
+	const struct snapshot *snapshot, char *why, size_t why_bytes)
+{
+	struct credential_set *set = calloc(1, sizeof(*set));
+	const struct snap_credential *records;
+	bool scan = false;
+
+	snprintf(why, why_bytes, "out of memory");
+	if (set == NULL)
+		return NULL;
+	set->snapshot = snapshot;
+	records = snap_records(snapshot, SNAP_CREDENTIALS, &set->count);
+	set->credentials = calloc((size_t)set->count + 1, sizeof(*set->credentials));
+	if (set->credentials == NULL)
+		goto fail;
+	classes_fill(set->classes);
+	for (uint32_t i = 0; i < set->count; i++) {
+		credential_init(&set->credentials[i], snapshot, &records[i]);
+		scan |= records[i].shape_class == 0;
+	}
+	if (scan && !database_open(set, why, why_bytes))
+		goto fail;
+	return set;
+fail:
+	credential_set_destroy(set);
+	return NULL;
+}
+
+void credential_set_destroy(struct credential_set *set)
+{
+	if (set == NULL)
+		return;
+	hs_free_database(set->database);
+	free(set->credentials);
+	free(set);
+}
+
+struct credential_scratch *credential_scratch_create(const struct credential_set *set)
+{
+	struct credential_scratch *scratch = calloc(1, sizeof(*scratch));
+
+	if (scratch == NULL || set->database == NULL)
+		return scratch;
+	if (hs_alloc_scratch(set->database, &scratch->hs) == HS_SUCCESS)
+		return scratch;
+	free(scratch);
+	return NULL;
+}
+
+void credential_scratch_destroy(struct credential_scratch *scratch)
+{
+	if (scratch == NULL)
+		return;
+	hs_free_scratch(scratch->hs);
+	free(scratch);
+}
+
+/* Is it one of the prefixes, then exactly so many characters of the class? */
+static bool shape_matches(
+	const struct credential_set *set, const struct credential *credential, struct str value)
+{
+	struct str rest = credential->shape_prefixes;
+	bool bare = rest.len == 0; /* no prefix asked for */
+	uint32_t missing = 0;
+
+	if (value.len < credential->shape_length)
+		return false;
+	while (rest.len > 0 && !bare) {
+		const char *end = memchr(rest.data, '\n', rest.len);
+		struct str prefix = { rest.data, (uint32_t)(end - rest.data) };
+
+		bare = value.len - credential->shape_length == prefix.len &&
+		       str_starts(value, prefix);
+		rest = (struct str){ end + 1, rest.len - prefix.len - 1 };
+	}
+	if (!bare || (credential->shape_prefixes.len == 0 && value.len != credential->shape_length))
+		return false;
+	for (uint32_t i = value.len - credential->shape_length; i < value.len; i++)
+		missing |= (set->classes[(uint8_t)value.data[i]] & credential->shape_class) == 0;
+	return missing == 0;
+}
+
+struct scan {
+	uint32_t wanted;
+	bool matched;
+};
+
+static int scan_event(
+	unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+	struct scan *scan = context;
+
+	if (id == scan->wanted)
+		scan->matched = true;
+	return scan->matched;
+}
+
+static bool value_matches(const struct credential_set *set, struct credential_scratch *scratch,
+	const struct credential *credential, struct str value)
+{
+	struct scan scan = { credential->pattern_id, false };
+
+	if (value.len == 0)
+		return false;
+	if (credential->shape_class != 0)
+		return shape_matches(set, credential, value);
+	hs_scan(set->database, value.data, value.len, 0, scratch->hs, scan_event, &scan);
+	return scan.matched;
+}
+
+/* The value in one place. */
+struct found {
+	struct str value; /* .data NULL: none */
+	struct str field;
+	bool several; /* values, not all the same */
+};
+
+static void found_add(struct found *found, struct str value, struct str field)
+{
+	if (found->value.data == NULL) {
+		found->value = value;
+		found->field = field;
+	} else if (!str_equal(found->value, value)) {
+		found->several = true;
+	}
+}
+
+/* "Bearer ak_live_…": the scheme without case, spaces, the rest (RFC 9110 §11.4). */
+static bool authorization_value(struct str scheme, struct str field, struct str *value)
+{
+	uint32_t i = scheme.len;
+
+	if (field.len <= i || field.data[i] != ' ' ||
+		!str_equal_nocase(scheme, (struct str){ field.data, i }))
+		return false;
+	while (i < field.len && field.data[i] == ' ')
+		i++;
+	*value = (struct str){ field.data + i, field.len - i };
+	return true;
+}
+
+static void find_in_fields(
+	const struct credential *credential, const struct http1_head *head, struct found *found)
+{
+	const bool authorization = credential->where == SNAP_IN_AUTHORIZATION;
+	unsigned seen = 0;
+
+	for (uint32_t i = 0; i < head->field_count; i++) {
+		const struct http1_field *field = &head->fields[i];
+		struct str value;
+
+		if (!authorization) {
+			if (str_equal_nocase(field->name, credential->field))
+				found_add(found, field->value, field->name);
+		} else if (field->id == HTTP1_FIELD_AUTHORIZATION) {
+			seen++;
+			if (authorization_value(credential->field, field->value, &value))
+				found_add(found, value, field->name);
+		}
+	}
+	if (seen > 1 && found->value.data != NULL)
+		found->several = true;
+}
+
+static void find_value(
+	const struct credential *credential, const struct http1_head *head, struct found *found)
+{
+	unsigned count = 0;
+
+	*found = (struct found){ 0 };
+	switch ((enum snap_where)credential->where) {
+	case SNAP_IN_HEADER:
+	case SNAP_IN_AUTHORIZATION:
+		find_in_fields(credential, head, found);
+		break;
+	case SNAP_IN_QUERY:
+		found->value = http1_query_param(head->query, credential->field, &count);
+		if (found->value.len > 0 &&
+			memchr(found->value.data, '%', found->value.len) != NULL)
+			found->value.len = 0;
+		break;
+	case SNAP_IN_COOKIE:
+		found->value = http1_cookie(head, credential->field, &count);
+		break;
+	}
+	if (count > 1)
+		found->several = true;
+}
+
+enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
+	const struct http1_head *head, uint32_t api, struct policy_credential *out)
+{
+	const struct snap_range range =
+		SNAP_AT(set->snapshot, SNAP_APIS, snap_api, api)->credentials;
+	enum reason reason = REASON_KEY_MISSING;
+
+	*out = (struct policy_credential){ .credential = SNAP_NONE };
+	for (uint32_t i = range.first; i < range.first + range.count; i++) {
+		const uint32_t index = SNAP_INDEX_AT(set->snapshot, SNAP_API_CREDENTIALS, i);
+		const struct credential *credential = &set->credentials[index];
+		struct found found;
+
+		find_value(credential, head, &found);
+		if (found.value.data == NULL)
+			continue;
+		if (found.several)
+			return REASON_KEY_AMBIGUOUS;
+		if (!value_matches(set, scratch, credential, found.value))
+			continue;
+		if (reason == REASON_PROXIED) {
+			if (!str_equal(out->value, found.value))
+				return REASON_KEY_AMBIGUOUS;
+			continue;
+		}
+		reason = REASON_PROXIED;
+		out->value = found.value;
+		out->credential = index;
+		if (credential->strip)
+			out->field = found.field;
+	}
+	return reason;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One generation's policy: the credentials to look for, the table of keys (shared with the generation
+ * before when nothing in it changed) and the plans, flattened so that a decision follows no index.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dataplane/policy/consumers.h"
+#include "dataplane/policy/digest.h"
+#include "dataplane/policy/policy_priv.h"
+#include "lib/shm/delta.h"
+
+struct policy_scratch {
+	struct credential_scratch *credentials;
+};
+
+/* Make room for every plan's bits and header at once. */
+static bool plans_alloc(struct policy *policy)
+{
+	const struct snapshot *s = policy->snapshot;
+	size_t header_bytes = 1;
+
+	policy->plan_count = s->sections[SNAP_PLANS].count;
+	policy->api_words = (s->sections[SNAP_APIS].count + 63) / 64;
+	for (uint32_t i = 0; i < policy->plan_count; i++)
+		header_bytes += plan_header_bytes_max(s, i);
+	policy->plans = calloc((size_t)policy->plan_count + 1, sizeof(*policy->plans));
+	policy->api_bits =
+		calloc((size_t)policy->plan_count * policy->api_words + 1, sizeof(uint64_t));
+	policy->headers = malloc(header_bytes);
+	return policy->plans != NULL && policy->api_bits != NULL && policy->headers != NULL;
+}
+
+static void plans_fill(struct policy *policy)
+{
+	const struct snapshot *s = policy->snapshot;
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < policy->plan_count; i++) {
+		const struct snap_plan *from = SNAP_AT(s, SNAP_PLANS, snap_plan, i);
+		uint64_t *bits = policy->api_bits + (size_t)i * policy->api_words;
+		struct plan *plan = &policy->plans[i];
+
+		plan_init(plan, s, i);
+		plan->header = (struct str){ policy->headers + used,
+			plan_header_write(s, i, policy->headers + used) };
+		used += plan->header.len;
+		for (uint32_t a = from->apis.first; a < from->apis.first + from->apis.count; a++) {
+			const uint32_t api = SNAP_INDEX_AT(s, SNAP_PLAN_APIS, a);
+
+			bits[api / 64] |= UINT64_C(1) << (api % 64);
+		}
+	}
+}
+
+struct policy *policy_create(
+	const struct snapshot *snapshot, struct policy *previous, char *why, size_t why_bytes)
+{
+	struct policy *policy = calloc(1, sizeof(*policy));
+
+	snprintf(why, why_bytes, "out of memory for the tables of policy");
+	if (policy == NULL)
+		return NULL;
+	policy->snapshot = snapshot;
+	if (!plans_alloc(policy))
+		goto fail;
+	plans_fill(policy);
+	policy->credentials = credential_set_create(snapshot, why, why_bytes);
+	if (policy->credentials == NULL)
+		goto fail;
+	if (previous != NULL && consumers_match(previous->consumers, snapshot))
+		policy->consumers = consumers_hold(previous->consumers);
+	else
+		policy->consumers = consumers_create(snapshot);
+	if (policy->consumers == NULL) {
+		snprintf(why, why_bytes, "out of memory for a table of %u keys",
+			snapshot->sections[SNAP_KEYS].count);
+		goto fail;
+	}
+	return policy;
+fail:
+	policy_destroy(policy);
+	return NULL;
+}
+
+void policy_destroy(struct policy *policy)
+{
+	if (policy == NULL)
+		return;
+	consumers_release(policy->consumers);
+	credential_set_destroy(policy->credentials);
+	free(policy->plans);
+	free(policy->api_bits);
+	free(policy->headers);
+	free(policy);
+}
+
+struct policy_scratch *policy_scratch_create(const struct policy *policy)
+{
+	struct policy_scratch *scratch = calloc(1, sizeof(*scratch));
+
+	if (scratch == NULL)
+		return NULL;
+	scratch->credentials = credential_scratch_create(policy->credentials);
+	if (scratch->credentials != NULL)
+		return scratch;
+	free(scratch);
+	return NULL;
+}
+
+void policy_scratch_destroy(struct policy_scratch *scratch)
+{
+	if (scratch == NULL)
+		return;
+	credential_scratch_destroy(scratch->credentials);
+	free(scratch);
+}
+
+int policy_apply_delta(struct policy *policy, const struct delta *delta)
+{
+	if (delta->base_generation != policy->snapshot->generation)
+		return -ESTALE;
+	switch ((enum delta_op)delta->op) {
+	case DELTA_KEY_ADD:
+		return consumers_key_add(
+			policy->consumers, delta->digest, delta->consumer, delta->expires);
+	case DELTA_KEY_REMOVE:
+		return consumers_key_remove(policy->consumers, delta->digest);
+	case DELTA_CONSUMER_PLAN:
+		if (delta->plan >= policy->plan_count)
+			return -EINVAL;
+		return consumers_set_plan(policy->consumers, delta->consumer, delta->plan);
+	}
+	return -EINVAL;
+}
+
+void policy_reclaim(struct policy *policy)
+{
+	consumers_reclaim(policy->consumers);
+}
+
+enum reason policy_find_credential(const struct policy *policy, struct policy_scratch *scratch,
+	const struct http1_head *head, uint32_t api, struct policy_credential *out)
+{
+	return credential_find(policy->credentials, scratch->credentials, head, api, out);
+}
+
+void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_t *digest)
+{
+	digest_sha256(credential, digest);
+}
+
+uint32_t policy_lookup_bulk(const struct policy *policy,
+	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers)
+{
+	return consumers_lookup_bulk(policy->consumers, digests, n, callers);
+}
+
+bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api)
+{
+	if (plan >= policy->plan_count || api / 64 >= policy->api_words)
+		return false;
+	return policy->api_bits[(size_t)plan * policy->api_words + api / 64] >> (api % 64) & 1;
+}
+
+struct str policy_plan_header(const struct policy *policy, uint32_t plan)
+{
+	return plan < policy->plan_count ? policy->plans[plan].header : STR("");
+}
+
+struct str policy_consumer_name(const struct policy *policy, uint32_t consumer)
+{
+	const struct snapshot *s = policy->snapshot;
+
+	if (consumer >= s->sections[SNAP_CONSUMERS].count)
+		return STR("");
+	return snap_str(s, SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, consumer)->name);
+}
+
+struct str policy_plan_name(const struct policy *policy, uint32_t plan)
+{
+	const struct snapshot *s = policy->snapshot;
+
+	if (plan >= policy->plan_count)
+		return STR("");
+	return snap_str(s, SNAP_AT(s, SNAP_PLANS, snap_plan, plan)->name);
+}
+
+struct str policy_limit_name(const struct policy *policy, uint32_t limit)
+{
+	const struct snapshot *s = policy->snapshot;
+
+	if (limit >= s->sections[SNAP_LIMITS].count)
+		return STR("");
+	return snap_str(s, SNAP_AT(s, SNAP_LIMITS, snap_limit, limit)->name);
+}

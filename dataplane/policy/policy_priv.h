@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of policy share: the tables, and a plan in the form that decisions read. */
+#ifndef SLUICE_DATAPLANE_POLICY_POLICY_PRIV_H
+#define SLUICE_DATAPLANE_POLICY_POLICY_PRIV_H
+
+#include "dataplane/policy/policy.h"
+
+struct plan_limit {
+	uint32_t kind;  /* enum snap_limit_kind */
+	uint32_t word;  /* of the usage line */
+	uint32_t index; /* into SNAP_LIMITS */
+	uint64_t interval_ns, burst_ns;
+	uint64_t window_s, amount;
+};
+
+struct plan {
+	uint32_t limit_count;
+	bool soft;
+	struct str header; /* RateLimit-Policy */
+	struct plan_limit limits[SNAP_LIMITS_PER_PLAN];
+};
+
+struct policy {
+	const struct snapshot *snapshot;
+	struct credential_set *credentials;
+	struct consumers *consumers;
+	uint32_t plan_count;
+	uint32_t api_words; /* of 64 bits, for each plan in api_bits */
+	struct plan *plans;
+	uint64_t *api_bits;
+	char *headers; /* what plan.header points into */
+};
+
+/** Flatten plan @p index of the snapshot; leaves the header empty. */
+void plan_init(struct plan *plan, const struct snapshot *snapshot, uint32_t index);
+
+/** Room that the plan's RateLimit-Policy value may take. */
+size_t plan_header_bytes_max(const struct snapshot *snapshot, uint32_t index);
+/** Write the value. @return bytes */
+uint32_t plan_header_write(const struct snapshot *snapshot, uint32_t index, char *out);
+
+#endif

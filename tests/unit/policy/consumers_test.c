@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys to callers: many keys, digests that agree in their first half, deltas, generations. */
+#include <errno.h>
+#include <pthread.h>
+
+#include "dataplane/policy/digest.h"
+#include "dataplane/policy/policy.h"
+#include "lib/shm/delta.h"
+#include "tests/unit/policy/eal.h"
+#include "tests/unit/route/snap_fixture.h"
+
+#define MANY      100000
+#define CONSUMERS 1000
+#define PLANS     3
+
+typedef uint8_t digest_t[SNAP_DIGEST_BYTES]; /* as policy_lookup_bulk() takes them */
+
+static void digest_of(uint32_t number, uint8_t *digest)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "ak_live_%u", number);
+	digest_sha256(str_of(key), digest);
+}
+
+static void add_plans_and_consumers(struct fixture *f, uint32_t consumers)
+{
+	for (uint32_t i = 0; i < PLANS; i++) {
+		struct snap_plan plan = { .name = fixture_text(f, "plan"), .slot = i };
+
+		snapshot_builder_add(f->b, SNAP_PLANS, &plan);
+	}
+	for (uint32_t i = 0; i < consumers; i++) {
+		struct snap_consumer c = { fixture_text(f, "consumer"), i % PLANS, i };
+
+		snapshot_builder_add(f->b, SNAP_CONSUMERS, &c);
+	}
+}
+
+static void add_key(struct fixture *f, const uint8_t *digest, uint32_t consumer, uint64_t expires)
+{
+	struct snap_key key = {
+		.expires = expires, .consumer = consumer, .id = fixture_text(f, "k")
+	};
+
+	memcpy(key.digest, digest, sizeof(key.digest));
+	snapshot_builder_add(f->b, SNAP_KEYS, &key);
+}
+
+static void open_keys(struct snapshot *snapshot, uint64_t generation, uint32_t keys)
+{
+	struct fixture f = fixture_begin();
+	digest_t digest;
+
+	add_plans_and_consumers(&f, CONSUMERS);
+	for (uint32_t i = 0; i < keys; i++) {
+		digest_of(i, digest);
+		add_key(&f, digest, i % CONSUMERS, i);
+	}
+	fixture_open(&f, generation, snapshot);
+}
+
+static struct policy *create(const struct snapshot *snapshot, struct policy *previous)
+{
+	char why[200] = "";
+	struct policy *policy = policy_create(snapshot, previous, why, sizeof(why));
+
+	if (policy == NULL)
+		fail_msg("%s", why);
+	return policy;
+}
+
+static bool lookup(const struct policy *policy, const uint8_t *digest, struct policy_caller *caller)
+{
+	return policy_lookup_bulk(policy, (const digest_t *)digest, 1, caller) == 1;
+}
+
+static void the_digest_is_sha256(void **state)
+{
+	/* FIPS 180-4 example: "abc". */
+	static const uint8_t abc[] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41,
+		0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
+		0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
+	digest_t digest;
+
+	policy_digest(NULL, STR("abc"), digest);
+	assert_memory_equal(digest, abc, sizeof(abc));
+}
+
+static void every_key_is_found_and_no_other(void **state)
+{
+	struct snapshot snapshot;
+	struct policy *policy;
+
+	open_keys(&snapshot, 1, MANY);
+	policy = create(&snapshot, NULL);
+	for (uint32_t first = 0; first < 2 * MANY; first += POLICY_BULK) {
+		struct policy_caller callers[POLICY_BULK];
+		digest_t digests[POLICY_BULK];
+		uint32_t found;
+
+		/* Keys that are there and keys that are not, mixed. */
+		for (uint32_t i = 0; i < POLICY_BULK; i++)
+			digest_of((first + i) * 7 % (2 * MANY), digests[i]);
+		found = policy_lookup_bulk(policy, (const digest_t *)digests, POLICY_BULK, callers);
+		for (uint32_t i = 0; i < POLICY_BULK; i++) {
+			const uint32_t number = (first + i) * 7 % (2 * MANY);
+
+			assert_int_equal(found >> i & 1, number < MANY);
+			if (number >= MANY)
+				continue;
+			assert_int_equal(callers[i].consumer, number % CONSUMERS);
+			assert_int_equal(callers[i].slot, number % CONSUMERS);
+			assert_int_equal(callers[i].plan, number % CONSUMERS % PLANS);
+			assert_int_equal(callers[i].expires, number);
+		}
+	}
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+}
+
+static void digests_with_equal_halves_are_told_apart(void **state)
+{
+	struct fixture f = fixture_begin();
+	struct policy_caller caller;
+	struct snapshot snapshot;
+	struct policy *policy;
+	digest_t digests[5];
+	/* First, middle and last of the chain, and the only one. */
+	static const uint32_t order[] = { 3, 1, 0, 2 };
+
+	add_plans_and_consumers(&f, 5);
+	for (uint8_t i = 0; i < 5; i++) {
+		digest_of(1, digests[i]);
+		digests[i][31] = i;
+		if (i < 4)
+			add_key(&f, digests[i], i, 0);
+	}
+	fixture_open(&f, 1, &snapshot);
+	policy = create(&snapshot, NULL);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_true(lookup(policy, digests[i], &caller));
+		assert_int_equal(caller.consumer, i);
+	}
+	assert_false(lookup(policy, digests[4], &caller));
+	for (uint32_t removed = 0; removed < 4; removed++) {
+		struct delta delta = { .base_generation = 1, .op = DELTA_KEY_REMOVE };
+
+		memcpy(delta.digest, digests[order[removed]], sizeof(delta.digest));
+		assert_int_equal(policy_apply_delta(policy, &delta), 0);
+		for (uint32_t i = 0; i < 4; i++)
+			assert_int_equal(lookup(policy, digests[order[i]], &caller), i > removed);
+	}
+	policy_reclaim(policy);
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+}
+
+static void deltas_change_the_table_and_are_checked(void **state)
+{
+	struct policy_caller caller;
+	struct snapshot snapshot;
+	struct policy *policy;
+	struct delta add = {
+		.base_generation = 4, .op = DELTA_KEY_ADD, .consumer = 7, .expires = 99
+	};
+	struct delta remove = { .base_generation = 4, .op = DELTA_KEY_REMOVE };
+	struct delta plan = {
+		.base_generation = 4, .op = DELTA_CONSUMER_PLAN, .consumer = 7, .plan = 2
+	};
+
+	open_keys(&snapshot, 4, 100);
+	policy = create(&snapshot, NULL);
+	digest_of(5000, add.digest);
+	memcpy(remove.digest, add.digest, sizeof(add.digest));
+	assert_int_equal(policy_apply_delta(policy, &remove), -ENOENT);
+	assert_int_equal(policy_apply_delta(policy, &add), 0);
+	assert_true(lookup(policy, add.digest, &caller));
+	assert_int_equal(caller.consumer, 7);
+	assert_int_equal(caller.plan, 1);
+	assert_int_equal(caller.expires, 99);
+	add.expires = 100;
+	assert_int_equal(policy_apply_delta(policy, &add), 0);
+	assert_true(lookup(policy, add.digest, &caller));
+	assert_int_equal(caller.expires, 100);
+	assert_int_equal(policy_apply_delta(policy, &plan), 0);
+	assert_true(lookup(policy, add.digest, &caller));
+	assert_int_equal(caller.plan, 2);
+	digest_of(7, plan.digest);
+	assert_true(lookup(policy, plan.digest, &caller));
+	assert_int_equal(caller.plan, 2);
+	add.consumer = 8;
+	assert_int_equal(policy_apply_delta(policy, &add), -EEXIST);
+	add.consumer = CONSUMERS;
+	digest_of(5001, add.digest);
+	assert_int_equal(policy_apply_delta(policy, &add), -EINVAL);
+	plan.plan = PLANS;
+	assert_int_equal(policy_apply_delta(policy, &plan), -EINVAL);
+	plan.plan = 0;
+	plan.consumer = CONSUMERS;
+	assert_int_equal(policy_apply_delta(policy, &plan), -EINVAL);
+	plan.op = 77;
+	assert_int_equal(policy_apply_delta(policy, &plan), -EINVAL);
+	remove.base_generation = 3;
+	assert_int_equal(policy_apply_delta(policy, &remove), -ESTALE);
+	remove.base_generation = 4;
+	assert_int_equal(policy_apply_delta(policy, &remove), 0);
+	assert_false(lookup(policy, remove.digest, &caller));
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+}
+
+static void places_of_removed_keys_are_used_again_after_reclaim(void **state)
+{
+	struct delta delta = { .base_generation = 1, .op = DELTA_KEY_ADD };
+	struct policy_caller caller;
+	struct snapshot snapshot;
+	struct policy *policy;
+	uint32_t room = 0;
+
+	open_keys(&snapshot, 1, 10);
+	policy = create(&snapshot, NULL);
+	for (;; room++) {
+		digest_of(1000 + room, delta.digest);
+		if (policy_apply_delta(policy, &delta) != 0)
+			break;
+	}
+	assert_in_range(room, 4000, 10000);
+	for (uint32_t round = 1; round < 20; round++) {
+		for (uint32_t i = 0; i < room; i++) {
+			delta.op = DELTA_KEY_REMOVE;
+			digest_of((round - 1) * room + 1000 + i, delta.digest);
+			assert_int_equal(policy_apply_delta(policy, &delta), 0);
+		}
+		delta.op = DELTA_KEY_ADD;
+		assert_int_equal(policy_apply_delta(policy, &delta), -ENOSPC);
+		policy_reclaim(policy);
+		for (uint32_t i = 0; i < room; i++) {
+			digest_of(round * room + 1000 + i, delta.digest);
+			assert_int_equal(policy_apply_delta(policy, &delta), 0);
+		}
+		for (uint32_t i = 0; i < room; i++) {
+			digest_of(round * room + 1000 + i, delta.digest);
+			assert_true(lookup(policy, delta.digest, &caller));
+			digest_of((round - 1) * room + 1000 + i, delta.digest);
+			assert_false(lookup(policy, delta.digest, &caller));
+		}
+	}
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+}
+
+/* Told apart from outside: a delta on one generation's tables is seen by the other only if they share. */
+static bool generations_share(struct policy *a, struct policy *b, uint64_t generation)
+{
+	struct delta delta = { .base_generation = generation, .op = DELTA_KEY_ADD };
+	struct policy_caller caller;
+	bool shared;
+
+	digest_of(999999, delta.digest);
+	assert_int_equal(policy_apply_delta(b, &delta), 0);
+	shared = lookup(a, delta.digest, &caller);
+	delta.op = DELTA_KEY_REMOVE;
+	assert_int_equal(policy_apply_delta(b, &delta), 0);
+	policy_reclaim(b);
+	return shared;
+}
+
+static void equal_keys_are_shared_between_generations(void **state)
+{
+	struct delta delta = {
+		.base_generation = 2, .op = DELTA_KEY_ADD, .consumer = 500, .expires = 500
+	};
+	struct snapshot first, second, third, fourth;
+	struct policy *a, *b, *c, *d;
+	struct policy_caller caller;
+
+	open_keys(&first, 1, 500);
+	open_keys(&second, 2, 500);
+	open_keys(&third, 3, 501);
+	open_keys(&fourth, 4, 501);
+	a = create(&first, NULL);
+	b = create(&second, a);
+	assert_true(generations_share(a, b, 2));
+	c = create(&third, b);
+	assert_false(generations_share(b, c, 3));
+	/* By delta the second becomes what the fourth says. */
+	digest_of(500, delta.digest);
+	assert_int_equal(policy_apply_delta(b, &delta), 0);
+	d = create(&fourth, b);
+	assert_true(generations_share(b, d, 4));
+	policy_destroy(a);
+	policy_destroy(b);
+	assert_true(lookup(d, delta.digest, &caller));
+	policy_destroy(c);
+	policy_destroy(d);
+	snapshot_close(&first);
+	snapshot_close(&second);
+	snapshot_close(&third);
+	snapshot_close(&fourth);
+}
+
+struct reader {
+	const struct policy *policy;
+	_Atomic bool stop;
+	_Atomic uint64_t quiescent; /* turns */
+	uint64_t wrong, looked;
+};
+
+static void *read_keys(void *argument)
+{
+	struct reader *r = argument;
+	struct policy_caller callers[POLICY_BULK];
+	digest_t digests[POLICY_BULK];
+	uint64_t turn = 0;
+
+	while (!r->stop) {
+		/* Half are always there, half come and go. */
+		for (uint32_t i = 0; i < POLICY_BULK; i++)
+			digest_of(i % 2 == 0 ? (uint32_t)(turn + i) % 500
+					     : 1000 + (uint32_t)(turn * 13 + i) % 3000,
+				digests[i]);
+		uint32_t found = policy_lookup_bulk(
+			r->policy, (const digest_t *)digests, POLICY_BULK, callers);
+
+		for (uint32_t i = 0; i < POLICY_BULK; i++) {
+			if (i % 2 == 0)
+				r->wrong += (found >> i & 1) == 0 ||
+					    callers[i].consumer != (turn + i) % 500;
+			else if (found >> i & 1)
+				r->wrong += callers[i].consumer !=
+					    (1000 + (turn * 13 + i) % 3000) % CONSUMERS;
+		}
+		r->looked += POLICY_BULK;
+		turn++;
+		atomic_fetch_add(&r->quiescent, 1);
+	}
+	return NULL;
+}
+
+static void readers_never_see_a_wrong_caller_while_keys_come_and_go(void **state)
+{
+	struct snapshot snapshot;
+	struct reader reader = { 0 };
+	struct policy *policy;
+	pthread_t thread;
+
+	open_keys(&snapshot, 1, 500);
+	policy = create(&snapshot, NULL);
+	reader.policy = policy;
+	assert_int_equal(pthread_create(&thread, NULL, read_keys, &reader), 0);
+	for (uint32_t round = 0; round < 30; round++)
+		for (unsigned op = DELTA_KEY_ADD; op <= DELTA_KEY_REMOVE; op++) {
+			uint64_t seen;
+
+			for (uint32_t i = 1000; i < 4000; i++) {
+				struct delta delta = {
+					.base_generation = 1, .op = op, .consumer = i % CONSUMERS
+				};
+
+				digest_of(i, delta.digest);
+				assert_int_equal(policy_apply_delta(policy, &delta), 0);
+			}
+			seen = reader.quiescent;
+			while (reader.quiescent < seen + 2)
+				sched_yield();
+			policy_reclaim(policy);
+		}
+	reader.stop = true;
+	pthread_join(thread, NULL);
+	assert_true(reader.looked > 0);
+	assert_int_equal(reader.wrong, 0);
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_digest_is_sha256),
+		cmocka_unit_test(every_key_is_found_and_no_other),
+		cmocka_unit_test(digests_with_equal_halves_are_told_apart),
+		cmocka_unit_test(deltas_change_the_table_and_are_checked),
+		cmocka_unit_test(places_of_removed_keys_are_used_again_after_reclaim),
+		cmocka_unit_test(equal_keys_are_shared_between_generations),
+		cmocka_unit_test(readers_never_see_a_wrong_caller_while_keys_come_and_go),
+	};
+
+	return cmocka_run_group_tests(tests, eal_begin, eal_end);
+}

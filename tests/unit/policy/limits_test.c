@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans: which APIs they open, and their limits taken together. */
+#include "dataplane/policy/policy.h"
+#include "tests/unit/policy/eal.h"
+#include "tests/unit/route/snap_fixture.h"
+
+#define SECOND UINT64_C(1000000000)
+#define NOW    (1000 * SECOND)
+#define NOON   (UINT64_C(20000) * 86400 + 43200)
+
+enum { PLAN_BOTH, PLAN_NONE, PLAN_SOFT, PLAN_TWO_RATES, PLAN_COUNT };
+
+static void add_rate(struct fixture *f, const char *name, uint32_t word, uint64_t amount,
+	uint64_t window_s, uint64_t burst)
+{
+	const uint64_t interval = window_s * SECOND / amount;
+	struct snap_limit limit = { fixture_text(f, name), SNAP_LIMIT_RATE, word, interval,
+		interval * burst, window_s, amount, burst };
+
+	snapshot_builder_add(f->b, SNAP_LIMITS, &limit);
+}
+
+static void add_quota(struct fixture *f, const char *name, uint32_t word, uint64_t amount)
+{
+	struct snap_limit limit = { .name = fixture_text(f, name),
+		.kind = SNAP_LIMIT_QUOTA,
+		.word = word,
+		.window_s = 86400,
+		.amount = amount };
+
+	snapshot_builder_add(f->b, SNAP_LIMITS, &limit);
+}
+
+static void add_plan(struct fixture *f, const char *name, uint32_t limits, const uint32_t *apis,
+	uint32_t api_count, uint32_t flags)
+{
+	struct snap_plan plan = { .name = fixture_text(f, name),
+		.apis = { fixture_count(f, SNAP_PLAN_APIS), api_count },
+		.limits = { fixture_count(f, SNAP_LIMITS) - limits, limits },
+		.slot = fixture_count(f, SNAP_PLANS),
+		.flags = flags };
+
+	for (uint32_t i = 0; i < api_count; i++)
+		snapshot_builder_add(f->b, SNAP_PLAN_APIS, &apis[i]);
+	snapshot_builder_add(f->b, SNAP_PLANS, &plan);
+}
+
+static struct snapshot snapshot;
+static struct policy *policy;
+
+static int begin(void **state)
+{
+	static const char *const hosts[] = { "*" };
+	struct fixture f = fixture_begin();
+	struct snap_consumer consumer = { fixture_text(&f, "acme"), 0, 0 };
+	char why[200];
+
+	for (unsigned i = 0; i < 70; i++) {
+		struct snap_api api = fixture_api(&f, "api", NULL, 0, hosts, 1);
+
+		fixture_api_end(&f, &api);
+	}
+	add_rate(&f, "rate", 0, 10, 1, 5);
+	add_quota(&f, "da\"y", 2, 8);
+	add_plan(&f, "both", 2, (const uint32_t[]){ 0, 69 }, 2, 0);
+	add_plan(&f, "none", 0, (const uint32_t[]){ 64 }, 1, 0);
+	add_rate(&f, "rate", 1, 1, 60, 1);
+	add_quota(&f, "quota", 3, 2);
+	add_plan(&f, "soft", 2, NULL, 0, SNAP_PLAN_SOFT);
+	add_rate(&f, "fast", 0, 10, 1, 10);
+	add_rate(&f, "slow", 1, 6, 60, 3);
+	add_plan(&f, "two", 2, NULL, 0, 0);
+	snapshot_builder_add(f.b, SNAP_CONSUMERS, &consumer);
+	fixture_open(&f, 1, &snapshot);
+	if (eal_begin(state) != 0)
+		return -1;
+	policy = policy_create(&snapshot, NULL, why, sizeof(why));
+	return policy == NULL ? -1 : 0;
+}
+
+static int end(void **state)
+{
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+	return eal_end(state);
+}
+
+static void plans_open_their_apis(void **state)
+{
+	for (uint32_t api = 0; api < 200; api++) {
+		assert_int_equal(policy_plan_allows(policy, PLAN_BOTH, api), api == 0 || api == 69);
+		assert_int_equal(policy_plan_allows(policy, PLAN_NONE, api), api == 64);
+		assert_false(policy_plan_allows(policy, PLAN_SOFT, api));
+		assert_false(policy_plan_allows(policy, PLAN_COUNT, api));
+	}
+}
+
+static void assert_text(struct str s, const char *expected)
+{
+	if (!str_equal(s, str_of(expected)))
+		fail_msg("%.*s", (int)s.len, s.data);
+}
+
+static void names_and_headers(void **state)
+{
+	assert_text(policy_plan_header(policy, PLAN_BOTH),
+		"\"rate\";q=10;w=1, \"da\\\"y\";q=8;w=86400");
+	assert_text(policy_plan_header(policy, PLAN_NONE), "");
+	assert_text(policy_plan_header(policy, PLAN_COUNT), "");
+	assert_text(policy_plan_name(policy, PLAN_SOFT), "soft");
+	assert_text(policy_consumer_name(policy, 0), "acme");
+	assert_text(policy_consumer_name(policy, 1), "");
+	assert_text(policy_limit_name(policy, 5), "slow");
+	assert_text(policy_limit_name(policy, SNAP_NONE), "");
+}
+
+static struct policy_limit_verdict take(
+	uint32_t plan, struct usage_line *line, uint64_t now_ns, uint64_t wall_s)
+{
+	struct policy_limit_verdict v;
+
+	policy_take(policy, plan, line, now_ns, wall_s, &v);
+	return v;
+}
+
+static void the_limit_nearest_to_its_end_is_reported(void **state)
+{
+	struct usage_line line = { 0 };
+	struct policy_limit_verdict v;
+
+	v = take(PLAN_BOTH, &line, NOW, NOON); /* rate 4 left, quota 7 */
+	assert_true(v.allowed && !v.over);
+	assert_int_equal(v.limit, 0);
+	assert_int_equal(v.remaining, 4);
+	assert_int_equal(v.reset_s, 1); /* 100 ms, rounded up */
+	for (unsigned i = 1; i < 5; i++)
+		v = take(PLAN_BOTH, &line, NOW, NOON);
+	assert_true(v.allowed);
+	assert_int_equal(v.remaining, 0);
+	v = take(PLAN_BOTH, &line, NOW, NOON);
+	assert_false(v.allowed);
+	assert_int_equal(v.reason, REASON_RATE_LIMITED);
+	assert_int_equal(v.retry_after_s, 1);
+	assert_int_equal(line.limit[2] & 0xff, 5);          /* the refused request took nothing */
+	v = take(PLAN_BOTH, &line, NOW + SECOND, NOON + 1); /* rate 4, quota 2 */
+	assert_int_equal(v.limit, 1);
+	assert_int_equal(v.remaining, 2);
+	assert_int_equal(v.reset_s, 43199);
+	assert_int_equal(line.admitted, 6);
+	assert_int_equal(line.refused, 1);
+	assert_int_equal(line.last_seen_s, NOON + 1);
+}
+
+static void what_a_later_limit_refuses_is_given_back(void **state)
+{
+	struct usage_line line = { 0 };
+	struct policy_limit_verdict v;
+	uint64_t full_at;
+
+	for (unsigned i = 0; i < 8; i++)
+		assert_true(take(PLAN_BOTH, &line, NOW + i * SECOND, NOON).allowed);
+	full_at = line.limit[0];
+	v = take(PLAN_BOTH, &line, NOW + 7 * SECOND, NOON);
+	assert_false(v.allowed);
+	assert_int_equal(v.reason, REASON_QUOTA_EXCEEDED);
+	assert_int_equal(v.limit, 1);
+	assert_int_equal(v.remaining, 0);
+	assert_int_equal(v.retry_after_s, 43200);
+	assert_int_equal(line.limit[0], full_at);
+	assert_true(take(PLAN_BOTH, &line, NOW + 8 * SECOND, NOON + 43200).allowed);
+}
+
+static void the_longest_wait_is_told(void **state)
+{
+	struct usage_line line = { 0 };
+	struct policy_limit_verdict v;
+
+	for (unsigned i = 0; i < 5; i++)
+		take(PLAN_BOTH, &line, NOW, NOON);
+	for (unsigned i = 0; i < 3; i++)
+		take(PLAN_BOTH, &line, NOW + SECOND, NOON);
+	line.limit[0] = NOW + SECOND + SECOND / 2; /* both are used up now, the rate asked first */
+	v = take(PLAN_BOTH, &line, NOW + SECOND, NOON);
+	assert_false(v.allowed);
+	assert_int_equal(v.limit, 1);
+	assert_int_equal(v.reason, REASON_QUOTA_EXCEEDED);
+	assert_int_equal(v.retry_after_s, 43200);
+}
+
+static void two_rates_hold_together(void **state)
+{
+	struct usage_line line = { 0 };
+	struct policy_limit_verdict v;
+
+	for (unsigned i = 0; i < 3; i++)
+		v = take(PLAN_TWO_RATES, &line, NOW, NOON);
+	assert_true(v.allowed);
+	assert_int_equal(v.limit, 5);
+	v = take(PLAN_TWO_RATES, &line, NOW + SECOND, NOON);
+	assert_false(v.allowed);
+	assert_int_equal(v.limit, 5);
+	assert_int_equal(v.retry_after_s, 9);
+	assert_int_equal(v.reset_s, 29);
+}
+
+static void a_soft_plan_counts_and_never_refuses(void **state)
+{
+	struct usage_line line = { 0 };
+	struct policy_limit_verdict v;
+
+	for (unsigned i = 0; i < 6; i++)
+		v = take(PLAN_SOFT, &line, NOW, NOON);
+	assert_true(v.allowed && v.over);
+	assert_int_equal(v.limit, 3);
+	assert_int_equal(v.remaining, 0);
+	assert_int_equal(line.admitted, 1);
+	assert_int_equal(line.refused, 5);
+	assert_int_equal(line.limit[3] & 0xff, 6);
+}
+
+static void a_plan_without_limits_admits(void **state)
+{
+	struct usage_line line = { 0 };
+	struct policy_limit_verdict v = take(PLAN_NONE, &line, NOW, NOON);
+
+	assert_true(v.allowed && !v.over);
+	assert_int_equal(v.limit, SNAP_NONE);
+	assert_int_equal(line.admitted, 1);
+	assert_false(take(PLAN_COUNT, &line, NOW, NOON).allowed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plans_open_their_apis),
+		cmocka_unit_test(names_and_headers),
+		cmocka_unit_test(the_limit_nearest_to_its_end_is_reported),
+		cmocka_unit_test(what_a_later_limit_refuses_is_given_back),
+		cmocka_unit_test(the_longest_wait_is_told),
+		cmocka_unit_test(two_rates_hold_together),
+		cmocka_unit_test(a_soft_plan_counts_and_never_refuses),
+		cmocka_unit_test(a_plan_without_limits_admits),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
