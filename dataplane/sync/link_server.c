@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Peers of the dataplane and their messages. A peer that waits to be sent something is not read from,
+ * so that nobody can make the server queue. Whoever breaks the protocol is closed and logged; control's
+ * death is logged once and changes nothing else.
+ */
+#include "dataplane/sync/link_server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/sync/link_server_priv.h"
+#include "lib/base/log.h"
+
+#define ACCEPTS_PER_TURN  8
+#define MESSAGES_PER_TURN 16
+
+static void peer_close(struct link_server *server, struct peer *peer)
+{
+	if (peer == server->control)
+		server->control = NULL;
+	secrets_close(&peer->secrets);
+	close(peer->fd);
+	*peer = (struct peer){ .fd = -1, .secrets = { .segment = { .fd = -1 } } };
+}
+
+/* Close a peer for a reason, and say so where it matters. */
+static void peer_end(struct link_server *server, struct peer *peer, int err)
+{
+	const bool gone = err == -ECONNRESET || err == -EPIPE;
+
+	if (peer == server->control && gone)
+		log_notice("control (pid %u) has gone; generation %llu runs on", peer->pid,
+			(unsigned long long)server->generation);
+	else if (peer == server->control)
+		log_warning("control (pid %u) is closed: %s; generation %llu runs on", peer->pid,
+			strerror(-err), (unsigned long long)server->generation);
+	else if (!gone && err != -ESHUTDOWN)
+		log_warning("peer (pid %u) is closed: %s", peer->pid, strerror(-err));
+	peer_close(server, peer);
+}
+
+/* A free place; when there is none, that of whoever has kept silent for longest. */
+static struct peer *peer_place(struct link_server *server)
+{
+	struct peer *oldest = NULL;
+
+	for (unsigned i = 0; i < PEERS_MAX; i++) {
+		struct peer *p = &server->peers[i];
+
+		if (p->fd < 0)
+			return p;
+		if (!p->role && (!oldest || p->since < oldest->since))
+			oldest = p;
+	}
+	if (oldest)
+		peer_end(server, oldest, -ETIMEDOUT);
+	return oldest;
+}
+
+static void peers_accept(struct link_server *server)
+{
+	for (unsigned n = 0; n < ACCEPTS_PER_TURN; n++) {
+		int fd = link_accept(server->listen_fd, server->allowed_uid);
+		struct peer *peer;
+
+		if (fd == -EPERM)
+			log_warning("a connection of a user who may not is closed");
+		else if (fd < 0 && fd != -EAGAIN)
+			log_warning("a connection cannot be accepted: %s", strerror(-fd));
+		if (fd == -EPERM)
+			continue;
+		if (fd < 0)
+			return;
+		peer = peer_place(server);
+		if (!peer) {
+			close(fd);
+			continue;
+		}
+		peer->fd = fd;
+		peer->since = ++server->connections;
+		peer->cursor = SEND_DONE;
+	}
+}
+
+static unsigned readers_count(const struct link_server *server)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		n += server->peers[i].fd >= 0 && server->peers[i].role == LINK_ROLE_READER;
+	return n;
+}
+
+/* Tell a peer why it cannot stay. It keeps no role, so that it counts as nothing. */
+static void peer_refuse(struct link_server *server, struct peer *peer, const char *text)
+{
+	struct link_message ack = link_message_make(LINK_ACK, server->boot_id);
+
+	ack.status = -EBUSY;
+	snprintf(ack.text, sizeof(ack.text), "%s", text);
+	peer_reply(peer, &ack);
+	peer->close_after_reply = true;
+	log_warning("peer (pid %u) is refused: %s", peer->pid, text);
+}
+
+static int peer_hello(struct link_server *server, struct peer *peer, const struct link_message *m)
+{
+	char text[LINK_TEXT_BYTES];
+
+	peer->pid = m->pid;
+	if (m->role != LINK_ROLE_CONTROL && m->role != LINK_ROLE_READER)
+		return -EPROTO;
+	if (m->role == LINK_ROLE_CONTROL && server->control) {
+		snprintf(text, sizeof(text), "another control process (pid %u) is connected",
+			server->control->pid);
+		peer_refuse(server, peer, text);
+		return 0;
+	}
+	if (m->role == LINK_ROLE_READER && readers_count(server) >= LINK_SERVER_READERS) {
+		snprintf(text, sizeof(text), "%d readers are connected", LINK_SERVER_READERS);
+		peer_refuse(server, peer, text);
+		return 0;
+	}
+	peer->role = m->role;
+	peer->cursor = SEND_WELCOME;
+	if (m->role == LINK_ROLE_CONTROL) {
+		server->control = peer;
+		log_notice("control (pid %u) is connected", peer->pid);
+	}
+	return 0;
+}
+
+/* Act on one message; @p fd is taken over. @return 0, or -errno to close the peer */
+static int peer_message(
+	struct link_server *server, struct peer *peer, const struct link_message *m, int fd)
+{
+	const bool control = peer->role == LINK_ROLE_CONTROL;
+
+	if (control && m->type == LINK_SEGMENT && fd >= 0)
+		return control_segment(server, peer, m, fd);
+	if (fd >= 0) {
+		close(fd);
+		return -EPROTO;
+	}
+	if (!peer->role && m->type == LINK_HELLO)
+		return peer_hello(server, peer, m);
+	if (control && m->type == LINK_PING) {
+		struct link_message pong = link_message_make(LINK_PONG, server->boot_id);
+
+		pong.generation = server->generation;
+		peer_reply(peer, &pong);
+		return 0;
+	}
+	return -EPROTO;
+}
+
+static int peer_read(struct link_server *server, struct peer *peer)
+{
+	struct link_message m;
+	int err = 0, fd;
+
+	for (unsigned n = 0; n < MESSAGES_PER_TURN && err == 0; n++) {
+		int got = link_receive(peer->fd, &m, &fd);
+
+		if (got <= 0)
+			return got;
+		err = peer_message(server, peer, &m, fd);
+		if (err == 0)
+			err = peer_send(server, peer);
+		if (peer_sends(peer))
+			break;
+	}
+	return err;
+}
+
+static void peer_turn(struct link_server *server, struct peer *peer, short events)
+{
+	int err = 0;
+
+	if (peer_sends(peer)) {
+		if (events & (POLLERR | POLLHUP))
+			err = -ECONNRESET;
+		else if (events & POLLOUT)
+			err = peer_send(server, peer);
+	} else if (events) {
+		err = peer_read(server, peer);
+	}
+	if (err)
+		peer_end(server, peer, err);
+}
+
+int link_server_create(const char *path, uint32_t allowed_uid, const struct link_server_ops *ops,
+	void *ctx, struct link_server **out)
+{
+	struct link_server *server = calloc(1, sizeof(*server));
+
+	*out = NULL;
+	if (!server)
+		return -ENOMEM;
+	server->ops = ops;
+	server->ctx = ctx;
+	server->allowed_uid = allowed_uid;
+	server->state = LINK_STATE_EMPTY;
+	server->boot_id = link_boot_id();
+	server->snapshot.fd = server->secrets.segment.fd = -1;
+	server->usage.segment.fd = server->deltas.segment.fd = -1;
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		server->peers[i] =
+			(struct peer){ .fd = -1, .secrets = { .segment = { .fd = -1 } } };
+	server->path = strdup(path);
+	server->listen_fd = server->path ? link_listen(path) : -ENOMEM;
+	if (server->listen_fd < 0) {
+		int err = server->listen_fd;
+
+		free(server->path);
+		free(server);
+		return err;
+	}
+	*out = server;
+	return 0;
+}
+
+void link_server_destroy(struct link_server *server)
+{
+	if (!server)
+		return;
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		if (server->peers[i].fd >= 0)
+			peer_close(server, &server->peers[i]);
+	unlink(server->path);
+	close(server->listen_fd);
+	segment_close(&server->snapshot);
+	secrets_close(&server->secrets);
+	usage_close(&server->usage);
+	delta_ring_close(&server->deltas);
+	free(server->path);
+	free(server);
+}
+
+int link_server_poll(struct link_server *server, int timeout_ms)
+{
+	struct pollfd fds[1 + PEERS_MAX];
+	int n;
+
+	fds[0] = (struct pollfd){ .fd = server->listen_fd, .events = POLLIN };
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		fds[1 + i] = (struct pollfd){ .fd = server->peers[i].fd,
+			.events = peer_sends(&server->peers[i]) ? POLLOUT : POLLIN };
+	n = poll(fds, 1 + PEERS_MAX, timeout_ms);
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	for (unsigned i = 0; n > 0 && i < PEERS_MAX; i++)
+		if (server->peers[i].fd >= 0 && fds[1 + i].revents)
+			peer_turn(server, &server->peers[i], fds[1 + i].revents);
+	if (deltas_take(server)) {
+		log_warning("the delta ring is damaged and given up");
+		delta_ring_close(&server->deltas);
+		if (server->control)
+			peer_end(server, server->control, -EPROTO);
+	}
+	if (n > 0 && fds[0].revents)
+		peers_accept(server);
+	return 0;
+}
+
+void link_server_stopping(struct link_server *server)
+{
+	server->state = LINK_STATE_STOPPING;
+}
+
+uint64_t link_server_generation(const struct link_server *server)
+{
+	return server->generation;
+}
+
+uint64_t link_server_boot_id(const struct link_server *server)
+{
+	return server->boot_id;
+}
+
+bool link_server_has_control(const struct link_server *server)
+{
+	return server->control != NULL;
+}
