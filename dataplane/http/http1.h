@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 messages (RFC 9110, RFC 9112), sans I/O: bytes in, verdict out. No clock, no allocator, no
- * log. Strict on purpose: whatever two implementations could frame differently is refused, because a
- * gateway and a backend that disagree about where a request ends is how requests are smuggled.
+ * HTTP/1.1 messages (RFC 9110, RFC 9112), sans I/O: bytes in, verdict out. No clock, no allocator,
+ * no log. Strict on purpose: whatever two implementations could frame differently is refused,
+ * because a gateway and a backend that disagree about where a request ends is how requests are
+ * smuggled.
  */
 #ifndef SLUICE_DATAPLANE_HTTP_HTTP1_H
 #define SLUICE_DATAPLANE_HTTP_HTTP1_H
@@ -85,14 +86,14 @@ enum http1_framing {
 };
 
 /*
- * A parsed head. All str point into the caller's buffer, but for the path of an absolute-form target
- * that has none, which is "/" (or "*" for OPTIONS, RFC 9112 §3.2.4).
+ * A parsed head. All str point into the caller's buffer, but for the path of an absolute-form
+ * target that has none, which is "/" (or "*" for OPTIONS, RFC 9112 §3.2.4).
  *
  * A field is marked hop when it concerns this connection only (Connection, Transfer-Encoding, TE,
- * Upgrade, Keep-Alive, Proxy-*), when Connection names it (which Host, Authorization, Content-Length
- * and Sluice-* ignore), and when it is an underscore alias of a recognised name (Transfer_Encoding,
- * Sluice_Consumer), which CGI-like backends could take for the real one; an alias has
- * HTTP1_FIELD_OTHER for its id.
+ * Upgrade, Keep-Alive, Proxy-*), when Connection names it (which Host, Authorization,
+ * Content-Length and Sluice-* ignore), and when it is an underscore alias of a recognised name
+ * (Transfer_Encoding, Sluice_Consumer), which CGI-like backends could take for the real one; an
+ * alias has HTTP1_FIELD_OTHER for its id.
  */
 struct http1_head {
 	/* Requests. */
@@ -101,8 +102,8 @@ struct http1_head {
 	struct str path;   /* origin-form path without the query; "*" for OPTIONS * */
 	struct str query;  /* after "?", without it; .data is NULL if there is no "?" */
 	struct str host;   /* host without port, as sent; brackets of an IPv6 literal kept */
-	/* Host's value: host with its port as sent; without Host, which HTTP/1.0 allows, taken from an
-	 * absolute-form target, or else empty as is host. */
+	/* Host's value: host with its port as sent; without Host, which HTTP/1.0 allows, taken from
+	 * an absolute-form target, or else empty as is host. */
 	struct str authority;
 	uint8_t method_id; /* enum http1_method */
 	bool absolute_form;
@@ -133,15 +134,16 @@ struct http1_limits {
  * Parse a request head that begins at @p data.
  *
  * Up to one CRLF before the request line is skipped and counted in head_bytes (RFC 9112 §2.2).
- * Stateless: after HTTP1_MORE call again with the longer buffer; @p seen is then the length that was
- * given before (0 the first time), so that the search for the end does not begin anew. A head that is
- * certain to be refused (bad byte, too long, a bad request line) is refused before it is complete, and
- * verdict and reason are the same however the bytes were cut into calls.
+ * Stateless: after HTTP1_MORE call again with the longer buffer; @p seen is then the length that
+ * was given before (0 the first time), so that the search for the end does not begin anew. A head
+ * that is certain to be refused (bad byte, too long, a bad request line) is refused before it is
+ * complete, and verdict and reason are the same however the bytes were cut into calls.
  *
  * Stricter than the grammar on purpose: hosts are letters, digits, ".", "-", "_" or an IPv6 literal
- * with an optional port that is not empty; targets hold RFC 3986's characters only, "#" and userinfo
- * excluded; methods and lists of connection options are bounded. Percent-encoding and dot segments are
- * left to the router. Upgrade and Expect in HTTP/1.0 are ignored (RFC 9110 §7.8, §10.1.1).
+ * with an optional port that is not empty; targets hold RFC 3986's characters only, "#" and
+ * userinfo excluded; methods and lists of connection options are bounded. Percent-encoding and dot
+ * segments are left to the router. Upgrade and Expect in HTTP/1.0 are ignored (RFC 9110 §7.8,
+ * §10.1.1).
  *
  * @param data    the bytes received; none is read at or beyond data + len
  * @param len     bytes
@@ -157,9 +159,10 @@ enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen
 /**
  * Parse a response head that begins at @p data; the rules of http1_parse_request() hold.
  *
- * A missing phrase is let pass, with or without the space before it. An interim answer (1xx) is a head
- * of its own, the final one begins at head_bytes; 101 is refused because Upgrade is never forwarded.
- * 1xx and 204 that announce a body (Transfer-Encoding, or Content-Length other than 0) are refused.
+ * A missing phrase is let pass, with or without the space before it. An interim answer (1xx) is a
+ * head of its own, the final one begins at head_bytes; 101 is refused because Upgrade is never
+ * forwarded. 1xx and 204 that announce a body (Transfer-Encoding, or Content-Length other than 0)
+ * are refused.
  *
  * @param request_method  enum http1_method of the request it answers: HEAD's answer has no body
  *                        (RFC 9112 §6.3). 1xx, 204 and 304 have none either.
@@ -170,15 +173,15 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 	enum reason *reason);
 
 /**
- * A body's framing, followed byte by byte without touching the bytes: the caller forwards what it was
- * told is wanted. Chunked framing is validated here and forwarded as received, extensions and trailers
- * with it; its octets are safe because every one was checked:
+ * A body's framing, followed byte by byte without touching the bytes: the caller forwards what it
+ * was told is wanted. Chunked framing is validated here and forwarded as received, extensions and
+ * trailers with it; its octets are safe because every one was checked:
  *  - sizes are 1 to 16 hex digits up to 2^63-1, followed by ";" or CRLF and nothing else;
  *  - extensions are at most HTTP1_MAX_EXTENSION_BYTES a chunk, quoted strings in them are closed;
- *  - trailers are field lines as strict as the head's, at most HTTP1_MAX_TRAILER_BYTES. A trailer with a
- *    name of enum http1_field_id (Host, Authorization, framing, forwarding, "Sluice-*"; also with "_"
- *    for "-") is TRAILER_INVALID, for a backend may merge trailers into its header fields (RFC 9110
- *    §6.5.1). Other names pass. The name of a configured credential is not known here.
+ *  - trailers are field lines as strict as the head's, at most HTTP1_MAX_TRAILER_BYTES. A trailer
+ *    with a name of enum http1_field_id (Host, Authorization, framing, forwarding, "Sluice-*"; also
+ *    with "_" for "-") is TRAILER_INVALID, for a backend may merge trailers into its header fields
+ *    (RFC 9110 §6.5.1). Other names pass. The name of a configured credential is not known here.
  */
 struct http1_body {
 	uint8_t framing;     /* enum http1_framing */
@@ -213,7 +216,7 @@ uint64_t http1_body_content_ahead(const struct http1_body *body);
 /** True when a connection's end now is a complete body: framing "until close". */
 bool http1_body_ends_at_close(const struct http1_body *body);
 
-/* Writes a head into a fixed buffer; past its end it only counts, and http1_writer_ok() is false. */
+/* Writes a head into a fixed buffer; past its end it counts only and http1_writer_ok() is false. */
 struct http1_writer {
 	char *buf;
 	uint32_t size; /* bytes of room */
@@ -250,34 +253,35 @@ struct http1_forward {
 };
 
 /**
- * Write the head of the request anew towards the backend (RFC 9110 §7.6): request line in origin form
- * with HTTP/1.1, Host, the end-to-end fields in their order, framing fields made from the verdict and
- * not from the client's bytes, then Via, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, Forwarded
- * (RFC 7239) and the identity. All fields that begin with "Sluice-" and came from the client are gone.
- * Expect is not forwarded (the gateway answers it itself). The connection towards the backend is kept
- * alive. A client's Via fields stay where they were, ours is a line after them, which is the same list.
+ * Write the head of the request anew towards the backend (RFC 9110 §7.6): request line in origin
+ * form with HTTP/1.1, Host, the end-to-end fields in their order, framing fields made from the
+ * verdict and not from the client's bytes, then Via, X-Forwarded-For, X-Forwarded-Proto,
+ * X-Forwarded-Host, Forwarded (RFC 7239) and the identity. All fields that begin with "Sluice-" and
+ * came from the client are gone. Expect is not forwarded (the gateway answers it itself). The
+ * connection towards the backend is kept alive. A client's Via fields stay where they were, ours is
+ * a line after them, which is the same list.
  */
 void http1_write_request(
 	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward);
 
 /**
- * Write the head of the response anew towards the client: status line with HTTP/1.1 and the backend's
- * phrase, end-to-end fields but for "Sluice-*", framing from the verdict, Via, then @p extra (complete
- * field lines with CRLF, may be empty). Where there is no body, Content-Length is kept for what answers
- * HEAD and for 304.
+ * Write the head of the response anew towards the client: status line with HTTP/1.1 and the
+ * backend's phrase, end-to-end fields but for "Sluice-*", framing from the verdict, Via, then @p
+ * extra (complete field lines with CRLF, may be empty). Where there is no body, Content-Length is
+ * kept for what answers HEAD and for 304.
  *
- * @param keep_alive  false adds Connection: close; so does a body that only the connection's end ends:
- *                    framing UNTIL_CLOSE, and CHUNKED when http10
- * @param http10      the client speaks HTTP/1.0: "Connection: keep-alive" is written when kept; a body
- *                    that was chunked cannot be sent as such, so no framing is written and the caller
- *                    strips the chunks and closes at the end
+ * @param keep_alive  false adds Connection: close; so does a body that only the connection's end
+ *                    ends: framing UNTIL_CLOSE, and CHUNKED when http10
+ * @param http10      the client speaks HTTP/1.0: "Connection: keep-alive" is written when kept; a
+ *                    body that was chunked cannot be sent as such, so no framing is written and the
+ *                    caller strips the chunks and closes at the end
  */
 void http1_write_response(struct http1_writer *w, const struct http1_head *head,
 	struct str via_name, struct str extra, bool keep_alive, bool http10);
 
 /**
- * Find a query parameter's or a cookie's raw value (no decoding; names compare byte by byte, cookies
- * are sought in all Cookie fields). A parameter without "=" has an empty value.
+ * Find a query parameter's or a cookie's raw value (no decoding; names compare byte by byte,
+ * cookies are sought in all Cookie fields). A parameter without "=" has an empty value.
  * @param count  set to how often the name occurs
  * @return the first value; .data NULL when there is none
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies (RFC 9112 §6, §7.1): counts lengths and walks through chunked framing, one state for each place
- * between two bytes, so that a body may be cut anywhere. Data is skipped, only framing is looked at.
+ * Bodies (RFC 9112 §6, §7.1): counts lengths and walks through chunked framing, one state for each
+ * place between two bytes, so that a body may be cut anywhere. Data is skipped, only framing is
+ * looked at.
  *
  * In a trailer's name, body->left is the set of known names it can still become, see http1_names.c.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk over the field lines (RFC 9112 §5): from bit to bit of the scan, one step to the colon and
- * one to the end of the line. Control bytes and line ends were judged by the scan already, so what is
- * left are names, white space and counting.
+ * The walk over the field lines (RFC 9112 §5): from bit to bit of the scan, one step to the colon
+ * and one to the end of the line. Control bytes and line ends were judged by the scan already, so
+ * what is left are names, white space and counting.
  */
 #include "dataplane/http/http1_priv.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values inside of fields and queries, where credentials may be: query parameters and cookies. All
- * occurrences are counted, because a name that comes twice is read differently by different readers.
+ * occurrences are counted, because a name that comes twice is read differently by different
+ * readers.
  */
 #include "dataplane/http/http1_priv.h"
 

@@ -2,9 +2,9 @@
 /*
  * Heads of requests and responses: start line here, field lines and rules in the files beside.
  *
- * The verdict on a byte stream must not depend on how it was cut into segments. So every fault has one
- * place at which it becomes certain: a bad byte where it stands, the request line at its end, the
- * fields at the end of the head; and the fault that becomes certain first is the one reported.
+ * The verdict on a byte stream must not depend on how it was cut into segments. So every fault has
+ * one place at which it becomes certain: a bad byte where it stands, the request line at its end,
+ * the fields at the end of the head; and the fault that becomes certain first is the one reported.
  */
 #include "dataplane/http/http1_priv.h"
 
@@ -131,8 +131,8 @@ static enum reason byte_fault(const char *data, size_t line, size_t bad)
 
 /*
  * The head is not complete: what is certain already? Looks at the start line when its end has come
- * since the last call, or when it is longer than @p line_most, which no good one is; then at the byte
- * that the scan stopped at; then at the limit.
+ * since the last call, or when it is longer than @p line_most, which no good one is; then at the
+ * byte that the scan stopped at; then at the limit.
  */
 static enum reason unfinished(struct http1_parse *parse, size_t seen, size_t line, size_t line_most,
 	size_t head_most, start_line_fn start_line)

@@ -124,8 +124,8 @@ bool http1_id_is_hop(enum http1_field_id id)
 }
 
 /*
- * A trailer's name arrives in pieces and nothing is kept of it, so what is followed is the set of known
- * names that it can still become: one bit each.
+ * A trailer's name arrives in pieces and nothing is kept of it, so what is followed is the set of
+ * known names that it can still become: one bit each.
  */
 
 /** The set before the first byte. */

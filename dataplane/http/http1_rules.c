@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the known fields mean together: how the body is framed (RFC 9112 §6), whether the connection
- * stays (§9.3), which fields are hop-by-hop (RFC 9110 §7.6.1), Expect and Upgrade. Where a rule leaves
- * recipients a choice, the message is refused: the next recipient may choose otherwise.
+ * stays (§9.3), which fields are hop-by-hop (RFC 9110 §7.6.1), Expect and Upgrade. Where a rule
+ * leaves recipients a choice, the message is refused: the next recipient may choose otherwise.
  */
 #include "dataplane/http/http1_priv.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Byte classes of a head as bit masks: AVX2 where the processor has it, SSE as this project's floor,
- * and a plain table that serves other processors and is the oracle of the tests.
+ * Byte classes of a head as bit masks: AVX2 where the processor has it, SSE as this project's
+ * floor, and a plain table that serves other processors and is the oracle of the tests.
  *
- * Token and target bytes are found with two nibble look-ups each: the table for the low nibble holds
- * one bit for each of the six rows 2x to 7x of the ASCII chart, the table for the high nibble holds
- * that row's bit, and a byte is in the class when both share a bit. Bytes from 80 up give zero in both.
+ * Token and target bytes are found with two nibble look-ups each: the table for the low nibble
+ * holds one bit for each of the six rows 2x to 7x of the ASCII chart, the table for the high nibble
+ * holds that row's bit, and a byte is in the class when both share a bit. Bytes from 80 up give
+ * zero in both.
  */
 #include "dataplane/http/http1_scan.h"
 
@@ -223,7 +224,8 @@ __attribute__((constructor)) static void choose_best(void)
 
 /*
  * The last block, shorter than 64 bytes. Nothing behind data + len may be read: where there are 64
- * bytes in front of the end, those are classified and the bits moved down; a short message is copied.
+ * bytes in front of the end, those are classified and the bits moved down; a short message is
+ * copied.
  */
 static void classify_tail(const char *data, size_t len, uint64_t masks[1][HTTP1_MASKS])
 {
@@ -262,9 +264,9 @@ static struct before before_block(const char *data, size_t start)
 }
 
 /*
- * Where line ends are CRLF throughout, LF means that CR came before it and CR that LF comes behind it,
- * so any difference between "after a CR" and "LF" is a fault, as is a control byte that is neither; and
- * LF two bytes behind an LF is the empty line (RFC 9112 §2.1).
+ * Where line ends are CRLF throughout, LF means that CR came before it and CR that LF comes behind
+ * it, so any difference between "after a CR" and "LF" is a fault, as is a control byte that is
+ * neither; and LF two bytes behind an LF is the empty line (RFC 9112 §2.1).
  */
 static inline bool judge_block(
 	struct http1_scan *scan, size_t start, size_t len, struct before *before)

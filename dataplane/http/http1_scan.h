@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * First stage of the head parser: sorts every byte of a head into classes, 64 bytes to a word of bits,
- * and finds where the head ends. The second stage then jumps from bit to bit and reads few bytes.
+ * First stage of the head parser: sorts every byte of a head into classes, 64 bytes to a word of
+ * bits, and finds where the head ends. The second stage then jumps from bit to bit and reads few
+ * bytes.
  */
 #ifndef SLUICE_DATAPLANE_HTTP_HTTP1_SCAN_H
 #define SLUICE_DATAPLANE_HTTP_HTTP1_SCAN_H
@@ -35,16 +36,16 @@ struct http1_scan {
 enum http1_isa { HTTP1_SCALAR, HTTP1_SSE, HTTP1_AVX2 };
 
 /**
- * Choose the classifier; done once before main() with the best that the processor has. Tests call it
- * to compare one with another; it must not be called while another thread parses.
+ * Choose the classifier; done once before main() with the best that the processor has. Tests call
+ * it to compare one with another; it must not be called while another thread parses.
  * @return false where this processor or this build has no such thing: nothing is changed
  */
 bool http1_scan_choose(enum http1_isa isa);
 
 /**
- * Classify @p len bytes and look for the end of the head and for bytes that no head may hold. Stops in
- * the 64 bytes where it finds one of them; the one that comes first in the data is reported, so that
- * the answer does not depend on how much is already there.
+ * Classify @p len bytes and look for the end of the head and for bytes that no head may hold. Stops
+ * in the 64 bytes where it finds one of them; the one that comes first in the data is reported, so
+ * that the answer does not depend on how much is already there.
  *
  * @param scan  filled; its words before from / 64 stay as they are, see http1_scan_before()
  * @param len   at most HTTP1_MAX_HEAD_BYTES; no byte at or beyond data + len is read

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Request targets and hosts (RFC 9112 §3.2, RFC 3986 §3.2). The target's bytes were checked by the scan;
- * here it is split. Percent-encoding is left as it is: what a path means is the router's matter.
+ * Request targets and hosts (RFC 9112 §3.2, RFC 3986 §3.2). The target's bytes were checked by the
+ * scan; here it is split. Percent-encoding is left as it is: what a path means is the router's
+ * matter.
  *
- * A host is narrower than RFC 3986's reg-name: letters, digits, ".", "-" and "_", or an IPv6 literal.
- * Names that need more are in nobody's DNS, and what is compared with certificates and routes should
- * have one spelling.
+ * A host is narrower than RFC 3986's reg-name: letters, digits, ".", "-" and "_", or an IPv6
+ * literal. Names that need more are in nobody's DNS, and what is compared with certificates and
+ * routes should have one spelling.
  */
 #include <arpa/inet.h>
 
@@ -154,9 +155,9 @@ enum reason http1_host_check(struct http1_head *head, const struct http1_known *
 		return REASON_HOST_INVALID;
 	if (http1_likely(!head->absolute_form))
 		return HTTP1_FINE;
-	authority_split(asked, &asked_host, &asked_port);
 	secure = ascii_lower(head->target.data[4]) == 's'; /* "http:" or "https" */
-	if (!str_equal_nocase(head->host, asked_host) ||
+	if (!authority_split(asked, &asked_host, &asked_port) ||
+		!str_equal_nocase(head->host, asked_host) ||
 		!str_equal(port_told(port, secure), port_told(asked_port, secure)))
 		return REASON_HOST_CONFLICT;
 	return HTTP1_FINE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads written anew (RFC 9110 §7.6): nothing that frames, routes or identifies is copied from what the
- * peer sent, it is made from the parser's verdict. Other field lines are copied, neighbours in one go
- * where the sender wrote them as we would.
+ * Heads written anew (RFC 9110 §7.6): nothing that frames, routes or identifies is copied from what
+ * the peer sent, it is made from the parser's verdict. Other field lines are copied, neighbours in
+ * one go where the sender wrote them as we would.
  */
 #include "dataplane/http/http1_priv.h"
 
@@ -69,7 +69,7 @@ static void run_add(struct http1_writer *w, struct run *run, const struct http1_
 		http1_put_field(w, field->name, field->value);
 		return;
 	}
-	if (run->end != field->name.data) {
+	if (run->from == NULL || run->end != field->name.data) {
 		run_flush(w, run);
 		run->from = field->name.data;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies: lengths, chunks and trailers, cut at every place and fed byte by byte; where the body ends must
- * not depend on how it came.
+ * Bodies: lengths, chunks and trailers, cut at every place and fed byte by byte; where the body
+ * ends must not depend on how it came.
  */
 #include "tests/unit/http/http_test.h"
 
@@ -42,10 +42,12 @@ static const struct row chunked[] = {
 	DONE("extension, quoted", "1;a=\"b;\\\"\\\\ c\xe9\"\r\nx\r\n0\r\n\r\n", ""),
 	DONE("extension, spaces", "1; a = b \t;c\r\nx\r\n0\r\n\r\n", ""),
 	DONE("extension, empty", "1;\r\nx\r\n0\r\n\r\n", ""),
-	DONE("extension of 256 bytes", "1;" B16("0123456789abcde") "0123456789abcde" "\r\nx\r\n0\r\n\r\n", ""),
+	DONE("extension of 256 bytes",
+		"1;" B16("0123456789abcde") "0123456789abcde" "\r\nx\r\n0\r\n\r\n", ""),
 	DONE("trailer", "0\r\nX-Sum: 1\r\n\r\n", "next"),
 	DONE("trailers", "0\r\nA: 1\r\nB:\r\nC: \t\xff \r\n\r\n", ""),
-	DONE("trailer that only begins like a known name", "0\r\nHosts: a\r\nSluice: b\r\nT: c\r\n\r\n", ""),
+	DONE("trailer that only begins like a known name",
+		"0\r\nHosts: a\r\nSluice: b\r\nT: c\r\n\r\n", ""),
 	DONE("trailer that only ends like a known name", "0\r\nX-Host: a\r\nX-Sluice-Plan: b\r\n\r\n", ""),
 	DONE("trailer with a long name", "0\r\n" B16(B16("ab")) ": x\r\n\r\n", ""),
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The corpora: every row gets its verdict and reason, with every classifier, at every distance from an
- * unreadable page, and however the bytes are cut into calls.
+ * The corpora: every row gets its verdict and reason, with every classifier, at every distance from
+ * an unreadable page, and however the bytes are cut into calls.
  */
 #include "tests/unit/http/http_test.h"
 

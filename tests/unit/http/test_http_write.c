@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads written anew: what goes to the backend and to the client, byte for byte, and that a parser reads
- * from it what was meant.
+ * Heads written anew: what goes to the backend and to the client, byte for byte, and that a parser
+ * reads from it what was meant.
  */
 #include "tests/unit/http/http_test.h"
 
