@@ -102,7 +102,7 @@ class SluicePeer:
     name = "sluice"
 
     def __init__(self, bed):
-        self.gateway = Sluice(bed)
+        self.gateway = Sluice(bed, access_log=False)
         self.gateway.write_config(sluice_config())
 
     def start(self):

@@ -46,7 +46,7 @@ def fingerprint(pem):
 class Sluice:
     """Dataplane and control, started, stopped and asked on a bed."""
 
-    def __init__(self, bed, build=None, log_level="notice", hugepages=True):
+    def __init__(self, bed, build=None, log_level="notice", hugepages=True, access_log=True):
         self.bed = bed
         self.build = build or os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build"))
         self.log_level = log_level
@@ -55,7 +55,7 @@ class Sluice:
         self.config = os.path.join(self.dir, "sluice.conf")
         self.socket = os.path.join(self.dir, "dataplane.sock")
         self.control_socket = os.path.join(self.dir, "control.sock")
-        self.access_log = os.path.join(self.dir, "access.log")
+        self.access_log = os.path.join(self.dir, "access.log") if access_log else None
         self.no_huge = bed.reserve_hugepages() if hugepages else "not asked for"
 
     def program(self, name):
@@ -85,13 +85,14 @@ class Sluice:
 
     def start_dataplane(self):
         env = {
-            # DPDK keeps its sockets there: each run has its own, and it goes with the run.
+            # DPDK keeps its runtime files there: they go with the run.
             "RUNTIME_DIRECTORY": self.bed.dir,
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         }
         self.bed.spawn("dataplane", "gw", self.program("sluice-dataplane"), "--socket", self.socket,
-            *(["--no-huge"] if self.no_huge else []), "--log-level", self.log_level, env=env)
+            "--file-prefix", os.path.basename(self.bed.dir), *(["--no-huge"] if self.no_huge else []),
+            "--log-level", self.log_level, env=env)
 
         def listening():
             self.check_alive("dataplane")
@@ -101,7 +102,7 @@ class Sluice:
     def start_control(self):
         self.bed.spawn("control", "gw", self.program("sluice-control"), "--config", self.config,
             "--socket", self.socket, "--control-socket", self.control_socket,
-            "--access-log", self.access_log, cpu=OTHER_CPU,
+            *(["--access-log", self.access_log] if self.access_log else []), cpu=OTHER_CPU,
             env={"ASAN_OPTIONS": "detect_leaks=0:exitcode=99"})
 
     def start(self, seconds=60):
