@@ -30,7 +30,7 @@ static char *read_pem(const char *path, size_t *len)
 		return NULL;
 	if (fstat(fd, &st) < 0)
 		goto out;
-	errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+	errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISREG(st.st_mode) ? EFBIG : EINVAL;
 	if (!S_ISREG(st.st_mode) || st.st_size > PEM_BYTES_MAX)
 		goto out;
 	text = malloc((size_t)st.st_size + 1);

@@ -5,7 +5,7 @@
  */
 #include "control/compile/patterns.h"
 
-#include <hs/hs.h>
+#include <hs.h>
 #include <stdlib.h>
 
 /* The workers ask for one match a pattern; a key never spans lines. */

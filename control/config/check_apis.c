@@ -64,12 +64,14 @@ static void check_hosts(struct check *c, const struct cfg_api *api)
 				(int)host->text.len, host->text.data);
 			continue;
 		}
-		for (uint32_t j = 0; j < i; j++)
-			if (str_equal_nocase(
-				    CFG_ITEM(api->hosts, struct cfg_value, j)->text, host->text))
-				mistake_add(c->mistakes, host->at,
-					"host '%.*s' is in the list already", (int)host->text.len,
-					host->text.data);
+		for (uint32_t j = 0; j < i && host->valid; j++) {
+			struct str other = CFG_ITEM(api->hosts, struct cfg_value, j)->text;
+
+			host->valid = !str_equal_nocase(other, host->text);
+		}
+		if (!host->valid)
+			mistake_add(c->mistakes, host->at, "host '%.*s' is in the list already",
+				(int)host->text.len, host->text.data);
 	}
 }
 

@@ -30,6 +30,15 @@ static bool is_on_link(const struct cfg_port *port, const struct ip_addr *addr)
 	return false;
 }
 
+/* Is every address of the port known? Otherwise nothing is said about what is none of them. */
+static bool knows_addresses(const struct cfg_port *port)
+{
+	for (uint32_t i = 0; i < port->addresses.count; i++)
+		if (!CFG_ITEM(port->addresses, struct cfg_value, i)->valid)
+			return false;
+	return port->addresses.count > 0;
+}
+
 static void check_addresses(struct check *c, uint32_t index)
 {
 	struct cfg_port *port = port_at(c, index);
@@ -171,9 +180,10 @@ static void check_bind(struct check *c, uint32_t index)
 
 	if (!l->bind.valid)
 		return;
-	if (l->bind.port == 0)
-		mistake_add(c->mistakes, l->bind.at, "'bind' needs a TCP port other than 0");
-	if (l->port.valid && !own_address(port_at(c, (uint32_t)l->port.number), &l->bind.addr))
+
+	const struct cfg_port *port = l->port.valid ? port_at(c, (uint32_t)l->port.number) : NULL;
+
+	if (port && knows_addresses(port) && !own_address(port, &l->bind.addr))
 		mistake_add(c->mistakes, l->bind.at,
 			"'bind' %.*s is none of the addresses of port '%.*s'",
 			(int)l->bind.text.len, l->bind.text.data, (int)l->port.text.len,
@@ -246,9 +256,6 @@ void check_backends(struct check *c)
 
 			if (!a->valid)
 				continue;
-			if (a->port == 0)
-				mistake_add(c->mistakes, a->at,
-					"'address' needs a TCP port other than 0");
 			check_reachable(c, a);
 			for (uint32_t j = 0; j < i; j++) {
 				const struct cfg_value *other =

@@ -35,6 +35,9 @@ static void add(
 	mistake->file = strdup(at.file ? at.file : "configuration");
 	if (vasprintf(&mistake->text, format, args) < 0)
 		mistake->text = NULL;
+	for (char *p = mistake->text; p && *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
 	m->count++;
 }
 

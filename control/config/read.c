@@ -36,8 +36,8 @@ void *config_alloc(struct config *config, size_t bytes)
 
 const char *config_path(struct config *config, struct str path)
 {
-	bool absolute = path.len && path.data[0] == '/';
-	size_t directory = absolute ? 0 : strlen(config->directory) + 1;
+	bool plain = strcmp(config->directory, ".") == 0 || (path.len && path.data[0] == '/');
+	size_t directory = plain ? 0 : strlen(config->directory) + 1;
 	char *out = config_alloc(config, directory + path.len + 1);
 
 	if (!out)
@@ -121,29 +121,53 @@ static void name_choices(const struct schema_field *f, char *out, size_t bytes)
 			out + len, bytes - len, "%s\"%s\"", i ? ", " : "", f->choices[i]);
 }
 
-static void wrong_value(
+static void wrong_choice(
 	struct reader *r, const struct schema_field *f, struct cfg_at at, const char *text)
 {
-	char choices[200];
-
-	if (f->type != SCHEMA_CHOICE) {
-		mistake_add(r->mistakes, at, "'%s' must be %s, not '%s'", f->name,
-			schema_type_phrase(f->type), text);
-		return;
-	}
-
 	struct nearest near = nearest_begin(str_of(text));
+	bool several = f->choices[1] != NULL;
+	char choices[200];
 
 	for (unsigned i = 0; f->choices[i]; i++)
 		nearest_offer(&near, str_of(f->choices[i]));
 	name_choices(f, choices, sizeof(choices));
-	if (near.best.data)
+	if (near.best.data && several)
 		mistake_add(r->mistakes, at,
 			"'%s' must be one of %s, not '%s'; did you mean '%.*s'?", f->name, choices,
 			text, (int)near.best.len, near.best.data);
 	else
-		mistake_add(r->mistakes, at, "'%s' must be one of %s, not '%s'", f->name, choices,
-			text);
+		mistake_add(r->mistakes, at, "'%s' must be %s%s, not '%s'", f->name,
+			several ? "one of " : "", choices, text);
+}
+
+static void wrong_value(
+	struct reader *r, const struct schema_field *f, struct cfg_at at, const char *text)
+{
+	const char *each = f->list ? "each of " : "";
+
+	if (f->type == SCHEMA_CHOICE)
+		wrong_choice(r, f, at, text);
+	else if (f->type == SCHEMA_DIGEST)
+		/* Somebody may have pasted the key itself, which belongs in no message. */
+		mistake_add(r->mistakes, at,
+			"'%s' must be %s; 'sluicectl key digest' makes it from a key", f->name,
+			schema_type_phrase(f->type));
+	else
+		mistake_add(r->mistakes, at, "%s'%s' must be %s, not '%s'", each, f->name,
+			schema_type_phrase(f->type), text);
+}
+
+static void out_of_range(
+	struct reader *r, const struct schema_field *f, struct cfg_at at, const char *text)
+{
+	const char *each = f->list ? "each of " : "";
+
+	if (strcmp(f->min, f->max) == 0)
+		mistake_add(
+			r->mistakes, at, "%s'%s' must be %s, not %s", each, f->name, f->min, text);
+	else
+		mistake_add(r->mistakes, at, "%s'%s' must be between %s and %s, not %s", each,
+			f->name, f->min, f->max, text);
 }
 
 static void read_value(struct reader *r, const struct schema_field *f, const config_setting_t *s,
@@ -165,8 +189,7 @@ static void read_value(struct reader *r, const struct schema_field *f, const con
 		return;
 	}
 	if (!in_range(f, out)) {
-		mistake_add(r->mistakes, at, "'%s' must be between %s and %s, not %s", f->name,
-			f->min, f->max, text);
+		out_of_range(r, f, at, text);
 		return;
 	}
 	out->valid = true;

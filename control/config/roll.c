@@ -241,7 +241,7 @@ static char *read_whole(const char *path)
 	if (fstat(fd, &st) < 0)
 		goto out;
 	if (!S_ISREG(st.st_mode) || st.st_size > KEY_FILE_BYTES_MAX) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+		errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISREG(st.st_mode) ? EFBIG : EINVAL;
 		goto out;
 	}
 	text = malloc((size_t)st.st_size + 1);

@@ -1,0 +1,102 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration ring: good files pass, bad ones give exactly the messages beside them.
+
+    run.py SLUICECTL SOURCE-ROOT [--update]
+
+A good file may have a NAME.expected with the warnings that it gives. Certificates are made anew for each
+run; keys in a source tree would only teach bad habits. --update writes what bad files give now into
+their .expected files: read the difference before you believe it.
+"""
+import difflib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+
+def openssl(*argv):
+    subprocess.run(["openssl", *argv], check=True, capture_output=True)
+
+
+def make_expired(directory, path):
+    """A certificate of last year, for the key of the demo: `openssl req` knows no dates, `openssl ca` does."""
+    with open(path("ca.conf"), "w", encoding="ascii") as f:
+        f.write(f"[ca]\ndefault_ca = it\n[it]\ndatabase = {path('index')}\nnew_certs_dir = {directory}\n"
+            "rand_serial = yes\ndefault_md = sha256\npolicy = any\nx509_extensions = names\n"
+            "[any]\ncommonName = supplied\n[names]\nsubjectAltName = DNS:expired.example\n")
+    with open(path("index"), "w", encoding="ascii"):
+        pass
+    openssl("req", "-new", "-key", path("demo.key"), "-subj", "/CN=expired", "-out", path("expired.csr"))
+    openssl("ca", "-batch", "-notext", "-config", path("ca.conf"), "-selfsign", "-keyfile", path("demo.key"), "-in",
+        path("expired.csr"), "-startdate", "200101000000Z", "-enddate", "200201000000Z", "-out", path("expired.pem"))
+
+
+def make_certificates(directory):
+    os.makedirs(directory)
+    path = lambda name: os.path.join(directory, name)
+    for name, host, days in (("demo", "api.shop.example", "30"), ("other", "other.example", "30"),
+            ("soon", "soon.example", "1")):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days,
+            "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-keyout", path(name + ".key"),
+            "-out", path(name + ".pem"))
+    openssl("req", "-x509", "-key", path("demo.key"), "-days", "30", "-subj", "/CN=nobody", "-out",
+        path("nameless.pem"))
+    make_expired(directory, path)
+    openssl("pkey", "-in", path("demo.key"), "-aes256", "-passout", "pass:secret", "-out", path("encrypted.key"))
+    with open(path("demo.pem"), encoding="ascii") as f:
+        chain = f.read()
+    with open(path("damaged.pem"), "w", encoding="ascii") as f:
+        f.write(chain + chain[:len(chain) // 2] + "\n-----END CERTIFICATE-----\n")
+
+
+def check(program, directory, name):
+    done = subprocess.run([program, "check", name], cwd=directory, capture_output=True, text=True, timeout=60,
+        check=False)
+    return done.returncode, done.stderr
+
+
+def read(path):
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def main():
+    program, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    update = "--update" in sys.argv
+    here = os.path.join(root, "tests", "config")
+    failures = count = 0
+    with tempfile.TemporaryDirectory() as work:
+        for kind, status in (("good", 0), ("bad", 1)):
+            directory = os.path.join(work, kind)
+            shutil.copytree(os.path.join(here, kind), directory)
+            make_certificates(os.path.join(directory, "tls"))
+            if kind == "good":
+                for name in os.listdir(os.path.join(root, "conf")):
+                    if name.endswith((".conf", ".csv")):
+                        shutil.copy(os.path.join(root, "conf", name), directory)
+            for name in sorted(os.listdir(directory)):
+                if not name.endswith(".conf"):
+                    continue
+                count += 1
+                code, seen = check(program, directory, name)
+                expected_path = os.path.join(here, kind, name[:-len(".conf")] + ".expected")
+                if update and code == status and (seen or os.path.exists(expected_path)):
+                    with open(expected_path, "w", encoding="utf-8") as f:
+                        f.write(seen)
+                expected = read(expected_path)
+                if code == status and seen == expected:
+                    continue
+                failures += 1
+                print(f"--- {kind}/{name}: exit {code}, expected {status}")
+                sys.stdout.writelines(difflib.unified_diff(expected.splitlines(True), seen.splitlines(True),
+                    "expected", "seen"))
+    print(f"{count - failures} of {count} configurations as expected")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
