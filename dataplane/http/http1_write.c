@@ -58,7 +58,8 @@ struct run {
 
 static void run_flush(struct http1_writer *w, struct run *run)
 {
-	put_bytes(w, run->from, (size_t)(run->end - run->from));
+	if (run->from != NULL)
+		put_bytes(w, run->from, (size_t)(run->end - run->from));
 	run->from = run->end = NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies from anybody: where a body ends and why one is refused must not depend on how it is cut; a good
- * chunked body is one that a plain reader, written the slow way below, reads to the same end.
+ * Bodies from anybody: where a body ends and why one is refused must not depend on how it is cut; a
+ * good chunked body is one that a plain reader, written the slow way below, reads to the same end.
  *
  * First input byte: bit 0 tells a response, bits 1 and 2 the framing, and the rest seeds the cuts;
  * the second is the length for BODY_LENGTH.
@@ -49,8 +49,8 @@ static struct result feed(
 	return result;
 }
 
-/* The content of a good chunked body, read the way of a caller who takes the chunks off: as many bytes as
- * lie ahead are content, none of them may end the body. */
+/* The content of a good chunked body, read the way of a caller who takes the chunks off: as many
+ * bytes as lie ahead are content, none of them may end the body. */
 static uint64_t content_bytes(const struct http1_head *head, const char *data, size_t len)
 {
 	struct http1_body body;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads from anybody: the classifiers agree, the cut into calls does not matter, and what is written anew
- * parses again with the same framing and without a client's Sluice- fields.
+ * Heads from anybody: the classifiers agree, the cut into calls does not matter, and what is
+ * written anew parses again with the same framing and without a client's Sluice- fields.
  *
- * First input byte: bit 0 tells a response, bits 1 and up the request's method or how it is written;
- * second and third: where the input is cut.
+ * First input byte: bit 0 tells a response, bits 1 and up the request's method or how it is
+ * written; second and third: where the input is cut.
  */
 #include <stdlib.h>
 

@@ -83,16 +83,18 @@ static void random_bytes_scan_alike(void **state)
 	}
 }
 
-static const char *const heads[] = {
+static const char get[] =
 	"GET /v1/orders/12345?expand=lines&page=2 HTTP/1.1\r\nHost: api.shop.example\r\n"
 	"User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: application/json\r\n"
-	"X-API-Key: ak_live_0123456789abcdef\r\nConnection: keep-alive\r\n\r\n",
-	"POST http://a:80/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-	"Connection: x, upgrade\r\nX: y\r\nUpgrade: websocket\r\n\r\n",
-	"PUT / HTTP/1.0\r\nContent-Length: 77\r\nExpect: 100-continue\r\nTe: a\r\n\r\nbody\r\n\r\n",
-	"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 1024\r\nConnection: close\r\n\r\n",
-	"HTTP/1.1 404\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-};
+	"X-API-Key: ak_live_0123456789abcdef\r\nConnection: keep-alive\r\n\r\n";
+static const char post[] = "POST http://a:80/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+			   "Connection: x, upgrade\r\nX: y\r\nUpgrade: websocket\r\n\r\n";
+static const char put[] = "PUT / HTTP/1.0\r\nContent-Length: 77\r\nExpect: 100-continue\r\n"
+			  "Te: a\r\n\r\nbody\r\n\r\n";
+static const char found_it[] = "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 1024\r\n"
+			       "Connection: close\r\n\r\n";
+static const char found_nothing[] = "HTTP/1.1 404\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+static const char *const heads[] = { get, post, put, found_it, found_nothing };
 
 static uint32_t mutate(uint64_t *seed, char *bytes, uint32_t len, uint32_t room)
 {
