@@ -23,10 +23,10 @@ struct tcp_conn;
 
 /* Why a connection is gone. */
 enum tcp_end {
-	TCP_END_CLOSED,	  /* both directions closed in order */
-	TCP_END_RESET,	  /* the peer sent RST */
-	TCP_END_TIMEOUT,  /* retransmissions, persist probes or keep-alives were not answered */
-	TCP_END_REFUSED,  /* RST in answer to our SYN */
+	TCP_END_CLOSED,      /* both directions closed in order */
+	TCP_END_RESET,       /* the peer sent RST */
+	TCP_END_TIMEOUT,     /* retransmissions, persist probes or keep-alives were not answered */
+	TCP_END_REFUSED,     /* RST in answer to our SYN */
 	TCP_END_UNREACHABLE, /* ICMP said so while connecting, or the neighbour does not answer */
 	TCP_END_NO_MEMORY,
 };
@@ -48,19 +48,20 @@ struct tcp_ops {
 
 struct tcp_config {
 	uint32_t connection_limit; /* control blocks */
-	uint32_t syn_limit;	   /* half-open connections */
-	uint32_t rcv_buf_bytes;	   /* largest receive window, per connection */
-	uint32_t snd_buf_bytes;	   /* most bytes queued and unacknowledged, per connection */
-	uint32_t rto_min_ms;	   /* RFC 6298 asks for 1000; a data centre wants less. Default 200 */
+	uint32_t syn_limit;        /* half-open connections */
+	uint32_t rcv_buf_bytes;    /* largest receive window, per connection */
+	uint32_t snd_buf_bytes;    /* most bytes queued and unacknowledged, per connection */
+	uint32_t rto_min_ms; /* RFC 6298 asks for 1000; a data centre wants less. Default 200 */
 	uint32_t time_wait_ms;
-	uint32_t keepalive_ms;	   /* idle time before the first probe; 0 for none */
+	uint32_t keepalive_ms; /* idle time before the first probe; 0 for none */
 	uint32_t connect_timeout_ms;
-	uint16_t worker_index;	   /* owner rule for local ports: port mod worker_count = worker_index */
+	uint16_t
+		worker_index; /* owner rule for local ports: port mod worker_count = worker_index */
 	uint16_t worker_count;
-	uint8_t secret[16];	   /* of ISNs and cookies (RFC 6528) */
+	uint8_t secret[16]; /* of ISNs and cookies (RFC 6528) */
 	uint64_t seed;
-	struct rte_mempool *pool;  /* for headers and copied payload; data room >= 2 KiB */
-	uint64_t *drops;	   /* DROP_COUNT counters */
+	struct rte_mempool *pool;      /* for headers and copied payload; data room >= 2 KiB */
+	uint64_t *drops;               /* DROP_COUNT counters */
 	struct tcp_counters *counters; /* in this worker's statistics */
 };
 
@@ -72,8 +73,8 @@ struct tcp_counters {
 };
 
 /** @return NULL and errno. @p net and what config points to must outlive the stack; config is copied. */
-struct tcp_stack *tcp_stack_create(const struct tcp_config *config, struct net *net,
-	const struct tcp_ops *ops, void *ctx);
+struct tcp_stack *tcp_stack_create(
+	const struct tcp_config *config, struct net *net, const struct tcp_ops *ops, void *ctx);
 
 /** Frees every connection without a word to the peers or the application. */
 void tcp_stack_destroy(struct tcp_stack *stack);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The application's side of a connection: bytes in and out as mbuf chains, and the upcalls that
+ * tcp_dispatch() delivers. Every call is valid from accepted() or tcp_connect() until ended() returns or
+ * tcp_abort().
+ */
+#include <errno.h>
+
+#include "dataplane/tcp/tcp_priv.h"
+
+void tcp_set_user(struct tcp_conn *c, void *user)
+{
+	c->user = user;
+}
+
+void tcp_peer(const struct tcp_conn *c, struct tcp_peer *out)
+{
+	out->local = c->path.local;
+	out->remote = c->remote;
+	out->local_port = c->local_port;
+	out->remote_port = c->remote_port;
+}
+
+struct rte_mbuf *tcp_recv(struct tcp_conn *c)
+{
+	struct rte_mbuf *chain = c->rq_head;
+
+	c->rq_head = c->rq_tail = NULL;
+	c->events &= (uint8_t)~TCP_EV_READABLE;
+	if (c->events & TCP_EV_ENDED)
+		tcp_conn_notify(c, TCP_EV_ENDED); /* it only waited for the bytes to be read */
+	return chain;
+}
+
+void tcp_recv_credit(struct tcp_conn *c, uint32_t bytes)
+{
+	uint32_t limit = c->stack->config.rcv_buf_bytes;
+	uint32_t open = c->rcv_adv - c->rcv_nxt;
+	uint32_t grow;
+
+	c->rcv_held -= bytes < c->rcv_held ? bytes : c->rcv_held;
+	if (c->state <= TCP_CLOSED || (c->flags & TCP_F_FIN_RCVD) || c->rcv_held + open >= limit)
+		return;
+	/* Tell the peer by itself only if it may be waiting: other ACKs carry the window, too. */
+	grow = limit - c->rcv_held - open;
+	if (grow < limit / 4 && (open >= 2u * c->rcv_mss || grow < c->rcv_mss))
+		return;
+	c->flags |= TCP_F_ACK_NOW;
+	tcp_conn_output(c);
+}
+
+bool tcp_recv_eof(const struct tcp_conn *c)
+{
+	return (c->flags & TCP_F_FIN_RCVD) && c->rq_head == NULL;
+}
+
+static bool sendable(const struct tcp_conn *c)
+{
+	return c->state > TCP_CLOSED && !(c->flags & TCP_F_FIN_QUEUED);
+}
+
+uint32_t tcp_send_space(const struct tcp_conn *c)
+{
+	uint32_t limit = c->stack->config.snd_buf_bytes;
+
+	return sendable(c) && c->sq_bytes < limit ? limit - c->sq_bytes : 0;
+}
+
+uint32_t tcp_send_pending(const struct tcp_conn *c)
+{
+	return c->sq_bytes;
+}
+
+/* Whether the last mbuf of the send queue may take more bytes: none of it was sent. */
+static bool tail_unsent(const struct tcp_conn *c)
+{
+	return c->sq_next != NULL && (c->sq_next != c->sq_tail || c->next_off == 0);
+}
+
+static void queue_append(struct tcp_conn *c, struct rte_mbuf *m)
+{
+	struct tcp_stack *s = c->stack;
+
+	c->sq_bytes += m->data_len;
+	c->unsent += m->data_len;
+	m->nb_segs = 1;
+	m->next = NULL;
+	if (s->pool_state != TCP_POOL_FINE && m->data_len < TCP_HOLD_BYTES && tail_unsent(c) &&
+		tcp_chain_pack(c->sq_tail, m)) {
+		s->count->copied_payloads++;
+		rte_pktmbuf_free_seg(m);
+		return;
+	}
+	if (c->sq_tail == NULL)
+		c->sq_head = m;
+	else
+		c->sq_tail->next = m;
+	c->sq_tail = m;
+	if (c->sq_next == NULL) {
+		c->sq_next = m;
+		c->next_off = 0;
+	}
+}
+
+int tcp_send(struct tcp_conn *c, struct rte_mbuf *chain)
+{
+	if (!sendable(c)) {
+		rte_pktmbuf_free(chain);
+		return -EPIPE;
+	}
+	while (chain != NULL) {
+		struct rte_mbuf *next = chain->next;
+
+		if (chain->data_len == 0) {
+			chain->next = NULL;
+			chain->nb_segs = 1;
+			rte_pktmbuf_free_seg(chain);
+		} else {
+			queue_append(c, chain);
+		}
+		chain = next;
+	}
+	tcp_conn_output(c);
+	return 0;
+}
+
+void tcp_abort(struct tcp_conn *c)
+{
+	if (c->state >= TCP_SYN_RCVD)
+		tcp_out_bare(c, c->snd_nxt, TCP_RST | TCP_ACK);
+	tcp_conn_free(c);
+}
+
+/* @return false when the application refused or ended the connection */
+static bool deliver_accepted(struct tcp_stack *s, struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	void *user;
+
+	c->events &= (uint8_t)~TCP_EV_ACCEPTED;
+	tcp_listener_release(s, cold->listener, cold->listener_gen);
+	cold->listener = TCP_LISTENERS;
+	user = s->ops->accepted(s->ctx, c, cold->listener_id);
+	if (c->state == TCP_FREE)
+		return false;
+	if (user == NULL) {
+		tcp_abort(c);
+		return false;
+	}
+	c->user = user;
+	c->flags |= TCP_F_KNOWN;
+	return true;
+}
+
+static void deliver_ended(struct tcp_stack *s, struct tcp_conn *c)
+{
+	uint8_t end = tcp_cold(c)->end;
+
+	/* An orderly end waits until the application has read everything. */
+	if (end == TCP_END_CLOSED && c->rq_head != NULL)
+		return;
+	c->events = 0;
+	s->ops->ended(s->ctx, c, c->user, end);
+	if (c->state != TCP_FREE)
+		tcp_conn_free(c);
+}
+
+/* @return false when the upcall ended the connection */
+static bool deliver_event(struct tcp_stack *s, struct tcp_conn *c, uint8_t event,
+	void (*upcall)(void *ctx, struct tcp_conn *c, void *user))
+{
+	if (!(c->events & event))
+		return true;
+	c->events &= (uint8_t)~event;
+	upcall(s->ctx, c, c->user);
+	return c->state != TCP_FREE;
+}
+
+/* The block stays in the ring's possession meanwhile (TCP_F_ON_READY): whatever the upcalls do, it is not
+ * used anew before this is through with it. */
+static void deliver(struct tcp_stack *s, struct tcp_conn *c)
+{
+	if ((c->events & TCP_EV_ACCEPTED) && !deliver_accepted(s, c))
+		return;
+	if (!deliver_event(s, c, TCP_EV_CONNECTED, s->ops->connected) ||
+		!deliver_event(s, c, TCP_EV_READABLE, s->ops->readable) ||
+		!deliver_event(s, c, TCP_EV_WRITABLE, s->ops->writable))
+		return;
+	if (c->events & TCP_EV_ENDED)
+		deliver_ended(s, c);
+}
+
+void tcp_dispatch(struct tcp_stack *s, uint64_t now_ns)
+{
+	tcp_clock(s, now_ns);
+	/* Upcalls may add to the ring; the bound keeps a loop between two of them from being endless. */
+	for (uint32_t n = 2 * s->config.connection_limit; n > 0 && s->ready.count > 0; n--) {
+		struct tcp_conn *c = &s->conns[tcp_ring_get(&s->ready)];
+
+		if (c->state != TCP_FREE)
+			deliver(s, c);
+		c->flags &= ~TCP_F_ON_READY;
+		if (c->state == TCP_FREE)
+			tcp_conn_reap(c);
+		else if (c->events & ~TCP_EV_ENDED)
+			tcp_conn_notify(c, 0);
+	}
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Active open: the local port, the SYN, and what answers it (RFC 9293 §3.10.7.3). A local port is of this
+ * worker's class (port mod worker_count = worker_index), because that is how a reply finds its way home on
+ * ports without RSS; within the class the sequence of ports depends on a secret and on the destination
+ * (RFC 6056 §3.3.3), and a four-tuple in TIME-WAIT is as much in use as any other.
+ */
+#include <errno.h>
+
+#include "dataplane/tcp/tcp_priv.h"
+
+#define PORT_TRIES 4096 /* bounds the search when nearly all ports are taken */
+
+struct taken {
+	const struct tcp_stack *stack;
+	const struct tcp_tuple *tuple;
+	uint64_t hash;
+};
+
+static bool taken_match(const void *arg, uint32_t ref)
+{
+	const struct taken *t = arg;
+	struct tcp_tuple other;
+
+	switch (TCP_REF_KIND(ref)) {
+	case TCP_REF_CONN:
+		tcp_conn_tuple(&t->stack->conns[TCP_REF_INDEX(ref)], &other);
+		return memcmp(&other, t->tuple, sizeof(other)) == 0;
+	case TCP_REF_SYN:
+		return memcmp(&t->stack->syns[TCP_REF_INDEX(ref)].tuple, t->tuple,
+			       sizeof(*t->tuple)) == 0;
+	default:
+		return t->stack->tws[TCP_REF_INDEX(ref)].hash == t->hash;
+	}
+}
+
+/* Find a free local port for the rest of the tuple. @return false when there is none */
+static bool port_choose(struct tcp_stack *s, struct tcp_tuple *tuple, uint64_t *hash)
+{
+	uint32_t count = s->config.worker_count;
+	uint32_t first =
+		TCP_PORT_FIRST + (s->config.worker_index + count - TCP_PORT_FIRST % count) % count;
+	uint32_t span = first <= UINT16_MAX ? (UINT16_MAX - first) / count + 1 : 0;
+	uint32_t start;
+
+	tuple->local_port = 0;
+	start = (uint32_t)siphash24(&s->key, tuple, sizeof(*tuple)) + s->port_cursor;
+	for (uint32_t i = 0; i < span && i < PORT_TRIES; i++) {
+		struct taken taken = { s, tuple };
+
+		tuple->local_port = (uint16_t)(first + (start + i) % span * count);
+		*hash = taken.hash = tcp_tuple_hash(s, tuple);
+		if (tcp_flow_find(&s->flow, *hash, taken_match, &taken) == TCP_FLOW_NONE) {
+			s->port_cursor += i + 1 + (uint32_t)(tcp_random(s) & 7);
+			return true;
+		}
+	}
+	s->port_cursor += PORT_TRIES;
+	return false;
+}
+
+static uint32_t syn_window(const struct tcp_stack *s)
+{
+	return s->config.rcv_buf_bytes < UINT16_MAX ? s->config.rcv_buf_bytes : UINT16_MAX;
+}
+
+int tcp_connect(struct tcp_stack *s, const struct ip_addr *remote, uint16_t port, void *user,
+	uint64_t now_ns, struct tcp_conn **out)
+{
+	struct tcp_tuple tuple = { .remote = *remote, .remote_port = port };
+	struct net_path path;
+	struct tcp_conn *c;
+	uint64_t hash;
+
+	tcp_clock(s, now_ns);
+	if (s->conn_free == TCP_NIL)
+		return -ENOMEM;
+	if (net_path_find(s->net, remote, NULL, &path) != 0)
+		return -ENETUNREACH;
+	tuple.local = path.local;
+	if (!port_choose(s, &tuple, &hash))
+		return -EADDRNOTAVAIL;
+	c = tcp_conn_new(s, &tuple, hash, &path);
+	if (c == NULL)
+		return -ENOMEM;
+	c->user = user;
+	c->state = TCP_SYN_SENT;
+	c->flags |= TCP_F_KNOWN | TCP_F_SYN_NOW;
+	c->rcv_scale = s->rcv_scale;
+	c->snd_una = tcp_isn(s, &tuple);
+	c->snd_nxt = c->snd_una + 1;
+	tcp_cold(c)->iss = c->snd_una;
+	tcp_cold(c)->syn_us = s->now_us;
+	tcp_timer_set(c, TCP_TIMER_RTX, TCP_RTO_INITIAL_MS);
+	tcp_timer_set(c, TCP_TIMER_IDLE, s->config.connect_timeout_ms);
+	tcp_conn_output(c);
+	s->count->connects++;
+	*out = c;
+	return 0;
+}
+
+/* What the peer's SYN says. */
+static void syn_take(struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+
+	cold->irs = seg->seq;
+	cold->peer_mss = seg->opt.present & TCP_OPT_MSS ? seg->opt.mss : 0;
+	c->rcv_nxt = c->ack_sent = seg->seq + 1;
+	c->rcv_adv = c->rcv_nxt + syn_window(c->stack);
+	c->rcv_tick = c->stack->tick;
+	c->snd_wnd = seg->wnd; /* never scaled in a SYN (RFC 7323 §2.2) */
+	c->snd_wl1 = seg->seq;
+	c->snd_wl2 = seg->ack;
+	if (seg->opt.present & TCP_OPT_WSCALE)
+		c->snd_scale = seg->opt.wscale;
+	else
+		c->rcv_scale = 0;
+	if (seg->opt.present & TCP_OPT_SACK_OK)
+		c->flags |= TCP_F_SACK;
+	if (seg->opt.present & TCP_OPT_TS) {
+		c->flags |= TCP_F_TS;
+		c->ts_recent = seg->opt.ts_val;
+	}
+}
+
+/* The SYN of ours is acknowledged. */
+static void connected(struct tcp_conn *c)
+{
+	uint8_t retries = tcp_cold(c)->retries;
+
+	c->snd_una = c->snd_nxt;
+	c->flags &= ~TCP_F_SYN_NOW;
+	tcp_conn_establish(c);
+	if (retries == 0)
+		tcp_rtt_sample(c, c->stack->now_us - tcp_cold(c)->syn_us);
+	if (c->flags & TCP_F_FIN_QUEUED)
+		c->state = TCP_FIN_WAIT_1;
+	c->flags |= TCP_F_ACK_NOW;
+	c->stack->count->connected++;
+	tcp_conn_notify(c, TCP_EV_CONNECTED);
+	tcp_conn_output(c);
+}
+
+void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg)
+{
+	struct tcp_stack *s = c->stack;
+	struct tcp_tuple tuple;
+
+	/* First, check the ACK bit: only our SYN can be acknowledged. */
+	if ((seg->flags & TCP_ACK) && seg->ack != c->snd_nxt) {
+		tcp_conn_tuple(c, &tuple);
+		tcp_reply_reset(s, &tuple, seg);
+		tcp_seg_drop(s, seg, DROP_TCP_BAD_ACK);
+		return;
+	}
+	/* Second, check the RST bit: it counts only with that ACK. */
+	if (seg->flags & TCP_RST) {
+		if (!(seg->flags & TCP_ACK)) {
+			tcp_seg_drop(s, seg, DROP_TCP_RST_INVALID);
+			return;
+		}
+		rte_pktmbuf_free(seg->m);
+		tcp_in_reset(c, TCP_END_REFUSED);
+		return;
+	}
+	/* Third, security: nothing. Fourth, check the SYN bit; fifth, without it drop the segment. */
+	if (!(seg->flags & TCP_SYN) || (seg->flags & TCP_FIN)) {
+		tcp_seg_drop(s, seg, DROP_TCP_FLAGS);
+		return;
+	}
+	syn_take(c, seg);
+	if (seg->flags & TCP_ACK) {
+		connected(c);
+	} else { /* both sides opened at once */
+		c->state = TCP_SYN_RCVD;
+		c->flags |= TCP_F_SYN_NOW;
+		tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+		tcp_conn_output(c);
+	}
+	/* Text that came along comes again once the peer has our ACK. */
+	rte_pktmbuf_free(seg->m);
+	seg->m = NULL;
+}
+
+void tcp_in_syn_rcvd(struct tcp_conn *c, struct tcp_seg *seg)
+{
+	struct tcp_tuple tuple;
+
+	if (seg->ack != c->snd_nxt) {
+		tcp_conn_tuple(c, &tuple);
+		tcp_reply_reset(c->stack, &tuple, seg);
+		tcp_seg_drop(c->stack, seg, DROP_TCP_BAD_ACK);
+		return;
+	}
+	c->snd_wnd = seg->wnd << c->snd_scale;
+	c->snd_wl1 = seg->seq;
+	c->snd_wl2 = seg->ack;
+	connected(c);
+}

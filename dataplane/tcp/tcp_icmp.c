@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ICMP errors (RFC 5927, RFC 5461). Anyone can send one, so it must quote a sequence number that is in
+ * flight; it ends a connection only while that is being opened, and lowers the path's MTU within reason.
+ */
+#include "dataplane/tcp/tcp_priv.h"
+
+#define V4_UNREACHABLE     3
+#define V4_CODE_NEEDS_FRAG 4
+#define V6_UNREACHABLE     1
+#define V6_PACKET_TOO_BIG  2
+#define V4_MTU_MIN         552 /* lower ones are attacks or unusable */
+#define V6_MTU_MIN         1280
+
+struct quoted {
+	const struct tcp_stack *stack;
+	const struct net_meta *meta;
+};
+
+static bool quoted_match(const void *arg, uint32_t ref)
+{
+	const struct quoted *q = arg;
+	const struct tcp_conn *c;
+
+	if (TCP_REF_KIND(ref) != TCP_REF_CONN)
+		return false;
+	c = &q->stack->conns[TCP_REF_INDEX(ref)];
+	return c->local_port == q->meta->src_port && c->remote_port == q->meta->dst_port &&
+	       ip_equal(&c->path.local, &q->meta->src) && ip_equal(&c->remote, &q->meta->dst);
+}
+
+static void path_shrink(struct tcp_conn *c, uint32_t mtu)
+{
+	uint32_t low = ip_is_v4(&c->remote) ? V4_MTU_MIN : V6_MTU_MIN;
+
+	mtu = mtu > low ? mtu : low;
+	if (mtu >= c->path.mtu)
+		return;
+	c->path.mtu = (uint16_t)mtu;
+	if (c->state < TCP_ESTABLISHED)
+		return;
+	tcp_conn_set_mss(c);
+	/* What was too large is lost, and goes again in smaller pieces. */
+	for (uint32_t i = c->rec_head; i != TCP_NIL; i = c->stack->recs[i].next) {
+		struct tcp_rec *rec = &c->stack->recs[i];
+
+		if (rec->len > c->mss && !(rec->flags & TCP_REC_SACK))
+			tcp_rec_mark_lost(c, rec);
+	}
+	if (c->cwnd < c->mss)
+		c->cwnd = c->mss;
+	tcp_loss_flag(c);
+	c->flags |= TCP_F_RTX_FORCE;
+	tcp_conn_output(c);
+}
+
+static void icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
+	uint8_t code, uint32_t mtu)
+{
+	struct tcp_stack *s = ctx;
+	bool v4 = ip_is_v4(&quoted->dst);
+	struct quoted q = { s, quoted };
+	struct tcp_conn *c;
+	uint32_t ref;
+
+	ref = tcp_flow_find(&s->flow,
+		tcp_flow_hash(
+			&s->flow, &quoted->src, &quoted->dst, quoted->src_port, quoted->dst_port),
+		quoted_match, &q);
+	if (ref == TCP_FLOW_NONE)
+		return;
+	c = &s->conns[TCP_REF_INDEX(ref)];
+	if (seq_lt(seq, c->snd_una) || seq_le(c->snd_nxt, seq))
+		return;
+	if (v4 ? type == V4_UNREACHABLE && code == V4_CODE_NEEDS_FRAG : type == V6_PACKET_TOO_BIG)
+		path_shrink(c, mtu);
+	else if (type == (v4 ? V4_UNREACHABLE : V6_UNREACHABLE) && c->state == TCP_SYN_SENT)
+		tcp_conn_end(c, TCP_END_UNREACHABLE);
+}
+
+const struct net_ops tcp_icmp_ops = {
+	.icmp_error = icmp_error,
+};

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Out-of-order queue: segments that lie beyond rcv_nxt, in order of sequence and without overlap, linked
+ * through their mbufs' private areas. Bounded in segments, and closed while the pool is low: a peer that
+ * keeps a hole open must not hold the worker's memory. The ranges for SACK blocks are kept beside it, the
+ * newest first (RFC 2018 §4).
+ */
+#include <string.h>
+
+#include "dataplane/tcp/tcp_priv.h"
+
+static uint32_t ooo_end(struct rte_mbuf *m)
+{
+	return tcp_ooo(m)->seq + tcp_ooo(m)->len;
+}
+
+/* Add [left, right) to the SACK ranges: merge what it touches, put the result first. */
+static void range_add(struct tcp_cold *cold, uint32_t left, uint32_t right)
+{
+	struct tcp_range kept[TCP_SACK_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cold->range_count; i++) {
+		struct tcp_range r = cold->range[i];
+
+		if (seq_le(r.left, right) && seq_le(left, r.right)) {
+			left = seq_lt(r.left, left) ? r.left : left;
+			right = seq_lt(right, r.right) ? r.right : right;
+		} else if (n < TCP_SACK_MAX - 1) {
+			kept[n++] = r;
+		}
+	}
+	cold->range[0] = (struct tcp_range){ left, right };
+	memcpy(cold->range + 1, kept, n * sizeof(kept[0]));
+	cold->range_count = (uint8_t)(n + 1);
+}
+
+/* Forget ranges that rcv_nxt has reached. */
+static void range_trim(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cold->range_count; i++)
+		if (seq_lt(c->rcv_nxt, cold->range[i].left))
+			cold->range[n++] = cold->range[i];
+	cold->range_count = (uint8_t)n;
+}
+
+static void ooo_flag(struct tcp_conn *c)
+{
+	if (tcp_cold(c)->ooo_head != NULL || tcp_cold(c)->fin_ahead)
+		c->flags |= TCP_F_OOO;
+	else
+		c->flags &= ~TCP_F_OOO;
+}
+
+/* The last queued segment that begins at or before @p seq, or NULL. The tail is tried first: most
+ * segments after a hole come in order. */
+static struct rte_mbuf *ooo_before(struct tcp_cold *cold, uint32_t seq)
+{
+	struct rte_mbuf *prev = NULL;
+
+	if (cold->ooo_tail != NULL && seq_le(tcp_ooo(cold->ooo_tail)->seq, seq))
+		return cold->ooo_tail;
+	for (struct rte_mbuf *m = cold->ooo_head; m != NULL; m = tcp_ooo(m)->next) {
+		if (seq_lt(seq, tcp_ooo(m)->seq))
+			break;
+		prev = m;
+	}
+	return prev;
+}
+
+/* Free the segments after @p prev that end at or before @p end. @return the next one that remains */
+static struct rte_mbuf *ooo_swallow(
+	struct tcp_conn *c, struct tcp_cold *cold, struct rte_mbuf *next, uint32_t end)
+{
+	while (next != NULL && seq_le(ooo_end(next), end)) {
+		struct rte_mbuf *gone = next;
+
+		next = tcp_ooo(gone)->next;
+		cold->ooo_count--;
+		net_drop(c->stack->net, gone, DROP_TCP_DUPLICATE);
+	}
+	return next;
+}
+
+void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	struct rte_mbuf *prev = ooo_before(cold, seq);
+	struct rte_mbuf *next;
+
+	if (prev != NULL && seq_lt(seq, ooo_end(prev))) {
+		uint32_t known = ooo_end(prev) - seq;
+
+		if (known >= len) {
+			range_add(cold, seq, seq + len);
+			net_drop(c->stack->net, m, DROP_TCP_DUPLICATE);
+			return;
+		}
+		m = tcp_chain_cut_front(m, known);
+		seq += known;
+		len -= known;
+	}
+	if (cold->ooo_count >= TCP_OOO_MAX || c->stack->pool_state != TCP_POOL_FINE) {
+		net_drop(c->stack->net, m, DROP_TCP_OOO_FULL);
+		return;
+	}
+	next = ooo_swallow(c, cold, prev != NULL ? tcp_ooo(prev)->next : cold->ooo_head, seq + len);
+	if (next != NULL && seq_lt(tcp_ooo(next)->seq, seq + len)) {
+		uint32_t excess = seq + len - tcp_ooo(next)->seq;
+
+		tcp_chain_cut_back(m, excess);
+		len -= excess;
+	}
+	*tcp_ooo(m) = (struct tcp_ooo){ .next = next, .seq = seq, .len = len };
+	if (prev != NULL)
+		tcp_ooo(prev)->next = m;
+	else
+		cold->ooo_head = m;
+	if (next == NULL)
+		cold->ooo_tail = m;
+	cold->ooo_count++;
+	c->stack->count->ooo_segs++;
+	range_add(cold, seq, seq + len);
+	ooo_flag(c);
+}
+
+void tcp_ooo_deliver(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+
+	while (cold->ooo_head != NULL && seq_le(tcp_ooo(cold->ooo_head)->seq, c->rcv_nxt)) {
+		struct rte_mbuf *m = cold->ooo_head;
+		uint32_t end = ooo_end(m), known = c->rcv_nxt - tcp_ooo(m)->seq;
+		uint32_t len = tcp_ooo(m)->len;
+
+		cold->ooo_head = tcp_ooo(m)->next;
+		cold->ooo_count--;
+		if (seq_le(end, c->rcv_nxt)) {
+			net_drop(c->stack->net, m, DROP_TCP_DUPLICATE);
+			continue;
+		}
+		if (known > 0)
+			m = tcp_chain_cut_front(m, known);
+		tcp_rcv_append(c, m, len - known);
+	}
+	if (cold->ooo_head == NULL)
+		cold->ooo_tail = NULL;
+	range_trim(c);
+	ooo_flag(c);
+}
+
+void tcp_ooo_free(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+
+	while (cold->ooo_head != NULL) {
+		struct rte_mbuf *m = cold->ooo_head;
+
+		cold->ooo_head = tcp_ooo(m)->next;
+		rte_pktmbuf_free(m);
+	}
+	cold->ooo_tail = NULL;
+	cold->ooo_count = 0;
+	cold->range_count = 0;
+	cold->fin_ahead = false;
+	c->flags &= ~TCP_F_OOO;
+}

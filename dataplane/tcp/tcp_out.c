@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Output of a connection, once a loop: what is lost, then what is new as far as both windows allow (RFC
+ * 9293 §3.8.6.2.1 for small ones, RFC 6675 for the pipe), then the ACK that is still owed if nothing took
+ * it along. There is no Nagle delay: all that an application wrote in a loop leaves together.
+ */
+#include "dataplane/tcp/tcp_priv.h"
+
+static void segment_send(struct tcp_conn *c, struct rte_mbuf *m)
+{
+	struct tcp_stack *s = c->stack;
+
+	s->count->segs_out++;
+	net_output_tcp(s->net, &c->path, &c->remote, m, 0, s->now_ns);
+}
+
+/* The pool is empty: come back soon. */
+static void try_again(struct tcp_conn *c)
+{
+	net_drop(c->stack->net, NULL, DROP_NO_MBUF);
+	tcp_timer_set(c, TCP_TIMER_ACK, TCP_RETRY_MS);
+}
+
+bool tcp_out_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags)
+{
+	struct rte_mbuf *m = tcp_build_data(c, seq, 0, flags);
+
+	if (m == NULL)
+		return false;
+	if (flags & TCP_RST)
+		c->stack->count->resets_out++;
+	else
+		c->stack->count->pure_acks_out++;
+	segment_send(c, m);
+	return true;
+}
+
+static void out_syn(struct tcp_conn *c)
+{
+	struct rte_mbuf *m = tcp_build_syn(c, c->state == TCP_SYN_RCVD);
+
+	if (m == NULL) {
+		try_again(c);
+		return;
+	}
+	c->flags &= ~TCP_F_SYN_NOW;
+	segment_send(c, m);
+}
+
+/* Send a record again. @return false when it could not be done now */
+static bool out_again(struct tcp_conn *c, struct tcp_rec *rec)
+{
+	bool fin = (rec->flags & TCP_REC_FIN) != 0;
+	uint32_t room = c->mss - tcp_build_sack_bytes(c);
+	uint32_t len = rec->len - fin;
+	struct rte_mbuf *m;
+
+	if (len > room) {
+		/* Without a record for the rest, the rest waits until this part is acknowledged. */
+		tcp_rec_split(c, rec, (uint16_t)room);
+		len = room;
+		fin = false;
+	}
+	m = tcp_build_data(c, rec->seq, len, TCP_ACK | (fin ? TCP_FIN : 0));
+	if (m == NULL) {
+		try_again(c);
+		return false;
+	}
+	tcp_rec_mark_resent(c, rec);
+	c->stack->count->retransmits++;
+	segment_send(c, m);
+	return true;
+}
+
+static void out_lost(struct tcp_conn *c)
+{
+	struct tcp_rec *rec;
+
+	while ((rec = tcp_rec_lost(c)) != NULL) {
+		if (tcp_pipe(c) + rec->len > c->cwnd && !(c->flags & TCP_F_RTX_FORCE))
+			return;
+		if (!out_again(c, rec))
+			return;
+		c->flags &= ~TCP_F_RTX_FORCE;
+	}
+}
+
+/* How many bytes may go into the next segment; 0 when a window closes it off. */
+static uint32_t new_len(struct tcp_conn *c)
+{
+	uint32_t room = c->mss - tcp_build_sack_bytes(c);
+	uint32_t len = c->unsent < room ? c->unsent : room;
+	uint32_t pipe = tcp_pipe(c);
+	int32_t usable = (int32_t)(c->snd_una + c->snd_wnd - c->snd_nxt);
+
+	if (pipe + len > c->cwnd) {
+		c->flags |= TCP_F_CWND_LIMITED;
+		if (pipe > 0)
+			return 0;
+		len = c->cwnd < len ? c->cwnd : len;
+	}
+	if (usable <= 0)
+		return 0;
+	/* Part of a segment, because the window is small: only if it is half of what the peer ever
+	 * offered, or if persist says that it has waited long enough. */
+	if ((uint32_t)usable < len) {
+		if ((uint32_t)usable < tcp_cold(c)->max_wnd / 2 && !(c->flags & TCP_F_RTX_FORCE))
+			return 0;
+		len = (uint32_t)usable;
+	}
+	return len;
+}
+
+static void queue_advance(struct tcp_conn *c, uint32_t len)
+{
+	c->unsent -= len;
+	c->next_off += len;
+	while (c->sq_next != NULL && c->next_off >= c->sq_next->data_len) {
+		c->next_off -= c->sq_next->data_len;
+		c->sq_next = c->sq_next->next;
+	}
+}
+
+/* Send @p len bytes never sent before, and the FIN. @return false when it could not be done now */
+static bool out_next(struct tcp_conn *c, uint32_t len, bool fin)
+{
+	uint8_t flags = TCP_ACK | (fin ? TCP_FIN : 0) | (len > 0 && len == c->unsent ? TCP_PSH : 0);
+	struct rte_mbuf *m = tcp_build_data(c, c->snd_nxt, len, flags);
+
+	if (m == NULL) {
+		try_again(c);
+		return false;
+	}
+	if (!tcp_rec_append(c, (uint16_t)(len + fin), fin)) {
+		rte_pktmbuf_free(m);
+		c->flags |=
+			TCP_F_ACK_NOW; /* which the segment would have been; what is in flight goes on */
+		return false;
+	}
+	if (c->flags & TCP_F_PERSIST) {
+		c->flags &= ~TCP_F_PERSIST;
+		tcp_cold(c)->retries = 0;
+		tcp_timer_clear(c, TCP_TIMER_RTX);
+	}
+	if (fin)
+		c->flags |= TCP_F_FIN_SENT;
+	queue_advance(c, len);
+	c->snd_nxt += len + fin;
+	c->stack->count->bytes_out += len;
+	segment_send(c, m);
+	return true;
+}
+
+static void out_new(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	/* RFC 5681 §4.1: after a pause the old window is worth nothing. */
+	if (c->unsent > 0 && c->rec_head == TCP_NIL) {
+		struct tcp_cold *cold = tcp_cold(c);
+
+		if (s->tick - cold->sent_tick > c->rto_ms && c->cwnd > TCP_INITIAL_SEGS * c->mss)
+			c->cwnd = TCP_INITIAL_SEGS * c->mss;
+		cold->sent_tick = s->tick;
+	}
+	while (c->unsent > 0) {
+		uint32_t len = new_len(c);
+		bool fin = len == c->unsent && (c->flags & TCP_F_FIN_QUEUED);
+
+		if (len == 0 || !out_next(c, len, fin))
+			return;
+	}
+	if ((c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT)) == TCP_F_FIN_QUEUED)
+		out_next(c, 0, true);
+	if (tcp_pipe(c) < c->cwnd / 2)
+		c->flags &= ~TCP_F_CWND_LIMITED;
+}
+
+static void out_acks(struct tcp_conn *c)
+{
+	uint8_t n = c->dup_owed > 0 ? c->dup_owed : (c->flags & TCP_F_ACK_NOW) != 0;
+
+	c->stack->count->dup_acks_out += c->dup_owed;
+	c->dup_owed = 0;
+	for (; n > 0; n--) {
+		if (!tcp_out_bare(c, c->snd_nxt, TCP_ACK)) {
+			try_again(c);
+			return;
+		}
+	}
+}
+
+/* What is in flight has a timeout; what cannot be sent although nothing is in flight, a probe. */
+static void out_timer(struct tcp_conn *c)
+{
+	bool waits = c->unsent > 0 ||
+		     (c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT)) == TCP_F_FIN_QUEUED;
+
+	if (c->armed & (1u << TCP_TIMER_RTX))
+		return;
+	if (c->rec_head != TCP_NIL) {
+		tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	} else if (waits) {
+		c->flags |= TCP_F_PERSIST;
+		tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	}
+}
+
+void tcp_out_conn(struct tcp_conn *c)
+{
+	if (c->flags & TCP_F_SYN_NOW)
+		out_syn(c);
+	if (c->state >= TCP_ESTABLISHED) {
+		if (c->flags & TCP_F_LOSS)
+			out_lost(c);
+		out_new(c);
+		c->flags &= ~TCP_F_RTX_FORCE;
+		out_timer(c);
+	}
+	if (c->state >= TCP_SYN_RCVD && ((c->flags & TCP_F_ACK_NOW) || c->dup_owed > 0))
+		out_acks(c);
+}
+
+void tcp_output(struct tcp_stack *s, uint64_t now_ns)
+{
+	tcp_clock(s, now_ns);
+	for (uint32_t n = s->output.count; n > 0; n--) {
+		struct tcp_conn *c = &s->conns[tcp_ring_get(&s->output)];
+
+		c->flags &= ~TCP_F_ON_OUTPUT;
+		if (c->state > TCP_CLOSED)
+			tcp_out_conn(c);
+		else
+			tcp_conn_reap(c);
+	}
+}

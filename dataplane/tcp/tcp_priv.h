@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this folder share: the control block, the stack and the functions between files, by
+ * file. Field names are those of RFC 9293 §3.3.1.
+ */
+#ifndef SLUICE_DATAPLANE_TCP_TCP_PRIV_H
+#define SLUICE_DATAPLANE_TCP_TCP_PRIV_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+#include <rte_tcp.h>
+
+#include "dataplane/net/net.h"
+#include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_cc.h"
+#include "dataplane/tcp/tcp_flow.h"
+#include "dataplane/tcp/tcp_options.h"
+#include "dataplane/tcp/tcp_wheel.h"
+#include "lib/base/siphash.h"
+
+#define TCP_NIL             UINT32_MAX /* no index */
+
+#define TCP_FIN             RTE_TCP_FIN_FLAG
+#define TCP_SYN             RTE_TCP_SYN_FLAG
+#define TCP_RST             RTE_TCP_RST_FLAG
+#define TCP_PSH             RTE_TCP_PSH_FLAG
+#define TCP_ACK             RTE_TCP_ACK_FLAG
+
+#define TCP_MSS_DEFAULT_V4  536 /* RFC 9293 §3.7.1, where the peer names none */
+#define TCP_MSS_DEFAULT_V6  1220
+#define TCP_MSS_MIN         64  /* below this a peer only wants to make us work */
+#define TCP_TS_BYTES        12  /* the timestamp option with its padding */
+#define TCP_INITIAL_SEGS    10  /* RFC 6928 */
+#define TCP_COPY_BYTES      256 /* payload up to this size is copied rather than referred to */
+#define TCP_CHAIN_SEGS      8   /* pieces of one packet; more are copied together */
+#define TCP_HOLD_BYTES      512 /* smaller payloads are worth compacting */
+#define TCP_HOLD_SEGS       256 /* mbufs in a receive queue beyond which they are compacted anyway */
+#define TCP_OOO_MAX         128 /* segments kept out of order, per connection */
+#define TCP_QUICK_ACKS      16  /* segments at the start that are acknowledged at once */
+#define TCP_ACK_DELAY_MS    10
+#define TCP_RTO_INITIAL_MS  1000 /* RFC 6298 §2.1 */
+#define TCP_RTO_MAX_MS      60000
+#define TCP_RETRIES         9 /* at 200 ms this is 204 s; RFC 9293 §3.8.3 wants at least 100 s */
+#define TCP_ORPHAN_PROBES   8 /* probes of a closed window after tcp_close_both() */
+#define TCP_SYNACK_RETRIES  5
+#define TCP_FIN_WAIT_MS     60000 /* in FIN-WAIT-2 after tcp_close_both() */
+#define TCP_KEEPALIVE_TRIES 5
+#define TCP_CHALLENGE_LIMIT 10 /* challenge ACKs per connection and second (RFC 5961 §7) */
+#define TCP_DUP_THRESH      3  /* RFC 6675 */
+#define TCP_RETRY_MS        5  /* until the next try after the mbuf pool was empty */
+#define TCP_POOL_RECHECK_MS 20 /* while windows are closed because the pool is low */
+#define TCP_PORT_FIRST      10000
+#define TCP_LISTENERS       64
+#define TCP_BURST           64                       /* segments looked up together */
+#define TCP_PAWS_MS         (24u * 24 * 3600 * 1000) /* RFC 7323 §5.5 */
+
+enum tcp_state {
+	TCP_FREE, /* block not in use */
+	TCP_CLOSED,
+	TCP_SYN_SENT,
+	TCP_SYN_RCVD, /* only after a simultaneous open: passive ones are in the SYN cache */
+	TCP_ESTABLISHED,
+	TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2,
+	TCP_CLOSE_WAIT,
+	TCP_CLOSING,
+	TCP_LAST_ACK,
+};
+
+/* Timers of a connection; the wheel holds the earliest. */
+enum tcp_timer {
+	TCP_TIMER_RTX,  /* SYN, retransmission or persist */
+	TCP_TIMER_ACK,  /* delayed ACK, and output that could not be made */
+	TCP_TIMER_IDLE, /* connect timeout, keep-alive, FIN-WAIT-2 */
+	TCP_TIMER_COUNT
+};
+
+/* tcp_conn.flags */
+#define TCP_F_TS           0x00000001u /* timestamps agreed */
+#define TCP_F_SACK         0x00000002u /* SACK agreed */
+#define TCP_F_LINEAR       0x00000004u /* the port sends one mbuf a packet */
+#define TCP_F_PASSIVE      0x00000008u /* from a listener */
+#define TCP_F_ACK_NOW      0x00000010u
+#define TCP_F_SYN_NOW      0x00000020u /* SYN or SYN-ACK to be sent */
+#define TCP_F_RTX_FORCE    0x00000040u /* one retransmission regardless of cwnd (RFC 6675 §5 (4.3)) */
+#define TCP_F_CWND_LIMITED 0x00000080u
+#define TCP_F_FIN_QUEUED   0x00000100u /* the application closed */
+#define TCP_F_FIN_SENT     0x00000200u
+#define TCP_F_FIN_RCVD     0x00000400u /* the peer's FIN is in sequence */
+#define TCP_F_RCV_SHUT     0x00000800u /* tcp_close_both() */
+#define TCP_F_ON_READY     0x00001000u
+#define TCP_F_ON_OUTPUT    0x00002000u
+#define TCP_F_IN_FLOW      0x00004000u /* the flow table refers to this block */
+#define TCP_F_KNOWN        0x00008000u /* the application has it: ended() is due */
+#define TCP_F_OOO          0x00010000u /* something is queued out of order, or a FIN is ahead */
+#define TCP_F_LOSS         0x00020000u /* not the open state of recovery, or something is SACKed */
+#define TCP_F_PERSIST      0x00040000u /* TCP_TIMER_RTX probes a closed window */
+#define TCP_F_POOL_SHUT    0x00080000u /* the window was not opened because the pool is low */
+/* Anything that the fast path leaves alone. */
+#define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
+
+/* tcp_conn.events: upcalls that wait for tcp_dispatch() */
+#define TCP_EV_ACCEPTED  0x01
+#define TCP_EV_CONNECTED 0x02
+#define TCP_EV_READABLE  0x04
+#define TCP_EV_WRITABLE  0x08
+#define TCP_EV_ENDED     0x10
+
+enum tcp_recovery {
+	TCP_OPEN,
+	TCP_RECOVERY, /* fast recovery */
+	TCP_LOSS,     /* after a timeout */
+};
+
+/* Sent and not yet acknowledged: one record for each segment, a list in order of sequence. */
+struct tcp_rec {
+	uint32_t seq;
+	uint32_t sent_us;
+	uint32_t next;
+	uint16_t len; /* sequence numbers, a FIN counted */
+	uint8_t flags;
+	uint8_t unused;
+};
+#define TCP_REC_FIN  0x01 /* the last sequence number is the FIN */
+#define TCP_REC_SACK 0x02
+#define TCP_REC_LOST 0x04
+#define TCP_REC_RETX 0x08 /* sent again since it was marked lost */
+#define TCP_REC_KARN 0x10 /* ever sent again: no RTT sample (RFC 6298 §3) */
+
+/* A segment's place in the out-of-order queue; overlays net_meta in the mbuf's private area. */
+struct tcp_ooo {
+	struct rte_mbuf *next;
+	uint32_t seq, len;
+};
+static_assert(sizeof(struct tcp_ooo) <= NET_META_BYTES, "fits where net_meta was");
+
+/* The control block: what every segment touches, four cache lines. */
+struct tcp_conn {
+	/* Who, and how to get there. */
+	struct ip_addr remote;
+	struct net_path path; /* local address within */
+	uint16_t local_port, remote_port;
+	uint8_t state;    /* enum tcp_state */
+	uint8_t armed;    /* a bit for each enum tcp_timer */
+	uint8_t events;   /* TCP_EV_* */
+	uint8_t recovery; /* enum tcp_recovery */
+
+	/* Receiving. */
+	uint32_t flags; /* TCP_F_* */
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv;  /* right edge of the window that the peer knows of */
+	uint32_t rcv_held; /* in-order bytes that the application was not done with */
+	uint32_t ack_sent; /* Last.ACK.sent */
+	uint32_t ts_recent;
+	uint32_t ts_offset; /* of our clock (RFC 7323 §7.1) */
+	uint32_t rcv_tick;  /* when the last acceptable segment came */
+	uint16_t rcv_mss;   /* largest segment seen */
+	uint8_t rcv_scale, snd_scale;
+	uint8_t quick_acks;
+	uint8_t dup_owed;                   /* duplicate ACKs owed to a peer without SACK */
+	uint16_t mss;                       /* most payload bytes a segment, timestamps taken off */
+	struct rte_mbuf *rq_head, *rq_tail; /* in-order bytes that wait for tcp_recv() */
+	void *user;
+
+	/* Sending. */
+	uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2;
+	uint32_t cwnd, ssthresh;
+	uint32_t pipe;                      /* bytes thought to be in the network (RFC 6675) */
+	uint32_t sq_bytes;                  /* in the send queue, sent or not */
+	uint32_t unsent;                    /* of these, never sent */
+	uint32_t sq_off;                    /* bytes of sq_head that are acknowledged */
+	uint32_t next_off;                  /* bytes of sq_next that are sent */
+	struct rte_mbuf *sq_head, *sq_tail; /* the send queue */
+	struct rte_mbuf *sq_next; /* holds the first byte never sent; NULL if there is none */
+
+	/* Time and neighbours. */
+	uint32_t rec_head, rec_tail; /* struct tcp_rec */
+	uint32_t srtt, rttvar;       /* microseconds, times 8 and times 4 (RFC 6298) */
+	uint32_t rto_ms;
+	uint32_t at[TCP_TIMER_COUNT]; /* ticks */
+	struct tcp_wheel_node node;
+	struct tcp_stack *stack;
+};
+static_assert(sizeof(struct tcp_conn) == 256, "four cache lines");
+
+/* The rest of a connection, found by the same index. */
+struct tcp_cold {
+	uint32_t iss, irs;
+	uint32_t recover;               /* RFC 6582 */
+	uint32_t max_wnd;               /* largest window seen on the slow path */
+	uint32_t sack_bytes, sack_segs; /* in records that are SACKed */
+	uint32_t lost_segs;             /* records lost and not yet sent again */
+	uint32_t reno_bytes;            /* what duplicate ACKs stand for where there is no SACK */
+	uint32_t fin_seq;               /* of a FIN that came ahead of its turn */
+	uint32_t sent_tick;             /* when data was last sent */
+	uint32_t challenge_tick;        /* begin of the second that is counted in challenges */
+	uint32_t syn_us;                /* when the SYN was sent, for the first RTT sample */
+	uint32_t listener_id;
+	uint16_t listener; /* index; TCP_LISTENERS for none */
+	uint16_t listener_gen;
+	uint16_t peer_mss; /* as offered */
+	uint16_t ooo_count;
+	uint8_t challenges;
+	uint8_t retries; /* timeouts in a row */
+	uint8_t probes;  /* keep-alive probes in a row */
+	uint8_t dup_acks;
+	uint8_t end; /* enum tcp_end */
+	uint8_t range_count;
+	bool fin_ahead;                       /* fin_seq holds */
+	struct tcp_range range[TCP_SACK_MAX]; /* out of order, newest first: SACK blocks to send */
+	struct rte_mbuf *ooo_head, *ooo_tail;
+	uint64_t cc[TCP_CC_BYTES / 8];
+};
+
+/* Queue of entries linked by index. */
+struct tcp_link {
+	uint32_t next, prev;
+};
+struct tcp_fifo {
+	uint32_t head, tail;
+};
+
+/* Half-open connection. */
+struct tcp_syn {
+	struct tcp_tuple tuple;
+	uint32_t irs, iss;
+	uint32_t ts_recent;
+	uint32_t sent_us;
+	uint32_t due;         /* tick of the next SYN-ACK */
+	struct tcp_link link; /* in the queue of this number of retries */
+	uint32_t snd_wnd;
+	uint16_t mss; /* 0: none was offered */
+	uint16_t listener, listener_gen;
+	uint8_t wscale;
+	uint8_t options; /* TCP_OPT_*: what is agreed */
+	uint8_t retries;
+};
+
+/* TIME-WAIT. The four-tuple is represented by its keyed 64-bit hash. */
+struct tcp_tw {
+	uint64_t hash;
+	uint32_t snd_nxt, rcv_nxt;
+	uint32_t ts_recent;
+	struct tcp_link link; /* in order of expiry */
+	uint32_t expires;     /* tick, with the lowest bit telling whether timestamps are in use */
+};
+static_assert(sizeof(struct tcp_tw) == 32, "two to a cache line");
+
+struct tcp_listener {
+	struct ip_addr addr;
+	uint16_t port;
+	uint16_t gen; /* counts the uses of this slot */
+	bool used;
+	uint32_t id;
+	uint32_t backlog, pending;
+};
+
+/* First-in first-out of connection indices; each is in it at most once. */
+struct tcp_ring {
+	uint32_t *slots;
+	uint32_t size, head, count;
+};
+
+enum tcp_pool {
+	TCP_POOL_FINE,
+	TCP_POOL_COPY, /* below 25 % free */
+	TCP_POOL_SHUT, /* below 10 % free */
+};
+
+struct tcp_stack {
+	struct net *net;
+	const struct tcp_ops *ops;
+	void *ctx;
+	struct tcp_counters *count;
+	uint64_t now_ns;
+	uint32_t now_us;
+	uint32_t tick; /* milliseconds */
+	enum tcp_pool pool_state;
+	struct tcp_conn *conns;
+	struct tcp_cold *cold;
+	struct tcp_flow flow;
+	struct tcp_wheel wheel;
+	struct tcp_ring ready;  /* waits for tcp_dispatch() */
+	struct tcp_ring output; /* waits for tcp_output() */
+	struct tcp_rec *recs;
+	uint32_t rec_free, rec_extra; /* records beyond the one that each connection is sure of */
+	uint32_t conn_free, conn_count;
+	struct tcp_syn *syns;
+	uint32_t syn_free, syn_count;
+	struct tcp_fifo syn_queue[TCP_SYNACK_RETRIES + 1];
+	struct tcp_tw *tws;
+	uint32_t tw_free, tw_limit;
+	struct tcp_fifo tw_queue;
+	const struct tcp_cc_ops *cc;
+	struct siphash_key key;
+	uint64_t rng;
+	uint32_t port_cursor;
+	uint32_t pool_low, pool_shut; /* mbufs */
+	uint8_t rcv_scale;
+	struct tcp_config config;
+	struct tcp_counters spare; /* counts where config names none */
+	struct tcp_listener listeners[TCP_LISTENERS];
+};
+
+/* A segment on its way through input. */
+struct tcp_seg {
+	struct rte_mbuf *m; /* begins at the TCP header; NULL once it is consumed */
+	uint64_t hash;
+	uint32_t seq, ack;
+	uint32_t len; /* payload bytes */
+	uint32_t wnd; /* as in the header, not scaled */
+	uint16_t header_bytes;
+	uint8_t flags;
+	struct tcp_options opt;
+};
+
+/* References in the flow table. */
+#define TCP_REF_CONN     0x40000000u
+#define TCP_REF_SYN      0x80000000u
+#define TCP_REF_TW       0xc0000000u
+#define TCP_REF_KIND(r)  ((r)&0xc0000000u)
+#define TCP_REF_INDEX(r) ((r)&0x3fffffffu)
+
+static inline bool seq_lt(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+static inline bool seq_le(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) <= 0;
+}
+
+static inline uint32_t tcp_conn_index(const struct tcp_conn *c)
+{
+	return (uint32_t)(c - c->stack->conns);
+}
+
+static inline struct tcp_cold *tcp_cold(const struct tcp_conn *c)
+{
+	return &c->stack->cold[tcp_conn_index(c)];
+}
+
+static inline void *tcp_cc_state(const struct tcp_conn *c)
+{
+	return tcp_cold(c)->cc;
+}
+
+static inline struct tcp_ooo *tcp_ooo(struct rte_mbuf *m)
+{
+	return (struct tcp_ooo *)rte_mbuf_to_priv(m);
+}
+
+/* Our timestamp clock, in milliseconds (RFC 7323 §5.4). */
+static inline uint32_t tcp_ts_now(const struct tcp_conn *c)
+{
+	return c->stack->tick + c->ts_offset;
+}
+
+/* Bytes in the network, duplicate ACKs of a peer without SACK taken off. */
+static inline uint32_t tcp_pipe(const struct tcp_conn *c)
+{
+	uint32_t reno;
+
+	if (!(c->flags & TCP_F_LOSS))
+		return c->pipe;
+	reno = tcp_cold(c)->reno_bytes;
+	return c->pipe > reno ? c->pipe - reno : 0;
+}
+
+/* Largest segment's payload for a path, timestamps not taken off. */
+static inline uint16_t tcp_path_mss(const struct net_path *path, const struct ip_addr *remote)
+{
+	uint16_t headers = ip_is_v4(remote) ? 40 : 60;
+
+	return path->mtu > headers + TCP_MSS_MIN ? (uint16_t)(path->mtu - headers) : TCP_MSS_MIN;
+}
+
+/* Next of a xorshift sequence: choices that need not be secret, repeatable from the seed. */
+static inline uint64_t tcp_random(struct tcp_stack *s)
+{
+	s->rng ^= s->rng << 13;
+	s->rng ^= s->rng >> 7;
+	s->rng ^= s->rng << 17;
+	return s->rng;
+}
+
+/* tcp_stack.c */
+void tcp_clock(struct tcp_stack *s, uint64_t now_ns);
+/* See how full the mbuf pool is. */
+void tcp_pool_sample(struct tcp_stack *s);
+struct tcp_listener *tcp_listener_find(
+	struct tcp_stack *s, const struct ip_addr *addr, uint16_t port);
+/* A half-open or not yet accepted connection of the listener is no longer that. */
+void tcp_listener_release(struct tcp_stack *s, uint16_t listener, uint16_t gen);
+/* Initial sequence number of a connection (RFC 6528) and offset of its timestamps. */
+uint32_t tcp_isn(struct tcp_stack *s, const struct tcp_tuple *tuple);
+uint32_t tcp_ts_offset(struct tcp_stack *s, const struct tcp_tuple *tuple);
+uint64_t tcp_tuple_hash(const struct tcp_stack *s, const struct tcp_tuple *tuple);
+
+/* tcp_fifo.c */
+/* @param links  the link of entry 0  @param stride  bytes from one entry to the next */
+void tcp_fifo_put(struct tcp_fifo *f, void *links, size_t stride, uint32_t index);
+void tcp_fifo_remove(struct tcp_fifo *f, void *links, size_t stride, uint32_t index);
+
+/* tcp_conn.c */
+void tcp_ring_put(struct tcp_ring *ring, uint32_t index);
+uint32_t tcp_ring_get(struct tcp_ring *ring);
+/* A block for this tuple, in the flow table; NULL when none is free. The path must be found. */
+struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple, uint64_t hash,
+	const struct net_path *path);
+/* Numbers and windows that both kinds of opening agree on once the handshake is done. */
+void tcp_conn_establish(struct tcp_conn *c);
+void tcp_conn_set_mss(struct tcp_conn *c);
+void tcp_conn_tuple(const struct tcp_conn *c, struct tcp_tuple *out);
+/* Out of the flow table and off the timers: no segment finds it any more. */
+void tcp_conn_unhook(struct tcp_conn *c);
+/* Give the block back, with all it holds, now or when the rings have let go of it. */
+void tcp_conn_free(struct tcp_conn *c);
+/* A ring let go of the block: back to the free list if it is free and in no other ring. */
+void tcp_conn_reap(struct tcp_conn *c);
+/* The connection is gone: ended() is delivered once, after what can still be read. */
+void tcp_conn_end(struct tcp_conn *c, enum tcp_end why);
+/* Deliver TCP_EV_* with the next dispatch. */
+void tcp_conn_notify(struct tcp_conn *c, uint8_t events);
+/* Let tcp_output() look at it. */
+void tcp_conn_output(struct tcp_conn *c);
+void tcp_queue_free(struct rte_mbuf *head);
+
+/* tcp_timer.c */
+void tcp_timer_set(struct tcp_conn *c, enum tcp_timer which, uint32_t ms);
+static inline void tcp_timer_clear(struct tcp_conn *c, enum tcp_timer which)
+{
+	c->armed &= (uint8_t) ~(1u << which);
+}
+/* The retransmission timeout with its backoff, in milliseconds. */
+uint32_t tcp_rto_ms(const struct tcp_conn *c);
+
+/* Give up: RST to the peer, the end to the application. */
+void tcp_timer_abandon(struct tcp_conn *c);
+
+/* tcp_rtt.c */
+void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us);
+
+/* tcp_rec.c */
+/* Record that [snd_nxt, snd_nxt + len) is sent now. @return false when no record is free */
+bool tcp_rec_append(struct tcp_conn *c, uint16_t len, bool fin);
+/* Take off what @p ack covers. @param rtt_us  a sample, or UINT32_MAX */
+void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us);
+/* Cut a record after @p len sequence numbers. @return false when no record is free */
+bool tcp_rec_split(struct tcp_conn *c, struct tcp_rec *rec, uint16_t len);
+void tcp_rec_mark_lost(struct tcp_conn *c, struct tcp_rec *rec);
+void tcp_rec_mark_sacked(struct tcp_conn *c, struct tcp_rec *rec);
+void tcp_rec_mark_resent(struct tcp_conn *c, struct tcp_rec *rec);
+/* After a timeout: all that is not SACKed is lost. @param renege  do not trust SACKs any more */
+void tcp_rec_all_lost(struct tcp_conn *c, bool renege);
+/* First record that is lost and not sent again, or NULL. */
+struct tcp_rec *tcp_rec_lost(const struct tcp_conn *c);
+void tcp_rec_free_all(struct tcp_conn *c);
+static inline struct tcp_rec *tcp_rec_at(const struct tcp_conn *c, uint32_t index)
+{
+	return index == TCP_NIL ? NULL : &c->stack->recs[index];
+}
+
+/* tcp_sack.c */
+/* Take the segment's SACK blocks into the records. @return true when they told something new */
+bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg);
+/* Mark what RFC 6675 calls lost. */
+void tcp_sack_detect(struct tcp_conn *c);
+
+/* tcp_ack.c */
+/* RFC 9293's step 5 for a synchronised connection. @return false when the segment was dropped */
+bool tcp_ack_in(struct tcp_conn *c, struct tcp_seg *seg);
+/* snd_una moves to @p ack, which lies in (snd_una, snd_nxt]. */
+void tcp_ack_advance(struct tcp_conn *c, uint32_t ack);
+void tcp_ack_timeout(struct tcp_conn *c);
+void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
+void tcp_loss_flag(struct tcp_conn *c);
+
+/* tcp_chain.c */
+/* Take @p n bytes off the front or the back of a packet; at least one byte remains. @return its head */
+struct rte_mbuf *tcp_chain_cut_front(struct rte_mbuf *m, uint32_t n);
+void tcp_chain_cut_back(struct rte_mbuf *m, uint32_t n);
+/* Copy the bytes of @p m behind those of @p tail. @return false if they may not or do not go there */
+bool tcp_chain_pack(struct rte_mbuf *tail, const struct rte_mbuf *m);
+
+/* tcp_rcv.c */
+/* Steps 7 and 8: payload and FIN of an acceptable segment. Consumes seg->m. */
+void tcp_rcv_segment(struct tcp_conn *c, struct tcp_seg *seg);
+/* Append payload that begins at rcv_nxt. Consumes @p m, which begins at the payload. */
+void tcp_rcv_append(struct tcp_conn *c, struct rte_mbuf *m, uint32_t len);
+/* Owe an ACK for data in order: at once or later. */
+void tcp_rcv_ack(struct tcp_conn *c, uint32_t len);
+/* The window to advertise in a header, moving rcv_adv. */
+uint16_t tcp_rcv_window(struct tcp_conn *c);
+
+/* tcp_ooo.c */
+void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len);
+/* Append what has become in order. */
+void tcp_ooo_deliver(struct tcp_conn *c);
+void tcp_ooo_free(struct tcp_conn *c);
+
+/* tcp_in.c */
+void tcp_in_conn(struct tcp_conn *c, struct tcp_seg *seg);
+void tcp_in_ack_invalid(struct tcp_conn *c, struct tcp_seg *seg, enum drop why);
+void tcp_in_challenge(struct tcp_conn *c);
+void tcp_in_reset(struct tcp_conn *c, enum tcp_end why);
+void tcp_seg_drop(struct tcp_stack *s, struct tcp_seg *seg, enum drop why);
+void tcp_in_unknown(struct tcp_stack *s, struct tcp_seg *seg);
+
+/* tcp_connect.c */
+void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg);
+void tcp_in_syn_rcvd(struct tcp_conn *c, struct tcp_seg *seg);
+
+/* tcp_syn.c */
+void tcp_syn_init(struct tcp_stack *s);
+/* A SYN for a listener. @param after  NULL, or what its ISN must exceed (snd_nxt of TIME-WAIT) */
+void tcp_syn_listen(
+	struct tcp_stack *s, struct tcp_listener *l, struct tcp_seg *seg, const uint32_t *after);
+void tcp_syn_segment(struct tcp_stack *s, uint32_t index, struct tcp_seg *seg);
+void tcp_syn_timers(struct tcp_stack *s);
+bool tcp_syn_next(const struct tcp_stack *s, uint32_t *tick);
+void tcp_syn_purge(struct tcp_stack *s, uint16_t listener);
+
+/* tcp_timewait.c */
+void tcp_tw_init(struct tcp_stack *s);
+/* The connection enters TIME-WAIT: an entry takes its place in the flow table. */
+void tcp_tw_enter(struct tcp_conn *c);
+void tcp_tw_segment(struct tcp_stack *s, uint32_t index, struct tcp_seg *seg);
+void tcp_tw_timers(struct tcp_stack *s);
+bool tcp_tw_next(const struct tcp_stack *s, uint32_t *tick);
+
+/* tcp_close.c */
+/* Our FIN was acknowledged, or the peer's came: move through the closing states. */
+void tcp_close_step(struct tcp_conn *c);
+
+/* tcp_out.c */
+void tcp_out_conn(struct tcp_conn *c);
+/* A segment without payload, at once. */
+bool tcp_out_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags);
+
+/* tcp_build.c */
+/* Header and payload of a segment of @p c. @param len  payload bytes from @p seq on
+ * @return NULL when the pool is empty */
+struct rte_mbuf *tcp_build_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags);
+struct rte_mbuf *tcp_build_syn(struct tcp_conn *c, bool ack);
+uint32_t tcp_build_sack_bytes(const struct tcp_conn *c);
+
+/* tcp_reply.c */
+/* Segments that no control block stands behind. @p seg is the one that is answered. */
+struct tcp_reply {
+	uint32_t seq, ack;
+	uint32_t ts_val, ts_ecr;
+	uint16_t wnd;
+	uint16_t mss; /* of our own path, in SYN-ACKs */
+	uint8_t flags;
+	uint8_t options; /* TCP_OPT_* to write */
+	uint8_t wscale;
+};
+void tcp_reply_send(
+	struct tcp_stack *s, const struct tcp_tuple *tuple, const struct tcp_reply *reply);
+/* RST in answer to a segment (RFC 9293 §3.10.7.1); the segment is left alone. */
+void tcp_reply_reset(struct tcp_stack *s, const struct tcp_tuple *tuple, const struct tcp_seg *seg);
+void tcp_reply_tuple(const struct net_meta *meta, struct tcp_tuple *out);
+/* Options as bytes. @return how many, a multiple of 4 */
+size_t tcp_write_syn_options(uint8_t *out, const struct tcp_reply *r);
+size_t tcp_write_ts(uint8_t *out, uint32_t val, uint32_t ecr);
+
+/* tcp_icmp.c */
+extern const struct net_ops tcp_icmp_ops;
+
+/* tcp_check.c */
+/** Invariants of every connection, for tests: walks all lists. @return NULL, or what is wrong */
+const char *tcp_stack_check(const struct tcp_stack *s);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens when a connection's time comes: retransmission (RFC 6298 §5), persist (RFC 9293
+ * §3.8.6.1), delayed ACK, keep-alive (§3.8.4), connect timeout. A connection has one node on the wheel,
+ * armed for its earliest deadline; deadlines that move later do not touch the wheel, the node finds out
+ * when it comes up.
+ */
+#include "dataplane/tcp/tcp_priv.h"
+
+void tcp_timer_set(struct tcp_conn *c, enum tcp_timer which, uint32_t ms)
+{
+	/* One more, because the current tick has partly passed: a timer is never early. */
+	uint32_t at = c->stack->tick + ms + 1;
+
+	c->at[which] = at;
+	c->armed |= (uint8_t)(1u << which);
+	if (!tcp_wheel_armed(&c->node) || seq_lt(at, c->node.at))
+		tcp_wheel_arm(&c->stack->wheel, tcp_conn_index(c), at);
+}
+
+uint32_t tcp_rto_ms(const struct tcp_conn *c)
+{
+	uint64_t rto = (uint64_t)c->rto_ms << tcp_cold(c)->retries;
+
+	return rto < TCP_RTO_MAX_MS ? (uint32_t)rto : TCP_RTO_MAX_MS;
+}
+
+void tcp_timer_abandon(struct tcp_conn *c)
+{
+	c->stack->count->timeouts++;
+	if (c->state >= TCP_ESTABLISHED)
+		tcp_out_bare(c, c->snd_nxt, TCP_RST | TCP_ACK);
+	tcp_conn_end(c, TCP_END_TIMEOUT);
+}
+
+static void syn_again(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+
+	/* The connect timeout is what ends this. */
+	if (cold->retries < TCP_RETRIES)
+		cold->retries++;
+	c->stack->count->retransmits++;
+	c->flags |= TCP_F_SYN_NOW;
+	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	tcp_conn_output(c);
+}
+
+static void persist_fire(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	uint32_t interval = tcp_rto_ms(c);
+
+	/* As long as the peer answers, it may keep its window closed (RFC 9293 §3.8.6.1); but nobody waits
+	 * for a connection that the application has left. */
+	if (c->stack->tick - c->rcv_tick <= interval + 1)
+		cold->probes = 0;
+	else
+		cold->probes++;
+	if (cold->probes > TCP_RETRIES ||
+		((c->flags & TCP_F_RCV_SHUT) && cold->retries >= TCP_ORPHAN_PROBES)) {
+		tcp_timer_abandon(c);
+		return;
+	}
+	if (cold->retries < TCP_RETRIES)
+		cold->retries++;
+	c->stack->count->persist_probes++;
+	if (seq_lt(c->snd_nxt, c->snd_una + c->snd_wnd))
+		c->flags |= TCP_F_RTX_FORCE; /* a small window: fill it after all */
+	else
+		/* An old sequence number and no byte: the peer answers with its window, and nothing needs
+		 * to be taken back when it drops the probe. */
+		tcp_out_bare(c, c->snd_una - 1, TCP_ACK);
+	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	tcp_conn_output(c);
+}
+
+static void retransmit_fire(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+
+	/* A peer that shrank its window to nothing drops what it sees, but it is alive. */
+	if (c->snd_wnd == 0 && c->stack->tick - c->rcv_tick <= tcp_rto_ms(c) + 1)
+		cold->retries = cold->retries < TCP_RETRIES ? cold->retries : TCP_RETRIES - 1;
+	if (cold->retries >= TCP_RETRIES) {
+		tcp_timer_abandon(c);
+		return;
+	}
+	c->stack->count->rto_timeouts++;
+	tcp_ack_timeout(c);
+	cold->retries++;
+	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	tcp_conn_output(c);
+}
+
+static void rtx_fire(struct tcp_conn *c)
+{
+	if (c->state < TCP_ESTABLISHED)
+		syn_again(c);
+	else if (c->rec_head != TCP_NIL)
+		retransmit_fire(c);
+	else if (c->flags & TCP_F_PERSIST)
+		persist_fire(c);
+}
+
+static void ack_fire(struct tcp_conn *c)
+{
+	if (c->rcv_nxt != c->ack_sent)
+		c->flags |= TCP_F_ACK_NOW;
+	if (c->flags & TCP_F_POOL_SHUT) {
+		if (c->stack->pool_state == TCP_POOL_SHUT)
+			tcp_timer_set(c, TCP_TIMER_ACK, TCP_POOL_RECHECK_MS);
+		else
+			c->flags = (c->flags & ~TCP_F_POOL_SHUT) | TCP_F_ACK_NOW;
+	}
+	tcp_conn_output(c);
+}
+
+static void keepalive_fire(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	uint32_t idle = c->stack->tick - c->rcv_tick;
+	uint32_t every = c->stack->config.keepalive_ms;
+	uint32_t between = every / 4 > 1000 ? every / 4 : 1000;
+
+	if (every == 0)
+		return;
+	if (idle < every) {
+		cold->probes = 0;
+		tcp_timer_set(c, TCP_TIMER_IDLE, every - idle);
+		return;
+	}
+	/* What is unanswered already has a timer that ends it. */
+	if (c->rec_head != TCP_NIL || (c->flags & TCP_F_PERSIST)) {
+		tcp_timer_set(c, TCP_TIMER_IDLE, every);
+		return;
+	}
+	if (cold->probes >= TCP_KEEPALIVE_TRIES) {
+		tcp_timer_abandon(c);
+		return;
+	}
+	cold->probes++;
+	c->stack->count->keepalive_probes++;
+	tcp_out_bare(c, c->snd_nxt - 1, TCP_ACK);
+	tcp_timer_set(c, TCP_TIMER_IDLE, between < 75000 ? between : 75000);
+}
+
+static void idle_fire(struct tcp_conn *c)
+{
+	if (c->state < TCP_ESTABLISHED) {
+		c->stack->count->timeouts++;
+		tcp_conn_end(c, TCP_END_TIMEOUT);
+	} else if (c->state == TCP_FIN_WAIT_2 && (c->flags & TCP_F_RCV_SHUT)) {
+		tcp_timer_abandon(c);
+	} else {
+		keepalive_fire(c);
+	}
+}
+
+static bool timer_due(const struct tcp_conn *c, enum tcp_timer which)
+{
+	return (c->armed & (1u << which)) && seq_le(c->at[which], c->stack->tick);
+}
+
+static void conn_run(struct tcp_conn *c)
+{
+	static void (*const fire[TCP_TIMER_COUNT])(struct tcp_conn *) = {
+		[TCP_TIMER_RTX] = rtx_fire,
+		[TCP_TIMER_ACK] = ack_fire,
+		[TCP_TIMER_IDLE] = idle_fire,
+	};
+
+	for (unsigned i = 0; i < TCP_TIMER_COUNT; i++) {
+		if (c->state <= TCP_CLOSED)
+			return;
+		if (!timer_due(c, i))
+			continue;
+		tcp_timer_clear(c, i);
+		fire[i](c);
+	}
+	if (c->state <= TCP_CLOSED)
+		return;
+	for (unsigned i = 0; i < TCP_TIMER_COUNT; i++)
+		if ((c->armed & (1u << i)) &&
+			(!tcp_wheel_armed(&c->node) || seq_lt(c->at[i], c->node.at)))
+			tcp_wheel_arm(&c->stack->wheel, tcp_conn_index(c), c->at[i]);
+}
+
+void tcp_timers(struct tcp_stack *s, uint64_t now_ns)
+{
+	uint32_t index;
+
+	tcp_clock(s, now_ns);
+	tcp_pool_sample(s);
+	while ((index = tcp_wheel_expire(&s->wheel, s->tick)) != TCP_NIL)
+		conn_run(&s->conns[index]);
+	tcp_syn_timers(s);
+	tcp_tw_timers(s);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fake network layer. A packet that was handed over stays with the wire until it is delivered, as it would
+ * with a NIC, and is compared with a copy from before: what TCP writes to a sent mbuf, or frees too early,
+ * shows here.
+ */
+#include "tests/unit/tcp/fake_net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_tcp.h>
+
+struct fake_packet {
+	uint64_t at_ns, order;
+	unsigned to;
+	struct ip_addr src, dst;
+	struct rte_mbuf *m; /* as it was sent; NULL in repetitions */
+	bool lost;
+	uint32_t len;
+	uint8_t bytes[];
+};
+
+uint64_t fake_random(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static bool chance(struct fake_wire *w, uint32_t of_thousand)
+{
+	return of_thousand > 0 && fake_random(&w->rng) % 1000 < of_thousand;
+}
+
+void fake_wire_init(struct fake_wire *w, const struct fake_faults *faults, uint64_t seed)
+{
+	memset(w, 0, sizeof(*w));
+	w->faults = *faults;
+	w->rng = seed;
+}
+
+static void packet_free(struct fake_packet *p)
+{
+	rte_pktmbuf_free(p->m);
+	free(p);
+}
+
+void fake_wire_fini(struct fake_wire *w)
+{
+	for (uint32_t i = 0; i < w->count; i++)
+		packet_free(w->heap[i]);
+	free(w->heap);
+	memset(w, 0, sizeof(*w));
+}
+
+void fake_net_init(struct net *net, struct fake_wire *w, unsigned side, struct rte_mempool *pool,
+	uint16_t mtu, bool multi_segs)
+{
+	memset(net, 0, sizeof(*net));
+	net->wire = w;
+	net->side = side;
+	net->addr = ip_from_v4(rte_cpu_to_be_32(0x0a000001 + side));
+	net->mtu = mtu;
+	net->pool = pool;
+	net->port.mtu = mtu;
+	net->port.caps.multi_segs = multi_segs;
+	net->tx.port = &net->port;
+}
+
+static bool earlier(const struct fake_packet *a, const struct fake_packet *b)
+{
+	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
+}
+
+static void heap_push(struct fake_wire *w, struct fake_packet *p)
+{
+	uint32_t i;
+
+	if (w->count == w->room) {
+		w->room = w->room > 0 ? w->room * 2 : 64;
+		w->heap = realloc(w->heap, w->room * sizeof(*w->heap));
+	}
+	p->order = w->order++;
+	for (i = w->count++; i > 0 && earlier(p, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		w->heap[i] = w->heap[(i - 1) / 2];
+	w->heap[i] = p;
+}
+
+static struct fake_packet *heap_pop(struct fake_wire *w)
+{
+	struct fake_packet *top = w->heap[0];
+	struct fake_packet *last = w->heap[--w->count];
+	uint32_t i = 0;
+
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child >= w->count)
+			break;
+		if (child + 1 < w->count && earlier(w->heap[child + 1], w->heap[child]))
+			child++;
+		if (!earlier(w->heap[child], last))
+			break;
+		w->heap[i] = w->heap[child];
+		i = child;
+	}
+	w->heap[i] = last;
+	return top;
+}
+
+/* A middlebox that overwrites options of SYNs with no-operations. */
+static void options_strip(const struct fake_wire *w, uint8_t *bytes)
+{
+	struct rte_tcp_hdr *h = (struct rte_tcp_hdr *)bytes;
+	uint8_t *end = bytes + (h->data_off >> 4) * 4;
+	uint8_t *at = (uint8_t *)(h + 1);
+
+	if (!(h->tcp_flags & RTE_TCP_SYN_FLAG))
+		return;
+	while (at + 1 < end && *at != 0) {
+		uint8_t kind = at[0], len = kind == 1 ? 1 : at[1];
+
+		if ((kind == 8 && (w->faults.strip & FAKE_STRIP_TS)) ||
+			(kind == 4 && (w->faults.strip & FAKE_STRIP_SACK)) ||
+			(kind == 3 && (w->faults.strip & FAKE_STRIP_WSCALE)) ||
+			(kind == 2 && (w->faults.strip & FAKE_STRIP_MSS)))
+			memset(at, 1, len);
+		at += len;
+	}
+}
+
+static void packet_schedule(struct fake_wire *w, struct fake_packet *p)
+{
+	p->at_ns = w->now_ns + w->faults.delay_ns;
+	if (chance(w, w->faults.reorder) && w->faults.jitter_ns > 0)
+		p->at_ns += fake_random(&w->rng) % w->faults.jitter_ns;
+	heap_push(w, p);
+}
+
+static struct fake_packet *packet_new(
+	unsigned from, const struct ip_addr *src, const struct ip_addr *dst, uint32_t len)
+{
+	struct fake_packet *p = calloc(1, sizeof(*p) + len);
+
+	p->to = !from;
+	p->src = *src;
+	p->dst = *dst;
+	p->len = len;
+	return p;
+}
+
+void fake_wire_put(struct fake_wire *w, struct net *from, const struct ip_addr *src,
+	const struct ip_addr *dst, const uint8_t *bytes, uint32_t len)
+{
+	struct fake_packet *p = packet_new(from->side, src, dst, len);
+
+	memcpy(p->bytes, bytes, len);
+	packet_schedule(w, p);
+}
+
+void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns)
+{
+	struct fake_wire *w = net->wire;
+	struct fake_packet *p = packet_new(net->side, &path->local, remote, m->pkt_len);
+	uint32_t at = 0;
+
+	(void)ecn;
+	(void)now_ns;
+	rte_mbuf_sanity_check(m, 1);
+	if (m->data_off < RTE_PKTMBUF_HEADROOM || m->pkt_len + 20 > path->mtu)
+		w->broken = "a segment has no headroom or is larger than the MTU";
+	if (m->nb_segs > 1 && !net->port.caps.multi_segs)
+		w->broken = "a chain was sent on a port that takes none";
+	for (struct rte_mbuf *s = m; s != NULL; s = s->next) {
+		memcpy(p->bytes + at, rte_pktmbuf_mtod(s, void *), s->data_len);
+		at += s->data_len;
+	}
+	if (at != m->pkt_len)
+		w->broken = "pkt_len is not the sum of the pieces";
+	p->m = m;
+	net->sent++;
+	p->lost = chance(w, w->faults.lose) ||
+		  (w->filter != NULL && w->filter(w->filter_ctx,
+						(const struct rte_tcp_hdr *)p->bytes, net->side));
+	if (!p->lost && chance(w, w->faults.repeat))
+		fake_wire_put(w, net, &path->local, remote, p->bytes, p->len);
+	packet_schedule(w, p);
+}
+
+uint64_t fake_wire_next(const struct fake_wire *w)
+{
+	return w->count > 0 ? w->heap[0]->at_ns : UINT64_MAX;
+}
+
+static struct rte_mbuf *segment_new(struct net *net, const struct fake_packet *p)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(net->pool);
+	uint32_t header = (uint32_t)(p->bytes[12] >> 4) * 4;
+	uint32_t first = p->len;
+	uint32_t at;
+
+	if (m == NULL)
+		return NULL;
+	if (chance(net->wire, net->wire->faults.split) && p->len > header)
+		first = header + (uint32_t)(fake_random(&net->wire->rng) % (p->len - header));
+	if (first > rte_pktmbuf_tailroom(m))
+		first = rte_pktmbuf_tailroom(m);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)first), p->bytes, first);
+	for (at = first; at < p->len;) {
+		struct rte_mbuf *more = rte_pktmbuf_alloc(net->pool);
+		uint32_t here = p->len - at;
+
+		if (more == NULL) {
+			rte_pktmbuf_free(m);
+			return NULL;
+		}
+		if (here > rte_pktmbuf_tailroom(more))
+			here = rte_pktmbuf_tailroom(more);
+		memcpy(rte_pktmbuf_append(more, (uint16_t)here), p->bytes + at, here);
+		rte_pktmbuf_chain(m, more);
+		at += here;
+	}
+	*net_meta(m) = (struct net_meta){ .src = p->src,
+		.dst = p->dst,
+		.src_port = (uint16_t)(p->bytes[0] << 8 | p->bytes[1]),
+		.dst_port = (uint16_t)(p->bytes[2] << 8 | p->bytes[3]),
+		.header_bytes = (uint16_t)header,
+		.payload_bytes = p->len - header };
+	return m;
+}
+
+uint16_t fake_net_receive(struct net *net, struct rte_mbuf **segs, uint16_t room)
+{
+	struct fake_wire *w = net->wire;
+	uint16_t n = 0;
+
+	while (n < room && w->count > 0 && w->heap[0]->at_ns <= w->now_ns &&
+		w->heap[0]->to == net->side) {
+		struct fake_packet *p = heap_pop(w);
+		uint32_t at = 0;
+
+		for (struct rte_mbuf *s = p->m; s != NULL; s = s->next) {
+			if (memcmp(rte_pktmbuf_mtod(s, void *), p->bytes + at, s->data_len) != 0)
+				w->broken = "a sent mbuf changed";
+			at += s->data_len;
+		}
+		rte_pktmbuf_free(p->m);
+		p->m = NULL;
+		options_strip(w, p->bytes);
+		if (!p->lost && p->len >= 20) {
+			segs[n] = segment_new(net, p);
+			n += segs[n] != NULL;
+		}
+		packet_free(p);
+	}
+	return n;
+}
+
+struct port_tx *net_tx(struct net *net, uint32_t port_index)
+{
+	(void)port_index;
+	return &net->tx;
+}
+
+int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip_addr *local,
+	struct net_path *path)
+{
+	if (net->unreachable)
+		return -101;
+	*path = (struct net_path){
+		.local = local != NULL ? *local : net->addr, .next_hop = *remote, .mtu = net->mtu
+	};
+	return 0;
+}
+
+void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx)
+{
+	net->ops = *ops;
+	net->ops_ctx = ctx;
+}
+
+void net_drop(struct net *net, struct rte_mbuf *m, enum drop why)
+{
+	net->drops[why]++;
+	rte_pktmbuf_free(m);
+}
+
+void fake_eal_init(const char *program)
+{
+	static const char *const options[] = { "--no-huge", "--no-pci", "--no-shconf", "-m", "128",
+		"-l", "0", "--no-telemetry", "--log-level=error" };
+	char *argv[RTE_DIM(options) + 2];
+	int argc = 0;
+
+	argv[argc++] = strdup(program);
+	for (unsigned i = 0; i < RTE_DIM(options); i++)
+		argv[argc++] = strdup(options[i]);
+	argv[argc] = NULL;
+	if (rte_eal_init(argc, argv) < 0) {
+		fprintf(stderr, "rte_eal_init failed\n");
+		exit(77); /* meson: skipped */
+	}
+}
+
+struct rte_mempool *fake_pool(const char *name, unsigned mbufs)
+{
+	return rte_pktmbuf_pool_create(name, mbufs, 0,
+		RTE_ALIGN(NET_META_BYTES, RTE_MBUF_PRIV_ALIGN), RTE_MBUF_DEFAULT_BUF_SIZE,
+		SOCKET_ID_ANY);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network layer as TCP's tests fake it at link time: a wire between two sides that loses, doubles,
+ * delays and reorders packets from a seeded sequence, under a clock that the test owns.
+ */
+#ifndef SLUICE_TESTS_UNIT_TCP_FAKE_NET_H
+#define SLUICE_TESTS_UNIT_TCP_FAKE_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+#include <rte_tcp.h>
+
+#include "dataplane/net/net.h"
+
+/* Chances are out of 1,000. */
+struct fake_faults {
+	uint32_t lose, repeat, reorder;
+	uint64_t delay_ns;  /* of every packet */
+	uint64_t jitter_ns; /* the most that a reordered one waits longer */
+	uint8_t strip;      /* FAKE_STRIP_*: SYN options that a middlebox removes */
+	uint32_t split;     /* chance that a segment arrives as two mbufs */
+};
+
+#define FAKE_STRIP_TS     1
+#define FAKE_STRIP_SACK   2
+#define FAKE_STRIP_WSCALE 4
+#define FAKE_STRIP_MSS    8
+
+struct fake_packet;
+
+struct fake_wire {
+	struct fake_faults faults;
+	uint64_t rng;
+	uint64_t now_ns;
+	uint64_t order; /* of packets that are due at the same time */
+	uint32_t count, room;
+	struct fake_packet **heap;
+	const char *broken; /* what the wire itself found wrong */
+	bool (*filter)(void *ctx, const struct rte_tcp_hdr *h, unsigned side); /* true: lose it */
+	void *filter_ctx;
+};
+
+struct net {
+	struct fake_wire *wire;
+	unsigned side; /* 0 or 1 */
+	struct ip_addr addr;
+	uint16_t mtu;
+	bool unreachable;
+	struct rte_mempool *pool; /* for what arrives */
+	struct port port;
+	struct port_tx tx;
+	struct net_ops ops;
+	void *ops_ctx;
+	uint64_t drops[DROP_COUNT];
+	uint64_t sent;
+};
+
+uint64_t fake_random(uint64_t *state);
+
+void fake_wire_init(struct fake_wire *w, const struct fake_faults *faults, uint64_t seed);
+/* Frees what is under way. */
+void fake_wire_fini(struct fake_wire *w);
+void fake_net_init(struct net *net, struct fake_wire *w, unsigned side, struct rte_mempool *pool,
+	uint16_t mtu, bool multi_segs);
+
+/* When the next packet arrives, or UINT64_MAX. */
+uint64_t fake_wire_next(const struct fake_wire *w);
+/* Packets that are due at @p net. */
+uint16_t fake_net_receive(struct net *net, struct rte_mbuf **segs, uint16_t room);
+
+/* Put a segment on the wire as if @p from had sent it; the bytes begin at the TCP header. */
+void fake_wire_put(struct fake_wire *w, struct net *from, const struct ip_addr *src,
+	const struct ip_addr *dst, const uint8_t *bytes, uint32_t len);
+
+/* EAL without hugepages, once a process. */
+void fake_eal_init(const char *program);
+struct rte_mempool *fake_pool(const char *name, unsigned mbufs);
+
+#endif
