@@ -4,7 +4,6 @@
  * after the clock and the workers once a second, and at the end lets requests finish.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +25,7 @@ static void on_signal(int number)
 static int on_apply(void *ctx, struct snapshot *snapshot, const struct secrets *secrets, struct usage *usage,
 	char *why, size_t why_bytes)
 {
-	uint64_t generation = snapshot->generation;
-	int rc = gateway_apply(ctx, snapshot, secrets, usage, why, why_bytes);
-
-	if (rc)
-		log_error("generation %" PRIu64 " is refused: %s", generation, why);
-	else
-		log_notice("generation %" PRIu64 " runs", generation);
-	return rc;
+	return gateway_apply(ctx, snapshot, secrets, usage, why, why_bytes);
 }
 
 static int on_segments(void *ctx, uint32_t worker, struct stats **stats, struct event_ring **events)

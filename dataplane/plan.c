@@ -44,7 +44,7 @@ static int map_lcores(const struct snapshot *snapshot, struct start_plan *plan, 
 			main_cpu++;
 	used = (size_t) snprintf(plan->lcores, sizeof(plan->lcores), "0@%u", main_cpu);
 	for (uint32_t w = 0; w < plan->worker_count; w++) {
-		uint32_t cpu = n ? listed[w] : cpus > 1 ? 1 + w % (cpus - 1) : 0;
+		uint32_t cpu = n ? listed[w] : (1 + w) % cpus;
 
 		if (cpu >= cpus) {
 			snprintf(why, why_bytes, "dataplane.lcores names CPU %u, this machine has 0 to %u", cpu,
