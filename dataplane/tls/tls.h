@@ -19,15 +19,19 @@
  * so that no reference count is shared between workers. Built by the main core before it publishes. */
 struct tls_contexts;
 
+#define TLS_TICKET_SECRET_BYTES 80
+
 struct tls_config {
 	struct rte_mempool *pool; /* for what is written: ciphertext, plaintext */
-	const uint8_t *ticket_secret; /* 80 bytes, the same in all workers and generations of one start, so
-				       * that resumption works on any worker and after an apply */
+	/* TLS_TICKET_SECRET_BYTES, the same in all workers and generations of one start, so that
+	 * resumption works on any worker and after an apply. */
+	const uint8_t *ticket_secret;
 };
 
 /** @param why  on failure, a sentence  @return NULL on failure */
-struct tls_contexts *tls_contexts_create(const struct tls_config *config, const struct snapshot *snapshot,
-	const struct secrets *secrets, char *why, size_t why_bytes);
+struct tls_contexts *tls_contexts_create(const struct tls_config *config,
+	const struct snapshot *snapshot, const struct secrets *secrets, char *why,
+	size_t why_bytes);
 /** Connections keep what they use: contexts may go while connections live. */
 void tls_contexts_destroy(struct tls_contexts *contexts);
 
@@ -41,22 +45,25 @@ void tls_conn_destroy(struct tls_conn *conn);
 enum tls_state {
 	TLS_HANDSHAKE, /* more input is needed, or output waits */
 	TLS_OPEN,
-	TLS_CLOSED, /* the peer sent close_notify: its data has ended */
+	TLS_CLOSED, /* the peer sent close_notify: its data has ended, ours may go on */
 	TLS_FAILED, /* send what tls_output() gives (the alert), then close */
 };
 
 /**
- * Feed ciphertext; consumes the chain. Goes as far as it can: handshake, then decryption.
+ * Feed ciphertext; consumes the chain, whose mbufs must be nobody else's. Goes as far as it can:
+ * handshake, then decryption. May make output in any state: take it with tls_output() each time.
  * @param plaintext  set to a chain of decrypted bytes (new mbufs), or NULL
  * @return the state after it
  */
-enum tls_state tls_input(struct tls_conn *conn, struct rte_mbuf *ciphertext, struct rte_mbuf **plaintext);
+enum tls_state tls_input(
+	struct tls_conn *conn, struct rte_mbuf *ciphertext, struct rte_mbuf **plaintext);
 
 /**
  * Encrypt a chain; consumes it. Records are small (about one segment) for the first 64 KiB after an idle
- * second, then 16 KiB.
+ * second, then 16 KiB. In TLS_CLOSED an answer may still be written: only the peer's direction ended.
  * @param now_ns  for that rule
- * @return 0, -EPIPE when the connection is not open, -ENOMEM
+ * @return 0, -EPIPE when the connection is not open or tls_shutdown() was called, -ENOMEM; after an
+ *         error other than the state's own the connection is TLS_FAILED
  */
 int tls_write(struct tls_conn *conn, struct rte_mbuf *plaintext, uint64_t now_ns);
 
@@ -68,7 +75,7 @@ struct rte_mbuf *tls_output(struct tls_conn *conn);
 
 enum tls_state tls_state(const struct tls_conn *conn);
 bool tls_resumed(const struct tls_conn *conn);
-/** Why the handshake failed: OpenSSL's reason, static lifetime. */
+/** Why the connection is TLS_FAILED: OpenSSL's reason or ours, static lifetime; empty otherwise. */
 const char *tls_failure(const struct tls_conn *conn);
 /** The server name the client asked for, lower case, or empty. */
 struct str tls_server_name(const struct tls_conn *conn);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One worker's contexts: a library context with algorithms fetched once, and an SSL_CTX for each TLS
+ * listener. Certificates beyond a listener's first are put into the connection by the certificate
+ * callback, so there is one context a listener and not one a certificate.
+ *
+ * Policy: TLS 1.2 with ECDHE and AEAD, TLS 1.3; X25519 and P-256 (RFC 9325). No renegotiation, no
+ * compression, no early data, no session cache: tickets are stateless (RFC 5077, RFC 8446 §4.6.1), under
+ * keys that all workers and generations derive alike.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+
+#include "dataplane/tls/tls_priv.h"
+
+#define TICKET_KEY_BYTES 80 /* name, HMAC key, AES key: OpenSSL's own layout */
+#define SESSION_SECONDS  7200
+
+static const unsigned char alpn_http1[] = "\x08http/1.1";
+
+/* HTTP/1.1 is all there is: who offers a list without it is told so (RFC 7301 §3.2). */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+	const unsigned char *offered, unsigned offered_length, void *context)
+{
+	unsigned char *chosen;
+
+	if (SSL_select_next_proto(&chosen, out_length, alpn_http1, sizeof(alpn_http1) - 1, offered,
+		    offered_length) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static int note_server_name(SSL *ssl, int *alert, void *context)
+{
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	if (name == NULL)
+		return SSL_TLSEXT_ERR_NOACK;
+	if (tls_conn_set_server_name(SSL_get_app_data(ssl), name))
+		return SSL_TLSEXT_ERR_OK;
+	*alert = SSL_AD_INTERNAL_ERROR;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static int choose_certificate(SSL *ssl, void *context)
+{
+	const struct tls_listener *listener = context;
+	const struct tls_conn *conn = SSL_get_app_data(ssl);
+	const uint32_t number = tls_names_choose(listener, tls_server_name(conn));
+	const struct tls_cert *cert = &listener->contexts->certs[number];
+
+	if (number == listener->default_cert)
+		return 1;
+	/* The default may be of another kind of key, which would stay beside this one. */
+	SSL_certs_clear(ssl);
+	return SSL_use_cert_and_key(ssl, cert->leaf, cert->key, cert->chain, 1);
+}
+
+/* Counts what a client may send for ever without saying anything. */
+static void watch_message(int writing, int version, int type, const void *data, size_t length,
+	SSL *ssl, void *context)
+{
+	if (!writing && type == SSL3_RT_HANDSHAKE)
+		tls_conn_count_control(SSL_get_app_data(ssl));
+}
+
+/* Each listener's ticket keys are its own, so that a ticket opens no other. */
+static bool set_ticket_keys(
+	SSL_CTX *ssl_ctx, OSSL_LIB_CTX *library, const uint8_t *secret, uint32_t slot)
+{
+	char label[32], digest[] = "SHA256";
+	const int label_bytes = snprintf(label, sizeof(label), "tls ticket %u", slot);
+	uint8_t keys[TICKET_KEY_BYTES];
+	EVP_KDF *kdf = EVP_KDF_fetch(library, "HKDF", NULL);
+	EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+	OSSL_PARAM parameters[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_octet_string(
+			OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)secret, TLS_TICKET_SECRET_BYTES),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label, (size_t)label_bytes),
+		OSSL_PARAM_construct_end(),
+	};
+	bool done = context != NULL && EVP_KDF_derive(context, keys, sizeof(keys), parameters) == 1;
+
+	done = done && SSL_CTX_set_tlsext_ticket_keys(ssl_ctx, keys, sizeof(keys)) == 1;
+	OPENSSL_cleanse(keys, sizeof(keys));
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kdf);
+	return done;
+}
+
+static bool set_policy(SSL_CTX *ssl_ctx)
+{
+	SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					     SSL_OP_CIPHER_SERVER_PREFERENCE |
+					     SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_timeout(ssl_ctx, SESSION_SECONDS);
+	SSL_CTX_set_max_early_data(ssl_ctx, 0);
+	SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_NONE, NULL);
+	return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_max_proto_version(ssl_ctx, TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+	       SSL_CTX_set_ciphersuites(ssl_ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+						 "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
+	       SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256") == 1 &&
+	       SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1;
+}
+
+static bool listener_init(struct tls_contexts *contexts, const struct tls_config *config,
+	const struct snapshot *snapshot, uint32_t number)
+{
+	const struct snap_listener *record =
+		SNAP_AT(snapshot, SNAP_LISTENERS, snap_listener, number);
+	struct tls_listener *listener = &contexts->listeners[number];
+	const struct tls_cert *cert;
+	SSL_CTX *ssl_ctx;
+
+	listener->contexts = contexts;
+	listener->default_cert = SNAP_INDEX_AT(snapshot, SNAP_LISTENER_CERTS, record->certs.first);
+	cert = &contexts->certs[listener->default_cert];
+	ssl_ctx = SSL_CTX_new_ex(contexts->library, NULL, TLS_server_method());
+	listener->ssl_ctx = ssl_ctx;
+	if (ssl_ctx == NULL || !set_policy(ssl_ctx) ||
+		!tls_names_fill(listener, snapshot, record) ||
+		!set_ticket_keys(ssl_ctx, contexts->library, config->ticket_secret, record->slot))
+		return false;
+	SSL_CTX_set_alpn_select_cb(ssl_ctx, choose_protocol, NULL);
+	SSL_CTX_set_tlsext_servername_callback(ssl_ctx, note_server_name);
+	SSL_CTX_set_cert_cb(ssl_ctx, choose_certificate, listener);
+	SSL_CTX_set_msg_callback(ssl_ctx, watch_message);
+	return SSL_CTX_set_session_id_context(
+		       ssl_ctx, (const uint8_t *)&record->slot, sizeof(record->slot)) == 1 &&
+	       SSL_CTX_use_cert_and_key(ssl_ctx, cert->leaf, cert->key, cert->chain, 1) == 1;
+}
+
+static bool load_certs(struct tls_contexts *contexts, const struct snapshot *snapshot,
+	const struct secrets *secrets, char *why, size_t why_bytes)
+{
+	char problem[128];
+
+	if (secrets->count != contexts->cert_count) {
+		snprintf(why, why_bytes, "%u certificates, but secrets for %u",
+			contexts->cert_count, secrets->count);
+		return false;
+	}
+	for (uint32_t i = 0; i < contexts->cert_count; i++) {
+		struct str name =
+			snap_str(snapshot, SNAP_AT(snapshot, SNAP_CERTS, snap_cert, i)->name);
+
+		if (tls_cert_load(&contexts->certs[i], contexts->library, secrets, i, problem,
+			    sizeof(problem)))
+			continue;
+		snprintf(why, why_bytes, "certificate \"%.*s\": %s", (int)name.len, name.data,
+			problem);
+		return false;
+	}
+	return true;
+}
+
+static struct tls_contexts *contexts_alloc(
+	const struct tls_config *config, const struct snapshot *snapshot)
+{
+	struct tls_contexts *contexts = calloc(1, sizeof(*contexts));
+
+	if (contexts == NULL)
+		return NULL;
+	contexts->holders = 1;
+	contexts->pool = config->pool;
+	contexts->listener_count = snapshot->sections[SNAP_LISTENERS].count;
+	contexts->cert_count = snapshot->sections[SNAP_CERTS].count;
+	contexts->library = OSSL_LIB_CTX_new();
+	contexts->bio_method = tls_bio_method();
+	contexts->listeners =
+		calloc((size_t)contexts->listener_count + 1, sizeof(*contexts->listeners));
+	contexts->certs = calloc((size_t)contexts->cert_count + 1, sizeof(*contexts->certs));
+	if (contexts->library != NULL && contexts->bio_method != NULL &&
+		contexts->listeners != NULL && contexts->certs != NULL)
+		return contexts;
+	tls_contexts_release(contexts);
+	return NULL;
+}
+
+struct tls_contexts *tls_contexts_create(const struct tls_config *config,
+	const struct snapshot *snapshot, const struct secrets *secrets, char *why, size_t why_bytes)
+{
+	struct tls_contexts *contexts = contexts_alloc(config, snapshot);
+
+	snprintf(why, why_bytes, "out of memory for TLS");
+	if (contexts == NULL)
+		return NULL;
+	if (!load_certs(contexts, snapshot, secrets, why, why_bytes))
+		goto fail;
+	for (uint32_t i = 0; i < contexts->listener_count; i++) {
+		const struct snap_listener *record =
+			SNAP_AT(snapshot, SNAP_LISTENERS, snap_listener, i);
+		struct str name = snap_str(snapshot, record->name);
+		const char *reason;
+
+		if (!record->tls || listener_init(contexts, config, snapshot, i))
+			continue;
+		reason = ERR_reason_error_string(ERR_peek_last_error());
+		snprintf(why, why_bytes, "listener \"%.*s\": TLS: %s", (int)name.len, name.data,
+			reason != NULL ? reason : "out of memory");
+		ERR_clear_error();
+		goto fail;
+	}
+	return contexts;
+fail:
+	tls_contexts_release(contexts);
+	return NULL;
+}
+
+void tls_contexts_destroy(struct tls_contexts *contexts)
+{
+	if (contexts != NULL)
+		tls_contexts_release(contexts);
+}
+
+void tls_contexts_release(struct tls_contexts *contexts)
+{
+	if (atomic_fetch_sub_explicit(&contexts->holders, 1, memory_order_acq_rel) > 1)
+		return;
+	for (uint32_t i = 0; contexts->listeners != NULL && i < contexts->listener_count; i++) {
+		SSL_CTX_free(contexts->listeners[i].ssl_ctx);
+		free(contexts->listeners[i].names);
+		free(contexts->listeners[i].text);
+	}
+	for (uint32_t i = 0; contexts->certs != NULL && i < contexts->cert_count; i++)
+		tls_cert_free(&contexts->certs[i]);
+	free(contexts->listeners);
+	free(contexts->certs);
+	BIO_meth_free(contexts->bio_method);
+	OSSL_LIB_CTX_free(contexts->library);
+	free(contexts);
+}

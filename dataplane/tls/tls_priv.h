@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of tls share: queues of mbufs, contexts and a connection's insides. */
+#ifndef SLUICE_DATAPLANE_TLS_TLS_PRIV_H
+#define SLUICE_DATAPLANE_TLS_TLS_PRIV_H
+
+#include <stdatomic.h>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include "dataplane/tls/tls.h"
+
+/* A byte stream in mbufs. The head's pkt_len and nb_segs are set when it is taken. */
+struct tls_queue {
+	struct rte_mbuf *head, *tail;
+	uint32_t bytes;
+	uint16_t segments;
+};
+
+/** Append a chain, whose bytes are then the queue's. Little ones are copied behind what is there, so that
+ *  a peer that sends single bytes cannot pin an mbuf with each. */
+void tls_queue_push(struct tls_queue *queue, struct rte_mbuf *chain);
+/** Room at the end for at least @p want bytes: in the last mbuf, or a new one.
+ *  @return NULL when the pool is empty; *room is set otherwise */
+char *tls_queue_room(
+	struct tls_queue *queue, struct rte_mempool *pool, uint32_t want, uint32_t *room);
+/** Say that @p n bytes were written where tls_queue_room() said. */
+void tls_queue_wrote(struct tls_queue *queue, uint32_t n);
+/** Copy @p n bytes from @p offset without taking them; the queue has them. */
+void tls_queue_peek(const struct tls_queue *queue, uint32_t offset, void *out, uint32_t n);
+/** Take at most @p n bytes off the front. @return how many */
+uint32_t tls_queue_read(struct tls_queue *queue, void *out, uint32_t n);
+/** Take @p n bytes off the front, which the queue has, and forget them. */
+void tls_queue_drop(struct tls_queue *queue, uint32_t n);
+/** Take everything, as a chain; NULL when there is nothing. */
+struct rte_mbuf *tls_queue_take(struct tls_queue *queue);
+void tls_queue_free(struct tls_queue *queue);
+
+/* A certificate with its key and chain, in the worker's library context. */
+struct tls_cert {
+	X509 *leaf;
+	STACK_OF(X509) * chain;
+	EVP_PKEY *key;
+};
+
+/** Read what the secrets hold for certificate @p index. @return false and a sentence in @p why */
+bool tls_cert_load(struct tls_cert *cert, OSSL_LIB_CTX *library, const struct secrets *secrets,
+	uint32_t index, char *why, size_t why_bytes);
+void tls_cert_free(struct tls_cert *cert);
+
+/* A name that one of a listener's certificates serves. */
+struct tls_name {
+	struct str name; /* lower case; of "*.x" the "x" */
+	bool wildcard;
+	uint32_t rank; /* of its certificate in the listener's list */
+	uint32_t cert;
+};
+
+struct tls_listener {
+	struct tls_contexts *contexts;
+	SSL_CTX *ssl_ctx; /* NULL: a listener without TLS */
+	uint32_t default_cert;
+	uint32_t name_count;
+	struct tls_name *names; /* sorted */
+	char *text;             /* what their names point into */
+};
+
+#define TLS_GATHER_BYTES 16384 /* the longest record (RFC 8446 §5.1) */
+
+struct tls_contexts {
+	_Atomic uint32_t holders; /* the creator and each connection: the last one frees */
+	OSSL_LIB_CTX *library;
+	BIO_METHOD *bio_method;
+	struct rte_mempool *pool;
+	uint32_t listener_count, cert_count;
+	struct tls_listener *listeners;
+	struct tls_cert *certs;
+	uint8_t gather[TLS_GATHER_BYTES]; /* where a record's plaintext is put together */
+};
+
+void tls_contexts_release(struct tls_contexts *contexts);
+
+/** Copy a listener's names from the snapshot. @return false when out of memory */
+bool tls_names_fill(struct tls_listener *listener, const struct snapshot *snapshot,
+	const struct snap_listener *record);
+/** The certificate for a server name (lower case): exact, then "*.x", then the default. */
+uint32_t tls_names_choose(const struct tls_listener *listener, struct str server_name);
+
+/** The BIO method that reads conn.in and writes conn.out. @return NULL when out of memory */
+BIO_METHOD *tls_bio_method(void);
+
+struct tls_conn {
+	SSL *ssl;
+	struct tls_contexts *contexts;
+	uint8_t state; /* enum tls_state */
+	bool shut;     /* close_notify was sent */
+	bool raw;      /* what came is no record: OpenSSL gets it as it is, to say what it is */
+	bool no_mbuf;
+	struct tls_queue in, out;
+	uint32_t ready;           /* bytes of whole records at the front of in */
+	uint32_t handshake_bytes; /* taken before the handshake was complete */
+	uint32_t controls; /* handshake messages after the handshake: KeyUpdate, renegotiation */
+	uint32_t controls_allowed;
+	uint32_t started_bytes; /* written since the last idle second, up to the limit */
+	uint64_t read_bytes;
+	uint64_t write_ns;
+	const char *failure;
+	uint8_t server_name_bytes;
+	char *server_name;
+};
+
+/** Remember the name that a handshake asks for. @return false when out of memory */
+bool tls_conn_set_server_name(struct tls_conn *conn, const char *name);
+/** Called for each handshake message that arrives after the handshake. */
+void tls_conn_count_control(struct tls_conn *conn);
+
+#endif
