@@ -14,7 +14,7 @@
 
 struct clock {
 	uint64_t tsc, ns; /* the same moment in both */
-	uint64_t mult;	  /* ns = ticks × mult / 2^32 */
+	uint64_t mult;    /* ns = ticks × mult / 2^32 */
 };
 
 static inline uint64_t clock_system_ns(clockid_t id)
@@ -22,20 +22,20 @@ static inline uint64_t clock_system_ns(clockid_t id)
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /** Take a bearing; @p hz is the TSC's rate (rte_get_tsc_hz()). */
 static inline void clock_init(struct clock *c, uint64_t hz)
 {
-	c->mult = (uint64_t) (((unsigned __int128) 1000000000u << 32) / hz);
+	c->mult = (uint64_t)(((unsigned __int128)1000000000u << 32) / hz);
 	c->tsc = rte_rdtsc();
 	c->ns = clock_system_ns(CLOCK_MONOTONIC);
 }
 
 static inline uint64_t clock_ns(const struct clock *c, uint64_t tsc)
 {
-	return c->ns + (uint64_t) (((unsigned __int128) (tsc - c->tsc) * c->mult) >> 32);
+	return c->ns + (uint64_t)(((unsigned __int128)(tsc - c->tsc) * c->mult) >> 32);
 }
 
 #endif

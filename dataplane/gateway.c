@@ -25,7 +25,7 @@
 #include "lib/base/log.h"
 
 #define ADOPT_TIMEOUT_MS 5000
-#define STUCK_NS	 UINT64_C(100000000)
+#define STUCK_NS         UINT64_C(100000000)
 
 struct gateway {
 	const struct gateway_options *options;
@@ -55,7 +55,7 @@ struct gateway *gateway_create(const struct gateway_options *options)
 		g->stats[i].segment.fd = g->events[i].segment.fd = -1;
 	if (RAND_bytes(g->ticket_secret, sizeof(g->ticket_secret)) != 1 ||
 		RAND_bytes(g->tcp_secret, sizeof(g->tcp_secret)) != 1 ||
-		RAND_bytes((uint8_t *) &g->seed, sizeof(g->seed)) != 1) {
+		RAND_bytes((uint8_t *)&g->seed, sizeof(g->seed)) != 1) {
 		free(g);
 		return NULL;
 	}
@@ -86,10 +86,10 @@ static int start_eal(struct gateway *g, const struct snapshot *snapshot)
 	int rc;
 
 	for (uint32_t i = 0; i < g->plan.port_count; i++) {
-		struct str device = snap_str(
-			snapshot, SNAP_AT(snapshot, SNAP_PORTS, snap_port, i)->device);
+		struct str device =
+			snap_str(snapshot, SNAP_AT(snapshot, SNAP_PORTS, snap_port, i)->device);
 
-		snprintf(names[i], sizeof(names[i]), "%.*s", (int) device.len, device.data);
+		snprintf(names[i], sizeof(names[i]), "%.*s", (int)device.len, device.data);
 		devices[i] = names[i];
 	}
 	rc = eal_start(&config);
@@ -103,42 +103,46 @@ static int make_pools(struct gateway *g)
 		char name[32];
 
 		snprintf(name, sizeof(name), "mbufs%u", w);
-		g->pools[w] = port_pool_create(name, g->plan.mbufs, g->plan.mbuf_cache, NET_META_BYTES,
-			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		g->pools[w] = port_pool_create(name, g->plan.mbufs, g->plan.mbuf_cache,
+			NET_META_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 		if (!g->pools[w])
 			return -rte_errno;
 	}
 	return 0;
 }
 
-static int start_ports(struct gateway *g, const struct snapshot *snapshot, char *why, size_t why_bytes)
+static int start_ports(
+	struct gateway *g, const struct snapshot *snapshot, char *why, size_t why_bytes)
 {
 	for (uint32_t i = 0; i < g->plan.port_count; i++) {
 		const struct snap_port *port = SNAP_AT(snapshot, SNAP_PORTS, snap_port, i);
-		struct str name = snap_str(snapshot, port->name), device = snap_str(snapshot, port->device);
+		struct str name = snap_str(snapshot, port->name),
+			   device = snap_str(snapshot, port->device);
 		struct port_setup_config config = {
-			.rx_queues = (uint16_t) g->plan.worker_count,
-			.tx_queues = (uint16_t) g->plan.worker_count,
-			.mtu = (uint16_t) port->mtu,
+			.rx_queues = (uint16_t)g->plan.worker_count,
+			.tx_queues = (uint16_t)g->plan.worker_count,
+			.mtu = (uint16_t)port->mtu,
 			.pools = g->pools,
 		};
 		char text[128];
 		int rc;
 
-		snprintf(text, sizeof(text), "%.*s", (int) device.len, device.data);
+		snprintf(text, sizeof(text), "%.*s", (int)device.len, device.data);
 		rc = port_setup(text, &config, &g->ports[i]);
 		if (rc) {
-			snprintf(why, why_bytes, "port %.*s (%s): %s", (int) name.len, name.data, text,
-				strerror(-rc));
+			snprintf(why, why_bytes, "port %.*s (%s): %s", (int)name.len, name.data,
+				text, strerror(-rc));
 			return rc;
 		}
 		if (g->ports[i].tx_queues < g->plan.worker_count ||
 			g->ports[i].rx_queues < g->plan.worker_count) {
 			snprintf(why, why_bytes,
-				"port %.*s (%s) has %u receive and %u transmit queues for %u workers; set "
+				"port %.*s (%s) has %u receive and %u transmit queues for %u "
+				"workers; set "
 				"dataplane.workers to %u",
-				(int) name.len, name.data, text, g->ports[i].rx_queues, g->ports[i].tx_queues,
-				g->plan.worker_count, RTE_MIN(g->ports[i].rx_queues, g->ports[i].tx_queues));
+				(int)name.len, name.data, text, g->ports[i].rx_queues,
+				g->ports[i].tx_queues, g->plan.worker_count,
+				RTE_MIN(g->ports[i].rx_queues, g->ports[i].tx_queues));
 			return -EINVAL;
 		}
 	}
@@ -148,21 +152,23 @@ static int start_ports(struct gateway *g, const struct snapshot *snapshot, char 
 static int make_segments(struct gateway *g, const struct snapshot *snapshot)
 {
 	const struct snap_settings *settings = snap_settings(snapshot);
-	struct stats_shape shape = { g->plan.port_count, settings->listener_capacity, settings->api_capacity,
-		settings->endpoint_capacity };
+	struct stats_shape shape = { g->plan.port_count, settings->listener_capacity,
+		settings->api_capacity, settings->endpoint_capacity };
 
 	for (uint32_t w = 0; w < g->plan.worker_count; w++) {
 		int rc = stats_create(w, &shape, g->boot_id, &g->stats[w]);
 
 		if (rc == 0)
-			rc = event_ring_create(w, settings->event_records, g->boot_id, &g->events[w]);
+			rc = event_ring_create(
+				w, settings->event_records, g->boot_id, &g->events[w]);
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-static void fill_net(const struct gateway *g, const struct snapshot *snapshot, struct net_config *net)
+static void fill_net(
+	const struct gateway *g, const struct snapshot *snapshot, struct net_config *net)
 {
 	net->port_count = g->plan.port_count;
 	net->neighbour_limit = 4096;
@@ -171,17 +177,18 @@ static void fill_net(const struct gateway *g, const struct snapshot *snapshot, s
 		struct net_port_config *to = &net->ports[i];
 
 		to->port = &g->ports[i];
-		to->address_count = RTE_MIN(from->addresses.count, (uint32_t) NET_PORT_ADDRESSES);
-		to->gateway_count = RTE_MIN(from->gateways.count, (uint32_t) NET_PORT_GATEWAYS);
+		to->address_count = RTE_MIN(from->addresses.count, (uint32_t)NET_PORT_ADDRESSES);
+		to->gateway_count = RTE_MIN(from->gateways.count, (uint32_t)NET_PORT_GATEWAYS);
 		for (uint32_t k = 0; k < to->address_count; k++) {
 			const struct snap_address *a = SNAP_AT(
 				snapshot, SNAP_ADDRESSES, snap_address, from->addresses.first + k);
 
-			to->addresses[k] = (struct net_address){ a->addr, (uint8_t) a->prefix_len };
+			to->addresses[k] = (struct net_address){ a->addr, (uint8_t)a->prefix_len };
 		}
 		for (uint32_t k = 0; k < to->gateway_count; k++)
 			to->gateways[k] = SNAP_AT(
-				snapshot, SNAP_GATEWAYS, snap_address, from->gateways.first + k)->addr;
+				snapshot, SNAP_GATEWAYS, snap_address, from->gateways.first + k)
+						  ->addr;
 	}
 }
 
@@ -220,7 +227,8 @@ static void update_wall_clock(struct gateway *g)
 {
 	uint64_t mono_s = clock_ns(&g->shared.clock, rte_rdtsc()) / 1000000000u;
 
-	atomic_store_explicit(&g->shared.wall_offset_s, (uint64_t) time(NULL) - mono_s, memory_order_relaxed);
+	atomic_store_explicit(
+		&g->shared.wall_offset_s, (uint64_t)time(NULL) - mono_s, memory_order_relaxed);
 }
 
 static int launch(struct gateway *g)
@@ -228,8 +236,7 @@ static int launch(struct gateway *g)
 	uint32_t w = 0;
 	unsigned lcore;
 
-	RTE_LCORE_FOREACH_WORKER(lcore)
-	{
+	RTE_LCORE_FOREACH_WORKER (lcore) {
 		if (w == g->plan.worker_count)
 			break;
 		int rc = rte_eal_remote_launch(worker_main, g->workers[w], lcore);
@@ -241,8 +248,8 @@ static int launch(struct gateway *g)
 	return w == g->plan.worker_count ? 0 : -EINVAL;
 }
 
-static struct tables *build_tables(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
-	struct usage *usage, char *why, size_t why_bytes)
+static struct tables *build_tables(struct gateway *g, struct snapshot *snapshot,
+	const struct secrets *secrets, struct usage *usage, char *why, size_t why_bytes)
 {
 	struct tables_config config = { g->plan.worker_count, g->pools, g->ticket_secret, usage };
 
@@ -256,7 +263,8 @@ static int start(struct gateway *g, struct snapshot *snapshot, const struct secr
 	int rc;
 
 	if (g->eal_started) {
-		snprintf(why, why_bytes, "the dataplane could not start its ports before: restart it");
+		snprintf(why, why_bytes,
+			"the dataplane could not start its ports before: restart it");
 		return -EOPNOTSUPP;
 	}
 	rc = start_plan_make(snapshot, &g->plan, why, why_bytes);
@@ -269,8 +277,8 @@ static int start(struct gateway *g, struct snapshot *snapshot, const struct secr
 		return rc;
 	clock_init(&g->shared.clock, rte_get_tsc_hz());
 	update_wall_clock(g);
-	snprintf(why, why_bytes, "not enough memory for %u mbufs for each of %u workers", g->plan.mbufs,
-		g->plan.worker_count);
+	snprintf(why, why_bytes, "not enough memory for %u mbufs for each of %u workers",
+		g->plan.mbufs, g->plan.worker_count);
 	rc = make_pools(g);
 	if (rc == 0)
 		rc = start_ports(g, snapshot, why, why_bytes);

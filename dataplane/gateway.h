@@ -19,8 +19,8 @@
 /* What the command line says. */
 struct gateway_options {
 	bool no_huge;
-	const char *lcores;	  /* EAL map that overrides the configuration's, or NULL */
-	const char *file_prefix;  /* of the EAL's runtime files */
+	const char *lcores;      /* EAL map that overrides the configuration's, or NULL */
+	const char *file_prefix; /* of the EAL's runtime files */
 	const char *eal_log_level;
 	uint32_t extra_count;
 	const char *const *extra; /* further EAL arguments */

@@ -18,12 +18,12 @@ static volatile sig_atomic_t signals_seen;
 
 static void on_signal(int number)
 {
-	(void) number;
+	(void)number;
 	signals_seen++;
 }
 
-static int on_apply(void *ctx, struct snapshot *snapshot, const struct secrets *secrets, struct usage *usage,
-	char *why, size_t why_bytes)
+static int on_apply(void *ctx, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes)
 {
 	return gateway_apply(ctx, snapshot, secrets, usage, why, why_bytes);
 }
@@ -53,7 +53,7 @@ static uint64_t seconds(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t) now.tv_sec;
+	return (uint64_t)now.tv_sec;
 }
 
 static void catch_signals(void)

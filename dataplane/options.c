@@ -14,13 +14,16 @@
 static const char help[] =
 	"usage: sluice-dataplane [options]\n"
 	"\n"
-	"Waits on its socket for a configuration from sluice-control, then starts ports and workers.\n"
+	"Waits on its socket for a configuration from sluice-control, then starts ports and "
+	"workers.\n"
 	"\n"
 	"  -s, --socket PATH        where control and sluicectl connect (" LINK_DEFAULT_SOCKET ")\n"
 	"  -u, --user NAME          user that sluice-control runs as, beside root\n"
-	"  -l, --lcores MAP         EAL core map instead of the configuration's; lcore 0 is the main core\n"
+	"  -l, --lcores MAP         EAL core map instead of the configuration's; lcore 0 is the "
+	"main core\n"
 	"      --no-huge            use plain pages although huge pages are free\n"
-	"      --file-prefix NAME   of DPDK's runtime files, for several dataplanes on one machine\n"
+	"      --file-prefix NAME   of DPDK's runtime files, for several dataplanes on one "
+	"machine\n"
 	"      --eal ARG            one more EAL argument; may be repeated\n"
 	"      --eal-log-level L    DPDK's own log level (warning)\n"
 	"      --drain SECONDS      longest wait for requests when it is told to stop (10)\n"
@@ -70,7 +73,7 @@ static int set_drain(const char *text, struct options *o)
 	n = strtoul(text, &end, 10);
 	if (errno || *end || end == text || n > 3600)
 		return wrong("--drain wants 0 to 3600 seconds", text);
-	o->drain_s = (uint32_t) n;
+	o->drain_s = (uint32_t)n;
 	return 0;
 }
 
@@ -102,7 +105,8 @@ static int set_option(int c, struct options *o)
 	case OPT_DRAIN:
 		return set_drain(optarg, o);
 	case 'v':
-		return log_level_parse(optarg, &o->log_level) ? wrong("unknown log level", optarg) : 0;
+		return log_level_parse(optarg, &o->log_level) ? wrong("unknown log level", optarg)
+							      : 0;
 	case 'V':
 		printf("sluice-dataplane %s\n", SLUICE_VERSION);
 		return 1;
@@ -119,7 +123,9 @@ int options_parse(int argc, char **argv, struct options *options)
 {
 	int c;
 
-	*options = (struct options){ .socket = LINK_DEFAULT_SOCKET, .drain_s = 10, .log_level = LOG_NOTICE };
+	*options = (struct options){
+		.socket = LINK_DEFAULT_SOCKET, .drain_s = 10, .log_level = LOG_NOTICE
+	};
 	options->gateway.eal_log_level = "warning";
 	options->gateway.extra = options->extra;
 	while ((c = getopt_long(argc, argv, "s:u:l:v:Vh", longs, NULL)) != -1) {

@@ -10,23 +10,24 @@
 
 #include "lib/base/log.h"
 
-#define MBUF_BYTES	 (sizeof(struct rte_mbuf) + NET_META_BYTES + RTE_MBUF_DEFAULT_BUF_SIZE + 64)
-#define MBUFS_PER_PORT	 8192 /* descriptors of both directions and what the drivers hold back */
-#define MBUFS_BASE	 16384
-#define MBUF_CACHE	 256
-#define KEY_BYTES	 192 /* of the key table: hash entry, bucket share, record */
-#define EAL_BASE_MB	 48
+#define MBUF_BYTES     (sizeof(struct rte_mbuf) + NET_META_BYTES + RTE_MBUF_DEFAULT_BUF_SIZE + 64)
+#define MBUFS_PER_PORT 8192 /* descriptors of both directions and what the drivers hold back */
+#define MBUFS_BASE     16384
+#define MBUF_CACHE     256
+#define KEY_BYTES      192 /* of the key table: hash entry, bucket share, record */
+#define EAL_BASE_MB    48
 
 static uint32_t online_cpus(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return n < 1 ? 1 : (uint32_t) n;
+	return n < 1 ? 1 : (uint32_t)n;
 }
 
 /* Lcore 0, the main core, sleeps most of the time and shares a CPU when it must; lcores 1.. are the
  * workers. */
-static int map_lcores(const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes)
+static int map_lcores(
+	const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes)
 {
 	uint32_t n, cpus = online_cpus();
 	const uint32_t *listed = snap_records(snapshot, SNAP_LCORES, &n);
@@ -35,23 +36,24 @@ static int map_lcores(const struct snapshot *snapshot, struct start_plan *plan, 
 
 	plan->worker_count = n ? n : wanted ? wanted : cpus > 1 ? cpus - 1 : 1;
 	if (plan->worker_count > TABLES_WORKERS_MAX) {
-		snprintf(why, why_bytes, "%u workers are more than this build's %u", plan->worker_count,
-			TABLES_WORKERS_MAX);
+		snprintf(why, why_bytes, "%u workers are more than this build's %u",
+			plan->worker_count, TABLES_WORKERS_MAX);
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		if (listed[i] == main_cpu && main_cpu + 1 < cpus)
 			main_cpu++;
-	used = (size_t) snprintf(plan->lcores, sizeof(plan->lcores), "0@%u", main_cpu);
+	used = (size_t)snprintf(plan->lcores, sizeof(plan->lcores), "0@%u", main_cpu);
 	for (uint32_t w = 0; w < plan->worker_count; w++) {
 		uint32_t cpu = n ? listed[w] : (1 + w) % cpus;
 
 		if (cpu >= cpus) {
-			snprintf(why, why_bytes, "dataplane.lcores names CPU %u, this machine has 0 to %u", cpu,
+			snprintf(why, why_bytes,
+				"dataplane.lcores names CPU %u, this machine has 0 to %u", cpu,
 				cpus - 1);
 			return -EINVAL;
 		}
-		used += (size_t) snprintf(
+		used += (size_t)snprintf(
 			plan->lcores + used, sizeof(plan->lcores) - used, ",%u@%u", w + 1, cpu);
 		if (used >= sizeof(plan->lcores)) {
 			snprintf(why, why_bytes, "too many workers for one core map");
@@ -84,7 +86,8 @@ static void size_connections(const struct snap_settings *settings, struct start_
 	};
 }
 
-int start_plan_make(const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes)
+int start_plan_make(
+	const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes)
 {
 	const struct snap_settings *settings = snap_settings(snapshot);
 	uint32_t keys;
@@ -94,50 +97,56 @@ int start_plan_make(const struct snapshot *snapshot, struct start_plan *plan, ch
 	snap_records(snapshot, SNAP_PORTS, &plan->port_count);
 	snap_records(snapshot, SNAP_KEYS, &keys);
 	if (plan->port_count == 0 || plan->port_count > PORT_MAX) {
-		snprintf(why, why_bytes, "%u ports; this build takes 1 to %u", plan->port_count, PORT_MAX);
+		snprintf(why, why_bytes, "%u ports; this build takes 1 to %u", plan->port_count,
+			PORT_MAX);
 		return -EINVAL;
 	}
 	rc = map_lcores(snapshot, plan, why, why_bytes);
 	if (rc)
 		return rc;
 	size_connections(settings, plan);
-	plan->mbufs = settings->mbufs ? settings->mbufs : MBUFS_BASE + MBUFS_PER_PORT * plan->port_count;
+	plan->mbufs =
+		settings->mbufs ? settings->mbufs : MBUFS_BASE + MBUFS_PER_PORT * plan->port_count;
 	plan->mbuf_cache = MBUF_CACHE;
-	plan->pool_bytes = (uint64_t) plan->mbufs * MBUF_BYTES;
+	plan->pool_bytes = (uint64_t)plan->mbufs * MBUF_BYTES;
 	plan->tcp_bytes = tcp_stack_bytes(&plan->tcp);
 	plan->proxy_bytes = proxy_bytes(&plan->proxy);
 	/* Two generations' key tables live side by side during an apply. */
-	plan->table_bytes = 2 * (uint64_t) (keys + 4096) * KEY_BYTES;
+	plan->table_bytes = 2 * (uint64_t)(keys + 4096) * KEY_BYTES;
 	plan->memory_mb = EAL_BASE_MB +
-			  (uint32_t) ((plan->worker_count * (plan->pool_bytes + plan->tcp_bytes) +
-					      plan->table_bytes) >>
-				      20);
+			  (uint32_t)((plan->worker_count * (plan->pool_bytes + plan->tcp_bytes) +
+					     plan->table_bytes) >>
+				     20);
 	return 0;
 }
 
 void start_plan_log(const struct start_plan *plan)
 {
-	log_notice("%u worker(s) on lcores %s, %u port(s)", plan->worker_count, plan->lcores, plan->port_count);
+	log_notice("%u worker(s) on lcores %s, %u port(s)", plan->worker_count, plan->lcores,
+		plan->port_count);
 	log_notice("for each worker: %u client connections, TCP %" PRIu64 " MiB, proxy %" PRIu64
 		   " MiB (touched as used), %u mbufs = %" PRIu64 " MiB",
-		plan->proxy.client_limit, plan->tcp_bytes >> 20, plan->proxy_bytes >> 20, plan->mbufs,
-		plan->pool_bytes >> 20);
-	log_notice("key tables %" PRIu64 " MiB; the EAL gets %u MiB", plan->table_bytes >> 20, plan->memory_mb);
+		plan->proxy.client_limit, plan->tcp_bytes >> 20, plan->proxy_bytes >> 20,
+		plan->mbufs, plan->pool_bytes >> 20);
+	log_notice("key tables %" PRIu64 " MiB; the EAL gets %u MiB", plan->table_bytes >> 20,
+		plan->memory_mb);
 }
 
-static bool same_text(const struct snapshot *a, struct snap_text x, const struct snapshot *b, struct snap_text y)
+static bool same_text(
+	const struct snapshot *a, struct snap_text x, const struct snapshot *b, struct snap_text y)
 {
 	return str_equal(snap_str(a, x), snap_str(b, y));
 }
 
-static bool same_addresses(const struct snapshot *a, enum snap_section_id section, struct snap_range x,
-	const struct snapshot *b, struct snap_range y)
+static bool same_addresses(const struct snapshot *a, enum snap_section_id section,
+	struct snap_range x, const struct snapshot *b, struct snap_range y)
 {
 	if (x.count != y.count)
 		return false;
 	for (uint32_t i = 0; i < x.count; i++)
 		if (memcmp(SNAP_AT(a, section, snap_address, x.first + i),
-			    SNAP_AT(b, section, snap_address, y.first + i), sizeof(struct snap_address)) != 0)
+			    SNAP_AT(b, section, snap_address, y.first + i),
+			    sizeof(struct snap_address)) != 0)
 			return false;
 	return true;
 }
@@ -147,20 +156,21 @@ static bool same_port(const struct snapshot *a, const struct snapshot *b, uint32
 	const struct snap_port *x = SNAP_AT(a, SNAP_PORTS, snap_port, i);
 	const struct snap_port *y = SNAP_AT(b, SNAP_PORTS, snap_port, i);
 
-	return same_text(a, x->name, b, y->name) && same_text(a, x->device, b, y->device) && x->mtu == y->mtu &&
-	       x->queues == y->queues &&
+	return same_text(a, x->name, b, y->name) && same_text(a, x->device, b, y->device) &&
+	       x->mtu == y->mtu && x->queues == y->queues &&
 	       same_addresses(a, SNAP_ADDRESSES, x->addresses, b, y->addresses) &&
 	       same_addresses(a, SNAP_GATEWAYS, x->gateways, b, y->gateways);
 }
 
 static int needs_restart(char *why, size_t why_bytes, const char *what)
 {
-	snprintf(why, why_bytes, "%s cannot change while the dataplane runs; restart it to apply this", what);
+	snprintf(why, why_bytes,
+		"%s cannot change while the dataplane runs; restart it to apply this", what);
 	return -EOPNOTSUPP;
 }
 
-int start_plan_compatible(const struct snapshot *running, const struct snapshot *next, char *why,
-	size_t why_bytes)
+int start_plan_compatible(
+	const struct snapshot *running, const struct snapshot *next, char *why, size_t why_bytes)
 {
 	const struct snap_settings *a = snap_settings(running), *b = snap_settings(next);
 	uint32_t n, m;
@@ -177,7 +187,8 @@ int start_plan_compatible(const struct snapshot *running, const struct snapshot 
 		a->rto_min_ms != b->rto_min_ms)
 		return needs_restart(why, why_bytes, "workers, connections, mbufs or TCP buffers");
 	if (a->api_capacity != b->api_capacity || a->endpoint_capacity != b->endpoint_capacity ||
-		a->listener_capacity != b->listener_capacity || a->event_records != b->event_records ||
+		a->listener_capacity != b->listener_capacity ||
+		a->event_records != b->event_records ||
 		a->consumer_capacity != b->consumer_capacity)
 		return needs_restart(why, why_bytes, "a reserved capacity");
 	return 0;

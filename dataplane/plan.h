@@ -13,22 +13,23 @@
 struct start_plan {
 	uint32_t worker_count, port_count;
 	uint32_t mbufs, mbuf_cache; /* per worker */
-	uint32_t memory_mb;	    /* of the EAL */
+	uint32_t memory_mb;         /* of the EAL */
 	uint64_t tcp_bytes, proxy_bytes, pool_bytes, table_bytes;
-	char lcores[256];	    /* EAL map: lcore 0 is the main core */
-	struct tcp_config tcp;	    /* limits; the worker fills in the rest */
+	char lcores[256];      /* EAL map: lcore 0 is the main core */
+	struct tcp_config tcp; /* limits; the worker fills in the rest */
 	struct proxy_config proxy;
 };
 
 /** @return 0, or -EINVAL with a sentence in @p why */
-int start_plan_make(const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes);
+int start_plan_make(
+	const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes);
 
 /** One line for each kind of memory. */
 void start_plan_log(const struct start_plan *plan);
 
 /** May @p next replace @p running without a restart? Ports, cores and reserved capacities may not change.
  *  @return 0, or -EOPNOTSUPP with a sentence in @p why */
-int start_plan_compatible(const struct snapshot *running, const struct snapshot *next, char *why,
-	size_t why_bytes);
+int start_plan_compatible(
+	const struct snapshot *running, const struct snapshot *next, char *why, size_t why_bytes);
 
 #endif

@@ -45,12 +45,14 @@ struct steer {
 	uint64_t ports[65536 / 64]; /* a first look that nearly always decides */
 };
 
-static struct rte_ring *ring_make(const char *kind, uint32_t from, uint32_t to, unsigned bytes, unsigned count)
+static struct rte_ring *ring_make(
+	const char *kind, uint32_t from, uint32_t to, unsigned bytes, unsigned count)
 {
 	char name[RTE_RING_NAMESIZE];
 
 	snprintf(name, sizeof(name), "%s%u_%u", kind, from, to);
-	return rte_ring_create_elem(name, bytes, count, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	return rte_ring_create_elem(
+		name, bytes, count, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
 struct steer_mesh *steer_mesh_create(uint32_t workers)
@@ -71,7 +73,8 @@ struct steer_mesh *steer_mesh_create(uint32_t workers)
 		if (from == to)
 			continue;
 		mesh->segments[i] = ring_make("seg", from, to, sizeof(void *), SEGMENT_RING);
-		mesh->neighbours[i] = ring_make("neigh", from, to, sizeof(struct neighbour_news), NEIGHBOUR_RING);
+		mesh->neighbours[i] =
+			ring_make("neigh", from, to, sizeof(struct neighbour_news), NEIGHBOUR_RING);
 		if (!mesh->segments[i] || !mesh->neighbours[i])
 			goto fail;
 	}
@@ -101,7 +104,8 @@ void steer_mesh_destroy(struct steer_mesh *mesh)
 	free(mesh);
 }
 
-struct steer *steer_create(struct steer_mesh *mesh, uint32_t worker, struct net *net, uint64_t *counter)
+struct steer *steer_create(
+	struct steer_mesh *mesh, uint32_t worker, struct net *net, uint64_t *counter)
 {
 	struct steer *s = calloc(1, sizeof(*s));
 
@@ -136,7 +140,7 @@ void steer_listeners(struct steer *s, const struct snapshot *snapshot)
 	const struct snap_listener *l = snap_records(snapshot, SNAP_LISTENERS, &n);
 
 	for (uint32_t i = 0; i < n && s->listener_count < LISTENERS_MAX; i++) {
-		uint16_t port = (uint16_t) l[i].tcp_port;
+		uint16_t port = (uint16_t)l[i].tcp_port;
 
 		if (is_listener(s, &l[i].addr, port))
 			continue;
@@ -160,7 +164,8 @@ static void take_neighbours(struct steer *s, struct rte_ring *ring, uint64_t now
 	struct neighbour_news news;
 
 	while (rte_ring_sc_dequeue_elem(ring, &news, sizeof(news)) == 0)
-		net_neighbour_learn(s->net, news.port_index, &news.addr, &news.mac, news.solicited, now_ns);
+		net_neighbour_learn(
+			s->net, news.port_index, &news.addr, &news.mac, news.solicited, now_ns);
 }
 
 static uint16_t take(struct steer *s, struct rte_mbuf **segs, uint16_t room, uint64_t now_ns)
@@ -172,13 +177,15 @@ static uint16_t take(struct steer *s, struct rte_mbuf **segs, uint16_t room, uin
 
 		if (!ring)
 			continue;
-		n = (uint16_t) (n + rte_ring_sc_dequeue_burst(ring, (void **) (segs + n), room - n, NULL));
+		n = (uint16_t)(n + rte_ring_sc_dequeue_burst(
+					   ring, (void **)(segs + n), room - n, NULL));
 		take_neighbours(s, s->mesh->neighbours[from * s->workers + s->worker], now_ns);
 	}
 	return n;
 }
 
-uint16_t steer_exchange(struct steer *s, struct rte_mbuf **segs, uint16_t n, uint16_t room, uint64_t now_ns)
+uint16_t steer_exchange(
+	struct steer *s, struct rte_mbuf **segs, uint16_t n, uint16_t room, uint64_t now_ns)
 {
 	uint16_t kept = 0;
 
@@ -193,18 +200,18 @@ uint16_t steer_exchange(struct steer *s, struct rte_mbuf **segs, uint16_t n, uin
 		if (rte_ring_sp_enqueue(s->mesh->segments[s->worker * s->workers + to], segs[i]))
 			net_drop(s->net, segs[i], DROP_STEER_FULL);
 	}
-	return (uint16_t) (kept + take(s, segs + kept, (uint16_t) (room - kept), now_ns));
+	return (uint16_t)(kept + take(s, segs + kept, (uint16_t)(room - kept), now_ns));
 }
 
 void steer_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited)
 {
 	struct steer *s = ctx;
-	struct neighbour_news news = { *addr, *mac, (uint8_t) port_index, solicited, { 0 } };
+	struct neighbour_news news = { *addr, *mac, (uint8_t)port_index, solicited, { 0 } };
 
 	for (uint32_t to = 0; to < s->workers; to++)
 		if (to != s->worker)
 			/* A full ring loses a hint; the next ARP packet brings it again. */
-			rte_ring_sp_enqueue_elem(s->mesh->neighbours[s->worker * s->workers + to], &news,
-				sizeof(news));
+			rte_ring_sp_enqueue_elem(s->mesh->neighbours[s->worker * s->workers + to],
+				&news, sizeof(news));
 }

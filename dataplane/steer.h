@@ -15,14 +15,15 @@
 #include "lib/shm/snapshot.h"
 
 struct steer_mesh; /* of all workers */
-struct steer;	   /* one worker's end */
+struct steer;      /* one worker's end */
 
 /** Made by the main core before the workers start. @return NULL when out of memory */
 struct steer_mesh *steer_mesh_create(uint32_t workers);
 void steer_mesh_destroy(struct steer_mesh *mesh);
 
 /** @param counter  segments handed over, in this worker's statistics  @return NULL when out of memory */
-struct steer *steer_create(struct steer_mesh *mesh, uint32_t worker, struct net *net, uint64_t *counter);
+struct steer *steer_create(
+	struct steer_mesh *mesh, uint32_t worker, struct net *net, uint64_t *counter);
 void steer_destroy(struct steer *steer);
 
 /** Learn where clients connect to. What an earlier generation listened on stays known, because its
@@ -34,8 +35,8 @@ void steer_listeners(struct steer *steer, const struct snapshot *snapshot);
  * @param segs  from net_input(); room for @p room
  * @return number of segments in @p segs that are ours
  */
-uint16_t steer_exchange(struct steer *steer, struct rte_mbuf **segs, uint16_t n, uint16_t room,
-	uint64_t now_ns);
+uint16_t steer_exchange(
+	struct steer *steer, struct rte_mbuf **segs, uint16_t n, uint16_t room, uint64_t now_ns);
 
 /** net_ops.neighbour_seen: tell the other workers. @param ctx the struct steer */
 void steer_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr *addr,

@@ -16,12 +16,12 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
-#define LONG_LOOP_US	  200
-#define IDLE_PAUSE_TURNS  64	/* empty turns before the core pauses between polls */
-#define IDLE_SLEEP_NS	  UINT64_C(20000000) /* without a packet for so long, naps begin */
-#define IDLE_NAP_US	  50
-#define SEGS_MAX	  (2 * PORT_MAX * PORT_RX_BURST) /* half from ports, half from other workers */
-#define GAUGE_NS	  UINT64_C(10000000)
+#define LONG_LOOP_US     200
+#define IDLE_PAUSE_TURNS 64                 /* empty turns before the core pauses between polls */
+#define IDLE_SLEEP_NS    UINT64_C(20000000) /* without a packet for so long, naps begin */
+#define IDLE_NAP_US      50
+#define SEGS_MAX         (2 * PORT_MAX * PORT_RX_BURST) /* half from ports, half from other workers */
+#define GAUGE_NS         UINT64_C(10000000)
 
 struct worker {
 	struct worker_config config;
@@ -56,7 +56,7 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	w->config.net.pool = config->pool;
 	w->config.net.drops = config->stats->drop;
 	w->config.net.seed = config->seed;
-	w->config.net.queue = (uint16_t) config->index;
+	w->config.net.queue = (uint16_t)config->index;
 	w->net = net_create(&w->config.net);
 
 	w->config.proxy.worker_index = config->index;
@@ -66,11 +66,11 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	w->config.proxy.seed = config->seed + 1;
 	w->proxy = proxy_create(&w->config.proxy, now_ns);
 
-	w->config.tcp.worker_index = (uint16_t) config->index;
-	w->config.tcp.worker_count = (uint16_t) config->count;
+	w->config.tcp.worker_index = (uint16_t)config->index;
+	w->config.tcp.worker_count = (uint16_t)config->count;
 	w->config.tcp.pool = config->pool;
 	w->config.tcp.drops = config->stats->drop;
-	w->config.tcp.counters = (struct tcp_counters *) config->stats->tcp;
+	w->config.tcp.counters = (struct tcp_counters *)config->stats->tcp;
 	w->config.tcp.seed = config->seed + 2;
 	if (w->net && w->proxy)
 		w->tcp = tcp_stack_create(&w->config.tcp, w->net, &proxy_tcp_ops, w->proxy);
@@ -113,7 +113,8 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 		proxy_set_tables(w->proxy, tables, now_ns) == 0) {
 		if (w->steer)
 			steer_listeners(w->steer, &tables->snapshot);
-		atomic_store_explicit(&w->generation, tables->snapshot.generation, memory_order_release);
+		atomic_store_explicit(
+			&w->generation, tables->snapshot.generation, memory_order_release);
 	}
 	if (stop != w->stop) {
 		w->stop = stop;
@@ -174,14 +175,14 @@ bool worker_turn(struct worker *w, uint64_t now_ns, uint64_t wall_s)
 
 		if (n == 0)
 			continue;
-		packets = (uint16_t) (packets + n);
+		packets = (uint16_t)(packets + n);
 		t = border(w, STAGE_RX, t);
-		segs = (uint16_t) (segs + net_input(w->net, i, w->rx, n, w->segs + segs, now_ns));
+		segs = (uint16_t)(segs + net_input(w->net, i, w->rx, n, w->segs + segs, now_ns));
 		t = border(w, STAGE_NET, t);
 	}
 	if (w->steer)
 		segs = steer_exchange(w->steer, w->segs, segs, SEGS_MAX, now_ns);
-	packets = (uint16_t) (packets + segs);
+	packets = (uint16_t)(packets + segs);
 	timer_due = tcp_next_timer(w->tcp) <= now_ns;
 	if (segs > 0) {
 		tcp_input(w->tcp, w->segs, segs, now_ns);
@@ -257,8 +258,9 @@ int worker_main(void *arg)
 	rte_rcu_qsbr_thread_online(shared->qsbr, w->config.index);
 	while (atomic_load_explicit(&shared->stop, memory_order_relaxed) != WORKER_STOP) {
 		uint64_t now_ns = clock_ns(&shared->clock, rte_rdtsc());
-		uint64_t wall_s = now_ns / 1000000000u +
-				  atomic_load_explicit(&shared->wall_offset_s, memory_order_relaxed);
+		uint64_t wall_s =
+			now_ns / 1000000000u +
+			atomic_load_explicit(&shared->wall_offset_s, memory_order_relaxed);
 
 		if (worker_turn(w, now_ns, wall_s)) {
 			empty_turns = 0;

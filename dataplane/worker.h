@@ -20,10 +20,10 @@
 
 /* What the main core tells all workers. */
 struct worker_shared {
-	struct tables *_Atomic tables;	  /* the generation to run */
-	_Atomic uint64_t wall_offset_s;	  /* Unix seconds minus CLOCK_MONOTONIC seconds */
-	_Atomic uint32_t stop;		  /* enum worker_stop */
-	struct rte_rcu_qsbr *qsbr;	  /* readers of the key tables; NULL in tests */
+	struct tables *_Atomic tables;  /* the generation to run */
+	_Atomic uint64_t wall_offset_s; /* Unix seconds minus CLOCK_MONOTONIC seconds */
+	_Atomic uint32_t stop;          /* enum worker_stop */
+	struct rte_rcu_qsbr *qsbr;      /* readers of the key tables; NULL in tests */
 	struct clock clock;
 };
 
@@ -31,8 +31,8 @@ enum worker_stop { WORKER_RUN, WORKER_DRAIN, WORKER_STOP };
 
 struct worker_config {
 	uint32_t index, count;
-	struct net_config net;	   /* ports, addresses; pool, drops, seed and queue are filled in */
-	struct tcp_config tcp;	   /* limits; pool, counters and seed are filled in */
+	struct net_config net;     /* ports, addresses; pool, drops, seed and queue are filled in */
+	struct tcp_config tcp;     /* limits; pool, counters and seed are filled in */
 	struct proxy_config proxy; /* limits; the rest is filled in */
 	struct rte_mempool *pool;
 	struct stats *stats;

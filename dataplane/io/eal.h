@@ -10,11 +10,11 @@
 
 struct eal_config {
 	const char *program;
-	const char *lcores;	 /* value of --lcores ("0-2", "0@1,1@2"), or NULL for "0" */
+	const char *lcores;      /* value of --lcores ("0-2", "0@1,1@2"), or NULL for "0" */
 	const char *file_prefix; /* of runtime files; NULL for "sluice" */
-	const char *log_level;	 /* value of --log-level, or NULL for "notice" */
-	uint32_t memory_mb;	 /* all of it: pools, tables, TLS is not in it */
-	bool no_huge;		 /* use plain pages although huge pages are free */
+	const char *log_level;   /* value of --log-level, or NULL for "notice" */
+	uint32_t memory_mb;      /* all of it: pools, tables, TLS is not in it */
+	bool no_huge;            /* use plain pages although huge pages are free */
 	bool no_telemetry;
 	uint32_t device_count;
 	const char *const *devices; /* as in the configuration; only PCI addresses matter here */

@@ -20,16 +20,16 @@
 struct port_caps {
 	bool tx_ipv4_checksum;
 	bool tx_tcp_checksum;
-	bool rx_checksum;  /* marks mbufs RTE_MBUF_F_RX_{IP,L4}_CKSUM_{GOOD,BAD} */
-	bool multi_segs;   /* sends chains; without it every packet must be one mbuf of its own,
+	bool rx_checksum; /* marks mbufs RTE_MBUF_F_RX_{IP,L4}_CKSUM_{GOOD,BAD} */
+	bool multi_segs;  /* sends chains; without it every packet must be one mbuf of its own,
 			    * neither indirect nor referred to by anybody else */
 	bool tso;
 	bool rss;
 };
 
 struct port {
-	uint16_t id; /* DPDK's port id */
-	uint16_t mtu; /* bytes of IP packet */
+	uint16_t id;                   /* DPDK's port id */
+	uint16_t mtu;                  /* bytes of IP packet */
 	uint16_t rx_queues, tx_queues; /* what the port gave of those asked for */
 	struct rte_ether_addr mac;
 	struct port_caps caps;

@@ -10,9 +10,9 @@
 #include "dataplane/io/port.h"
 
 struct port_setup_config {
-	uint16_t rx_queues, tx_queues; /* one a worker; the port may give fewer */
-	uint16_t rx_desc, tx_desc;     /* wished length of each queue; 0 for 1024 */
-	uint16_t mtu;		       /* 0: as the port has it */
+	uint16_t rx_queues, tx_queues;    /* one a worker; the port may give fewer */
+	uint16_t rx_desc, tx_desc;        /* wished length of each queue; 0 for 1024 */
+	uint16_t mtu;                     /* 0: as the port has it */
 	struct rte_mempool *const *pools; /* one for each receive queue asked for */
 };
 

@@ -35,20 +35,21 @@ struct net_port_config {
 struct net_config {
 	uint32_t port_count;
 	struct net_port_config ports[PORT_MAX];
-	uint32_t neighbour_limit;      /* entries */
-	uint16_t queue;		       /* this worker's queue on every port */
-	struct rte_mempool *pool;      /* headers, ARP and ICMP answers; segments come with their own mbuf */
-	uint64_t *drops;	       /* DROP_COUNT counters in this worker's statistics */
-	uint64_t seed;		       /* of this worker's random choices */
+	uint32_t neighbour_limit; /* entries */
+	uint16_t queue;           /* this worker's queue on every port */
+	struct rte_mempool
+		*pool;   /* headers, ARP and ICMP answers; segments come with their own mbuf */
+	uint64_t *drops; /* DROP_COUNT counters in this worker's statistics */
+	uint64_t seed;   /* of this worker's random choices */
 };
 
 /* What the classifier learned about a TCP segment; lives in the mbuf's private area. */
 struct net_meta {
 	struct ip_addr src, dst;
 	uint16_t src_port, dst_port; /* host order */
-	uint8_t port_index;	     /* index into net_config.ports */
-	uint8_t ecn;		     /* the two ECN bits of the IP header */
-	uint16_t header_bytes;	     /* TCP header with options */
+	uint8_t port_index;          /* index into net_config.ports */
+	uint8_t ecn;                 /* the two ECN bits of the IP header */
+	uint16_t header_bytes;       /* TCP header with options */
 	uint32_t payload_bytes;
 };
 
@@ -57,7 +58,7 @@ struct net_meta {
 
 static inline struct net_meta *net_meta(struct rte_mbuf *m)
 {
-	return (struct net_meta *) rte_mbuf_to_priv(m);
+	return (struct net_meta *)rte_mbuf_to_priv(m);
 }
 
 struct net;
@@ -83,7 +84,7 @@ struct net_path {
 	struct ip_addr local; /* source address */
 	struct ip_addr next_hop;
 	uint8_t port_index;
-	uint16_t mtu;	    /* bytes of IP packet */
+	uint16_t mtu;       /* bytes of IP packet */
 	uint32_t neighbour; /* index of the neighbour entry; private to net */
 };
 

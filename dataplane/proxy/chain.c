@@ -42,8 +42,8 @@ static struct rte_mbuf *pop(struct chain *chain)
 /* Cut the first bytes off a segment without touching the rest of the packet's fields. */
 static void trim_front(struct rte_mbuf *m, uint16_t n)
 {
-	m->data_off = (uint16_t) (m->data_off + n);
-	m->data_len = (uint16_t) (m->data_len - n);
+	m->data_off = (uint16_t)(m->data_off + n);
+	m->data_len = (uint16_t)(m->data_len - n);
 }
 
 void chain_drop(struct chain *chain, uint32_t n)
@@ -52,7 +52,7 @@ void chain_drop(struct chain *chain, uint32_t n)
 		struct rte_mbuf *m = chain->head;
 
 		if (m->data_len > n) {
-			trim_front(m, (uint16_t) n);
+			trim_front(m, (uint16_t)n);
 			chain->bytes -= n;
 			return;
 		}
@@ -92,7 +92,7 @@ struct rte_mbuf *chain_take(struct chain *chain, uint32_t n, struct rte_mempool 
 	for (m = chain->head; m && rest >= m->data_len; m = m->next)
 		rest -= m->data_len;
 	if (rest > 0 && m) {
-		split = piece(m, (uint16_t) rest, pool);
+		split = piece(m, (uint16_t)rest, pool);
 		if (!split)
 			return NULL;
 	}
@@ -105,14 +105,14 @@ struct rte_mbuf *chain_take(struct chain *chain, uint32_t n, struct rte_mempool 
 			break;
 	}
 	if (split) {
-		trim_front(chain->head, (uint16_t) rest);
+		trim_front(chain->head, (uint16_t)rest);
 		chain->bytes -= rest;
 		chain_put(&out, split);
 		segs++;
 	}
 	if (out.head) {
 		out.head->pkt_len = out.bytes;
-		out.head->nb_segs = (uint16_t) segs;
+		out.head->nb_segs = (uint16_t)segs;
 	}
 	return out.head;
 }
@@ -137,7 +137,7 @@ struct rte_mbuf *chain_copy(const char *data, uint32_t len, struct rte_mempool *
 			rte_pktmbuf_free(first);
 			return NULL;
 		}
-		n = (uint16_t) RTE_MIN(len, (uint32_t) rte_pktmbuf_tailroom(m));
+		n = (uint16_t)RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(m));
 		memcpy(rte_pktmbuf_append(m, n), data, n);
 		data += n;
 		len -= n;
@@ -154,6 +154,6 @@ struct rte_mbuf *chain_join(struct rte_mbuf *a, struct rte_mbuf *b)
 		return a;
 	rte_pktmbuf_lastseg(a)->next = b;
 	a->pkt_len += b->pkt_len;
-	a->nb_segs = (uint16_t) (a->nb_segs + b->nb_segs);
+	a->nb_segs = (uint16_t)(a->nb_segs + b->nb_segs);
 	return a;
 }

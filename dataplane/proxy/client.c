@@ -8,7 +8,7 @@
 
 static uint64_t ms_ns(uint32_t ms)
 {
-	return (uint64_t) ms * 1000000;
+	return (uint64_t)ms * 1000000;
 }
 
 static void arm(struct proxy *p, struct client *c, uint32_t ms)
@@ -49,7 +49,7 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 		}
 	}
 	tcp_peer(tcp, &c->peer);
-	c->ip_bytes = (uint8_t) ip_format(&c->peer.remote, c->ip_text);
+	c->ip_bytes = (uint8_t)ip_format(&c->peer.remote, c->ip_text);
 	LIST_INSERT_HEAD(&p->all, c, all_entry);
 	p->client_count++;
 	p->counters->client_connections = p->client_count;
@@ -178,7 +178,7 @@ static void discard(struct client *c)
 
 void client_readable(struct proxy *p, struct client *c)
 {
-	switch ((enum client_state) c->state) {
+	switch ((enum client_state)c->state) {
 	case CLIENT_CLOSING:
 		discard(c);
 		if (c->lingered > LINGER_BYTES)
@@ -304,7 +304,8 @@ void client_abort(struct proxy *p, struct client *c)
 
 	if (ex) {
 		c->exchange = NULL;
-		exchange_end(p, ex, ex->reason == REASON_PROXIED ? REASON_CLIENT_CLOSED : ex->reason);
+		exchange_end(
+			p, ex, ex->reason == REASON_PROXIED ? REASON_CLIENT_CLOSED : ex->reason);
 	}
 	tcp_abort(c->tcp);
 	client_free(p, c);
@@ -316,7 +317,8 @@ void client_ended(struct proxy *p, struct client *c, enum tcp_end why)
 		struct exchange *ex = c->exchange;
 
 		c->exchange = NULL;
-		exchange_end(p, ex, why == TCP_END_TIMEOUT ? REASON_CLIENT_TIMEOUT : REASON_CLIENT_CLOSED);
+		exchange_end(p, ex,
+			why == TCP_END_TIMEOUT ? REASON_CLIENT_TIMEOUT : REASON_CLIENT_CLOSED);
 	}
 	client_free(p, c);
 }
@@ -363,7 +365,7 @@ static void exchange_due(struct proxy *p, struct client *c)
 
 void client_due(struct proxy *p, struct client *c)
 {
-	switch ((enum client_state) c->state) {
+	switch ((enum client_state)c->state) {
 	case CLIENT_CLOSING:
 		/* A slow reader may still be taking the last answer. */
 		if (tcp_send_pending(c->tcp) > 0 && tcp_send_pending(c->tcp) != c->pending_seen) {

@@ -43,8 +43,8 @@ void deadline_set(struct deadline_wheel *wheel, struct deadline *d, uint64_t whe
 	enqueue(wheel, d);
 }
 
-void deadline_run(struct deadline_wheel *wheel, uint64_t now_ns, void (*due)(void *ctx, struct deadline *d),
-	void *ctx)
+void deadline_run(struct deadline_wheel *wheel, uint64_t now_ns,
+	void (*due)(void *ctx, struct deadline *d), void *ctx)
 {
 	uint64_t now_tick = now_ns / DEADLINE_TICK_NS;
 

@@ -12,7 +12,7 @@
 #include <sys/queue.h>
 
 #define DEADLINE_TICK_NS UINT64_C(10000000)
-#define DEADLINE_SLOTS	 1024
+#define DEADLINE_SLOTS   1024
 
 struct deadline {
 	LIST_ENTRY(deadline) entry;
@@ -44,7 +44,7 @@ static inline void deadline_clear(struct deadline *d)
 void deadline_remove(struct deadline *d);
 
 /** Call @p due for every deadline that passed; it may set the same node again or free it. */
-void deadline_run(struct deadline_wheel *wheel, uint64_t now_ns, void (*due)(void *ctx, struct deadline *d),
-	void *ctx);
+void deadline_run(struct deadline_wheel *wheel, uint64_t now_ns,
+	void (*due)(void *ctx, struct deadline *d), void *ctx);
 
 #endif

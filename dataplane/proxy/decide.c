@@ -47,15 +47,16 @@ static void find(struct proxy *p, struct decision *d)
 		d->verdict = REASON_HOST_UNKNOWN;
 		return;
 	}
-	d->verdict = route_find(p->tables->routes, listener, head->host, head->path, head->method_id,
-		&d->match);
+	d->verdict = route_find(
+		p->tables->routes, listener, head->host, head->path, head->method_id, &d->match);
 	if (d->verdict != REASON_PROXIED)
 		return;
-	if (SNAP_AT(&p->tables->snapshot, SNAP_APIS, snap_api, d->match.api)->credentials.count == 0)
+	if (SNAP_AT(&p->tables->snapshot, SNAP_APIS, snap_api, d->match.api)->credentials.count ==
+		0)
 		return;
 	d->has_caller = true;
-	d->verdict = policy_find_credential(p->tables->policy, p->scratch, head, d->match.api,
-		&d->credential);
+	d->verdict = policy_find_credential(
+		p->tables->policy, p->scratch, head, d->match.api, &d->credential);
 }
 
 /* Look all keys of the batch up at once. */
@@ -75,7 +76,8 @@ static void identify(struct proxy *p)
 	}
 	if (n == 0)
 		return;
-	hits = policy_lookup_bulk(p->tables->policy, (const uint8_t(*)[SNAP_DIGEST_BYTES]) digests, n, callers);
+	hits = policy_lookup_bulk(
+		p->tables->policy, (const uint8_t(*)[SNAP_DIGEST_BYTES])digests, n, callers);
 	for (uint32_t i = 0; i < n; i++) {
 		struct decision *d = &p->decisions[which[i]];
 
@@ -103,8 +105,8 @@ static void admit(struct proxy *p, struct decision *d, struct exchange *ex)
 		d->verdict = REASON_API_NOT_IN_PLAN;
 		return;
 	}
-	policy_take(policy, d->caller.plan, &p->tables->usage->lines[d->caller.slot], p->now_ns, p->wall_s,
-		&ex->limit);
+	policy_take(policy, d->caller.plan, &p->tables->usage->lines[d->caller.slot], p->now_ns,
+		p->wall_s, &ex->limit);
 	if (ex->limit.limit != SNAP_NONE)
 		ex->flags |= EX_RATE_FIELDS;
 	if (!ex->limit.allowed)
@@ -120,7 +122,8 @@ static void note_route(struct proxy *p, const struct decision *d, struct exchang
 		ex->api_slot = SNAP_AT(snapshot, SNAP_APIS, snap_api, d->match.api)->slot;
 	if (d->verdict == REASON_PROXIED) {
 		ex->backend = d->match.backend;
-		ex->timeout_ms = SNAP_AT(snapshot, SNAP_ROUTES, snap_route, d->match.route)->timeout_ms;
+		ex->timeout_ms =
+			SNAP_AT(snapshot, SNAP_ROUTES, snap_route, d->match.route)->timeout_ms;
 	}
 }
 

@@ -8,9 +8,9 @@
 
 static void copy_names(struct exchange *ex, const struct http1_head *head)
 {
-	ex->host_bytes = (uint8_t) RTE_MIN(head->host.len, (uint32_t) EVENT_HOST_BYTES);
+	ex->host_bytes = (uint8_t)RTE_MIN(head->host.len, (uint32_t)EVENT_HOST_BYTES);
 	memcpy(ex->host, head->host.data, ex->host_bytes);
-	ex->path_bytes = (uint16_t) RTE_MIN(head->path.len, (uint32_t) EVENT_PATH_BYTES);
+	ex->path_bytes = (uint16_t)RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES);
 	memcpy(ex->path, head->path.data, ex->path_bytes);
 }
 
@@ -28,7 +28,7 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 	ex->limit.limit = SNAP_NONE;
 	ex->method = HTTP1_OTHER;
 	ex->start_ns = c->first_byte_ns ? c->first_byte_ns : p->now_ns;
-	ex->request_id = (uint64_t) p->config.worker_index << 48 | ++p->request_count;
+	ex->request_id = (uint64_t)p->config.worker_index << 48 | ++p->request_count;
 	if (head) {
 		ex->method = head->method_id;
 		ex->head_bytes = head->head_bytes;
@@ -72,7 +72,8 @@ static bool refresh_backend(struct proxy *p, struct exchange *ex)
 	endpoint = tables_endpoint(p->tables, ex->endpoint_slot);
 	if (endpoint == SNAP_NONE)
 		return false;
-	ex->backend = SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->backend;
+	ex->backend =
+		SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->backend;
 	return true;
 }
 
@@ -100,7 +101,8 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex)
 		struct upstream *u;
 
 		ex->endpoint_slot =
-			SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->slot;
+			SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)
+				->slot;
 		u = upstream_get(p, ex, endpoint, ex->flags & EX_RETRIED);
 		if (u) {
 			if (u->state == UPSTREAM_BUSY)
@@ -115,8 +117,8 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex)
 
 static bool method_is_idempotent(uint8_t method)
 {
-	return method == HTTP1_GET || method == HTTP1_HEAD || method == HTTP1_PUT || method == HTTP1_DELETE ||
-	       method == HTTP1_OPTIONS || method == HTTP1_TRACE;
+	return method == HTTP1_GET || method == HTTP1_HEAD || method == HTTP1_PUT ||
+	       method == HTTP1_DELETE || method == HTTP1_OPTIONS || method == HTTP1_TRACE;
 }
 
 /* Make the head for the backend again from the client's, which was kept. */
@@ -151,9 +153,10 @@ void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
 		exchange_dispatch(p, ex);
 		return;
 	}
-	if (why == REASON_BACKEND_CLOSED && (ex->flags & EX_WAS_REUSED) && (ex->flags & EX_HEAD_HELD) && !(ex->flags & EX_RETRIED) &&
+	if (why == REASON_BACKEND_CLOSED && (ex->flags & EX_WAS_REUSED) &&
+		(ex->flags & EX_HEAD_HELD) && !(ex->flags & EX_RETRIED) &&
 		method_is_idempotent(ex->method) && rewrite_head(p, ex)) {
-		ex->flags &= ~(uint32_t) (EX_SENT | EX_REQUEST_DONE | EX_WAS_REUSED);
+		ex->flags &= ~(uint32_t)(EX_SENT | EX_REQUEST_DONE | EX_WAS_REUSED);
 		ex->flags |= EX_RETRIED;
 		ex->reason = REASON_PROXIED;
 		p->counters->retries++;

@@ -8,7 +8,8 @@
 
 static void arm_upstream(struct proxy *p, struct exchange *ex)
 {
-	deadline_set(&p->wheel, &ex->upstream->deadline, p->now_ns + (uint64_t) ex->timeout_ms * 1000000);
+	deadline_set(
+		&p->wheel, &ex->upstream->deadline, p->now_ns + (uint64_t)ex->timeout_ms * 1000000);
 }
 
 /* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. */
@@ -24,7 +25,7 @@ static struct rte_mbuf *write_head(struct proxy *p, write_fn write, const void *
 	w = (struct http1_writer){ rte_pktmbuf_mtod(m, char *), rte_pktmbuf_tailroom(m), 0 };
 	write(&w, ctx);
 	if (http1_writer_ok(&w)) {
-		m->data_len = (uint16_t) w.len;
+		m->data_len = (uint16_t)w.len;
 		m->pkt_len = w.len;
 		return m;
 	}
@@ -55,8 +56,8 @@ static uint32_t format_id(uint64_t id, char *out)
 	return 16;
 }
 
-bool forward_write_head(struct proxy *p, struct exchange *ex, const struct http1_head *head,
-	struct str strip_field)
+bool forward_write_head(
+	struct proxy *p, struct exchange *ex, const struct http1_head *head, struct str strip_field)
 {
 	const struct snapshot *snapshot = &p->tables->snapshot;
 	const struct snap_settings *settings = snap_settings(snapshot);
@@ -102,8 +103,8 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 }
 
 /* How many of the chain's bytes belong to the body, and does it end within them? */
-static enum http1_verdict follow(struct http1_body *body, const struct chain *chain, uint32_t *bytes,
-	enum reason *reason)
+static enum http1_verdict follow(
+	struct http1_body *body, const struct chain *chain, uint32_t *bytes, enum reason *reason)
 {
 	enum http1_verdict verdict = HTTP1_MORE;
 	size_t none;
@@ -114,8 +115,9 @@ static enum http1_verdict follow(struct http1_body *body, const struct chain *ch
 	for (const struct rte_mbuf *m = chain->head; m && verdict == HTTP1_MORE; m = m->next) {
 		size_t used;
 
-		verdict = http1_body_feed(body, rte_pktmbuf_mtod(m, const char *), m->data_len, &used, reason);
-		*bytes += (uint32_t) used;
+		verdict = http1_body_feed(
+			body, rte_pktmbuf_mtod(m, const char *), m->data_len, &used, reason);
+		*bytes += (uint32_t)used;
 	}
 	return verdict;
 }
@@ -127,7 +129,7 @@ static bool more_of_body(struct proxy *p, struct exchange *ex)
 	struct client *c = ex->client;
 
 	if (ex->flags & EX_EXPECT) {
-		ex->flags &= ~(uint32_t) EX_EXPECT;
+		ex->flags &= ~(uint32_t)EX_EXPECT;
 		if (stream_bytes(&c->rx) == 0)
 			respond_continue(p, c);
 	}
@@ -213,7 +215,8 @@ static enum http1_verdict parse_response(const char *data, size_t len, size_t se
 	const struct response_parse *a = ctx;
 	enum reason reason;
 
-	return http1_parse_response(data, len, seen, &a->p->response_limits, a->method, &a->p->again, &reason);
+	return http1_parse_response(
+		data, len, seen, &a->p->response_limits, a->method, &a->p->again, &reason);
 }
 
 struct response_writing {
@@ -243,7 +246,8 @@ static void count_status(struct proxy *p, const struct exchange *ex)
 }
 
 /* 1xx answers: 100 was our own to give, the others go on to clients that can read them. */
-static struct rte_mbuf *interim(struct proxy *p, struct exchange *ex, const struct http1_head *head, bool *bad)
+static struct rte_mbuf *interim(
+	struct proxy *p, struct exchange *ex, const struct http1_head *head, bool *bad)
 {
 	struct response_writing r = { .head = head, .keep_alive = true };
 
@@ -283,7 +287,8 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 		c->keep_alive = false;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
 	if (ex->flags & EX_RATE_FIELDS)
-		r.extra = (struct str){ fields, respond_rate_fields(p, ex, fields, sizeof(fields)) };
+		r.extra =
+			(struct str){ fields, respond_rate_fields(p, ex, fields, sizeof(fields)) };
 	r.keep_alive = c->keep_alive;
 	return write_head(p, write_response, &r);
 }
@@ -315,7 +320,8 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 	if (verdict == HTTP1_MORE)
 		return ROUND_WAIT;
 	if (verdict != HTTP1_DONE)
-		return response_bad(p, ex, verdict == HTTP1_BAD ? REASON_BACKEND_INVALID : REASON_OVERLOADED);
+		return response_bad(
+			p, ex, verdict == HTTP1_BAD ? REASON_BACKEND_INVALID : REASON_OVERLOADED);
 	head_bytes = head->head_bytes;
 	if (head->status < 200) {
 		*out = interim(p, ex, head, &bad);
@@ -330,7 +336,7 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 	stream_consume_head(&u->rx, &p->heads, head_bytes);
 	if ((ex->flags & EX_RESPONDING) && (ex->flags & EX_HEAD_HELD)) {
 		stream_consume_head(&ex->client->rx, &p->heads, ex->head_bytes);
-		ex->flags &= ~(uint32_t) EX_HEAD_HELD;
+		ex->flags &= ~(uint32_t)EX_HEAD_HELD;
 	}
 	return ROUND_MORE;
 }
@@ -347,12 +353,12 @@ static struct rte_mbuf *dechunk(struct proxy *p, struct exchange *ex, enum http1
 	*verdict = HTTP1_MORE;
 	while (chain->bytes > 0 && *verdict == HTTP1_MORE) {
 		uint64_t content = http1_body_content_ahead(body);
-		uint32_t n = (uint32_t) RTE_MIN(content, (uint64_t) chain->head->data_len);
+		uint32_t n = (uint32_t)RTE_MIN(content, (uint64_t)chain->head->data_len);
 
-		*verdict = http1_body_feed(
-			body, rte_pktmbuf_mtod(chain->head, const char *), n ? n : 1, &used, &reason);
+		*verdict = http1_body_feed(body, rte_pktmbuf_mtod(chain->head, const char *),
+			n ? n : 1, &used, &reason);
 		if (n == 0) {
-			chain_drop(chain, (uint32_t) used);
+			chain_drop(chain, (uint32_t)used);
 			continue;
 		}
 		struct rte_mbuf *m = chain_take(chain, n, p->config.pool);
@@ -365,7 +371,8 @@ static struct rte_mbuf *dechunk(struct proxy *p, struct exchange *ex, enum http1
 }
 
 /* The part of the body that has come, for the client; NULL for none. */
-static struct rte_mbuf *response_body(struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
+static struct rte_mbuf *response_body(
+	struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
 {
 	struct chain *chain = &ex->upstream->rx.chain;
 	enum reason reason;

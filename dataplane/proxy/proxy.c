@@ -19,10 +19,10 @@ static size_t pools_bytes(const struct proxy_config *config)
 uint64_t proxy_bytes(const struct proxy_config *config)
 {
 	return sizeof(struct proxy) + pools_bytes(config) +
-	       (uint64_t) config->client_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct client)) +
-	       (uint64_t) config->exchange_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct exchange)) +
-	       (uint64_t) config->upstream_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct upstream)) +
-	       (uint64_t) head_buffers(config) * STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES);
+	       (uint64_t)config->client_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct client)) +
+	       (uint64_t)config->exchange_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct exchange)) +
+	       (uint64_t)config->upstream_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct upstream)) +
+	       (uint64_t)head_buffers(config) * STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES);
 }
 
 struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
@@ -42,7 +42,8 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 	if (!p->pools || slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
 		slab_init(&p->exchanges, sizeof(struct exchange), config->exchange_limit) ||
 		slab_init(&p->upstreams, sizeof(struct upstream), config->upstream_limit) ||
-		slab_init(&p->heads, STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES), head_buffers(config))) {
+		slab_init(&p->heads, STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES),
+			head_buffers(config))) {
 		proxy_destroy(p);
 		return NULL;
 	}
@@ -58,7 +59,7 @@ static void free_upstreams(struct proxy *p)
 	for (uint32_t slot = 0; p->pools && slot < p->config.endpoint_slots; slot++) {
 		struct upstream *u;
 
-		TAILQ_FOREACH(u, &p->pools[slot].idle, idle_entry)
+		TAILQ_FOREACH (u, &p->pools[slot].idle, idle_entry)
 			stream_free(&u->rx, &p->heads);
 	}
 }
@@ -69,8 +70,7 @@ void proxy_destroy(struct proxy *p)
 
 	if (!p)
 		return;
-	LIST_FOREACH(c, &p->all, all_entry)
-	{
+	LIST_FOREACH (c, &p->all, all_entry) {
 		if (c->exchange) {
 			rte_pktmbuf_free(c->exchange->head);
 			if (c->exchange->upstream)
@@ -104,7 +104,8 @@ static bool listens_too(const struct snapshot *snapshot, const struct snap_liste
 	const struct snap_listener *all = snap_records(snapshot, SNAP_LISTENERS, &n);
 
 	for (uint32_t i = 0; i < n; i++)
-		if (all[i].slot == l->slot && all[i].tcp_port == l->tcp_port && ip_equal(&all[i].addr, &l->addr))
+		if (all[i].slot == l->slot && all[i].tcp_port == l->tcp_port &&
+			ip_equal(&all[i].addr, &l->addr))
 			return true;
 	return false;
 }
@@ -119,12 +120,13 @@ static void change_listeners(struct proxy *p, const struct tables *next)
 		l = snap_records(&p->tables->snapshot, SNAP_LISTENERS, &n);
 		for (uint32_t i = 0; i < n; i++)
 			if (!listens_too(&next->snapshot, &l[i]))
-				tcp_unlisten(p->tcp, &l[i].addr, (uint16_t) l[i].tcp_port);
+				tcp_unlisten(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port);
 	}
 	l = snap_records(&next->snapshot, SNAP_LISTENERS, &n);
 	for (uint32_t i = 0; i < n; i++)
 		if (!p->tables || !listens_too(&p->tables->snapshot, &l[i]))
-			tcp_listen(p->tcp, &l[i].addr, (uint16_t) l[i].tcp_port, l[i].backlog, l[i].slot);
+			tcp_listen(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port, l[i].backlog,
+				l[i].slot);
 }
 
 int proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now_ns)
@@ -208,7 +210,7 @@ void proxy_drain(struct proxy *p)
 		return;
 	l = snap_records(&p->tables->snapshot, SNAP_LISTENERS, &n);
 	for (uint32_t i = 0; i < n; i++)
-		tcp_unlisten(p->tcp, &l[i].addr, (uint16_t) l[i].tcp_port);
+		tcp_unlisten(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port);
 	for (c = LIST_FIRST(&p->all); c; c = next) {
 		next = LIST_NEXT(c, all_entry);
 		if (c->state == CLIENT_HEAD && stream_bytes(&c->rx) == 0)

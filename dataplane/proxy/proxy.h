@@ -18,12 +18,12 @@ struct proxy;
 
 struct proxy_config {
 	uint32_t worker_index;
-	uint32_t client_limit;	 /* client connections */
+	uint32_t client_limit;   /* client connections */
 	uint32_t exchange_limit; /* requests under way at once */
 	uint32_t upstream_limit; /* backend connections */
 	uint32_t endpoint_slots; /* capacity of statistics and pools */
 	struct rte_mempool *pool;
-	struct stats *stats;	   /* this worker's */
+	struct stats *stats;       /* this worker's */
 	struct event_ring *events; /* this worker's, or NULL for no access events */
 	uint64_t seed;
 };

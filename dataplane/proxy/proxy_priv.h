@@ -13,32 +13,32 @@
 #include "dataplane/proxy/stream.h"
 #include "dataplane/route/balance.h"
 
-#define TRIED_MAX	4   /* endpoints that one request may be refused by */
-#define DECIDE_BATCH	16  /* requests decided together */
-#define ROUNDS_MAX	64  /* pipelined requests of one connection that one loop answers */
-#define LINGER_NS	UINT64_C(3000000000)
-#define LINGER_BYTES	(256 * 1024) /* read and thrown away after an early answer */
-#define DRAIN_BYTES	(64 * 1024)  /* of a refused request's body, to keep the connection */
+#define TRIED_MAX       4  /* endpoints that one request may be refused by */
+#define DECIDE_BATCH    16 /* requests decided together */
+#define ROUNDS_MAX      64 /* pipelined requests of one connection that one loop answers */
+#define LINGER_NS       UINT64_C(3000000000)
+#define LINGER_BYTES    (256 * 1024) /* read and thrown away after an early answer */
+#define DRAIN_BYTES     (64 * 1024)  /* of a refused request's body, to keep the connection */
 #define TLS_PENDING_MAX (64 * 1024)
 
 enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2 };
 
 enum client_state {
 	CLIENT_HANDSHAKE, /* TLS */
-	CLIENT_HEAD,	  /* waits for a request, or for the rest of its head */
-	CLIENT_DECIDE,	  /* in this loop's batch */
+	CLIENT_HEAD,      /* waits for a request, or for the rest of its head */
+	CLIENT_DECIDE,    /* in this loop's batch */
 	CLIENT_EXCHANGE,  /* a request is under way */
-	CLIENT_CLOSING,	  /* our FIN is queued; what still comes is thrown away */
+	CLIENT_CLOSING,   /* our FIN is queued; what still comes is thrown away */
 };
 
 struct client {
 	uint8_t kind; /* first: tells the two kinds of TCP users apart */
 	uint8_t state;
-	bool ready;	    /* waits in proxy->ready */
-	bool keep_alive;    /* after this answer */
-	bool served;	    /* has had an answer */
+	bool ready;      /* waits in proxy->ready */
+	bool keep_alive; /* after this answer */
+	bool served;     /* has had an answer */
 	uint32_t listener_slot;
-	uint32_t lingered;  /* bytes thrown away while closing */
+	uint32_t lingered;     /* bytes thrown away while closing */
 	uint32_t pending_seen; /* unacknowledged bytes when the send deadline was set */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: clear text */
@@ -54,16 +54,18 @@ struct client {
 };
 
 enum exchange_flag {
-	EX_HEAD_HELD = 1 << 0,	  /* no body, and the request head is still in client->rx, to be sent again if need be */
-	EX_SENT = 1 << 1,	  /* the head was given to the backend's connection */
+	EX_HEAD_HELD =
+		1
+		<< 0, /* no body, and the request head is still in client->rx, to be sent again if need be */
+	EX_SENT = 1 << 1,         /* the head was given to the backend's connection */
 	EX_REQUEST_DONE = 1 << 2, /* the whole request was forwarded */
-	EX_RESPONDING = 1 << 3,	  /* the answer's head went to the client */
-	EX_EXPECT = 1 << 4,	  /* 100 Continue is owed */
-	EX_RETRIED = 1 << 5,	  /* a pooled connection failed once already */
+	EX_RESPONDING = 1 << 3,   /* the answer's head went to the client */
+	EX_EXPECT = 1 << 4,       /* 100 Continue is owed */
+	EX_RETRIED = 1 << 5,      /* a pooled connection failed once already */
 	EX_RATE_FIELDS = 1 << 6,  /* limit_verdict is to be told */
 	EX_HTTP10 = 1 << 7,
 	EX_BODY_STOPPED = 1 << 8, /* the backend takes no more of the body */
-	EX_DECHUNK = 1 << 9,	  /* chunked answer to an HTTP/1.0 client */
+	EX_DECHUNK = 1 << 9,      /* chunked answer to an HTTP/1.0 client */
 	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
 };
 
@@ -86,7 +88,7 @@ struct exchange {
 	uint64_t body_bytes; /* of the request, so far */
 	struct policy_limit_verdict limit;
 	uint32_t api, consumer, plan; /* indices into that generation; SNAP_NONE on open APIs */
-	uint32_t credential;	 /* index of the one that was used */
+	uint32_t credential;          /* index of the one that was used */
 	/* For the record. */
 	uint64_t start_ns, sent_ns, answered_ns;
 	uint64_t bytes_in, bytes_out;
@@ -105,7 +107,7 @@ enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE };
 struct upstream {
 	uint8_t kind;
 	uint8_t state;
-	bool reused; /* carried an earlier request */
+	bool reused;   /* carried an earlier request */
 	bool reusable; /* the answer allows another request */
 	struct tcp_conn *tcp;
 	struct exchange *exchange;
@@ -119,7 +121,8 @@ struct upstream {
 };
 
 struct upstream_pool {
-	TAILQ_HEAD(, upstream) idle; /* the most recent first: LIFO keeps its congestion window warm */
+	TAILQ_HEAD(, upstream)
+	idle; /* the most recent first: LIFO keeps its congestion window warm */
 	uint32_t idle_count;
 };
 

@@ -70,12 +70,12 @@ static void write_event(struct proxy *p, const struct exchange *ex, uint64_t dur
 	}
 	e->time_ns = p->now_ns;
 	e->request_id = ex->request_id;
-	e->duration_us = (uint32_t) RTE_MIN(duration_us, (uint64_t) UINT32_MAX);
-	e->backend_us = ex->answered_ns ? (uint32_t) ((ex->answered_ns - ex->sent_ns) / 1000) : 0;
+	e->duration_us = (uint32_t)RTE_MIN(duration_us, (uint64_t)UINT32_MAX);
+	e->backend_us = ex->answered_ns ? (uint32_t)((ex->answered_ns - ex->sent_ns) / 1000) : 0;
 	e->type = EVENT_ACCESS;
 	e->status = ex->status;
-	e->reason = (uint16_t) ex->reason;
-	e->worker = (uint8_t) p->config.worker_index;
+	e->reason = (uint16_t)ex->reason;
+	e->worker = (uint8_t)p->config.worker_index;
 	e->method = ex->method;
 	e->listener = c->listener_slot;
 	e->api = ex->api_slot;

@@ -26,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char
 	n = vsnprintf(t->buf + t->len, t->size - t->len, format, args);
 	va_end(args);
 	if (n > 0)
-		t->len += RTE_MIN((uint32_t) n, t->size - t->len - 1);
+		t->len += RTE_MIN((uint32_t)n, t->size - t->len - 1);
 }
 
 static const char *status_phrase(unsigned status)
@@ -73,7 +73,7 @@ static const char *status_phrase(unsigned status)
 static const char *date(struct proxy *p)
 {
 	if (p->date_s != p->wall_s) {
-		time_t t = (time_t) p->wall_s;
+		time_t t = (time_t)p->wall_s;
 		struct tm tm;
 
 		p->date_s = p->wall_s;
@@ -93,16 +93,16 @@ uint32_t respond_rate_fields(struct proxy *p, const struct exchange *ex, char *b
 		return 0;
 	name = policy_limit_name(policy, ex->limit.limit);
 	header = policy_plan_header(policy, ex->plan);
-	put(&t, "RateLimit-Policy: %.*s\r\n", (int) header.len, header.data);
-	put(&t, "RateLimit: \"%.*s\";r=%" PRIu64 ";t=%" PRIu64 "\r\n", (int) name.len, name.data,
+	put(&t, "RateLimit-Policy: %.*s\r\n", (int)header.len, header.data);
+	put(&t, "RateLimit: \"%.*s\";r=%" PRIu64 ";t=%" PRIu64 "\r\n", (int)name.len, name.data,
 		ex->limit.remaining, ex->limit.reset_s);
 	return t.len;
 }
 
 static void put_allow(struct text *t, uint32_t methods)
 {
-	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS",
-		"TRACE" };
+	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH",
+		"OPTIONS", "TRACE" };
 	const char *separator = "";
 
 	put(t, "Allow: ");
@@ -134,8 +134,8 @@ static void put_special(struct proxy *p, struct text *t, const struct exchange *
 		t->len += respond_rate_fields(p, ex, t->buf + t->len, t->size - t->len);
 }
 
-static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason why, const struct decision *d,
-	char *buf, uint32_t size)
+static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason why,
+	const struct decision *d, char *buf, uint32_t size)
 {
 	const struct client *c = ex->client;
 	unsigned status = reason_status(why);
@@ -146,7 +146,9 @@ static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason 
 		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%u,"
 		"\"instance\":\"urn:sluice:request:%016" PRIx64 "\"}\n",
 		reason_name(why), reason_title(why), status, ex->request_id);
-	put(&t, "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: application/problem+json\r\nContent-Length: %u\r\n",
+	put(&t,
+		"HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: "
+		"application/problem+json\r\nContent-Length: %u\r\n",
 		status, status_phrase(status), date(p), b.len);
 	put_special(p, &t, ex, why, d);
 	if (!c->keep_alive)
@@ -155,7 +157,7 @@ static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason 
 		put(&t, "Connection: keep-alive\r\n");
 	put(&t, "\r\n");
 	if (ex->method != HTTP1_HEAD)
-		put(&t, "%.*s", (int) b.len, body);
+		put(&t, "%.*s", (int)b.len, body);
 	return t.len;
 }
 
@@ -170,11 +172,12 @@ static void skip_request(struct proxy *p, struct exchange *ex, const struct deci
 		return;
 	if (unread)
 		stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
-	ex->flags &= ~(uint32_t) EX_HEAD_HELD;
+	ex->flags &= ~(uint32_t)EX_HEAD_HELD;
 	if ((ex->flags & EX_REQUEST_DONE) || ex->request_body.framing == HTTP1_BODY_NONE)
 		return;
-	if (ex->request_body.framing == HTTP1_BODY_LENGTH && ex->request_body.left <= c->rx.chain.bytes)
-		chain_drop(&c->rx.chain, (uint32_t) ex->request_body.left);
+	if (ex->request_body.framing == HTTP1_BODY_LENGTH &&
+		ex->request_body.left <= c->rx.chain.bytes)
+		chain_drop(&c->rx.chain, (uint32_t)ex->request_body.left);
 	else
 		c->keep_alive = false;
 }
@@ -191,7 +194,7 @@ void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct
 		c->keep_alive = false;
 	len = compose(p, ex, why, d, buf, sizeof(buf));
 	m = chain_copy(buf, len, p->config.pool);
-	ex->status = (uint16_t) reason_status(why);
+	ex->status = (uint16_t)reason_status(why);
 	ex->bytes_out = len;
 	if (!m || !client_send(p, c, m)) {
 		ex->reason = why;

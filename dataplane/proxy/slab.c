@@ -9,7 +9,7 @@
 int slab_init(struct slab *slab, size_t object_bytes, uint32_t limit)
 {
 	memset(slab, 0, sizeof(*slab));
-	slab->object_bytes = (object_bytes + 63) & ~(size_t) 63;
+	slab->object_bytes = (object_bytes + 63) & ~(size_t)63;
 	slab->limit = limit;
 	slab->mapped_bytes = slab->object_bytes * limit;
 	slab->base = mmap(NULL, slab->mapped_bytes, PROT_READ | PROT_WRITE,

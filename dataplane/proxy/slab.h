@@ -26,7 +26,7 @@ static inline void *slab_get(struct slab *slab)
 	void *object = slab->free;
 
 	if (object)
-		slab->free = *(void **) object;
+		slab->free = *(void **)object;
 	else if (slab->touched < slab->limit)
 		object = slab->base + slab->object_bytes * slab->touched++;
 	else
@@ -37,7 +37,7 @@ static inline void *slab_get(struct slab *slab)
 
 static inline void slab_put(struct slab *slab, void *object)
 {
-	*(void **) object = slab->free;
+	*(void **)object = slab->free;
 	slab->free = object;
 	slab->used--;
 }

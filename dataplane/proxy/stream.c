@@ -16,7 +16,8 @@ static bool gather_first(struct stream *s, const struct slab *heads)
 	return true;
 }
 
-enum http1_verdict stream_parse(struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
+enum http1_verdict stream_parse(
+	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
 {
 	enum http1_verdict verdict;
 
@@ -26,7 +27,8 @@ enum http1_verdict stream_parse(struct stream *s, struct slab *heads, stream_par
 		struct rte_mbuf *m = s->chain.head;
 
 		if (s->seen < m->data_len) {
-			verdict = parse(rte_pktmbuf_mtod(m, const char *), m->data_len, s->seen, ctx);
+			verdict =
+				parse(rte_pktmbuf_mtod(m, const char *), m->data_len, s->seen, ctx);
 			if (verdict != HTTP1_MORE)
 				return verdict;
 			s->seen = m->data_len;
@@ -56,7 +58,8 @@ enum http1_verdict stream_parse_again(struct stream *s, stream_parse_fn parse, v
 {
 	if (s->gather)
 		return parse(s->gather, s->gathered, 0, ctx);
-	return parse(rte_pktmbuf_mtod(s->chain.head, const char *), s->chain.head->data_len, 0, ctx);
+	return parse(
+		rte_pktmbuf_mtod(s->chain.head, const char *), s->chain.head->data_len, 0, ctx);
 }
 
 void stream_consume_head(struct stream *s, struct slab *heads, uint32_t head_bytes)

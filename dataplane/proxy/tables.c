@@ -41,13 +41,14 @@ static bool any_tls_listener(const struct snapshot *snapshot)
 	return false;
 }
 
-static bool build_tls(struct tables *t, const struct tables_config *config, const struct secrets *secrets,
-	char *why, size_t why_bytes)
+static bool build_tls(struct tables *t, const struct tables_config *config,
+	const struct secrets *secrets, char *why, size_t why_bytes)
 {
 	if (!any_tls_listener(&t->snapshot))
 		return true;
 	for (uint32_t w = 0; w < config->worker_count; w++) {
-		struct tls_config tls = { .pool = config->pools[w], .ticket_secret = config->ticket_secret };
+		struct tls_config tls = { .pool = config->pools[w],
+			.ticket_secret = config->ticket_secret };
 
 		t->tls[w] = tls_contexts_create(&tls, &t->snapshot, secrets, why, why_bytes);
 		if (!t->tls[w])

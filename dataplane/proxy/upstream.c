@@ -9,9 +9,9 @@ static void count_open(struct proxy *p, struct upstream *u, int change)
 {
 	struct stats_endpoint *e = record_endpoint(p, u->slot);
 
-	e->open = (uint64_t) ((int64_t) e->open + change);
+	e->open = (uint64_t)((int64_t)e->open + change);
 	p->counters->backend_connections =
-		(uint64_t) ((int64_t) p->counters->backend_connections + change);
+		(uint64_t)((int64_t)p->counters->backend_connections + change);
 }
 
 static void pool_remove(struct proxy *p, struct upstream *u)
@@ -62,8 +62,8 @@ static struct upstream *take_idle(struct proxy *p, const struct snap_endpoint *e
 	return u;
 }
 
-static struct upstream *connect_new(struct proxy *p, const struct snap_endpoint *endpoint,
-	const struct snap_backend *backend)
+static struct upstream *connect_new(
+	struct proxy *p, const struct snap_endpoint *endpoint, const struct snap_backend *backend)
 {
 	struct upstream *u = slab_get(&p->upstreams);
 
@@ -74,7 +74,7 @@ static struct upstream *connect_new(struct proxy *p, const struct snap_endpoint 
 	u->state = UPSTREAM_CONNECTING;
 	u->slot = endpoint->slot;
 	u->addr = endpoint->addr;
-	u->port = (uint16_t) endpoint->tcp_port;
+	u->port = (uint16_t)endpoint->tcp_port;
 	u->idle_limit = backend->idle_connections;
 	if (tcp_connect(p->tcp, &u->addr, u->port, u, p->now_ns, &u->tcp)) {
 		slab_put(&p->upstreams, u);
@@ -82,14 +82,16 @@ static struct upstream *connect_new(struct proxy *p, const struct snap_endpoint 
 	}
 	count_open(p, u, 1);
 	record_endpoint(p, u->slot)->connects++;
-	deadline_set(&p->wheel, &u->deadline, p->now_ns + (uint64_t) backend->connect_timeout_ms * 1000000);
+	deadline_set(&p->wheel, &u->deadline,
+		p->now_ns + (uint64_t)backend->connect_timeout_ms * 1000000);
 	return u;
 }
 
 struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t index, bool fresh)
 {
 	const struct snapshot *snapshot = &p->tables->snapshot;
-	const struct snap_endpoint *endpoint = SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
+	const struct snap_endpoint *endpoint =
+		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
 	struct upstream *u = fresh ? NULL : take_idle(p, endpoint);
 
 	if (!u)
@@ -111,7 +113,8 @@ static uint32_t endpoint_index(const struct proxy *p, const struct upstream *u)
 	if (index == SNAP_NONE)
 		return SNAP_NONE;
 	endpoint = SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
-	return ip_equal(&endpoint->addr, &u->addr) && endpoint->tcp_port == u->port ? index : SNAP_NONE;
+	return ip_equal(&endpoint->addr, &u->addr) && endpoint->tcp_port == u->port ? index
+										    : SNAP_NONE;
 }
 
 void upstream_connected(struct proxy *p, struct upstream *u)
@@ -169,7 +172,8 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 	struct exchange *ex = u->exchange;
 
 	if (u->state == UPSTREAM_CONNECTING) {
-		connect_failed(p, u, why == TCP_END_TIMEOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED);
+		connect_failed(p, u,
+			why == TCP_END_TIMEOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED);
 		return;
 	}
 	if (!ex) {
@@ -210,11 +214,13 @@ void upstream_due(struct proxy *p, struct upstream *u)
 	/* Whoever is waited for has a deadline of its own when it is the client. */
 	if ((!(ex->flags & EX_REQUEST_DONE) && tcp_send_pending(u->tcp) == 0) ||
 		((ex->flags & EX_RESPONDING) && client_send_space(c) == 0)) {
-		deadline_set(&p->wheel, &u->deadline, p->now_ns + (uint64_t) ex->timeout_ms * 1000000);
+		deadline_set(
+			&p->wheel, &u->deadline, p->now_ns + (uint64_t)ex->timeout_ms * 1000000);
 		return;
 	}
 	record_endpoint(p, u->slot)->timeouts++;
-	exchange_refuse(p, ex, ex->flags & EX_RESPONDING ? REASON_BACKEND_TRUNCATED : REASON_BACKEND_TIMEOUT);
+	exchange_refuse(p, ex,
+		ex->flags & EX_RESPONDING ? REASON_BACKEND_TRUNCATED : REASON_BACKEND_TIMEOUT);
 }
 
 void upstream_release(struct proxy *p, struct upstream *u)
@@ -233,7 +239,7 @@ void upstream_release(struct proxy *p, struct upstream *u)
 	pool->idle_count++;
 	p->counters->backend_idle++;
 	deadline_set(&p->wheel, &u->deadline,
-		p->now_ns + (uint64_t) proxy_settings(p)->backend_idle_timeout_ms * 1000000);
+		p->now_ns + (uint64_t)proxy_settings(p)->backend_idle_timeout_ms * 1000000);
 }
 
 void upstream_pools_review(struct proxy *p, const struct tables *tables)

@@ -20,10 +20,10 @@ struct route_table *route_table_create(const struct snapshot *snapshot);
 void route_table_destroy(struct route_table *table);
 
 struct route_match {
-	uint32_t api;		  /* index into SNAP_APIS; also where only the host was known and just
+	uint32_t api;     /* index into SNAP_APIS; also where only the host was known and just
 				   * one API has it; else SNAP_NONE */
-	uint32_t route;		  /* index into SNAP_ROUTES */
-	uint32_t backend;	  /* index into SNAP_BACKENDS */
+	uint32_t route;   /* index into SNAP_ROUTES */
+	uint32_t backend; /* index into SNAP_BACKENDS */
 	uint32_t allowed_methods; /* METHOD_NOT_ALLOWED: bits of the methods that this path has */
 };
 

@@ -30,16 +30,16 @@ int log_level_parse(const char *name, enum log_level *out);
 __attribute__((format(printf, 3, 4))) void log_write(
 	struct log_site *site, enum log_level level, const char *format, ...);
 
-#define LOG_AT(level, ...)                                      \
-	do {                                                    \
-		static struct log_site log_site_;               \
-		log_write(&log_site_, (level), __VA_ARGS__);    \
+#define LOG_AT(level, ...)                                                                         \
+	do {                                                                                       \
+		static struct log_site log_site_;                                                  \
+		log_write(&log_site_, (level), __VA_ARGS__);                                       \
 	} while (0)
 
-#define log_error(...)	 LOG_AT(LOG_ERROR, __VA_ARGS__)
+#define log_error(...)   LOG_AT(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) LOG_AT(LOG_WARNING, __VA_ARGS__)
-#define log_notice(...)	 LOG_AT(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...)	 LOG_AT(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)	 LOG_AT(LOG_DEBUG, __VA_ARGS__)
+#define log_notice(...)  LOG_AT(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)    LOG_AT(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   LOG_AT(LOG_DEBUG, __VA_ARGS__)
 
 #endif

@@ -10,15 +10,15 @@
 
 struct str {
 	const char *data; /* not terminated; may be NULL only where len is 0 */
-	uint32_t len;	  /* bytes */
+	uint32_t len;     /* bytes */
 };
 
 /** A str over a literal or an array of char with its terminator. */
-#define STR(literal) ((struct str){ (literal), (uint32_t) sizeof(literal) - 1 })
+#define STR(literal) ((struct str){ (literal), (uint32_t)sizeof(literal) - 1 })
 
 static inline struct str str_of(const char *text)
 {
-	return (struct str){ text, (uint32_t) strlen(text) };
+	return (struct str){ text, (uint32_t)strlen(text) };
 }
 
 static inline bool str_equal(struct str a, struct str b)
@@ -28,7 +28,7 @@ static inline bool str_equal(struct str a, struct str b)
 
 static inline char ascii_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
 /** Equal when ASCII letters are compared without case (RFC 9110 field names, host names). */
@@ -44,7 +44,8 @@ static inline bool str_equal_nocase(struct str a, struct str b)
 
 static inline bool str_starts(struct str s, struct str prefix)
 {
-	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+	return s.len >= prefix.len &&
+	       (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
 #endif

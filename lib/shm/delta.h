@@ -14,13 +14,13 @@
 enum delta_op { DELTA_KEY_ADD = 1, DELTA_KEY_REMOVE = 2, DELTA_CONSUMER_PLAN = 3 };
 
 struct delta {
-	uint64_t sequence; /* counts up from 1; the ring refuses gaps */
+	uint64_t sequence;        /* counts up from 1; the ring refuses gaps */
 	uint64_t base_generation; /* snapshot it applies to */
-	uint32_t op;	   /* enum delta_op */
-	uint32_t consumer; /* index into SNAP_CONSUMERS of the base */
-	uint32_t plan;	   /* index into SNAP_PLANS */
+	uint32_t op;              /* enum delta_op */
+	uint32_t consumer;        /* index into SNAP_CONSUMERS of the base */
+	uint32_t plan;            /* index into SNAP_PLANS */
 	uint32_t reserved;
-	uint64_t expires;  /* keys: Unix seconds, 0 never */
+	uint64_t expires; /* keys: Unix seconds, 0 never */
 	uint8_t digest[SNAP_DIGEST_BYTES];
 	uint8_t padding[56];
 };
@@ -30,10 +30,12 @@ struct delta_ring_header {
 	uint32_t records; /* power of two */
 	uint32_t record_bytes;
 	uint64_t reserved[7];
-	_Alignas(64) _Atomic uint64_t head;  /* written by control */
-	_Alignas(64) _Atomic uint64_t tail;  /* written by the dataplane: taken */
-	_Alignas(64) _Atomic uint64_t acked; /* written by the dataplane: sequence all workers see */
-	_Atomic uint64_t refused; /* written by the dataplane: changes it could not make; a snapshot heals */
+	_Alignas(64) _Atomic uint64_t head; /* written by control */
+	_Alignas(64) _Atomic uint64_t tail; /* written by the dataplane: taken */
+	_Alignas(
+		64) _Atomic uint64_t acked; /* written by the dataplane: sequence all workers see */
+	_Atomic uint64_t
+		refused; /* written by the dataplane: changes it could not make; a snapshot heals */
 };
 
 struct delta_ring {

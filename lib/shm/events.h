@@ -18,32 +18,31 @@ enum event_type { EVENT_ACCESS = 1, EVENT_HEALTH = 2, EVENT_SECURITY = 3 };
 
 /* One record: 256 bytes. Slots are SNAP_NONE where unknown. */
 struct event {
-	uint64_t time_ns;     /* CLOCK_MONOTONIC when the answer was complete; control adds real time */
+	uint64_t time_ns; /* CLOCK_MONOTONIC when the answer was complete; control adds real time */
 	uint64_t request_id;  /* worker << 48 | count */
 	uint32_t duration_us; /* first byte in to last byte handed to TCP */
 	uint32_t backend_us;  /* request sent to response head; 0 when no backend was asked */
-	uint16_t type;	      /* enum event_type */
+	uint16_t type;        /* enum event_type */
 	uint16_t status;      /* HTTP status sent; 0: none */
 	uint16_t reason;      /* enum reason */
 	uint8_t worker;
-	uint8_t method;	      /* enum http1_method */
-	uint32_t listener;    /* slots */
+	uint8_t method;    /* enum http1_method */
+	uint32_t listener; /* slots */
 	uint32_t api;
 	uint32_t endpoint;
 	uint32_t consumer;
-	uint64_t bytes_in;    /* request, head included */
-	uint64_t bytes_out;   /* answer, head included */
+	uint64_t bytes_in;  /* request, head included */
+	uint64_t bytes_out; /* answer, head included */
 	struct ip_addr client;
 	uint16_t client_port;
-	uint8_t tls;	      /* 1: over TLS */
+	uint8_t tls; /* 1: over TLS */
 	uint8_t host_bytes;
-	uint16_t path_bytes;  /* as sent; stored at most EVENT_PATH_BYTES, without the query */
+	uint16_t path_bytes; /* as sent; stored at most EVENT_PATH_BYTES, without the query */
 	uint16_t reserved;
 	char host[EVENT_HOST_BYTES];
 	char path[EVENT_PATH_BYTES];
 };
 static_assert(sizeof(struct event) == 256, "four lines");
-
 
 struct event_ring_header {
 	uint32_t records; /* power of two */
@@ -58,7 +57,8 @@ struct event_ring {
 	struct event_ring_header *header;
 	struct event *records;
 	uint32_t mask;
-	uint64_t tail_seen; /* the producer's copy, so that it reads the shared line only when full */
+	uint64_t
+		tail_seen; /* the producer's copy, so that it reads the shared line only when full */
 };
 
 /**
@@ -66,7 +66,8 @@ struct event_ring {
  * @param records  a power of two, at most SNAP_EVENT_RECORDS_MAX
  * @return 0, -EINVAL or -errno; the caller owns @p out
  */
-int event_ring_create(uint32_t worker_index, uint32_t records, uint64_t boot_id, struct event_ring *out);
+int event_ring_create(
+	uint32_t worker_index, uint32_t records, uint64_t boot_id, struct event_ring *out);
 /**
  * Map a received ring as its consumer.
  * @param fd  taken over on success, untouched on failure

@@ -30,7 +30,7 @@
 
 #include "lib/shm/shm.h"
 
-#define LINK_TEXT_BYTES	    200
+#define LINK_TEXT_BYTES     200
 #define LINK_DEFAULT_SOCKET "/run/sluice/dataplane.sock"
 
 enum link_type {
@@ -46,24 +46,24 @@ enum link_type {
 enum link_role { LINK_ROLE_CONTROL = 1, LINK_ROLE_READER = 2 };
 
 enum link_state {
-	LINK_STATE_EMPTY = 1,	/* no snapshot yet: no ports, no workers */
+	LINK_STATE_EMPTY = 1, /* no snapshot yet: no ports, no workers */
 	LINK_STATE_RUNNING = 2,
 	LINK_STATE_STOPPING = 3,
 };
 
 struct link_message {
 	uint32_t magic; /* LINK_MAGIC */
-	uint32_t type;	/* enum link_type */
+	uint32_t type;  /* enum link_type */
 	uint16_t abi_major, abi_minor;
-	uint32_t role;	  /* HELLO */
-	uint32_t state;	  /* WELCOME: enum link_state */
-	uint32_t segment; /* SEGMENT: enum segment_type */
-	uint32_t index;	  /* SEGMENT: worker */
-	int32_t status;	  /* ACK: 0 or -errno */
-	uint64_t generation; /* WELCOME, SEGMENT(snapshot), ACK */
-	uint64_t boot_id;    /* of the sender */
-	uint32_t workers;    /* WELCOME */
-	uint32_t pid;	     /* HELLO, WELCOME */
+	uint32_t role;              /* HELLO */
+	uint32_t state;             /* WELCOME: enum link_state */
+	uint32_t segment;           /* SEGMENT: enum segment_type */
+	uint32_t index;             /* SEGMENT: worker */
+	int32_t status;             /* ACK: 0 or -errno */
+	uint64_t generation;        /* WELCOME, SEGMENT(snapshot), ACK */
+	uint64_t boot_id;           /* of the sender */
+	uint32_t workers;           /* WELCOME */
+	uint32_t pid;               /* HELLO, WELCOME */
 	char text[LINK_TEXT_BYTES]; /* ACK: why, terminated */
 };
 #define LINK_MAGIC 0x4b4e4c53u /* "SLNK" */

@@ -28,14 +28,14 @@ enum segment_type {
 
 struct segment_header {
 	uint64_t magic;
-	uint32_t type;	    /* enum segment_type */
+	uint32_t type;      /* enum segment_type */
 	uint16_t abi_major; /* another major is refused, a higher minor is read as ours */
 	uint16_t abi_minor;
-	uint64_t length;    /* bytes, header included; equals the memfd's size */
-	uint32_t crc32c;    /* of all bytes after the header, in sealed segments; else 0 */
-	uint32_t layout;    /* CRC-32C over the layout description of this type; must equal ours */
+	uint64_t length;     /* bytes, header included; equals the memfd's size */
+	uint32_t crc32c;     /* of all bytes after the header, in sealed segments; else 0 */
+	uint32_t layout;     /* CRC-32C over the layout description of this type; must equal ours */
 	uint64_t generation; /* snapshots: counts up; others: 0 */
-	uint64_t boot_id;   /* of the process that made it: tells a restart */
+	uint64_t boot_id;    /* of the process that made it: tells a restart */
 	uint64_t reserved[2];
 };
 static_assert(sizeof(struct segment_header) == 64, "one line");

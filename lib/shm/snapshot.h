@@ -16,51 +16,51 @@
 #include "lib/base/str.h"
 #include "lib/shm/shm.h"
 
-#define SNAP_DIGEST_BYTES   32 /* SHA-256 of a key */
-#define SNAP_NONE	    UINT32_MAX
+#define SNAP_DIGEST_BYTES    32 /* SHA-256 of a key */
+#define SNAP_NONE            UINT32_MAX
 #define SNAP_LIMITS_PER_PLAN 4 /* words in a usage line */
 
 /* Most slots that settings may reserve; slots lie below the reserved number. */
-#define SNAP_API_CAPACITY_MAX	   65536u
+#define SNAP_API_CAPACITY_MAX      65536u
 #define SNAP_ENDPOINT_CAPACITY_MAX 65536u
 #define SNAP_LISTENER_CAPACITY_MAX 4096u
 #define SNAP_CONSUMER_CAPACITY_MAX (1u << 24)
-#define SNAP_PLAN_SLOTS		   65536u
-#define SNAP_PORTS_MAX		   64u
-#define SNAP_WORKERS_MAX	   128u
-#define SNAP_EVENT_RECORDS_MAX	   (1u << 20)
+#define SNAP_PLAN_SLOTS            65536u
+#define SNAP_PORTS_MAX             64u
+#define SNAP_WORKERS_MAX           128u
+#define SNAP_EVENT_RECORDS_MAX     (1u << 20)
 
 enum snap_section_id {
-	SNAP_STRINGS,	      /* char */
-	SNAP_SETTINGS,	      /* struct snap_settings, exactly one */
-	SNAP_PORTS,	      /* struct snap_port */
-	SNAP_ADDRESSES,	      /* struct snap_address */
-	SNAP_GATEWAYS,	      /* struct snap_address */
-	SNAP_LCORES,	      /* uint32_t */
-	SNAP_LISTENERS,	      /* struct snap_listener */
+	SNAP_STRINGS,         /* char */
+	SNAP_SETTINGS,        /* struct snap_settings, exactly one */
+	SNAP_PORTS,           /* struct snap_port */
+	SNAP_ADDRESSES,       /* struct snap_address */
+	SNAP_GATEWAYS,        /* struct snap_address */
+	SNAP_LCORES,          /* uint32_t */
+	SNAP_LISTENERS,       /* struct snap_listener */
 	SNAP_LISTENER_CERTS,  /* uint32_t index into SNAP_CERTS */
-	SNAP_CERTS,	      /* struct snap_cert */
+	SNAP_CERTS,           /* struct snap_cert */
 	SNAP_CERT_NAMES,      /* struct snap_text */
-	SNAP_BACKENDS,	      /* struct snap_backend */
-	SNAP_ENDPOINTS,	      /* struct snap_endpoint */
-	SNAP_APIS,	      /* struct snap_api */
+	SNAP_BACKENDS,        /* struct snap_backend */
+	SNAP_ENDPOINTS,       /* struct snap_endpoint */
+	SNAP_APIS,            /* struct snap_api */
 	SNAP_API_LISTENERS,   /* uint32_t index into SNAP_LISTENERS */
 	SNAP_API_CREDENTIALS, /* uint32_t index into SNAP_CREDENTIALS */
-	SNAP_HOSTS,	      /* struct snap_text: lower case, "*" for any, "*.example" for a suffix */
-	SNAP_ROUTES,	      /* struct snap_route */
-	SNAP_CREDENTIALS,     /* struct snap_credential */
-	SNAP_PATTERN_DB,      /* bytes: hs_serialize_database() output; empty when nothing needs it */
-	SNAP_PLANS,	      /* struct snap_plan */
-	SNAP_PLAN_APIS,	      /* uint32_t index into SNAP_APIS */
-	SNAP_LIMITS,	      /* struct snap_limit */
-	SNAP_CONSUMERS,	      /* struct snap_consumer */
-	SNAP_KEYS,	      /* struct snap_key, sorted by digest, no digest twice */
+	SNAP_HOSTS,       /* struct snap_text: lower case, "*" for any, "*.example" for a suffix */
+	SNAP_ROUTES,      /* struct snap_route */
+	SNAP_CREDENTIALS, /* struct snap_credential */
+	SNAP_PATTERN_DB,  /* bytes: hs_serialize_database() output; empty when nothing needs it */
+	SNAP_PLANS,       /* struct snap_plan */
+	SNAP_PLAN_APIS,   /* uint32_t index into SNAP_APIS */
+	SNAP_LIMITS,      /* struct snap_limit */
+	SNAP_CONSUMERS,   /* struct snap_consumer */
+	SNAP_KEYS,        /* struct snap_key, sorted by digest, no digest twice */
 	SNAP_SECTION_COUNT
 };
 
 struct snap_section {
 	uint64_t offset; /* from the segment's start, multiple of 64 */
-	uint32_t count;	 /* records */
+	uint32_t count;  /* records */
 	uint32_t record_bytes;
 };
 static_assert(sizeof(struct snap_section) == 16, "");
@@ -78,29 +78,29 @@ struct snap_range {
 static_assert(sizeof(struct snap_range) == 8, "");
 
 struct snap_settings {
-	uint32_t workers;	    /* 0: one for each of SNAP_LCORES, or automatic when that is empty */
-	uint32_t connections;	    /* per worker */
-	uint32_t mbufs;		    /* per worker; 0: computed */
-	uint32_t head_bytes_max;    /* request head */
+	uint32_t workers;     /* 0: one for each of SNAP_LCORES, or automatic when that is empty */
+	uint32_t connections; /* per worker */
+	uint32_t mbufs;       /* per worker; 0: computed */
+	uint32_t head_bytes_max; /* request head */
 	uint32_t target_bytes_max;
 	uint32_t fields_max;
-	uint32_t head_timeout_ms;   /* from the first byte, or from accept, to the end of the head */
-	uint32_t body_timeout_ms;   /* between two reads of a request body */
-	uint32_t idle_timeout_ms;   /* keep-alive, client side */
-	uint32_t send_timeout_ms;   /* the client reads nothing */
+	uint32_t head_timeout_ms; /* from the first byte, or from accept, to the end of the head */
+	uint32_t body_timeout_ms; /* between two reads of a request body */
+	uint32_t idle_timeout_ms; /* keep-alive, client side */
+	uint32_t send_timeout_ms; /* the client reads nothing */
 	uint32_t backend_idle_timeout_ms; /* pooled backend connections */
-	uint32_t api_capacity;	    /* slots to reserve in statistics */
+	uint32_t api_capacity;            /* slots to reserve in statistics */
 	uint32_t endpoint_capacity;
 	uint32_t listener_capacity;
 	uint32_t consumer_capacity; /* lines in the usage segment */
 	uint32_t rto_min_ms;
 	uint32_t rcv_buf_bytes;
 	uint32_t snd_buf_bytes;
-	uint32_t flags;		    /* SNAP_TRUST_FORWARDED, … */
-	uint32_t event_records;	    /* per worker, power of two */
-	struct snap_text via;	    /* pseudonym in Via */
-	uint64_t body_bytes_max;    /* request body; 0: no limit */
-	uint32_t access_log;	    /* 1: workers write an event for each request */
+	uint32_t flags;          /* SNAP_TRUST_FORWARDED, … */
+	uint32_t event_records;  /* per worker, power of two */
+	struct snap_text via;    /* pseudonym in Via */
+	uint64_t body_bytes_max; /* request body; 0: no limit */
+	uint32_t access_log;     /* 1: workers write an event for each request */
 	uint32_t reserved[7];
 };
 static_assert(sizeof(struct snap_settings) == 128, "");
@@ -111,7 +111,7 @@ struct snap_port {
 	struct snap_text device; /* PCI address, vdev string, or "auto:INTERFACE" */
 	struct snap_range addresses;
 	struct snap_range gateways;
-	uint32_t mtu;	 /* 0: the port's own */
+	uint32_t mtu;    /* 0: the port's own */
 	uint32_t queues; /* 0: one for each worker */
 };
 static_assert(sizeof(struct snap_port) == 40, "");
@@ -128,7 +128,7 @@ struct snap_listener {
 	uint32_t tcp_port;
 	uint32_t port; /* index into SNAP_PORTS */
 	uint32_t slot;
-	uint32_t tls;  /* 1: TLS */
+	uint32_t tls;            /* 1: TLS */
 	struct snap_range certs; /* SNAP_LISTENER_CERTS; the first is the default */
 	uint32_t backlog;
 	uint32_t reserved;
@@ -137,7 +137,8 @@ static_assert(sizeof(struct snap_listener) == 56, "");
 
 struct snap_cert {
 	struct snap_text name;
-	struct snap_range names; /* SNAP_CERT_NAMES: DNS names it serves, lower case, "*.x" allowed */
+	struct snap_range
+		names; /* SNAP_CERT_NAMES: DNS names it serves, lower case, "*.x" allowed */
 	uint8_t fingerprint[32]; /* SHA-256 of the leaf's DER: a change means new key material */
 };
 static_assert(sizeof(struct snap_cert) == 48, "");
@@ -149,7 +150,7 @@ struct snap_backend {
 	struct snap_range endpoints;
 	uint32_t balance; /* enum snap_balance */
 	uint32_t connect_timeout_ms;
-	uint32_t retry_after_ms; /* how long an endpoint that refused is left alone */
+	uint32_t retry_after_ms;   /* how long an endpoint that refused is left alone */
 	uint32_t idle_connections; /* most idle connections that a worker keeps for each endpoint */
 };
 static_assert(sizeof(struct snap_backend) == 32, "");
@@ -158,7 +159,7 @@ struct snap_endpoint {
 	struct snap_text name; /* "address:port" as configured */
 	struct ip_addr addr;
 	uint32_t tcp_port;
-	uint32_t weight;  /* 1–1000 */
+	uint32_t weight; /* 1–1000 */
 	uint32_t slot;
 	uint32_t backend; /* index into SNAP_BACKENDS */
 };
@@ -177,18 +178,18 @@ struct snap_api {
 static_assert(sizeof(struct snap_api) == 56, "");
 
 enum snap_path_kind {
-	SNAP_PATH_EXACT,  /* "/v1/orders" */
+	SNAP_PATH_EXACT, /* "/v1/orders" */
 	SNAP_PATH_PREFIX, /* "/v1/orders/" then anything, and "/v1/orders" itself; text without the star
 			   * and without the final slash. "/" matches everything as empty text */
 };
 
 struct snap_route {
 	struct snap_text path;
-	uint32_t kind;	  /* enum snap_path_kind */
-	uint32_t methods; /* bit 1 << enum http1_method; 0: all */
-	uint32_t backend; /* index into SNAP_BACKENDS */
+	uint32_t kind;       /* enum snap_path_kind */
+	uint32_t methods;    /* bit 1 << enum http1_method; 0: all */
+	uint32_t backend;    /* index into SNAP_BACKENDS */
 	uint32_t timeout_ms; /* from the request's last byte to the response head */
-	uint32_t api;	  /* index into SNAP_APIS */
+	uint32_t api;        /* index into SNAP_APIS */
 	uint32_t reserved;
 };
 static_assert(sizeof(struct snap_route) == 32, "");
@@ -200,29 +201,31 @@ enum snap_where { SNAP_IN_HEADER, SNAP_IN_QUERY, SNAP_IN_COOKIE, SNAP_IN_AUTHORI
  * may check it without a scan. */
 struct snap_credential {
 	struct snap_text name;
-	struct snap_text field;	  /* header, parameter or cookie name; lower case for headers; scheme for
+	struct snap_text
+		field; /* header, parameter or cookie name; lower case for headers; scheme for
 				   * Authorization ("bearer", "apikey"), lower case */
 	struct snap_text pattern; /* the regular expression as configured */
-	struct snap_text shape_prefixes; /* literals, each followed by '\n'; one of them must begin the
+	struct snap_text
+		shape_prefixes; /* literals, each followed by '\n'; one of them must begin the
 					  * value; empty where shape_class is 0 */
-	uint32_t where;		  /* enum snap_where */
-	uint32_t pattern_id;	  /* id in the Hyperscan database */
-	uint32_t shape_class;	  /* 0: no exact shape; bits SNAP_CLASS_* */
-	uint32_t shape_length;	  /* characters after the prefix */
-	uint32_t strip;		  /* 1: not forwarded to the backend */
+	uint32_t where;         /* enum snap_where */
+	uint32_t pattern_id;    /* id in the Hyperscan database */
+	uint32_t shape_class;   /* 0: no exact shape; bits SNAP_CLASS_* */
+	uint32_t shape_length;  /* characters after the prefix */
+	uint32_t strip;         /* 1: not forwarded to the backend */
 	uint32_t reserved;
 };
 static_assert(sizeof(struct snap_credential) == 56, "");
-#define SNAP_CLASS_DIGIT  1u
-#define SNAP_CLASS_UPPER  2u
-#define SNAP_CLASS_LOWER  4u
-#define SNAP_CLASS_DASH	  8u
-#define SNAP_CLASS_UNDER  16u
+#define SNAP_CLASS_DIGIT     1u
+#define SNAP_CLASS_UPPER     2u
+#define SNAP_CLASS_LOWER     4u
+#define SNAP_CLASS_DASH      8u
+#define SNAP_CLASS_UNDER     16u
 #define SNAP_CLASS_HEX_LOWER 32u /* 0-9 a-f; alone */
 
 struct snap_plan {
 	struct snap_text name;
-	struct snap_range apis;	  /* SNAP_PLAN_APIS */
+	struct snap_range apis;   /* SNAP_PLAN_APIS */
 	struct snap_range limits; /* SNAP_LIMITS, at most SNAP_LIMITS_PER_PLAN */
 	uint32_t slot;
 	uint32_t flags; /* SNAP_PLAN_SOFT */
@@ -231,19 +234,19 @@ static_assert(sizeof(struct snap_plan) == 32, "");
 #define SNAP_PLAN_SOFT 1u /* count what is over the limit, do not refuse it */
 
 enum snap_limit_kind {
-	SNAP_LIMIT_RATE,  /* GCRA: the word is the theoretical arrival time in CLOCK_MONOTONIC ns */
+	SNAP_LIMIT_RATE, /* GCRA: the word is the theoretical arrival time in CLOCK_MONOTONIC ns */
 	SNAP_LIMIT_QUOTA, /* a count in a fixed window of real time: the word is window << 40 | used */
 };
 
 struct snap_limit {
 	struct snap_text name; /* in RateLimit-Policy; "rate", "quota" or as configured */
-	uint32_t kind;	       /* enum snap_limit_kind */
-	uint32_t word;	       /* which word of the usage line, below SNAP_LIMITS_PER_PLAN */
+	uint32_t kind;         /* enum snap_limit_kind */
+	uint32_t word;         /* which word of the usage line, below SNAP_LIMITS_PER_PLAN */
 	uint64_t interval_ns;  /* rate: between two requests (T = 1/r) */
 	uint64_t burst_ns;     /* rate: T × burst */
 	uint64_t window_s;     /* rate: the unit it was written in; quota: length of the window */
 	uint64_t amount;       /* rate: requests a window_s; quota: requests a window, below 2^40 */
-	uint64_t burst;	       /* rate: requests at once */
+	uint64_t burst;        /* rate: requests at once */
 };
 static_assert(sizeof(struct snap_limit) == 56, "");
 
@@ -256,7 +259,7 @@ static_assert(sizeof(struct snap_consumer) == 16, "");
 
 struct snap_key {
 	uint8_t digest[SNAP_DIGEST_BYTES];
-	uint64_t expires; /* Unix seconds; 0: never */
+	uint64_t expires;  /* Unix seconds; 0: never */
 	uint32_t consumer; /* index into SNAP_CONSUMERS */
 	struct snap_text id;
 	uint32_t reserved;
@@ -287,17 +290,18 @@ int snapshot_open(struct segment *segment, struct snapshot *out, char *why, size
 void snapshot_close(struct snapshot *snapshot);
 
 /** The records of one section and their number; typed by the SNAP_* list above. */
-static inline const void *snap_records(const struct snapshot *s, enum snap_section_id id, uint32_t *count)
+static inline const void *snap_records(
+	const struct snapshot *s, enum snap_section_id id, uint32_t *count)
 {
 	*count = s->sections[id].count;
 	return s->sections[id].records;
 }
 
 /** One record of a section. @p index is below the section's count. */
-#define SNAP_AT(snapshot, section, type, index) \
-	(&((const struct type *) (snapshot)->sections[(section)].records)[(index)])
-#define SNAP_INDEX_AT(snapshot, section, index) \
-	(((const uint32_t *) (snapshot)->sections[(section)].records)[(index)])
+#define SNAP_AT(snapshot, section, type, index)                                                    \
+	(&((const struct type *)(snapshot)->sections[(section)].records)[(index)])
+#define SNAP_INDEX_AT(snapshot, section, index)                                                    \
+	(((const uint32_t *)(snapshot)->sections[(section)].records)[(index)])
 
 static inline const struct snap_settings *snap_settings(const struct snapshot *s)
 {
@@ -306,7 +310,7 @@ static inline const struct snap_settings *snap_settings(const struct snapshot *s
 
 static inline struct str snap_str(const struct snapshot *s, struct snap_text t)
 {
-	return (struct str){ (const char *) s->sections[SNAP_STRINGS].records + t.offset, t.length };
+	return (struct str){ (const char *)s->sections[SNAP_STRINGS].records + t.offset, t.length };
 }
 
 /** The section's name in messages: "routes". */
@@ -330,11 +334,12 @@ void snapshot_builder_free(struct snapshot_builder *b);
 struct snap_text snapshot_builder_text(struct snapshot_builder *b, struct str text);
 
 /** Append one record of the section's size. @return its index */
-uint32_t snapshot_builder_add(struct snapshot_builder *b, enum snap_section_id id, const void *record);
+uint32_t snapshot_builder_add(
+	struct snapshot_builder *b, enum snap_section_id id, const void *record);
 
 /** Append raw bytes to a section of bytes. */
-void snapshot_builder_bytes(struct snapshot_builder *b, enum snap_section_id id, const void *data,
-	size_t len);
+void snapshot_builder_bytes(
+	struct snapshot_builder *b, enum snap_section_id id, const void *data, size_t len);
 
 /** @return the number of records so far: the index of the next one */
 uint32_t snapshot_builder_count(const struct snapshot_builder *b, enum snap_section_id id);
@@ -345,8 +350,8 @@ uint32_t snapshot_builder_count(const struct snapshot_builder *b, enum snap_sect
  * @return 0, -EEXIST when two keys have one digest, -EINVAL without settings, -E2BIG when a section is
  *         full, -ENOMEM, or -errno of segment_create() and segment_seal()
  */
-int snapshot_builder_finish(struct snapshot_builder *b, uint64_t generation, uint64_t boot_id,
-	struct segment *out);
+int snapshot_builder_finish(
+	struct snapshot_builder *b, uint64_t generation, uint64_t boot_id, struct segment *out);
 
 /*
  * Secrets: certificates and private keys as PEM, in a sealed segment of their own that only the

@@ -31,13 +31,13 @@ const char *stage_name(enum stage stage);
 static inline uint32_t hist_bucket(uint64_t us)
 {
 	if (us < (1u << HIST_SUB_BITS))
-		return (uint32_t) us;
-	uint32_t octave = 63 - (uint32_t) __builtin_clzll(us);
+		return (uint32_t)us;
+	uint32_t octave = 63 - (uint32_t)__builtin_clzll(us);
 
 	if (octave >= HIST_OCTAVES)
 		return HIST_BUCKETS - 1;
 	return ((octave - HIST_SUB_BITS + 1) << HIST_SUB_BITS) +
-	       (uint32_t) ((us >> (octave - HIST_SUB_BITS)) & ((1u << HIST_SUB_BITS) - 1));
+	       (uint32_t)((us >> (octave - HIST_SUB_BITS)) & ((1u << HIST_SUB_BITS) - 1));
 }
 
 /** Smallest value of a bucket, in microseconds. */
@@ -78,7 +78,8 @@ struct stats_api {
 #define API_COUNTER(name, text) uint64_t name;
 #include "lib/shm/api_counters.def"
 #undef API_COUNTER
-	uint64_t latency_us[HIST_BUCKETS]; /* first byte of the request head to last byte of the answer */
+	uint64_t latency_us
+		[HIST_BUCKETS]; /* first byte of the request head to last byte of the answer */
 };
 
 struct stats_endpoint {
@@ -92,14 +93,15 @@ enum stats_kind { STATS_COUNTERS = 1, STATS_HISTOGRAM = 2 };
 
 /* One row of the directory: `count` instances, `stride` bytes apart, of `fields` uint64_t each. */
 struct stats_entry {
-	char name[32];	    /* "worker", "drop", "reason", "stage_cycles", "tcp", "port", "listener",
+	char name[32]; /* "worker", "drop", "reason", "stage_cycles", "tcp", "port", "listener",
 			     * "api", "api_latency_us", "endpoint", "endpoint_latency_us" */
-	char first_field[24]; /* name of the first field; the others follow in their .def file's order */
-	uint32_t kind;	    /* enum stats_kind */
-	uint32_t count;	    /* instances (ports, slots), 1 for a single block */
-	uint32_t stride;    /* bytes from instance to instance */
-	uint32_t fields;    /* uint64_t in an instance */
-	uint64_t offset;    /* of the first instance, from the segment's start */
+	char first_field
+		[24];    /* name of the first field; the others follow in their .def file's order */
+	uint32_t kind;   /* enum stats_kind */
+	uint32_t count;  /* instances (ports, slots), 1 for a single block */
+	uint32_t stride; /* bytes from instance to instance */
+	uint32_t fields; /* uint64_t in an instance */
+	uint64_t offset; /* of the first instance, from the segment's start */
 };
 static_assert(sizeof(struct stats_entry) == 80, "");
 
@@ -116,8 +118,8 @@ struct stats {
 	uint32_t worker_index;
 	uint32_t entries; /* rows of the directory */
 	struct stats_worker *worker;
-	uint64_t *drop;	  /* DROP_COUNT */
-	uint64_t *reason; /* REASON_COUNT */
+	uint64_t *drop;         /* DROP_COUNT */
+	uint64_t *reason;       /* REASON_COUNT */
 	uint64_t *stage_cycles; /* STAGE_COUNT */
 	struct stats_tcp *tcp;
 	struct stats_port *port;

@@ -16,7 +16,7 @@ struct usage_line {
 	_Atomic uint64_t limit[SNAP_LIMITS_PER_PLAN]; /* see enum snap_limit_kind */
 	_Atomic uint64_t admitted;
 	_Atomic uint64_t refused;
-	_Atomic uint64_t bytes_out; /* response bytes towards the consumer */
+	_Atomic uint64_t bytes_out;   /* response bytes towards the consumer */
 	_Atomic uint64_t last_seen_s; /* Unix seconds of the last request */
 };
 static_assert(sizeof(struct usage_line) == 64, "one line");
