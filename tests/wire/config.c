@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads `config` lines, see config.h; config_build.c compiles what they said. */
+#include "tests/wire/config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const config_defaults[] = {
+	"listener public 10.0.0.1:80 backlog=16",
+	"backend pool 10.0.1.11:8080*5 10.0.1.12:8080*3 10.0.1.13:8080*2",
+	"backend solo 10.0.1.11:8080",
+	"credential key header=x-api-key prefix=ak_test_ class=lower,digit length=6",
+	"api shop host=api.test auth=key",
+	"route shop /v1/* backend=pool timeout=2s",
+	"api open host=open.test",
+	"route open /* backend=solo timeout=2s",
+	"plan gold apis=shop,open",
+	"plan bronze apis=shop",
+	"limit bronze rate=10/s burst=5",
+	"plan other apis=open",
+	"consumer acme plan=gold key=ak_test_acme00",
+	"consumer bob plan=bronze key=ak_test_bob000",
+	"consumer dave plan=other key=ak_test_dave00",
+};
+
+static const char *const kind_names[CONFIG_KINDS] = { "listener", "cert", "backend", "credential",
+	"api", "route", "plan", "limit", "consumer" };
+
+#define NUMBER_OF(type, member)                                                                    \
+	{                                                                                          \
+#member, offsetof(type, member)                                                    \
+	}
+
+struct number {
+	const char *name;
+	size_t offset;
+};
+
+static const struct number settings_numbers[] = {
+	NUMBER_OF(struct snap_settings, connections),
+	NUMBER_OF(struct snap_settings, head_bytes_max),
+	NUMBER_OF(struct snap_settings, target_bytes_max),
+	NUMBER_OF(struct snap_settings, fields_max),
+	NUMBER_OF(struct snap_settings, head_timeout_ms),
+	NUMBER_OF(struct snap_settings, body_timeout_ms),
+	NUMBER_OF(struct snap_settings, idle_timeout_ms),
+	NUMBER_OF(struct snap_settings, send_timeout_ms),
+	NUMBER_OF(struct snap_settings, backend_idle_timeout_ms),
+	NUMBER_OF(struct snap_settings, event_records),
+	NUMBER_OF(struct snap_settings, access_log),
+};
+static const struct number tcp_numbers[] = {
+	NUMBER_OF(struct tcp_config, connection_limit),
+	NUMBER_OF(struct tcp_config, syn_limit),
+	NUMBER_OF(struct tcp_config, rcv_buf_bytes),
+	NUMBER_OF(struct tcp_config, snd_buf_bytes),
+	NUMBER_OF(struct tcp_config, rto_min_ms),
+	NUMBER_OF(struct tcp_config, time_wait_ms),
+	NUMBER_OF(struct tcp_config, keepalive_ms),
+	NUMBER_OF(struct tcp_config, connect_timeout_ms),
+};
+static const struct number proxy_numbers[] = {
+	NUMBER_OF(struct proxy_config, client_limit),
+	NUMBER_OF(struct proxy_config, exchange_limit),
+	NUMBER_OF(struct proxy_config, upstream_limit),
+};
+
+static uint32_t number_value(const char *name, const char *text)
+{
+	size_t n = strlen(name);
+
+	if (n > 3 && strcmp(name + n - 3, "_ms") == 0)
+		return (uint32_t)(text_time(text) / 1000000);
+	return (uint32_t)text_number(text, name);
+}
+
+static void set_number(void *base, const struct number *table, size_t count, struct cursor *cursor)
+{
+	const char *name = cursor_take(cursor, "a setting");
+	const char *value = cursor_take(cursor, "a value");
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(table[i].name, name) == 0) {
+			uint32_t number = number_value(name, value);
+
+			memcpy((char *)base + table[i].offset, &number, sizeof(number));
+			return;
+		}
+	}
+	wire_fail("unknown setting %s", name);
+}
+
+static void set_setting(struct config *c, struct cursor *cursor)
+{
+	if (cursor_word(cursor, "via")) {
+		c->via = cursor_take(cursor, "a name");
+	} else if (cursor_word(cursor, "body_bytes_max")) {
+		c->settings.body_bytes_max = cursor_number(cursor, "bytes");
+	} else if (cursor_word(cursor, "trust_forwarded")) {
+		c->settings.flags = cursor_number(cursor, "0 or 1") ? SNAP_TRUST_FORWARDED : 0;
+	} else {
+		set_number(&c->settings, settings_numbers,
+			sizeof(settings_numbers) / sizeof(settings_numbers[0]), cursor);
+	}
+}
+
+const char *config_arg(const struct config_item *item, const char *key, const char *otherwise)
+{
+	size_t n = strlen(key);
+
+	for (uint32_t i = 0; i < item->count; i++)
+		if (strncmp(item->words[i], key, n) == 0 && item->words[i][n] == '=')
+			return item->words[i] + n + 1;
+	return otherwise;
+}
+
+bool config_flag(const struct config_item *item, const char *word)
+{
+	for (uint32_t i = 0; i < item->count; i++)
+		if (strcmp(item->words[i], word) == 0)
+			return true;
+	return false;
+}
+
+static struct config_item *find(struct config *c, enum config_kind kind, const char *name)
+{
+	for (uint32_t i = 0; i < c->counts[kind]; i++)
+		if (strcmp(c->items[kind][i].name, name) == 0)
+			return &c->items[kind][i];
+	return NULL;
+}
+
+uint32_t config_index(const struct config *c, enum config_kind kind, const char *name, size_t len)
+{
+	for (uint32_t i = 0; i < c->counts[kind]; i++)
+		if (strlen(c->items[kind][i].name) == len &&
+			memcmp(c->items[kind][i].name, name, len) == 0)
+			return i;
+	wire_fail("no %s with the name %.*s", kind_names[kind], (int)len, name);
+}
+
+static void take_words(struct config_item *item, struct cursor *cursor)
+{
+	item->count = 0;
+	while (!cursor_done(cursor)) {
+		if (item->count == CONFIG_WORDS)
+			wire_fail("more than %d words", CONFIG_WORDS);
+		item->words[item->count++] = cursor_take(cursor, "a word");
+	}
+}
+
+static enum config_kind take_kind(struct cursor *cursor)
+{
+	const char *word = cursor_take(cursor, "what is configured");
+
+	for (unsigned k = 0; k < CONFIG_KINDS; k++)
+		if (strcmp(kind_names[k], word) == 0)
+			return (enum config_kind)k;
+	wire_fail("unknown kind of configuration: %s", word);
+}
+
+/* Routes are named by API and path, limits by plan and kind. */
+static const char *take_name(enum config_kind kind, struct cursor *cursor)
+{
+	const char *name = cursor_take(cursor, "a name");
+
+	if (kind == CONFIG_ROUTE)
+		return wire_text("%s %s", name, cursor_take(cursor, "a path"));
+	if (kind == CONFIG_LIMIT) {
+		const struct token *t = cursor_peek(cursor);
+
+		return wire_text("%s %.5s", name, t ? t->text : "");
+	}
+	return name;
+}
+
+static void set_item(struct config *c, struct cursor *cursor)
+{
+	enum config_kind kind = take_kind(cursor);
+	const char *name = take_name(kind, cursor);
+	struct config_item *item = find(c, kind, name);
+
+	if (!item) {
+		if (c->counts[kind] == CONFIG_ITEMS)
+			wire_fail("more than %d of a kind", CONFIG_ITEMS);
+		item = &c->items[kind][c->counts[kind]++];
+		*item = (struct config_item){ .name = name, .slot = c->slots[kind]++ };
+	}
+	take_words(item, cursor);
+}
+
+static void leave_out(struct config *c, struct cursor *cursor)
+{
+	enum config_kind kind = take_kind(cursor);
+	const char *name = take_name(kind, cursor);
+	struct config_item *item = find(c, kind, name);
+
+	if (!item)
+		wire_fail("no %s with the name %s", kind_names[kind], name);
+	*item = c->items[kind][--c->counts[kind]];
+}
+
+static void set_port(struct config *c, struct cursor *cursor)
+{
+	struct config_port *port = &c->ports[cursor_word(cursor, "inside")    ? INSIDE
+					     : cursor_word(cursor, "outside") ? OUTSIDE
+									      : PORTS - 1];
+	struct config_item item = { 0 };
+	const char *mtu;
+
+	take_words(&item, cursor);
+	mtu = config_arg(&item, "mtu", NULL);
+	if (mtu)
+		port->mtu = (uint16_t)text_number(mtu, "mtu");
+	if (config_flag(&item, "linear"))
+		port->linear = true;
+	port->addresses = config_arg(&item, "addresses", port->addresses);
+}
+
+static void set_host(struct config *c, struct cursor *cursor)
+{
+	const char *name = cursor_take(cursor, "a name");
+	uint32_t ip = text_ip(cursor_take(cursor, "an address"));
+	struct host *host = host_find(c->net, name);
+	struct config_item item = { 0 };
+	const char *mac;
+
+	take_words(&item, cursor);
+	if (!host)
+		host = host_add(c->net, name, ip, OUTSIDE);
+	host->ip = ip;
+	host->port = config_flag(&item, "inside") ? INSIDE : OUTSIDE;
+	host->no_arp = config_flag(&item, "noarp");
+	mac = config_arg(&item, "mac", NULL);
+	if (mac)
+		text_mac(mac, host->mac);
+}
+
+void config_line(struct config *c, struct cursor *cursor)
+{
+	if (cursor_word(cursor, "set"))
+		set_setting(c, cursor);
+	else if (cursor_word(cursor, "tcp"))
+		set_number(
+			&c->tcp, tcp_numbers, sizeof(tcp_numbers) / sizeof(tcp_numbers[0]), cursor);
+	else if (cursor_word(cursor, "proxy"))
+		set_number(&c->proxy, proxy_numbers,
+			sizeof(proxy_numbers) / sizeof(proxy_numbers[0]), cursor);
+	else if (cursor_word(cursor, "pool"))
+		c->pool = (uint32_t)cursor_number(cursor, "mbufs");
+	else if (cursor_word(cursor, "port"))
+		set_port(c, cursor);
+	else if (cursor_word(cursor, "host"))
+		set_host(c, cursor);
+	else if (cursor_word(cursor, "without"))
+		leave_out(c, cursor);
+	else
+		set_item(c, cursor);
+	cursor_end(cursor);
+}
+
+void config_init(struct config *c, struct net_world *net)
+{
+	memset(c, 0, sizeof(*c));
+	c->net = net;
+	snapshot_settings_defaults(&c->settings);
+	c->settings.api_capacity = c->settings.endpoint_capacity = 32;
+	c->settings.listener_capacity = 8;
+	c->settings.consumer_capacity = 64;
+	c->settings.event_records = 1024;
+	c->via = "sluice";
+	c->pool = 8191;
+	c->tcp = (struct tcp_config){
+		.connection_limit = 512,
+		.syn_limit = 256,
+		.rcv_buf_bytes = 65536,
+		.snd_buf_bytes = 65536,
+		.rto_min_ms = 200,
+		.time_wait_ms = 30000,
+		.keepalive_ms = 75000,
+		.connect_timeout_ms = 30000,
+	};
+	c->proxy = (struct proxy_config){
+		.client_limit = 256, .exchange_limit = 256, .upstream_limit = 256
+	};
+	c->ports[OUTSIDE] = (struct config_port){ .mtu = 1500, .addresses = "10.0.0.1/24" };
+	c->ports[INSIDE] = (struct config_port){ .mtu = 1500, .addresses = "10.0.1.1/24" };
+	for (unsigned i = 0; i < sizeof(config_defaults) / sizeof(config_defaults[0]); i++) {
+		struct line line = { "defaults", i + 1, config_defaults[i], NULL, 0 };
+		struct cursor cursor = { &line, 0 };
+
+		text_split(&line);
+		config_line(c, &cursor);
+	}
+}

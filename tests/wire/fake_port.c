@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fake ports, see fake_port.h. A frame that is queued stays the gateway's mbuf until the flush, as with
+ * a driver: what is written to it in between would be sent, and shows.
+ */
+#include "tests/wire/fake_port.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fake_port fake_ports[FAKE_PORTS];
+
+static void (*on_frame)(uint8_t port, const uint8_t *data, uint32_t len);
+
+void fake_ports_init(void)
+{
+	memset(fake_ports, 0, sizeof(fake_ports));
+	for (uint16_t i = 0; i < FAKE_PORTS; i++) {
+		fake_ports[i].tx_room = UINT32_MAX;
+		fake_ports[i].port = (struct port){
+			.id = i,
+			.mtu = 1500,
+			.rx_queues = 1,
+			.tx_queues = 1,
+			.mac = { { 2, 0, 0, 0, 0xee, (uint8_t)i } },
+			.caps = { .multi_segs = true },
+		};
+	}
+}
+
+void fake_ports_on_frame(void (*fn)(uint8_t port, const uint8_t *data, uint32_t len))
+{
+	on_frame = fn;
+}
+
+bool fake_port_receive(uint8_t port, struct rte_mempool *pool, const uint8_t *data, uint32_t len)
+{
+	struct fake_port *p = &fake_ports[port];
+	struct rte_mbuf *m;
+	char *room;
+
+	if (p->rx_tail - p->rx_head == FAKE_RX_QUEUE)
+		return false;
+	m = rte_pktmbuf_alloc(pool);
+	if (!m)
+		return false;
+	room = rte_pktmbuf_append(m, (uint16_t)len);
+	if (!room) {
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	memcpy(room, data, len);
+	p->rx[p->rx_tail++ % FAKE_RX_QUEUE] = m;
+	return true;
+}
+
+uint32_t fake_ports_waiting(void)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < FAKE_PORTS; i++)
+		n += fake_ports[i].rx_tail - fake_ports[i].rx_head;
+	return n;
+}
+
+void fake_ports_clear(void)
+{
+	for (unsigned i = 0; i < FAKE_PORTS; i++)
+		while (fake_ports[i].rx_head != fake_ports[i].rx_tail)
+			rte_pktmbuf_free(fake_ports[i].rx[fake_ports[i].rx_head++ % FAKE_RX_QUEUE]);
+}
+
+uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct fake_port *p = &fake_ports[port->id];
+	uint16_t count = 0;
+
+	while (count < n && p->rx_head != p->rx_tail)
+		pkts[count++] = p->rx[p->rx_head++ % FAKE_RX_QUEUE];
+	return count;
+}
+
+void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
+{
+	struct fake_port *p = &fake_ports[tx->port->id];
+
+	if (!tx->port->caps.multi_segs &&
+		(m->nb_segs != 1 || m->next || !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1))
+		p->broken = "a port without multi_segs was given a shared or chained mbuf";
+	if (rte_mbuf_check(m, 1, &p->broken) == 0 && m->pkt_len < 14)
+		p->broken = "a frame shorter than its Ethernet header";
+	if (tx->count == PORT_TX_BUFFER)
+		port_tx_flush(tx);
+	tx->pkts[tx->count++] = m;
+}
+
+void port_tx_flush(struct port_tx *tx)
+{
+	struct fake_port *p = &fake_ports[tx->port->id];
+	static uint8_t frame[65536];
+
+	for (uint16_t i = 0; i < tx->count; i++) {
+		struct rte_mbuf *m = tx->pkts[i];
+
+		if (p->tx_room == 0) {
+			tx->full_drops++;
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		if (p->tx_room != UINT32_MAX)
+			p->tx_room--;
+		tx->sent_packets++;
+		tx->sent_bytes += m->pkt_len;
+		if (m->pkt_len <= sizeof(frame) && on_frame) {
+			const void *data = rte_pktmbuf_read(m, 0, m->pkt_len, frame);
+
+			if (data)
+				on_frame((uint8_t)tx->port->id, data, m->pkt_len);
+		}
+		rte_pktmbuf_free(m);
+	}
+	tx->count = 0;
+}

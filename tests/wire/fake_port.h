@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wire tests' ports: they stand where the io library is linked otherwise. Frames to the gateway
+ * wait in a queue; frames from it go to one function.
+ */
+#ifndef SLUICE_TESTS_WIRE_FAKE_PORT_H
+#define SLUICE_TESTS_WIRE_FAKE_PORT_H
+
+#include "dataplane/io/port.h"
+
+#define FAKE_PORTS    2
+#define FAKE_RX_QUEUE 4096
+
+struct fake_port {
+	struct port port;
+	struct rte_mbuf *rx[FAKE_RX_QUEUE];
+	uint32_t rx_head, rx_tail;
+	uint32_t tx_room;   /* frames that the next flush takes; UINT32_MAX for all */
+	const char *broken; /* how the gateway broke the rules of io/port.h; NULL */
+};
+
+extern struct fake_port fake_ports[FAKE_PORTS];
+
+/** Give each port its name-giving MAC and an empty queue. */
+void fake_ports_init(void);
+/** Called for each frame that the gateway sends. */
+void fake_ports_on_frame(void (*fn)(uint8_t port, const uint8_t *data, uint32_t len));
+/** Queue a frame for the gateway. @return false when the queue or @p pool is exhausted */
+bool fake_port_receive(uint8_t port, struct rte_mempool *pool, const uint8_t *data, uint32_t len);
+/** Frames that the gateway has not taken yet. */
+uint32_t fake_ports_waiting(void);
+/** Free what still waits. */
+void fake_ports_clear(void);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames from described packets, byte by byte and without the code under test, so that its mistakes
+ * are not made here too.
+ */
+#include "tests/wire/packet.h"
+
+static void put8(struct frame *f, uint32_t v)
+{
+	if (f->len == FRAME_MAX)
+		wire_fail("frame longer than %d bytes", FRAME_MAX);
+	f->data[f->len++] = (uint8_t)v;
+}
+
+static void put16(struct frame *f, uint32_t v)
+{
+	put8(f, v >> 8);
+	put8(f, v);
+}
+
+static void put32(struct frame *f, uint32_t v)
+{
+	put16(f, v >> 16);
+	put16(f, v);
+}
+
+static void put_all(struct frame *f, const void *data, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		put8(f, ((const uint8_t *)data)[i]);
+}
+
+static void set16(struct frame *f, uint32_t at, uint32_t v)
+{
+	f->data[at] = (uint8_t)(v >> 8);
+	f->data[at + 1] = (uint8_t)v;
+}
+
+/* RFC 1071, over the bytes from @p from on. */
+static uint32_t internet_sum(const struct frame *f, uint32_t from, uint32_t to, uint32_t start)
+{
+	uint32_t sum = start;
+
+	for (uint32_t i = from; i < to; i++)
+		sum += (i - from) % 2 ? f->data[i] : (uint32_t)f->data[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
+static void put_ether(const struct packet *p, const struct flow *flow, const uint8_t *sut_mac,
+	uint32_t type, struct frame *f)
+{
+	put_all(f, p->mac_given >> MAC_DST & 1 ? p->mac[MAC_DST] : sut_mac, 6);
+	put_all(f, p->mac_given >> MAC_SRC & 1 ? p->mac[MAC_SRC] : flow->host->mac, 6);
+	put16(f, packet_get(p, F_ETHERTYPE, type));
+}
+
+/* @return where the IP header begins */
+static uint32_t put_ip(
+	const struct packet *p, uint32_t protocol, uint32_t from, uint32_t to, struct frame *f)
+{
+	uint32_t at = f->len, words = 5 + (p->ip_options.len + 3) / 4;
+
+	put8(f, packet_get(p, F_VER, 4) << 4 | packet_get(p, F_IHL, words));
+	put8(f, packet_get(p, F_TOS, 0));
+	put16(f, 0);
+	put16(f, packet_get(p, F_IPID, 1));
+	put16(f, packet_has(p, F_FRAG) || packet_has(p, F_MF)
+			 ? packet_get(p, F_FRAG, 0) | (packet_has(p, F_MF) ? 0x2000 : 0)
+			 : 0x4000);
+	put8(f, packet_get(p, F_TTL, 64));
+	put8(f, packet_get(p, F_PROTO, protocol));
+	put16(f, 0);
+	put32(f, from);
+	put32(f, to);
+	put_all(f, p->ip_options.data, p->ip_options.len);
+	while (f->len < at + words * 4)
+		put8(f, 0);
+	return at;
+}
+
+static void finish_ip(const struct packet *p, uint32_t at, struct frame *f)
+{
+	uint32_t header = 20 + (p->ip_options.len + 3) / 4 * 4;
+
+	set16(f, at + 2, packet_get(p, F_IPLEN, f->len - at));
+	set16(f, at + 10,
+		internet_sum(f, at, at + header, 0) ^ (packet_has(p, F_BADIPSUM) ? 0x5555 : 0));
+}
+
+/* Sum of the pseudo-header (RFC 9293 §3.1). */
+static uint32_t pseudo_sum(uint32_t from, uint32_t to, uint32_t protocol, uint32_t len)
+{
+	return (from >> 16) + (from & 0xffff) + (to >> 16) + (to & 0xffff) + protocol + len;
+}
+
+static void put_option(const struct packet_option *o, const struct flow *flow, struct frame *f)
+{
+	switch (o->kind) {
+	case OPTION_EOL:
+	case OPTION_NOP:
+		put8(f, o->kind);
+		return;
+	case OPTION_MSS:
+		put16(f, 0x0204);
+		put16(f, o->a);
+		return;
+	case OPTION_WSCALE:
+		put16(f, 0x0303);
+		put8(f, o->a);
+		return;
+	case OPTION_SACK_OK:
+		put16(f, 0x0402);
+		return;
+	case OPTION_TS:
+		put16(f, 0x080a);
+		put32(f, o->a);
+		put32(f, o->last_b ? flow->ts_last : o->b);
+		return;
+	default:
+		put_all(f, o->raw.data, o->raw.len);
+	}
+}
+
+static void put_options(const struct packet *p, const struct flow *flow, struct frame *f)
+{
+	uint32_t begin = f->len, blocks = 0;
+
+	for (uint32_t i = 0; i < p->option_count; i++)
+		blocks += p->options[i].kind == OPTION_SACK;
+	for (uint32_t i = 0; i < p->option_count; i++) {
+		const struct packet_option *o = &p->options[i];
+
+		if (o->kind != OPTION_SACK) {
+			put_option(o, flow, f);
+			continue;
+		}
+		if (blocks) {
+			put8(f, OPTION_SACK);
+			put8(f, 2 + 8 * blocks);
+			blocks = 0;
+		}
+		put32(f, flow->sut_isn + o->a);
+		put32(f, flow->sut_isn + o->b);
+	}
+	while ((f->len - begin) % 4)
+		put8(f, OPTION_EOL);
+}
+
+static void put_payload(const struct packet *p, uint32_t seq, struct frame *f)
+{
+	if (p->has_data) {
+		put_all(f, p->data.data, p->data.len);
+		return;
+	}
+	/* The pattern goes by sequence number, so that pieces that overlap agree. */
+	for (uint32_t i = 0; i < packet_get(p, F_LEN, 0); i++)
+		put8(f, text_pattern(seq + i - 1));
+}
+
+static void build_tcp(const struct packet *p, const struct flow *flow, uint32_t from, uint32_t to,
+	struct frame *f)
+{
+	uint32_t at = f->len, seq = packet_get(p, F_SEQ, flow->snd_nxt), header;
+	bool ack = p->flags & 0x10;
+
+	put16(f, packet_get(p, F_SPORT, flow->peer_port));
+	put16(f, packet_get(p, F_DPORT, flow->sut_port));
+	put32(f, flow->peer_isn + seq);
+	put32(f, ack || packet_has(p, F_ACK) ? flow->sut_isn + packet_get(p, F_ACK, flow->rcv_nxt)
+					     : 0);
+	put8(f, 0);
+	put8(f, p->flags);
+	put16(f, packet_get(p, F_WIN, 65535));
+	put16(f, 0);
+	put16(f, packet_get(p, F_URG, 0));
+	put_options(p, flow, f);
+	header = f->len - at;
+	f->data[at + 12] = (uint8_t)(packet_get(p, F_DOFF, header / 4) << 4 |
+				     (packet_get(p, F_RESERVED, 0) & 15));
+	put_payload(p, seq, f);
+	set16(f, at + 16,
+		internet_sum(f, at, f->len, pseudo_sum(from, to, 6, f->len - at)) ^
+			(packet_has(p, F_BADSUM) ? 0x5555 : 0));
+}
+
+/* The header of the gateway's own segment that an ICMP error complains about. */
+static void put_quote(const struct packet *p, const struct flow *flow, struct frame *f)
+{
+	uint32_t at = f->len;
+
+	put8(f, 0x45);
+	put8(f, 0);
+	put16(f, 40);
+	put32(f, 0x00004000);
+	put8(f, 63);
+	put8(f, packet_get(p, F_PROTO, 6));
+	put16(f, 0);
+	put32(f, packet_get(p, F_SPA, flow->sut_ip));
+	put32(f, flow->host->ip);
+	set16(f, at + 10, internet_sum(f, at, f->len, 0));
+	put16(f, packet_get(p, F_SPORT, flow->sut_port));
+	put16(f, packet_get(p, F_DPORT, flow->peer_port));
+	put32(f, flow->sut_isn + p->value[F_QUOTE]);
+}
+
+static void build_icmp(const struct packet *p, const struct flow *flow, struct frame *f)
+{
+	uint32_t at = f->len;
+
+	put8(f, packet_get(p, F_TYPE, 8));
+	put8(f, packet_get(p, F_CODE, 0));
+	put16(f, 0);
+	put16(f, packet_get(p, F_ID, 0));
+	put16(f, packet_has(p, F_MTU) ? p->value[F_MTU] : packet_get(p, F_SEQ, 0));
+	if (packet_has(p, F_QUOTE))
+		put_quote(p, flow, f);
+	put_all(f, p->data.data, p->data.len);
+	set16(f, at + 2, internet_sum(f, at, f->len, 0) ^ (packet_has(p, F_BADSUM) ? 0x5555 : 0));
+}
+
+static void build_udp(const struct packet *p, const struct flow *flow, struct frame *f)
+{
+	put16(f, packet_get(p, F_SPORT, flow->peer_port));
+	put16(f, packet_get(p, F_DPORT, 53));
+	put16(f, 8 + p->data.len);
+	put16(f, 0);
+	put_all(f, p->data.data, p->data.len);
+}
+
+static void build_arp(
+	const struct packet *p, const struct flow *flow, uint32_t sut_ip, struct frame *f)
+{
+	static const uint8_t zero[6];
+
+	put16(f, packet_get(p, F_HTYPE, 1));
+	put16(f, packet_get(p, F_PTYPE, 0x0800));
+	put8(f, packet_get(p, F_HLEN, 6));
+	put8(f, packet_get(p, F_PLEN, 4));
+	put16(f, packet_get(p, F_OP, 1));
+	put_all(f, p->mac_given >> MAC_SHA & 1 ? p->mac[MAC_SHA] : flow->host->mac, 6);
+	put32(f, packet_get(p, F_SPA, flow->host->ip));
+	put_all(f, p->mac_given >> MAC_THA & 1 ? p->mac[MAC_THA] : zero, 6);
+	put32(f, packet_get(p, F_TPA, sut_ip));
+}
+
+static void build_ip(
+	const struct packet *p, const struct flow *flow, uint32_t sut_ip, struct frame *f)
+{
+	static const uint8_t protocols[] = {
+		[PACKET_TCP] = 6, [PACKET_ICMP] = 1, [PACKET_UDP] = 17, [PACKET_IP] = 253
+	};
+	uint32_t from = packet_get(p, F_FROM, flow->host->ip);
+	uint32_t to = packet_get(p, F_TO, flow->bound && flow->sut_ip ? flow->sut_ip : sut_ip);
+	uint32_t at = put_ip(p, protocols[p->kind], from, to, f);
+
+	switch (p->kind) {
+	case PACKET_TCP:
+		build_tcp(p, flow, from, to, f);
+		break;
+	case PACKET_ICMP:
+		build_icmp(p, flow, f);
+		break;
+	case PACKET_UDP:
+		build_udp(p, flow, f);
+		break;
+	default:
+		put_all(f, p->data.data, p->data.len);
+	}
+	finish_ip(p, at, f);
+}
+
+void packet_build(const struct packet *p, const struct flow *flow, const uint8_t *sut_mac,
+	uint32_t sut_ip, struct frame *f)
+{
+	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	f->len = 0;
+	if (p->kind == PACKET_FRAME) {
+		put_all(f, p->data.data, p->data.len);
+	} else if (p->kind == PACKET_ARP) {
+		put_ether(p, flow, packet_get(p, F_OP, 1) == 1 ? broadcast : sut_mac, 0x0806, f);
+		build_arp(p, flow, sut_ip, f);
+	} else {
+		put_ether(p, flow, sut_mac, 0x0800, f);
+		build_ip(p, flow, sut_ip, f);
+	}
+	for (uint32_t i = 0; i < packet_get(p, F_PAD, 0); i++)
+		put8(f, 0xee);
+	if (packet_has(p, F_TRUNC) && p->value[F_TRUNC] < f->len)
+		f->len = p->value[F_TRUNC];
+}
+
+void packet_sent(const struct packet *p, struct flow *flow)
+{
+	uint32_t end = packet_get(p, F_SEQ, flow->snd_nxt);
+
+	if (p->kind != PACKET_TCP || (p->flags & 0x04))
+		return;
+	end += p->has_data ? p->data.len : packet_get(p, F_LEN, 0);
+	end += (p->flags & 0x02) != 0;
+	end += p->flags & 0x01;
+	if ((int32_t)(end - flow->snd_nxt) > 0)
+		flow->snd_nxt = end;
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starts, turns and stops the world of a script, see world.h. Frames are judged between turns, never
+ * from within one: a script that fails must not leave the worker in the middle of its loop.
+ */
+#include "tests/wire/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/wire/peers.h"
+#include "tests/wire/tcp/watch.h"
+
+#define TURNS_MAX     20000 /* at one moment: more is a storm */
+#define WIND_DOWN_NS  (UINT64_C(900) * 1000000000)
+#define WIND_STEP_NS  (UINT64_C(20) * 1000000)
+#define POOL_SIZES    8
+#define TICKET_SECRET 80
+
+static struct world *running;
+static struct {
+	struct rte_mempool *pool;
+} pools[POOL_SIZES];
+
+static void take_frame(uint8_t port, const uint8_t *data, uint32_t len)
+{
+	struct seen *s = wire_alloc(sizeof(*s)), **last = &running->fresh;
+	const char *why = seen_read(s, data, len, fake_ports[port].port.mtu);
+
+	s->port = port;
+	s->time_ns = running->now_ns;
+	if (why && !fake_ports[port].broken)
+		fake_ports[port].broken = wire_text("a frame is wrong: %s", why);
+	while (*last)
+		last = &(*last)->next;
+	*last = s;
+}
+
+void world_init(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->now_ns = WORLD_START_NS;
+	hosts_init(&w->net);
+	config_init(&w->config, &w->net);
+}
+
+static struct rte_mempool *pool_of(uint32_t size)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < POOL_SIZES; i++) {
+		if (pools[i].pool && pools[i].pool->size == size)
+			return pools[i].pool;
+		if (pools[i].pool)
+			continue;
+		snprintf(name, sizeof(name), "wire%u", size);
+		pools[i].pool = rte_pktmbuf_pool_create(
+			name, size, 0, NET_META_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		if (!pools[i].pool)
+			wire_fail("no memory for a pool of %u mbufs", size);
+		return pools[i].pool;
+	}
+	wire_fail("more than %d sizes of pools", POOL_SIZES);
+}
+
+static void fill_net(struct world *w, struct net_config *net)
+{
+	net->port_count = PORTS;
+	net->neighbour_limit = 64;
+	for (unsigned i = 0; i < PORTS; i++) {
+		struct net_port_config *port = &net->ports[i];
+		char *list = wire_text("%s,", w->config.ports[i].addresses), *comma;
+
+		fake_ports[i].port.mtu = w->config.ports[i].mtu;
+		fake_ports[i].port.caps.multi_segs = !w->config.ports[i].linear;
+		port->port = &fake_ports[i].port;
+		for (; (comma = strchr(list, ',')); list = comma + 1) {
+			struct net_address *a = &port->addresses[port->address_count++];
+
+			*comma = '\0';
+			if (port->address_count > NET_PORT_ADDRESSES ||
+				ip_prefix_parse(str_of(list), &a->addr, &a->prefix_len))
+				wire_fail("not a port's address: %s", list);
+		}
+	}
+	net->ports[OUTSIDE].gateway_count = 1;
+	net->ports[OUTSIDE].gateways[0] =
+		ip_from_v4(rte_cpu_to_be_32(host_find(&w->net, "gateway")->ip));
+}
+
+static void make_tables(struct world *w)
+{
+	static const uint8_t ticket_secret[TICKET_SECRET] = { 1 };
+	struct tables_config config = { .worker_count = 1,
+		.pools = &w->pool,
+		.ticket_secret = ticket_secret,
+		.usage = &w->usage };
+	struct snapshot snapshot;
+	struct secrets secrets;
+	char why[512] = "";
+	struct tables *next;
+
+	config_build(&w->config, ++w->generation, &snapshot, &secrets);
+	next = tables_create(&config, &snapshot, &secrets, w->tables, why, sizeof(why));
+	secrets_close(&secrets);
+	if (!next) {
+		snapshot_close(&snapshot);
+		wire_fail("the tables were not made: %s", why);
+	}
+	atomic_store(&w->shared.tables, next);
+	if (w->worker) {
+		worker_turn(w->worker, w->now_ns, world_wall_s(w));
+		if (worker_generation(w->worker) != w->generation) {
+			atomic_store(&w->shared.tables, w->tables);
+			tables_destroy(next);
+			wire_fail("the worker did not take generation %lu", w->generation);
+		}
+		tables_destroy(w->tables);
+	}
+	w->tables = next;
+}
+
+void world_start(struct world *w)
+{
+	static const struct stats_shape shape = {
+		.ports = PORTS, .listeners = 8, .apis = 32, .endpoints = 32
+	};
+	struct worker_config config = {
+		.count = 1, .tcp = w->config.tcp, .proxy = w->config.proxy
+	};
+
+	w->started = true;
+	running = w;
+	fake_ports_init();
+	fake_ports_on_frame(take_frame);
+	w->pool = pool_of(w->config.pool);
+	if (stats_create(0, &shape, 1, &w->stats) || usage_create(64, 1, &w->usage) ||
+		event_ring_create(0, w->config.settings.event_records, 1, &w->events) ||
+		event_ring_open(dup(w->events.segment.fd), &w->reader))
+		wire_fail("no shared memory");
+	make_tables(w);
+	fill_net(w, &config.net);
+	config.proxy.endpoint_slots = 32;
+	config.pool = w->pool;
+	config.stats = &w->stats;
+	config.events = &w->events;
+	config.shared = &w->shared;
+	config.seed = WORLD_SEED;
+	w->worker = worker_create(&config, w->now_ns);
+	if (!w->worker)
+		wire_fail("the worker was not made");
+	world_settle(w);
+}
+
+static void trace(struct world *w, const struct seen *s, const struct flow *flow, bool from_peer)
+{
+	const char *line = wire_text("%10.6f  %s", (double)(s->time_ns - WORLD_START_NS) / 1e9,
+		seen_show(s, flow, from_peer));
+
+	w->trace[w->trace_count++ % WORLD_TRACE] = line;
+	if (w->verbose)
+		printf("# %s\n", line);
+}
+
+char *world_trace(const struct world *w)
+{
+	uint32_t first = w->trace_count > WORLD_TRACE ? w->trace_count - WORLD_TRACE : 0;
+	struct bytes out = { 0 };
+
+	for (uint32_t i = first; i < w->trace_count; i++) {
+		const char *line = w->trace[i % WORLD_TRACE];
+
+		bytes_put(&out, "    ", 4);
+		bytes_put(&out, line, (uint32_t)strlen(line));
+		bytes_put(&out, "\n", 1);
+	}
+	bytes_put(&out, "", 1);
+	return (char *)out.data;
+}
+
+void world_inject(struct world *w, uint8_t port, const struct frame *f, const struct flow *flow)
+{
+	struct seen s = { 0 };
+
+	seen_read(&s, f->data, f->len, UINT32_MAX);
+	s.time_ns = w->now_ns;
+	trace(w, &s, s.kind == PACKET_TCP ? flow : NULL, true);
+	if (!fake_port_receive(port, w->pool, f->data, f->len))
+		wire_fail("the gateway's pool or receive queue is exhausted");
+}
+
+static void answer_arp(struct world *w, const struct seen *s)
+{
+	struct host *host = host_by_ip(&w->net, s->dst);
+	struct flow flow = { .host = host };
+	struct packet reply = { .kind = PACKET_ARP };
+	struct frame f;
+
+	if (s->op != 1 || !host || host->no_arp || host->port != s->port || w->quiet)
+		return;
+	packet_set(&reply, F_OP, 2);
+	packet_set(&reply, F_TPA, s->src);
+	packet_build(&reply, &flow, s->src_mac, s->src, &f);
+	world_inject(w, s->port, &f, NULL);
+}
+
+static void enqueue(struct world *w, struct seen *s)
+{
+	struct seen **last = &w->queue[s->port];
+
+	while (*last)
+		last = &(*last)->next;
+	*last = s;
+}
+
+static void deliver(struct world *w, struct seen *s)
+{
+	struct host *host = s->kind == PACKET_ARP ? NULL : host_by_ip(&w->net, s->dst);
+	struct flow *flow = NULL;
+
+	if (s->kind == PACKET_TCP)
+		flow = flow_find(&w->net, s->src, s->sport, s->dst, s->dport);
+	if (flow && (s->flags & 0x02)) {
+		flow->sut_isn = s->seq;
+		flow->sut_isn_known = true;
+	}
+	trace(w, s, flow, false);
+	if (w->quiet)
+		return;
+	if (s->kind == PACKET_ARP && !w->arp_manual)
+		answer_arp(w, s);
+	else if (s->kind == PACKET_TCP && host && !host->raw)
+		peers_frame(w, s, host, flow);
+	else
+		enqueue(w, s);
+}
+
+static void check_contract(struct world *w)
+{
+	const char *why = watch_check();
+
+	for (unsigned i = 0; i < PORTS; i++)
+		if (fake_ports[i].broken)
+			why = fake_ports[i].broken;
+	if (why)
+		wire_fail("the gateway broke a rule: %s", why);
+}
+
+/* One turn. @return false when nothing happened in it */
+static bool turn(struct world *w)
+{
+	bool busy = fake_ports_waiting() > 0;
+	struct seen *s, *next;
+
+	worker_turn(w->worker, w->now_ns, world_wall_s(w));
+	s = w->fresh;
+	w->fresh = NULL;
+	busy |= s != NULL;
+	for (; s; s = next) {
+		next = s->next;
+		s->next = NULL;
+		deliver(w, s);
+	}
+	check_contract(w);
+	return busy || fake_ports_waiting() > 0;
+}
+
+void world_settle(struct world *w)
+{
+	unsigned idle = 0;
+
+	for (unsigned i = 0; idle < 2; i++) {
+		if (i == TURNS_MAX)
+			wire_fail("%d turns at one moment and packets still flow", TURNS_MAX);
+		idle = turn(w) ? 0 : idle + 1;
+	}
+}
+
+bool world_advance_until(
+	struct world *w, uint64_t ns, bool (*done)(struct world *w, void *ctx), void *ctx)
+{
+	uint64_t end = w->now_ns + ns;
+
+	if (done && done(w, ctx))
+		return true;
+	while (w->now_ns < end) {
+		uint64_t next = w->now_ns - w->now_ns % WORLD_TICK_NS + WORLD_TICK_NS;
+
+		w->now_ns = RTE_MIN(next, end);
+		if (turn(w))
+			world_settle(w);
+		if (done && done(w, ctx))
+			return true;
+	}
+	return false;
+}
+
+void world_advance(struct world *w, uint64_t ns)
+{
+	world_advance_until(w, ns, NULL, NULL);
+}
+
+void world_apply(struct world *w)
+{
+	make_tables(w);
+	world_settle(w);
+}
+
+void world_hold(struct world *w, uint32_t leave)
+{
+	while (leave && rte_mempool_avail_count(w->pool) > leave &&
+		w->held_count < RTE_DIM(w->held)) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+
+		if (!m)
+			break;
+		w->held[w->held_count++] = m;
+	}
+	while (w->held_count && (leave == 0 || rte_mempool_avail_count(w->pool) < leave))
+		rte_pktmbuf_free(w->held[--w->held_count]);
+}
+
+/* What must be 0 once everybody has gone. */
+static const char *left_over(struct world *w)
+{
+	const struct stats_worker *worker = w->stats.worker;
+
+	if (worker->client_connections)
+		return wire_text("%lu client connections", worker->client_connections);
+	if (worker->backend_connections || worker->backend_idle)
+		return wire_text("%lu backend connections, %lu of them idle",
+			worker->backend_connections, worker->backend_idle);
+	for (uint32_t i = 0; i < w->stats.shape.listeners; i++)
+		if (w->stats.listener[i].open)
+			return wire_text("listener[%u].open = %lu", i, w->stats.listener[i].open);
+	for (uint32_t i = 0; i < w->stats.shape.endpoints; i++)
+		if (w->stats.endpoint[i].open || w->stats.endpoint[i].active)
+			return wire_text("endpoint[%u]: open = %ld, active = %ld", i,
+				(long)w->stats.endpoint[i].open, (long)w->stats.endpoint[i].active);
+	if (watch_conns() > 0)
+		return wire_text("%u TCP control blocks", watch_conns());
+	if (rte_mempool_avail_count(w->pool) != w->pool->size)
+		return wire_text("%u mbufs", w->pool->size - rte_mempool_avail_count(w->pool));
+	return NULL;
+}
+
+void world_wind_down(struct world *w)
+{
+	const char *left = "";
+
+	w->quiet = true;
+	fake_ports_clear();
+	world_hold(w, 0);
+	for (uint64_t t = 0; left && t < WIND_DOWN_NS; t += WIND_STEP_NS) {
+		w->now_ns += WIND_STEP_NS;
+		turn(w);
+		left = left_over(w);
+	}
+	if (left)
+		wire_fail("15 minutes after everybody fell silent there still are %s", left);
+}
+
+const char *world_stop(struct world *w)
+{
+	uint32_t missing;
+
+	if (!w->started)
+		return NULL;
+	fake_ports_clear();
+	world_hold(w, 0);
+	worker_destroy(w->worker);
+	if (w->tables)
+		tables_destroy(w->tables);
+	peers_free(w);
+	event_ring_close(&w->reader);
+	event_ring_close(&w->events);
+	usage_close(&w->usage);
+	stats_close(&w->stats);
+	w->started = false;
+	missing = w->pool->size - rte_mempool_avail_count(w->pool);
+	if (missing == 0)
+		return NULL;
+	/* The pool is spoilt for those who come after. */
+	for (unsigned i = 0; i < POOL_SIZES; i++)
+		if (pools[i].pool == w->pool)
+			pools[i].pool = NULL;
+	rte_mempool_free(w->pool);
+	return wire_text("%u mbufs were not freed", missing);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The world of one script: a whole worker with its tables, statistics and events, two fake ports, and a
+ * clock that only the script moves. Nothing here knows how scripts are written.
+ */
+#ifndef SLUICE_TESTS_WIRE_WORLD_H
+#define SLUICE_TESTS_WIRE_WORLD_H
+
+#include "dataplane/worker.h"
+#include "tests/wire/config.h"
+#include "tests/wire/fake_port.h"
+#include "tests/wire/seen.h"
+
+#define WORLD_START_NS UINT64_C(1000000000000)
+#define WORLD_WALL_S   UINT64_C(1800000000) /* 2027-01-15 08:00:00 UTC at the start */
+#define WORLD_TICK_NS  UINT64_C(1000000)
+#define WORLD_TRACE    24 /* packets shown when a script fails */
+#define WORLD_SEED     42
+
+struct conn;
+
+struct world {
+	struct net_world net;
+	struct config config;
+	bool started, arp_manual, quiet, verbose;
+	struct rte_mempool *pool;
+	struct worker *worker;
+	struct worker_shared shared;
+	struct tables *tables;
+	struct stats stats;
+	struct usage usage;
+	struct event_ring events, reader;
+	uint64_t now_ns, generation;
+	/* Frames of the turn that runs, then those that the script has to expect, by port. */
+	struct seen *fresh, *queue[PORTS];
+	const char *trace[WORLD_TRACE];
+	uint32_t trace_count;
+	struct conn *conns;
+	struct rte_mbuf *held[65536]; /* mbufs that the script keeps from the gateway */
+	uint32_t held_count;
+};
+
+/** Defaults, nothing running. */
+void world_init(struct world *w);
+/** Build the first generation and start the worker. */
+void world_start(struct world *w);
+/** Turn the worker without moving the clock until nobody has anything to say. */
+void world_settle(struct world *w);
+/** Move the clock, turning every tick. */
+void world_advance(struct world *w, uint64_t ns);
+/** The same until @p done says so. @return false when the time passed first */
+bool world_advance_until(
+	struct world *w, uint64_t ns, bool (*done)(struct world *w, void *ctx), void *ctx);
+/** Put a frame into a port's receive queue. */
+void world_inject(struct world *w, uint8_t port, const struct frame *f, const struct flow *flow);
+/** Build a new generation from the configuration and let the worker change to it. */
+void world_apply(struct world *w);
+/** Keep mbufs from the gateway until only @p leave are free; 0 gives all back. */
+void world_hold(struct world *w, uint32_t leave);
+/** Let every peer fall silent and time pass until all connections are gone; fails when something
+ *  stays: a connection, a gauge, an mbuf. */
+void world_wind_down(struct world *w);
+/** Stop and free everything. @return NULL, or what was leaked */
+const char *world_stop(struct world *w);
+/** The latest packets, one a line. */
+char *world_trace(const struct world *w);
+
+static inline uint64_t world_wall_s(const struct world *w)
+{
+	return WORLD_WALL_S + (w->now_ns - WORLD_START_NS) / 1000000000u;
+}
+
+#endif
