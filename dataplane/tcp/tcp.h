@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP for one worker (RFC 9293): a share-nothing stack over net, with a byte-stream interface made of
- * mbuf chains. Bytes are never copied where a reference will do: received payload is handed up in the
- * mbufs it came in, sent payload is kept by reference until it is acknowledged.
+ * TCP for one worker (RFC 9293): a share-nothing stack over net, with a byte-stream interface made
+ * of mbuf chains. Bytes are never copied where a reference will do: received payload is handed up
+ * in the mbufs it came in, sent payload is kept by reference until it is acknowledged.
  *
- * Upcalls are collected during input and timers and delivered by tcp_dispatch(), once a connection and
- * loop, so that a burst is worked stage by stage.
+ * Upcalls are collected during input and timers and delivered by tcp_dispatch(), once a connection
+ * and loop, so that a burst is worked stage by stage.
  */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_H
 #define SLUICE_DATAPLANE_TCP_TCP_H
@@ -32,17 +32,18 @@ enum tcp_end {
 };
 
 struct tcp_ops {
-	/* A connection was accepted (three-way handshake complete) on the listener with @p id. Return the
-	 * application's pointer for it, or NULL to have it reset. */
+	/* A connection was accepted (three-way handshake complete) on the listener with @p id.
+	 * Return the application's pointer for it, or NULL to have it reset. */
 	void *(*accepted)(void *ctx, struct tcp_conn *c, uint32_t listener_id);
 	/* tcp_connect() succeeded. */
 	void (*connected)(void *ctx, struct tcp_conn *c, void *user);
 	/* In-order bytes or the peer's FIN wait: tcp_recv(), tcp_recv_eof(). */
 	void (*readable)(void *ctx, struct tcp_conn *c, void *user);
-	/* tcp_send_space() grew to at least half of the buffer, or everything sent was acknowledged. */
+	/* tcp_send_space() grew to at least half of the buffer, or everything sent was
+	 * acknowledged. */
 	void (*writable)(void *ctx, struct tcp_conn *c, void *user);
-	/* The connection is gone and @p c invalid after this call. Not called after tcp_abort(). After
-	 * tcp_close() it is called when both sides are done, before TIME_WAIT. */
+	/* The connection is gone and @p c invalid after this call. Not called after tcp_abort().
+	 * After tcp_close() it is called when both sides are done, before TIME_WAIT. */
 	void (*ended)(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why);
 };
 
@@ -72,7 +73,8 @@ struct tcp_counters {
 #undef TCP_COUNTER
 };
 
-/** @return NULL and errno. @p net and what config points to must outlive the stack; config is copied. */
+/** @return NULL and errno. @p net and what config points to must outlive the stack; config is
+ * copied. */
 struct tcp_stack *tcp_stack_create(
 	const struct tcp_config *config, struct net *net, const struct tcp_ops *ops, void *ctx);
 
@@ -109,7 +111,8 @@ void tcp_input(struct tcp_stack *stack, struct rte_mbuf **segs, uint16_t n, uint
 void tcp_timers(struct tcp_stack *stack, uint64_t now_ns);
 /** Deliver the upcalls that input and timers collected. */
 void tcp_dispatch(struct tcp_stack *stack, uint64_t now_ns);
-/** Send what the application queued and the ACKs that are owed, at most one pure ACK a connection. */
+/** Send what the application queued and the ACKs that are owed, at most one pure ACK a
+ * connection. */
 void tcp_output(struct tcp_stack *stack, uint64_t now_ns);
 
 /** Time of the next timer, or UINT64_MAX: lets an idle loop sleep. */
@@ -120,8 +123,8 @@ uint64_t tcp_next_timer(const struct tcp_stack *stack);
 /** Replace the application's pointer. */
 void tcp_set_user(struct tcp_conn *c, void *user);
 
-/** Take all in-order bytes: a chain whose data begins at the first unread byte, or NULL. The caller owns
- *  it. The receive window does not open again before tcp_recv_credit(). */
+/** Take all in-order bytes: a chain whose data begins at the first unread byte, or NULL. The caller
+ * owns it. The receive window does not open again before tcp_recv_credit(). */
 struct rte_mbuf *tcp_recv(struct tcp_conn *c);
 
 /** The application is done with @p bytes of what it took; the window may open by as much. */
@@ -138,16 +141,16 @@ uint32_t tcp_send_pending(const struct tcp_conn *c);
 
 /**
  * Queue a chain; consumes it, also on failure. More than tcp_send_space() is taken too (the caller
- * overshoots by one chain at most). Payload is kept by reference until acknowledged and not written to.
- * @return 0, or -EPIPE after tcp_close() or when the connection is gone
+ * overshoots by one chain at most). Payload is kept by reference until acknowledged and not written
+ * to. @return 0, or -EPIPE after tcp_close() or when the connection is gone
  */
 int tcp_send(struct tcp_conn *c, struct rte_mbuf *chain);
 
 /** Send FIN after what is queued. The peer may still send: go on reading until tcp_recv_eof(). */
 void tcp_close(struct tcp_conn *c);
 
-/** Close, and do not read any more: what arrives from now on is answered with RST (RFC 9293 §3.10.7.4),
- *  but what is queued is still delivered. */
+/** Close, and do not read any more: what arrives from now on is answered with RST (RFC 9293
+ * §3.10.7.4), but what is queued is still delivered. */
 void tcp_close_both(struct tcp_conn *c);
 
 /** Send RST and forget the connection at once; @p c is invalid after. No upcall. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Acknowledgements: what they release (RFC 9293 §3.10.7.4 step 5), the peer's window, and loss recovery.
- * Fast recovery is RFC 6675's with SACK and RFC 6582's without: duplicate ACKs then stand for a
- * segment each that left the network, so that both send by the same rule, pipe < cwnd. That rule also
- * is limited transmit (RFC 3042).
+ * Acknowledgements: what they release (RFC 9293 §3.10.7.4 step 5), the peer's window, and loss
+ * recovery. Fast recovery is RFC 6675's with SACK and RFC 6582's without: duplicate ACKs then stand
+ * for a segment each that left the network, so that both send by the same rule, pipe < cwnd. That
+ * rule also is limited transmit (RFC 3042).
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -128,13 +128,15 @@ static void reno_update(struct tcp_conn *c, uint32_t acked, bool dup)
 	struct tcp_rec *first = tcp_rec_at(c, c->rec_head);
 
 	if (acked > 0 && c->recovery == TCP_RECOVERY) {
-		/* A partial ACK: one segment was the hole, the others had been reported; and the next hole is
-		 * at the new snd_una (RFC 6582 §3.2 (5)). */
+		/* A partial ACK: one segment was the hole, the others had been reported; and the
+		 * next hole is at the new snd_una (RFC 6582 §3.2 (5)). */
 		uint32_t told = acked > c->mss ? acked - c->mss : 0;
 
 		cold->reno_bytes -= told < cold->reno_bytes ? told : cold->reno_bytes;
-		if (first != NULL)
+		if (first != NULL) {
 			tcp_rec_mark_lost(c, first);
+			c->flags |= TCP_F_RTX_FORCE;
+		}
 	} else if (acked > 0) {
 		cold->reno_bytes = 0;
 		cold->dup_acks = 0;
@@ -206,8 +208,9 @@ bool tcp_ack_in(struct tcp_conn *c, struct tcp_seg *seg)
 	bool changed, dup;
 	uint32_t acked;
 
-	/* What was never sent cannot be acknowledged, and what is older than all that can have been in flight
-	 * is no duplicate but a guess (RFC 5961 §5.2; for MAX.SND.WND stands what the send buffer allows). */
+	/* What was never sent cannot be acknowledged, and what is older than all that can have been
+	 * in flight is no duplicate but a guess (RFC 5961 §5.2; for MAX.SND.WND stands what the
+	 * send buffer allows). */
 	if (seq_lt(c->snd_nxt, seg->ack) ||
 		seq_lt(seg->ack, c->snd_una - 2 * c->stack->config.snd_buf_bytes)) {
 		tcp_in_ack_invalid(c, seg, DROP_TCP_BAD_ACK);

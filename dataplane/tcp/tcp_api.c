@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The application's side of a connection: bytes in and out as mbuf chains, and the upcalls that
- * tcp_dispatch() delivers. Every call is valid from accepted() or tcp_connect() until ended() returns or
- * tcp_abort().
+ * tcp_dispatch() delivers. Every call is valid from accepted() or tcp_connect() until ended()
+ * returns or tcp_abort().
  */
 #include <errno.h>
 
@@ -176,8 +176,8 @@ static bool deliver_event(struct tcp_stack *s, struct tcp_conn *c, uint8_t event
 	return c->state != TCP_FREE;
 }
 
-/* The block stays in the ring's possession meanwhile (TCP_F_ON_READY): whatever the upcalls do, it is not
- * used anew before this is through with it. */
+/* The block stays in the ring's possession meanwhile (TCP_F_ON_READY): whatever the upcalls do, it
+ * is not used anew before this is through with it. */
 static void deliver(struct tcp_stack *s, struct tcp_conn *c)
 {
 	if ((c->events & TCP_EV_ACCEPTED) && !deliver_accepted(s, c))
@@ -193,7 +193,8 @@ static void deliver(struct tcp_stack *s, struct tcp_conn *c)
 void tcp_dispatch(struct tcp_stack *s, uint64_t now_ns)
 {
 	tcp_clock(s, now_ns);
-	/* Upcalls may add to the ring; the bound keeps a loop between two of them from being endless. */
+	/* Upcalls may add to the ring; the bound keeps a loop between two of them from being
+	 * endless. */
 	for (uint32_t n = 2 * s->config.connection_limit; n > 0 && s->ready.count > 0; n--) {
 		struct tcp_conn *c = &s->conns[tcp_ring_get(&s->ready)];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments of a connection as mbufs. Payload is referred to by indirect mbufs, so that what is sent again
- * needs no copy; small payloads and ports that take one mbuf a packet get a copy behind the header. The
- * mbufs of the send queue are never written to: a NIC may still be reading them.
+ * Segments of a connection as mbufs. Payload is referred to by indirect mbufs, so that what is sent
+ * again needs no copy; small payloads and ports that take one mbuf a packet get a copy behind the
+ * header. The mbufs of the send queue are never written to: a NIC may still be reading them.
  */
 #include <string.h>
 
@@ -121,7 +121,8 @@ static unsigned pieces(struct place p, uint32_t len)
 	return n;
 }
 
-/* Copy behind the header, into more mbufs where one is too small (never so on a port that takes one). */
+/* Copy behind the header, into more mbufs where one is too small (never so on a port that takes
+ * one). */
 static bool payload_copy(struct tcp_conn *c, struct rte_mbuf *head, struct place p, uint32_t len)
 {
 	struct rte_mbuf *last = head;

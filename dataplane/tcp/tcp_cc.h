@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Congestion control of one connection, behind a small interface (RFC 5033 speaks of the parts). What is
- * lost and when recovery begins and ends is decided in tcp_ack.c for all algorithms; an algorithm says
- * how the window grows and what a loss costs. It owns cwnd and ssthresh outside recovery and
- * TCP_CC_BYTES of private state (tcp_cc_state()).
+ * Congestion control of one connection, behind a small interface (RFC 5033 speaks of the parts).
+ * What is lost and when recovery begins and ends is decided in tcp_ack.c for all algorithms; an
+ * algorithm says how the window grows and what a loss costs. It owns cwnd and ssthresh outside
+ * recovery and TCP_CC_BYTES of private state (tcp_cc_state()).
  */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_CC_H
 #define SLUICE_DATAPLANE_TCP_TCP_CC_H
@@ -18,9 +18,11 @@ struct tcp_cc_ops {
 	const char *name;
 	/* The connection is established: cwnd holds the initial window, ssthresh is unlimited. */
 	void (*init)(struct tcp_conn *c);
-	/* @p bytes were newly acknowledged outside fast recovery while the window was in full use. */
+	/* @p bytes were newly acknowledged outside fast recovery while the window was in full
+	 * use. */
 	void (*acked)(struct tcp_conn *c, uint32_t bytes, uint32_t now_us);
-	/* A loss was found, by acknowledgements or by timeout: the new ssthresh for @p flight bytes. */
+	/* A loss was found, by acknowledgements or by timeout: the new ssthresh for @p flight
+	 * bytes. */
 	uint32_t (*ssthresh)(struct tcp_conn *c, uint32_t flight);
 	/* Recovery or the time after a timeout is over. May be NULL. */
 	void (*recovered)(struct tcp_conn *c, uint32_t now_us);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packets of one or more mbufs, cut at either end or packed into another's room. DPDK's own functions trim
- * within the first or last mbuf only.
+ * Packets of one or more mbufs, cut at either end or packed into another's room. DPDK's own
+ * functions trim within the first or last mbuf only.
  */
 #include <string.h>
 

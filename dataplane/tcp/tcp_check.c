@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stack's invariants, walked in full: for tests and the simulation, which call it after every step. A
- * worker never does.
+ * The stack's invariants, walked in full: for tests and the simulation, which call it after every
+ * step. A worker never does.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

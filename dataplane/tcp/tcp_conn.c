@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Life of a control block: taken, established, ended, given back. A block that the rings of pending
- * output or upcalls still name is kept as TCP_CLOSED until they let go, so that an index in a ring never
- * means another connection. Every block has an owner that will free it: the handshake's timer until the
- * application knows it, then the application, until ended() or tcp_abort().
+ * output or upcalls still name is kept as TCP_CLOSED until they let go, so that an index in a ring
+ * never means another connection. Every block has an owner that will free it: the handshake's timer
+ * until the application knows it, then the application, until ended() or tcp_abort().
  */
 #include <string.h>
 
@@ -142,7 +142,8 @@ void tcp_conn_establish(struct tcp_conn *c)
 	c->rcv_mss = TCP_MSS_DEFAULT_V4;
 	c->quick_acks = TCP_QUICK_ACKS;
 	c->cwnd = TCP_INITIAL_SEGS * c->mss;
-	/* RFC 6928 §2: the ten segments are bounded by 14,600 bytes, or by two where they are larger. */
+	/* RFC 6928 §2: the ten segments are bounded by 14,600 bytes, or by two where they are
+	 * larger. */
 	if (c->cwnd > 14600)
 		c->cwnd = c->mss * 2 > 14600 ? c->mss * 2 : 14600;
 	c->ssthresh = UINT32_MAX;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Active open: the local port, the SYN, and what answers it (RFC 9293 §3.10.7.3). A local port is of this
- * worker's class (port mod worker_count = worker_index), because that is how a reply finds its way home on
- * ports without RSS; within the class the sequence of ports depends on a secret and on the destination
- * (RFC 6056 §3.3.3), and a four-tuple in TIME-WAIT is as much in use as any other.
+ * Active open: the local port, the SYN, and what answers it (RFC 9293 §3.10.7.3). A local port is
+ * of this worker's class (port mod worker_count = worker_index), because that is how a reply finds
+ * its way home on ports without RSS; within the class the sequence of ports depends on a secret and
+ * on the destination (RFC 6056 §3.3.3), and a four-tuple in TIME-WAIT is as much in use as any
+ * other.
  */
 #include <errno.h>
 
@@ -164,7 +165,8 @@ void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg)
 		tcp_in_reset(c, TCP_END_REFUSED);
 		return;
 	}
-	/* Third, security: nothing. Fourth, check the SYN bit; fifth, without it drop the segment. */
+	/* Third, security: nothing. Fourth, check the SYN bit; fifth, without it drop the
+	 * segment. */
 	if (!(seg->flags & TCP_SYN) || (seg->flags & TCP_FIN)) {
 		tcp_seg_drop(s, seg, DROP_TCP_FLAGS);
 		return;

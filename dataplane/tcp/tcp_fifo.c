@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queues of entries that all wait equally long (TIME-WAIT, SYN-ACKs of one retry): first in, first due, so
- * they need no place on the timer wheel.
+ * Queues of entries that all wait equally long (TIME-WAIT, SYN-ACKs of one retry): first in, first
+ * due, so they need no place on the timer wheel.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Flow table: how entries get in and out. An entry that finds its home bucket full goes to the next one
- * with room, and every bucket that it passes counts it; removal takes the same way and counts down.
+ * Flow table: how entries get in and out. An entry that finds its home bucket full goes to the next
+ * one with room, and every bucket that it passes counts it; removal takes the same way and counts
+ * down.
  */
 #include "dataplane/tcp/tcp_flow.h"
 
 _Static_assert(sizeof(struct tcp_flow_bucket) == 64, "a bucket is one cache line");
 _Static_assert(sizeof(struct tcp_tuple) == 36, "a tuple has no padding");
 
-/* Twice the buckets that a full table would need: at most half full, so that few entries are pushed. */
+/* Twice the buckets that a full table would need: at most half full, so that few entries are
+ * pushed. */
 static uint32_t bucket_count(uint32_t limit)
 {
 	uint64_t want = (uint64_t)limit * 2 / TCP_FLOW_WAYS + 1;

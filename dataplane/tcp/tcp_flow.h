@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Flow table of one worker: four-tuple to a reference (connection, SYN-cache entry or TIME_WAIT entry).
- * Open addressing over buckets of one cache line; a bucket counts the entries that were pushed past it,
- * so that a search knows where to stop and a removal leaves no tombstone. The table holds no tuples: a
- * tag narrows the search and the caller compares.
+ * Flow table of one worker: four-tuple to a reference (connection, SYN-cache entry or TIME_WAIT
+ * entry). Open addressing over buckets of one cache line; a bucket counts the entries that were
+ * pushed past it, so that a search knows where to stop and a removal leaves no tombstone. The table
+ * holds no tuples: a tag narrows the search and the caller compares.
  */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_FLOW_H
 #define SLUICE_DATAPLANE_TCP_TCP_FLOW_H
@@ -43,8 +43,8 @@ struct tcp_tuple {
 /** Bytes of the block that tcp_flow_init() wants for @p limit entries. */
 size_t tcp_flow_bytes(uint32_t limit);
 
-/** @param memory  tcp_flow_bytes(limit), 64-byte aligned  @param key  secret, so that nobody outside can
- *  aim at one bucket */
+/** @param memory  tcp_flow_bytes(limit), 64-byte aligned  @param key  secret, so that nobody
+ * outside can aim at one bucket */
 void tcp_flow_init(struct tcp_flow *f, void *memory, uint32_t limit, const uint64_t key[5]);
 
 /** Put a reference in. @return false when the table is full (the sizing prevents it) */
@@ -60,8 +60,8 @@ static inline uint64_t tcp_flow_fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/** Keyed hash of a four-tuple: multiply and fold, because SipHash over 36 bytes would cost as much as
- *  the rest of the fast path. Nothing derived from it is ever visible outside. */
+/** Keyed hash of a four-tuple: multiply and fold, because SipHash over 36 bytes would cost as much
+ * as the rest of the fast path. Nothing derived from it is ever visible outside. */
 static inline uint64_t tcp_flow_hash(const struct tcp_flow *f, const struct ip_addr *local,
 	const struct ip_addr *remote, uint16_t local_port, uint16_t remote_port)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ICMP errors (RFC 5927, RFC 5461). Anyone can send one, so it must quote a sequence number that is in
- * flight; it ends a connection only while that is being opened, and lowers the path's MTU within reason.
+ * ICMP errors (RFC 5927, RFC 5461). Anyone can send one, so it must quote a sequence number that is
+ * in flight; it ends a connection only while that is being opened, and lowers the path's MTU within
+ * reason.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

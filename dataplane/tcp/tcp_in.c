@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments in: found in the flow table a burst at a time (hash and prefetch the buckets, prefetch the
- * control blocks, then work them in order), then either the fast path, for the next expected segment of an
- * established connection, or RFC 9293 §3.10.7 step by step. The numbers in the comments are the steps of
- * §3.10.7.4.
+ * Segments in: found in the flow table a burst at a time (hash and prefetch the buckets, prefetch
+ * the control blocks, then work them in order), then either the fast path, for the next expected
+ * segment of an established connection, or RFC 9293 §3.10.7 step by step. The numbers in the
+ * comments are the steps of §3.10.7.4.
  */
 #include <string.h>
 
@@ -74,8 +74,9 @@ void tcp_in_challenge(struct tcp_conn *c)
 
 void tcp_in_ack_invalid(struct tcp_conn *c, struct tcp_seg *seg, enum drop why)
 {
-	/* What holds payload is answered at once: its sender waits for the acknowledgement. What holds none
-	 * could be an answer to ours, and two stacks that correct each other would never stop. */
+	/* What holds payload is answered at once: its sender waits for the acknowledgement. What
+	 * holds none could be an answer to ours, and two stacks that correct each other would never
+	 * stop. */
 	if (seg->len > 0 || (seg->flags & TCP_FIN)) {
 		c->flags |= TCP_F_ACK_NOW;
 		tcp_conn_output(c);
@@ -93,8 +94,8 @@ void tcp_in_reset(struct tcp_conn *c, enum tcp_end why)
 	tcp_conn_end(c, why);
 }
 
-/* First, the sequence number. A window's right edge itself is let in, so that a probe of a closed window
- * and a bare FIN behind a full one are seen; what does not fit is cut off later. */
+/* First, the sequence number. A window's right edge itself is let in, so that a probe of a closed
+ * window and a bare FIN behind a full one are seen; what does not fit is cut off later. */
 static bool seq_acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t size = seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
@@ -151,7 +152,8 @@ static bool in_check(struct tcp_conn *c, struct tcp_seg *seg)
 		tcp_seg_drop(c->stack, seg, DROP_TCP_RST_INVALID);
 		return false;
 	}
-	/* Third, security: nothing. Fourth, check the SYN bit: never a new connection (RFC 5961 §4.2). */
+	/* Third, security: nothing. Fourth, check the SYN bit: never a new connection (RFC 5961
+	 * §4.2). */
 	if (seg->flags & TCP_SYN) {
 		tcp_in_challenge(c);
 		tcp_seg_drop(c->stack, seg, DROP_TCP_SYN_INVALID);
@@ -259,9 +261,9 @@ static inline bool ts_read(const struct tcp_seg *seg, const uint8_t *header, uin
 }
 
 /*
- * Header prediction: the next expected segment, in an established connection where nothing is out of order
- * or lost, with an ACK of what is in flight. All RFC steps hold trivially or are done here.
- * @return false when it is not such a segment; nothing was touched
+ * Header prediction: the next expected segment, in an established connection where nothing is out
+ * of order or lost, with an ACK of what is in flight. All RFC steps hold trivially or are done
+ * here. @return false when it is not such a segment; nothing was touched
  */
 static inline bool in_fast(struct tcp_conn *c, struct tcp_seg *seg, const uint8_t *header)
 {
@@ -324,7 +326,8 @@ static void in_segment(struct tcp_stack *s, struct rte_mbuf *m, uint64_t hash, u
 	seg.flags = h->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK);
 	seg.header_bytes = meta->header_bytes;
 	seg.len = meta->payload_bytes;
-	/* A segment before this one may have made or ended what the tag found: compare, else look again. */
+	/* A segment before this one may have made or ended what the tag found: compare, else look
+	 * again. */
 	if (TCP_REF_KIND(ref) != TCP_REF_CONN ||
 		!(s->conns[TCP_REF_INDEX(ref)].flags & TCP_F_IN_FLOW) ||
 		!conn_match(&s->conns[TCP_REF_INDEX(ref)], meta))

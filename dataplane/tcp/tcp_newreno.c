@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NewReno (RFC 5681 §3.1, RFC 6582), with bytes counted instead of ACKs (RFC 3465), because a peer that
- * acknowledges many segments at once would hold the window down otherwise.
+ * NewReno (RFC 5681 §3.1, RFC 6582), with bytes counted instead of ACKs (RFC 3465), because a peer
+ * that acknowledges many segments at once would hold the window down otherwise.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Out-of-order queue: segments that lie beyond rcv_nxt, in order of sequence and without overlap, linked
- * through their mbufs' private areas. Bounded in segments, and closed while the pool is low: a peer that
- * keeps a hole open must not hold the worker's memory. The ranges for SACK blocks are kept beside it, the
- * newest first (RFC 2018 §4).
+ * Out-of-order queue: segments that lie beyond rcv_nxt, in order of sequence and without overlap,
+ * linked through their mbufs' private areas. Bounded in segments, and closed while the pool is low:
+ * a peer that keeps a hole open must not hold the worker's memory. The ranges for SACK blocks are
+ * kept beside it, the newest first (RFC 2018 §4).
  */
 #include <string.h>
 
@@ -71,7 +71,8 @@ static struct rte_mbuf *ooo_before(struct tcp_cold *cold, uint32_t seq)
 	return prev;
 }
 
-/* Free the segments after @p prev that end at or before @p end. @return the next one that remains */
+/* Free the segments after @p prev that end at or before @p end. @return the next one that
+ * remains */
 static struct rte_mbuf *ooo_swallow(
 	struct tcp_conn *c, struct tcp_cold *cold, struct rte_mbuf *next, uint32_t end)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP options, bytes to struct. Every step consumes at least one byte, so no input can hold the parser
- * (a length of 0 or 1 ends it), and every read is checked against the header's end (RFC 9293 §3.2).
+ * TCP options, bytes to struct. Every step consumes at least one byte, so no input can hold the
+ * parser (a length of 0 or 1 ends it), and every read is checked against the header's end (RFC 9293
+ * §3.2).
  */
 #include "dataplane/tcp/tcp_options.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Output of a connection, once a loop: what is lost, then what is new as far as both windows allow (RFC
- * 9293 §3.8.6.2.1 for small ones, RFC 6675 for the pipe), then the ACK that is still owed if nothing took
- * it along. There is no Nagle delay: all that an application wrote in a loop leaves together.
+ * Output of a connection, once a loop: what is lost, then what is new as far as both windows allow
+ * (RFC 9293 §3.8.6.2.1 for small ones, RFC 6675 for the pipe), then the ACK that is still owed if
+ * nothing took it along. There is no Nagle delay: all that an application wrote in a loop leaves
+ * together.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -133,8 +134,8 @@ static bool out_next(struct tcp_conn *c, uint32_t len, bool fin)
 	}
 	if (!tcp_rec_append(c, (uint16_t)(len + fin), fin)) {
 		rte_pktmbuf_free(m);
-		c->flags |=
-			TCP_F_ACK_NOW; /* which the segment would have been; what is in flight goes on */
+		/* The ACK that the segment would have been is still owed. */
+		c->flags |= TCP_F_ACK_NOW;
 		return false;
 	}
 	if (c->flags & TCP_F_PERSIST) {

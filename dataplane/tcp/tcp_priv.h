@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of this folder share: the control block, the stack and the functions between files, by
- * file. Field names are those of RFC 9293 §3.3.1.
+ * What the files of this folder share: the control block, the stack and the functions between
+ * files, by file. Field names are those of RFC 9293 §3.3.1.
  */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_PRIV_H
 #define SLUICE_DATAPLANE_TCP_TCP_PRIV_H
@@ -37,7 +37,7 @@
 #define TCP_COPY_BYTES      256 /* payload up to this size is copied rather than referred to */
 #define TCP_CHAIN_SEGS      8   /* pieces of one packet; more are copied together */
 #define TCP_HOLD_BYTES      512 /* smaller payloads are worth compacting */
-#define TCP_HOLD_SEGS       256 /* mbufs in a receive queue beyond which they are compacted anyway */
+#define TCP_HOLD_SEGS       256 /* mbufs in a receive queue: more are compacted anyway */
 #define TCP_OOO_MAX         128 /* segments kept out of order, per connection */
 #define TCP_QUICK_ACKS      16  /* segments at the start that are acknowledged at once */
 #define TCP_ACK_DELAY_MS    10
@@ -85,7 +85,7 @@ enum tcp_timer {
 #define TCP_F_PASSIVE      0x00000008u /* from a listener */
 #define TCP_F_ACK_NOW      0x00000010u
 #define TCP_F_SYN_NOW      0x00000020u /* SYN or SYN-ACK to be sent */
-#define TCP_F_RTX_FORCE    0x00000040u /* one retransmission regardless of cwnd (RFC 6675 §5 (4.3)) */
+#define TCP_F_RTX_FORCE    0x00000040u /* one retransmission despite cwnd (RFC 6675 §5 (4.3)) */
 #define TCP_F_CWND_LIMITED 0x00000080u
 #define TCP_F_FIN_QUEUED   0x00000100u /* the application closed */
 #define TCP_F_FIN_SENT     0x00000200u
@@ -481,10 +481,12 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
 void tcp_loss_flag(struct tcp_conn *c);
 
 /* tcp_chain.c */
-/* Take @p n bytes off the front or the back of a packet; at least one byte remains. @return its head */
+/* Take @p n bytes off the front or the back of a packet; at least one byte remains. @return its
+ * head */
 struct rte_mbuf *tcp_chain_cut_front(struct rte_mbuf *m, uint32_t n);
 void tcp_chain_cut_back(struct rte_mbuf *m, uint32_t n);
-/* Copy the bytes of @p m behind those of @p tail. @return false if they may not or do not go there */
+/* Copy the bytes of @p m behind those of @p tail. @return false if they may not or do not go
+ * there */
 bool tcp_chain_pack(struct rte_mbuf *tail, const struct rte_mbuf *m);
 
 /* tcp_rcv.c */

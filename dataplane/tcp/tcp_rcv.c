@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The receiver: segment text and FIN (RFC 9293 §3.10.7.4 steps 7 and 8), when to acknowledge (RFC 5681
- * §4.2) and which window to offer (RFC 9293 §3.8.6.2). The window is what the application has credited:
- * its right edge never moves back, and not forward in small steps or while the mbuf pool is low.
+ * The receiver: segment text and FIN (RFC 9293 §3.10.7.4 steps 7 and 8), when to acknowledge (RFC
+ * 5681 §4.2) and which window to offer (RFC 9293 §3.8.6.2). The window is what the application has
+ * credited: its right edge never moves back, and not forward in small steps or while the mbuf pool
+ * is low.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -79,14 +80,15 @@ void tcp_rcv_append(struct tcp_conn *c, struct rte_mbuf *m, uint32_t len)
 	tcp_conn_notify(c, TCP_EV_READABLE);
 }
 
-/* Payload for an application that does not read any more. @return false when the connection is gone */
+/* Payload for an application that does not read any more. @return false when the connection is
+ * gone */
 static bool rcv_discard(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len)
 {
 	struct tcp_stack *s = c->stack;
 
 	net_drop(s->net, m, DROP_TCP_AFTER_CLOSE);
-	/* Once all that was queued is acknowledged, the peer learns that nobody listens. Until then its data
-	 * is taken and thrown away: an RST could destroy what it has not read yet. */
+	/* Once all that was queued is acknowledged, the peer learns that nobody listens. Until then
+	 * its data is taken and thrown away: an RST could destroy what it has not read yet. */
 	if (c->state == TCP_FIN_WAIT_2) {
 		tcp_out_bare(c, c->snd_nxt, TCP_RST | TCP_ACK);
 		tcp_conn_end(c, TCP_END_CLOSED);
@@ -102,8 +104,8 @@ static bool rcv_discard(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, ui
 static void rcv_out_of_order(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len)
 {
 	tcp_ooo_insert(c, m, seq, len);
-	/* At once, one for each segment: it is what the sender counts (RFC 5681 §4.2). With SACK, one for the
-	 * burst tells as much. */
+	/* At once, one for each segment: it is what the sender counts (RFC 5681 §4.2). With SACK,
+	 * one for the burst tells as much. */
 	if (!(c->flags & TCP_F_SACK) && c->dup_owed < 2 * TCP_DUP_THRESH)
 		c->dup_owed++;
 	c->flags |= TCP_F_ACK_NOW;

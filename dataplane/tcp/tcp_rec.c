@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records of what is sent and not yet acknowledged: one for each segment, with its time and its fate. They
- * are the scoreboard of RFC 6675 and the source of RTT samples (RFC 6298, Karn), and carry what RACK
- * (RFC 8985) needs. c->pipe is kept equal to the bytes in records that are neither SACKed nor lost and not
- * sent again; it changes nowhere else.
+ * Records of what is sent and not yet acknowledged: one for each segment, with its time and its
+ * fate. They are the scoreboard of RFC 6675 and the source of RTT samples (RFC 6298, Karn), and
+ * carry what RACK (RFC 8985) needs. c->pipe is kept equal to the bytes in records that are neither
+ * SACKed nor lost and not sent again; it changes nowhere else.
  *
- * Records are shared by all connections. A connection's first is always to be had, so that none can be
- * kept from sending for ever; the others it gets as long as there are some.
+ * Records are shared by all connections. A connection's first is always to be had, so that none can
+ * be kept from sending for ever; the others it gets as long as there are some.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -116,8 +116,8 @@ void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us)
 			rec_count(c, rec);
 			break;
 		}
-		/* A SACKed one was received some time ago: its age is no round trip. The oldest of the others
-		 * is taken, so that the peer's delay of ACKs is in the sample. */
+		/* A SACKed one was received some time ago: its age is no round trip. The oldest of
+		 * the others is taken, so that the peer's delay of ACKs is in the sample. */
 		again |= (rec->flags & TCP_REC_KARN) != 0;
 		if (*rtt_us == UINT32_MAX && !(rec->flags & TCP_REC_SACK))
 			*rtt_us = c->stack->now_us - rec->sent_us;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Round-trip time and retransmission timeout (RFC 6298 §2), in microseconds, with the usual scaling by 8
- * and 4. The floor is the configuration's: RFC 6298's second is too long inside a data centre.
+ * Round-trip time and retransmission timeout (RFC 6298 §2), in microseconds, with the usual scaling
+ * by 8 and 4. The floor is the configuration's: RFC 6298's second is too long inside a data centre.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

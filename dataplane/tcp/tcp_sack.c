@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sender's use of SACK: blocks mark records (RFC 2018 §5.1), and what has enough SACKed above it is
- * lost (RFC 6675 §4). A block is a hint that may be taken back, so data is kept until it is
+ * The sender's use of SACK: blocks mark records (RFC 2018 §5.1), and what has enough SACKed above
+ * it is lost (RFC 6675 §4). A block is a hint that may be taken back, so data is kept until it is
  * acknowledged, and a block that does not lie within what was sent is ignored.
  */
 #include "dataplane/tcp/tcp_priv.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stack of one worker: its memory, listeners, secrets and clock. All blocks are carved out of one
- * allocation at start, so that what a worker needs is known before it runs and nothing is allocated
- * afterwards but mbufs.
+ * The stack of one worker: its memory, listeners, secrets and clock. All blocks are carved out of
+ * one allocation at start, so that what a worker needs is known before it runs and nothing is
+ * allocated afterwards but mbufs.
  */
 #include <errno.h>
 #include <string.h>
@@ -210,7 +210,8 @@ void tcp_pool_sample(struct tcp_stack *s)
 	unsigned lcore = rte_lcore_id();
 	uint32_t free = rte_mempool_get_ops(pool->ops_index)->get_count(pool);
 
-	/* This worker's cache counts too; rte_mempool_avail_count() would walk those of all lcores. */
+	/* This worker's cache counts too; rte_mempool_avail_count() would walk those of all
+	 * lcores. */
 	if (pool->cache_size > 0 && lcore < RTE_MAX_LCORE)
 		free += pool->local_cache[lcore].len;
 	s->pool_state = free >= s->pool_low    ? TCP_POOL_FINE
@@ -295,8 +296,9 @@ uint32_t tcp_isn(struct tcp_stack *s, const struct tcp_tuple *tuple)
 
 uint32_t tcp_ts_offset(struct tcp_stack *s, const struct tcp_tuple *tuple)
 {
-	/* Of the addresses alone: a new connection between the same hosts goes on with a clock that does
-	 * not step back, which is what lets it take the place of one in TIME-WAIT (RFC 6191). */
+	/* Of the addresses alone: a new connection between the same hosts goes on with a clock that
+	 * does not step back, which is what lets it take the place of one in TIME-WAIT (RFC
+	 * 6191). */
 	return (uint32_t)(siphash24(&s->key, tuple, 2 * sizeof(struct ip_addr)) >> 32);
 }
 

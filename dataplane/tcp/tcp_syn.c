@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SYN cache (RFC 4987 §3.3): a half-open connection is an entry of 80 bytes, and a control block is taken
- * only when the handshake is complete. The entries of each number of retries form a queue, as all of them
- * wait equally long for the next SYN-ACK.
+ * SYN cache (RFC 4987 §3.3): a half-open connection is an entry of 80 bytes, and a control block is
+ * taken only when the handshake is complete. The entries of each number of retries form a queue, as
+ * all of them wait equally long for the next SYN-ACK.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

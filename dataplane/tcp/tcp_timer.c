@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What happens when a connection's time comes: retransmission (RFC 6298 §5), persist (RFC 9293
- * §3.8.6.1), delayed ACK, keep-alive (§3.8.4), connect timeout. A connection has one node on the wheel,
- * armed for its earliest deadline; deadlines that move later do not touch the wheel, the node finds out
- * when it comes up.
+ * §3.8.6.1), delayed ACK, keep-alive (§3.8.4), connect timeout. A connection has one node on the
+ * wheel, armed for its earliest deadline; deadlines that move later do not touch the wheel, the
+ * node finds out when it comes up.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -51,8 +51,8 @@ static void persist_fire(struct tcp_conn *c)
 	struct tcp_cold *cold = tcp_cold(c);
 	uint32_t interval = tcp_rto_ms(c);
 
-	/* As long as the peer answers, it may keep its window closed (RFC 9293 §3.8.6.1); but nobody waits
-	 * for a connection that the application has left. */
+	/* As long as the peer answers, it may keep its window closed (RFC 9293 §3.8.6.1); but
+	 * nobody waits for a connection that the application has left. */
 	if (c->stack->tick - c->rcv_tick <= interval + 1)
 		cold->probes = 0;
 	else
@@ -68,8 +68,8 @@ static void persist_fire(struct tcp_conn *c)
 	if (seq_lt(c->snd_nxt, c->snd_una + c->snd_wnd))
 		c->flags |= TCP_F_RTX_FORCE; /* a small window: fill it after all */
 	else
-		/* An old sequence number and no byte: the peer answers with its window, and nothing needs
-		 * to be taken back when it drops the probe. */
+		/* An old sequence number and no byte: the peer answers with its window, and nothing
+		 * needs to be taken back when it drops the probe. */
 		tcp_out_bare(c, c->snd_una - 1, TCP_ACK);
 	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
 	tcp_conn_output(c);

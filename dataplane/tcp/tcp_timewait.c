@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TIME-WAIT (RFC 9293 §3.10.7.4) in 32 bytes: enough to acknowledge a FIN that comes again and to tell an
- * old segment from a new connection. RSTs are ignored (RFC 1337). All entries wait equally long, so they
- * form a queue; when there is no free one, the oldest makes room.
+ * TIME-WAIT (RFC 9293 §3.10.7.4) in 32 bytes: enough to acknowledge a FIN that comes again and to
+ * tell an old segment from a new connection. RSTs are ignored (RFC 1337). All entries wait equally
+ * long, so they form a queue; when there is no free one, the oldest makes room.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

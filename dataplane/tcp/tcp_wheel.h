@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hashed timer wheel of one worker: 65,536 slots of one tick (1 ms), a node for each connection, linked
- * by index. A deadline beyond the horizon is put at the horizon; whoever owns the node arms it again
- * when it comes up, so that the wheel never moves many nodes at once.
+ * Hashed timer wheel of one worker: 65,536 slots of one tick (1 ms), a node for each connection,
+ * linked by index. A deadline beyond the horizon is put at the horizon; whoever owns the node arms
+ * it again when it comes up, so that the wheel never moves many nodes at once.
  */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_WHEEL_H
 #define SLUICE_DATAPLANE_TCP_TCP_WHEEL_H
@@ -17,8 +17,9 @@
 
 struct tcp_wheel_node {
 	uint32_t next; /* in the slot */
-	uint32_t
-		prev; /* TCP_WHEEL_NIL: not on the wheel; TCP_WHEEL_FIRST | slot: first of its slot */
+	/* TCP_WHEEL_NIL: not on the wheel; else the one before, or the slot with the highest bit
+	 * set */
+	uint32_t prev;
 	uint32_t at; /* tick it is armed for, at most the horizon away */
 };
 
@@ -35,8 +36,8 @@ struct tcp_wheel {
 /** Bytes of the block that tcp_wheel_init() wants. */
 size_t tcp_wheel_bytes(void);
 
-/** @param memory  tcp_wheel_bytes(), 8-byte aligned  @param nodes  the first node, of objects that are
- *  @p stride bytes apart; each node must have been through tcp_wheel_node_init() */
+/** @param memory  tcp_wheel_bytes(), 8-byte aligned  @param nodes  the first node, of objects that
+ * are @p stride bytes apart; each node must have been through tcp_wheel_node_init() */
 void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t stride, uint32_t now);
 
 static inline void tcp_wheel_node_init(struct tcp_wheel_node *node)

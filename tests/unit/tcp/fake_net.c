@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fake network layer. A packet that was handed over stays with the wire until it is delivered, as it would
- * with a NIC, and is compared with a copy from before: what TCP writes to a sent mbuf, or frees too early,
- * shows here.
+ * Fake network layer. A packet that was handed over stays with the wire until it is delivered, as
+ * it would with a NIC, and is compared with a copy from before: what TCP writes to a sent mbuf, or
+ * frees too early, shows here.
  */
 #include "tests/unit/tcp/fake_net.h"
 
@@ -120,7 +120,7 @@ static void options_strip(const struct fake_wire *w, uint8_t *bytes)
 	uint8_t *end = bytes + (h->data_off >> 4) * 4;
 	uint8_t *at = (uint8_t *)(h + 1);
 
-	if (!(h->tcp_flags & RTE_TCP_SYN_FLAG))
+	if (w->faults.strip == 0 || !(h->tcp_flags & RTE_TCP_SYN_FLAG))
 		return;
 	while (at + 1 < end && *at != 0) {
 		uint8_t kind = at[0], len = kind == 1 ? 1 : at[1];
@@ -291,18 +291,16 @@ void net_drop(struct net *net, struct rte_mbuf *m, enum drop why)
 	rte_pktmbuf_free(m);
 }
 
-void fake_eal_init(const char *program)
+void fake_eal_init(void)
 {
-	static const char *const options[] = { "--no-huge", "--no-pci", "--no-shconf", "-m", "128",
-		"-l", "0", "--no-telemetry", "--log-level=error" };
-	char *argv[RTE_DIM(options) + 2];
-	int argc = 0;
+	/* Writable and for ever: the EAL keeps pointers to them. */
+	static char options[][24] = { "tcp-test", "--no-huge", "--no-pci", "--no-shconf", "-m",
+		"128", "-l", "0", "--no-telemetry", "--log-level=error" };
+	static char *argv[RTE_DIM(options) + 1];
 
-	argv[argc++] = strdup(program);
 	for (unsigned i = 0; i < RTE_DIM(options); i++)
-		argv[argc++] = strdup(options[i]);
-	argv[argc] = NULL;
-	if (rte_eal_init(argc, argv) < 0) {
+		argv[i] = options[i];
+	if (rte_eal_init(RTE_DIM(options), argv) < 0) {
 		fprintf(stderr, "rte_eal_init failed\n");
 		exit(77); /* meson: skipped */
 	}

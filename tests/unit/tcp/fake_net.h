@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The network layer as TCP's tests fake it at link time: a wire between two sides that loses, doubles,
- * delays and reorders packets from a seeded sequence, under a clock that the test owns.
+ * The network layer as TCP's tests fake it at link time: a wire between two sides that loses,
+ * doubles, delays and reorders packets from a seeded sequence, under a clock that the test owns.
  */
 #ifndef SLUICE_TESTS_UNIT_TCP_FAKE_NET_H
 #define SLUICE_TESTS_UNIT_TCP_FAKE_NET_H
@@ -75,7 +75,7 @@ void fake_wire_put(struct fake_wire *w, struct net *from, const struct ip_addr *
 	const struct ip_addr *dst, const uint8_t *bytes, uint32_t len);
 
 /* EAL without hugepages, once a process. */
-void fake_eal_init(const char *program);
+void fake_eal_init(void);
 struct rte_mempool *fake_pool(const char *name, unsigned mbufs);
 
 #endif

@@ -415,7 +415,8 @@ const char *pair_verdict(struct pair *p)
 			continue;
 		if (!b->used)
 			return "a connection was not accepted";
-		/* Who closed both directions does not hear the rest, and the other learns it by RST. */
+		/* Who closed both directions does not hear the rest, and the other learns it by
+		 * RST. */
 		if (a->style != PAIR_CLOSE_BOTH && a->received != b->to_send)
 			return "the client lacks bytes";
 		if (b->style != PAIR_CLOSE_BOTH && b->received != a->to_send)

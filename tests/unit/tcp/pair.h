@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two of our stacks that talk over a faulty wire, with an application on each that sends a known stream,
- * reads at its own pace and closes in its own way. Everything follows from the seed.
+ * Two of our stacks that talk over a faulty wire, with an application on each that sends a known
+ * stream, reads at its own pace and closes in its own way. Everything follows from the seed.
  */
 #ifndef SLUICE_TESTS_UNIT_TCP_PAIR_H
 #define SLUICE_TESTS_UNIT_TCP_PAIR_H
