@@ -3,13 +3,30 @@
 #ifndef SLUICE_CONTROL_CTL_CTL_H
 #define SLUICE_CONTROL_CTL_CTL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "control/link_client.h"
 
 /* Exit codes. */
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 
-#define CTL_HEADERS_MAX 32
+/* Parts of `stats`. */
+enum stats_view {
+	VIEW_CONSUMERS,
+	VIEW_APIS,
+	VIEW_BACKENDS,
+	VIEW_LISTENERS,
+	VIEW_REASONS,
+	VIEW_DROPS,
+	VIEW_WORKERS,
+	VIEW_PORTS,
+	VIEW_TCP,
+	VIEW_COUNT
+};
+
+#define CTL_HEADERS_MAX 64
 
 /* The command line. */
 struct ctl {
@@ -17,9 +34,9 @@ struct ctl {
 	const char *socket;         /* the dataplane's */
 	const char *control_socket; /* sluice-control's */
 	bool json;
-	unsigned views;                       /* stats: bits 1 << enum stats_view */
-	const char *consumer, *api, *backend; /* stats: only this one */
-	const char *key;                      /* explain; never printed */
+	unsigned views;   /* bits 1 << enum stats_view; 0: all */
+	const char *only; /* stats: the one consumer, API or backend */
+	const char *key;  /* explain; never printed */
 	const char *listener;
 	const char *headers[CTL_HEADERS_MAX];
 	unsigned header_count;
@@ -32,6 +49,39 @@ struct ctl {
 
 /* Commands; each returns an exit code. */
 int ctl_check(const struct ctl *ctl);
+int ctl_apply(const struct ctl *ctl);
+int ctl_status(const struct ctl *ctl);
+int ctl_stats(const struct ctl *ctl);
+int ctl_top(const struct ctl *ctl);
+int ctl_explain(const struct ctl *ctl);
 int ctl_key(const struct ctl *ctl);
+
+/** Print to standard output and free. */
+void ctl_print_json(json_t *tree);
+
+/**
+ * Ask sluice-control. What went wrong is said on standard error, unless @p quiet.
+ * @param request     taken over
+ * @param timeout_ms  for the whole exchange
+ * @return the answer, owned by the caller, or NULL
+ */
+json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool quiet);
+
+/**
+ * Attach to the dataplane's memory as a reader. What went wrong is said on standard error, unless
+ * @p quiet. @return 0, or -errno with nothing to close
+ */
+int ctl_attach(const struct ctl *ctl, struct link_client *link, bool quiet);
+
+/* tree.c: statistics as JSON, added up over all workers. */
+
+/** Everything, or the parts in @p views (bits). The caller owns the result. */
+json_t *stats_tree(const struct link_client *link, unsigned views, const char *only);
+
+/** What the workers did, each and together: the gauges of `status`. */
+json_t *stats_workers(const struct link_client *link);
+json_t *stats_totals(const struct link_client *link);
+/** Busy share of the workers' cycles, and cycles by stage for each request. */
+json_t *stats_stages(const struct link_client *link);
 
 #endif

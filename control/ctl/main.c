@@ -6,57 +6,200 @@
 #include <string.h>
 
 #include "control/ctl/ctl.h"
+#include "control/paths.h"
 #include "lib/base/log.h"
-#include "lib/shm/link.h"
 
 static const struct command {
 	const char *name;
 	int (*run)(const struct ctl *ctl);
-	int arguments; /* most */
+	int least, most; /* arguments */
 } commands[] = {
-	{ "check", ctl_check, 1 },
-	{ "key", ctl_key, 1 },
+	{ "check", ctl_check, 0, 1 },
+	{ "apply", ctl_apply, 0, 1 },
+	{ "status", ctl_status, 0, 0 },
+	{ "stats", ctl_stats, 0, 1 },
+	{ "top", ctl_top, 0, 0 },
+	{ "key", ctl_key, 1, 1 },
 };
 
 static const char usage_text[] =
-	"sluicectl [OPTIONS] COMMAND\n"
+	"sluicectl COMMAND [OPTIONS]\n"
 	"\n"
 	"  check FILE                 find every mistake in a configuration; nothing is applied\n"
+	"  apply [FILE]               make the gateway run FILE, or read its configuration again\n"
+	"  status                     both processes, and each worker\n"
+	"  stats [VIEW...]            counters; all, or --consumers --apis --backends --listeners\n"
+	"                             --reasons --drops --workers --ports --tcp, or only one:\n"
+	"                             --consumer NAME --api NAME --backend NAME\n"
+	"  top [--interval S] [--count N]\n"
+	"                             what happens now, by API, endpoint, consumer and reason\n"
 	"  key new [--prefix TEXT]    make a key, and the line for the configuration\n"
 	"  key digest                 the sha256 of the key on standard input\n"
 	"\n"
 	"  --json                     answer in JSON\n"
+	"  --socket PATH              the dataplane's socket (" LINK_DEFAULT_SOCKET ")\n"
+	"  --control-socket PATH      sluice-control's socket (" CONTROL_DEFAULT_SOCKET ")\n"
+	"  --config FILE              instead of FILE\n"
 	"\n"
 	"Exit: 0 done, 1 failed or mistakes found, 2 wrong usage.\n";
 
+enum {
+	OPT_JSON = 256,
+	OPT_SOCKET,
+	OPT_CONTROL_SOCKET,
+	OPT_CONFIG,
+	OPT_KEY,
+	OPT_HEADER,
+	OPT_LISTENER,
+	OPT_PREFIX,
+	OPT_INTERVAL,
+	OPT_COUNT,
+	OPT_VIEW,                         /* + enum stats_view */
+	OPT_ONLY = OPT_VIEW + VIEW_COUNT, /* + enum stats_view: with a name */
+};
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "control-socket", required_argument, NULL, OPT_CONTROL_SOCKET },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "header", required_argument, NULL, OPT_HEADER },
+	{ "listener", required_argument, NULL, OPT_LISTENER },
+	{ "prefix", required_argument, NULL, OPT_PREFIX },
+	{ "interval", required_argument, NULL, OPT_INTERVAL },
+	{ "count", required_argument, NULL, OPT_COUNT },
+	{ "consumers", no_argument, NULL, OPT_VIEW + VIEW_CONSUMERS },
+	{ "apis", no_argument, NULL, OPT_VIEW + VIEW_APIS },
+	{ "backends", no_argument, NULL, OPT_VIEW + VIEW_BACKENDS },
+	{ "listeners", no_argument, NULL, OPT_VIEW + VIEW_LISTENERS },
+	{ "reasons", no_argument, NULL, OPT_VIEW + VIEW_REASONS },
+	{ "drops", no_argument, NULL, OPT_VIEW + VIEW_DROPS },
+	{ "workers", no_argument, NULL, OPT_VIEW + VIEW_WORKERS },
+	{ "ports", no_argument, NULL, OPT_VIEW + VIEW_PORTS },
+	{ "tcp", no_argument, NULL, OPT_VIEW + VIEW_TCP },
+	{ "consumer", optional_argument, NULL, OPT_ONLY + VIEW_CONSUMERS },
+	{ "api", optional_argument, NULL, OPT_ONLY + VIEW_APIS },
+	{ "backend", optional_argument, NULL, OPT_ONLY + VIEW_BACKENDS },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL },
+};
+
+static int wrong(const char *what, const char *value)
+{
+	fprintf(stderr, "sluicectl: %s: %s\nTry --help.\n", what, value);
+	return CTL_USAGE;
+}
+
+static int set_interval(struct ctl *ctl, const char *text)
+{
+	char *end;
+
+	ctl->interval = strtod(text, &end);
+	if (*end || end == text || !(ctl->interval >= 0.1 && ctl->interval <= 3600))
+		return wrong("--interval wants 0.1 to 3600 seconds", text);
+	return -1;
+}
+
+static int set_count(struct ctl *ctl, const char *text)
+{
+	char *end;
+
+	ctl->count = strtoul(text, &end, 10);
+	return *end || end == text ? wrong("--count wants a number", text) : -1;
+}
+
+/* @return -1 to go on, or an exit code */
+static int set_option(struct ctl *ctl, int option)
+{
+	switch (option) {
+	case OPT_JSON:
+		ctl->json = true;
+		return -1;
+	case OPT_SOCKET:
+		ctl->socket = optarg;
+		return -1;
+	case OPT_CONTROL_SOCKET:
+		ctl->control_socket = optarg;
+		return -1;
+	case OPT_CONFIG:
+		ctl->config = optarg;
+		return -1;
+	case OPT_KEY:
+		ctl->key = optarg;
+		return -1;
+	case OPT_HEADER:
+		if (ctl->header_count == CTL_HEADERS_MAX)
+			return wrong("too many headers", optarg);
+		ctl->headers[ctl->header_count++] = optarg;
+		return -1;
+	case OPT_LISTENER:
+		ctl->listener = optarg;
+		return -1;
+	case OPT_PREFIX:
+		ctl->prefix = optarg;
+		return -1;
+	case OPT_INTERVAL:
+		return set_interval(ctl, optarg);
+	case OPT_COUNT:
+		return set_count(ctl, optarg);
+	case 'V':
+		puts("sluicectl " SLUICE_VERSION);
+		return CTL_OK;
+	case 'h':
+		fputs(usage_text, stdout);
+		return CTL_OK;
+	}
+	if (option >= OPT_VIEW && option < OPT_ONLY) {
+		ctl->views |= 1u << (option - OPT_VIEW);
+		return -1;
+	}
+	if (option >= OPT_ONLY) {
+		ctl->views |= 1u << (option - OPT_ONLY);
+		ctl->only = optarg ? optarg : ctl->only;
+		return -1;
+	}
+	fputs("Try --help.\n", stderr);
+	return CTL_USAGE;
+}
+
+static int run(struct ctl *ctl, const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *command = &commands[i];
+
+		if (strcmp(command->name, name) != 0)
+			continue;
+		if (ctl->argument_count < command->least || ctl->argument_count > command->most)
+			return wrong("wrong number of arguments", name);
+		/* `stats --consumer acme` and `stats --consumer=acme` are the same. */
+		if (command->run == ctl_stats && ctl->argument_count)
+			ctl->only = ctl->arguments[0];
+		return command->run(ctl);
+	}
+	return wrong("unknown command", name);
+}
+
 int main(int argc, char **argv)
 {
-	struct ctl ctl = { .interval = 1 };
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "prefix", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL },
-	};
+	struct ctl ctl = { .socket = LINK_DEFAULT_SOCKET,
+		.control_socket = CONTROL_DEFAULT_SOCKET,
+		.interval = 1 };
 	int option;
 
 	log_open("sluicectl", LOG_WARNING);
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'j')
-			ctl.json = true;
-		else if (option == 'p')
-			ctl.prefix = optarg;
-		else {
-			fputs(usage_text, option == 'h' ? stdout : stderr);
-			return option == 'h' ? CTL_OK : CTL_USAGE;
-		}
+	while ((option = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
+		int code = set_option(&ctl, option);
+
+		if (code >= 0)
+			return code;
+	}
+	if (optind == argc) {
+		fputs(usage_text, stderr);
+		return CTL_USAGE;
 	}
 	ctl.arguments = argv + optind + 1;
 	ctl.argument_count = argc - optind - 1;
-	for (size_t i = 0; optind < argc && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(commands[i].name, argv[optind]) == 0 &&
-			ctl.argument_count <= commands[i].arguments)
-			return commands[i].run(&ctl);
-	fputs(usage_text, stderr);
-	return CTL_USAGE;
+	return run(&ctl, argv[optind]);
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluicectl apply: make the gateway run a file, as a whole or not at all. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include "control/ctl/ctl.h"
+#include "control/json.h"
+
+#define PATIENCE_MS 90000 /* above what sluice-control waits for a dataplane */
+
+static void print_answer(const json_t *answer)
+{
+	const char *config = json_string_value(json_object_get(answer, "config"));
+	const char *started = json_string_value(json_object_get(answer, "started_with"));
+	long long generation = json_integer_value(json_object_get(answer, "generation"));
+
+	if (json_is_true(json_object_get(answer, "pending")))
+		printf("%s: good; no dataplane is there yet, it gets generation %lld when it "
+		       "comes\n",
+			config, generation);
+	else
+		printf("%s: generation %lld runs on %lld workers\n", config, generation,
+			(long long)json_integer_value(json_object_get(answer, "workers")));
+	if (config && started && strcmp(config, started) != 0)
+		printf("sluice-control was started with %s: it will read that one after a "
+		       "restart\n",
+			started);
+}
+
+int ctl_apply(const struct ctl *ctl)
+{
+	const char *path = ctl->argument_count ? ctl->arguments[0] : ctl->config;
+	json_t *request = json_pack("{s:s}", "command", "apply"), *answer;
+	char *absolute = path ? realpath(path, NULL) : NULL;
+	bool ok;
+
+	if (path && !absolute) {
+		fprintf(stderr, "sluicectl apply: %s: %s\n", path, strerror(errno));
+		json_decref(request);
+		return CTL_FAILED;
+	}
+	if (absolute)
+		json_object_set_new(request, "file", json_string(absolute));
+	free(absolute);
+	answer = ctl_request(ctl, request, PATIENCE_MS, false);
+	if (!answer)
+		return CTL_FAILED;
+	ok = json_is_true(json_object_get(answer, "ok"));
+	if (ctl->json) {
+		ctl_print_json(answer);
+		return ok ? CTL_OK : CTL_FAILED;
+	}
+	mistakes_print_json(json_object_get(answer, "mistakes"), stderr);
+	if (ok)
+		print_answer(answer);
+	else
+		fprintf(stderr, "sluicectl apply: %s\n",
+			json_string_value(json_object_get(answer, "error")));
+	json_decref(answer);
+	return ok ? CTL_OK : CTL_FAILED;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One question to sluice-control: a line of JSON there, a line of JSON back. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control/ctl/ctl.h"
+
+#define ANSWER_BYTES_MAX (16 * 1024 * 1024)
+
+void ctl_print_json(json_t *tree)
+{
+	json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	json_decref(tree);
+}
+
+static int connect_control(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	err = errno;
+	close(fd);
+	return -err;
+}
+
+static int send_line(int fd, const char *text)
+{
+	size_t len = strlen(text), done = 0;
+
+	while (done <= len) {
+		const char *from = done < len ? text + done : "\n";
+		ssize_t n = send(fd, from, done < len ? len - done : 1, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* Read until the line ends. @return text for free(), or NULL with errno */
+static char *receive_line(int fd, int timeout_ms)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	size_t used = 0, room = 4096;
+	char *text = malloc(room);
+
+	while (text) {
+		ssize_t n;
+
+		if (poll(&wait, 1, timeout_ms) == 0) {
+			errno = ETIMEDOUT;
+			break;
+		}
+		n = recv(fd, text + used, room - used - 1, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n < 0 ? errno : ECONNRESET;
+			break;
+		}
+		used += (size_t)n;
+		text[used] = '\0';
+		if (memchr(text + used - n, '\n', (size_t)n))
+			return text;
+		if (used + 1 == room) {
+			char *more = room < ANSWER_BYTES_MAX ? realloc(text, room * 2) : NULL;
+
+			if (!more) {
+				errno = EMSGSIZE;
+				break;
+			}
+			text = more;
+			room *= 2;
+		}
+	}
+	free(text);
+	return NULL;
+}
+
+static void explain_failure(const char *path, int err)
+{
+	if (err == ENOENT || err == ECONNREFUSED)
+		fprintf(stderr,
+			"sluicectl: no sluice-control at %s: start it, or give --control-socket\n",
+			path);
+	else if (err == EACCES)
+		fprintf(stderr, "sluicectl: %s: not allowed; be root or in the socket's group\n",
+			path);
+	else
+		fprintf(stderr, "sluicectl: sluice-control at %s: %s\n", path, strerror(err));
+}
+
+json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool quiet)
+{
+	char *text = json_dumps(request, JSON_COMPACT), *line = NULL;
+	int fd = connect_control(ctl->control_socket), err = fd < 0 ? -fd : 0;
+	json_t *answer = NULL;
+
+	json_decref(request);
+	if (fd >= 0 && text) {
+		err = -send_line(fd, text);
+		line = err ? NULL : receive_line(fd, timeout_ms);
+		if (!line && !err)
+			err = errno;
+	}
+	if (line)
+		answer = json_loads(line, 0, NULL);
+	if (!answer && !quiet)
+		explain_failure(ctl->control_socket, err ? err : EPROTO);
+	if (fd >= 0)
+		close(fd);
+	free(line);
+	free(text);
+	return answer;
+}

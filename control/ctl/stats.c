@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluicectl stats: the counters as tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "control/ctl/ctl.h"
+#include "control/ctl/stats_print.h"
+#include "control/ctl/table.h"
+#include "lib/shm/reason.h"
+
+/* Lines of consumers that a person looks at. */
+#define CONSUMERS_SHOWN 50
+
+static uint64_t count_of(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+/* Seconds with a fitting unit, from microseconds. */
+static void cell_latency(struct table *t, const json_t *object, const char *quantile)
+{
+	uint64_t us = count_of(json_object_get(object, "latency_us"), quantile);
+
+	if (us == 0)
+		table_cell(t, "-");
+	else if (us < 1000)
+		table_cell(t, "%u µs", (unsigned)us);
+	else if (us < 1000000)
+		table_cell(t, "%.1f ms", (double)us / 1e3);
+	else
+		table_cell(t, "%.2f s", (double)us / 1e6);
+}
+
+static int by_requests(const void *a, const void *b)
+{
+	const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
+	uint64_t p = count_of(x, "requests"), q = count_of(y, "requests");
+
+	return p > q ? -1 : p < q ? 1 : strcmp(text_of(x, "name"), text_of(y, "name"));
+}
+
+static void print_consumers(const json_t *list)
+{
+	size_t count = json_array_size(list), shown = 0;
+	const json_t **sorted = calloc(count + 1, sizeof(*sorted));
+	struct table t;
+
+	table_begin(&t, "consumer|plan|>requests|>admitted|>limited|>bytes out");
+	for (size_t i = 0; sorted && i < count; i++)
+		sorted[i] = json_array_get(list, i);
+	if (sorted)
+		qsort(sorted, count, sizeof(*sorted), by_requests);
+	for (; sorted && shown < count && shown < CONSUMERS_SHOWN; shown++) {
+		const json_t *c = sorted[shown];
+
+		table_cell(&t, "%s", text_of(c, "name"));
+		table_cell(&t, "%s", text_of(c, "plan"));
+		table_count(&t, count_of(c, "requests"));
+		table_count(&t, count_of(c, "admitted"));
+		table_count(&t, count_of(c, "limited"));
+		table_bytes(&t, count_of(c, "bytes_out"));
+	}
+	table_end(&t, "Consumers", stdout);
+	if (shown < count)
+		printf("  %zu more: --json lists them, --consumer NAME shows one\n\n",
+			count - shown);
+	free(sorted);
+}
+
+static void print_apis(const json_t *list)
+{
+	struct table t;
+	json_t *a;
+	size_t i;
+
+	table_begin(&t, "API|version|>requests|>2xx|>3xx|>4xx|>5xx|>401|>403|>429|>p50|>p99|>p99.9|"
+			">bytes out");
+	json_array_foreach(list, i, a)
+	{
+		table_cell(&t, "%s", text_of(a, "name"));
+		table_cell(&t, "%s", text_of(a, "version"));
+		table_count(&t, count_of(a, "requests"));
+		table_count(&t, count_of(a, "status_2xx"));
+		table_count(&t, count_of(a, "status_3xx"));
+		table_count(&t, count_of(a, "status_4xx"));
+		table_count(&t, count_of(a, "status_5xx"));
+		table_count(&t, count_of(a, "unauthorized"));
+		table_count(&t, count_of(a, "forbidden"));
+		table_count(&t, count_of(a, "limited"));
+		cell_latency(&t, a, "p50");
+		cell_latency(&t, a, "p99");
+		cell_latency(&t, a, "p999");
+		table_bytes(&t, count_of(a, "bytes_out"));
+	}
+	table_end(&t, "APIs", stdout);
+}
+
+static void print_endpoint(struct table *t, const json_t *backend, const json_t *e)
+{
+	table_cell(t, "%s", text_of(backend, "name"));
+	table_cell(t, "%s", text_of(e, "name"));
+	table_count(t, count_of(e, "weight"));
+	table_cell(t, "%.1f %%", json_number_value(json_object_get(e, "weight_percent")));
+	table_cell(t, "%.1f %%", json_number_value(json_object_get(e, "share_percent")));
+	table_count(t, count_of(e, "requests"));
+	table_count(t, count_of(e, "status_5xx"));
+	table_count(t, count_of(e, "connects"));
+	table_count(t, count_of(e, "reused"));
+	table_count(t, count_of(e, "connect_failures"));
+	table_count(t, count_of(e, "timeouts"));
+	table_count(t, count_of(e, "open"));
+	cell_latency(t, e, "p50");
+	cell_latency(t, e, "p99");
+}
+
+static void print_backends(const json_t *list)
+{
+	json_t *backend, *e;
+	struct table t;
+	size_t i, k;
+
+	table_begin(&t, "backend|endpoint|>weight|>due|>share|>requests|>5xx|>connects|>reused|"
+			">refused|>timeouts|>open|>p50|>p99");
+	json_array_foreach(list, i, backend) json_array_foreach(
+		json_object_get(backend, "endpoints"), k, e) print_endpoint(&t, backend, e);
+	table_end(&t, "Backends", stdout);
+}
+
+static void print_listeners(const json_t *list)
+{
+	struct table t;
+	json_t *l;
+	size_t i;
+
+	table_begin(
+		&t, "listener||>accepted|>open|>requests|>handshakes|>failed|>bytes in|>bytes out");
+	json_array_foreach(list, i, l)
+	{
+		table_cell(&t, "%s", text_of(l, "name"));
+		table_cell(&t, "%s", json_is_true(json_object_get(l, "tls")) ? "TLS" : "");
+		table_count(&t, count_of(l, "accepted"));
+		table_count(&t, count_of(l, "open"));
+		table_count(&t, count_of(l, "requests"));
+		table_count(&t, count_of(l, "tls_handshakes"));
+		table_count(&t, count_of(l, "tls_failures"));
+		table_bytes(&t, count_of(l, "bytes_in"));
+		table_bytes(&t, count_of(l, "bytes_out"));
+	}
+	table_end(&t, "Listeners", stdout);
+}
+
+static void print_reasons(const json_t *reasons)
+{
+	struct table t;
+
+	table_begin(&t, "reason|status|>requests|meaning");
+	for (unsigned i = 0; i < REASON_COUNT; i++) {
+		uint64_t n = count_of(reasons, reason_name((enum reason)i));
+		unsigned status = reason_status((enum reason)i);
+
+		if (n == 0)
+			continue;
+		table_cell(&t, "%s", reason_name((enum reason)i));
+		if (status)
+			table_cell(&t, "%u", status);
+		else
+			table_cell(&t, "-");
+		table_count(&t, n);
+		table_cell(&t, "%s", reason_title((enum reason)i));
+	}
+	table_end(&t, "Why requests ended", stdout);
+}
+
+static void print_drops(const json_t *drops)
+{
+	struct table t;
+
+	table_begin(&t, "drop|>packets|meaning");
+	for (unsigned i = 0; i < DROP_COUNT; i++) {
+		uint64_t n = count_of(drops, drop_name((enum drop)i));
+
+		if (n == 0)
+			continue;
+		table_cell(&t, "%s", drop_name((enum drop)i));
+		table_count(&t, n);
+		table_cell(&t, "%s", drop_text((enum drop)i));
+	}
+	table_end(&t, "Packets dropped", stdout);
+}
+
+void print_workers(const json_t *list)
+{
+	struct table t;
+	json_t *w;
+	size_t i;
+
+	table_begin(&t, ">worker|>heartbeat|>generation|>load|>requests|>clients|>backends|>idle|"
+			">mbufs free|>of|>long loops|>events lost");
+	json_array_foreach(list, i, w)
+	{
+		table_cell(&t, "%u", (unsigned)count_of(w, "worker"));
+		table_cell(
+			&t, "%.1f ms", json_number_value(json_object_get(w, "heartbeat_age_ms")));
+		table_cell(&t, "%u", (unsigned)count_of(w, "generation"));
+		table_cell(&t, "%.1f %%", json_number_value(json_object_get(w, "load_percent")));
+		table_count(&t, count_of(w, "requests"));
+		table_count(&t, count_of(w, "client_connections"));
+		table_count(&t, count_of(w, "backend_connections"));
+		table_count(&t, count_of(w, "backend_idle"));
+		table_count(&t, count_of(w, "mbufs_free"));
+		table_count(&t, count_of(w, "mbufs_total"));
+		table_count(&t, count_of(w, "long_loops"));
+		table_count(&t, count_of(w, "events_dropped"));
+	}
+	table_end(&t, "Workers", stdout);
+}
+
+static void print_stages(const json_t *stages)
+{
+	const json_t *each = json_object_get(stages, "cycles_per_request_by_stage");
+	const json_t *cycles = json_object_get(stages, "cycles");
+	double busy = 0;
+	struct table t;
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		if (i != STAGE_IDLE)
+			busy += (double)count_of(cycles, stage_name((enum stage)i));
+	table_begin(&t, "stage|>cycles/request|>share|cycles of busy loops");
+	for (unsigned i = 0; i < STAGE_COUNT; i++) {
+		const char *name = stage_name((enum stage)i);
+
+		if (i == STAGE_IDLE)
+			continue;
+		table_cell(&t, "%s", name);
+		table_cell(&t, "%.0f", json_number_value(json_object_get(each, name)));
+		table_cell(
+			&t, "%.1f %%", busy > 0 ? 100 * (double)count_of(cycles, name) / busy : 0);
+		table_count(&t, count_of(cycles, name));
+	}
+	table_cell(&t, "all");
+	table_cell(&t, "%.0f", json_number_value(json_object_get(stages, "cycles_per_request")));
+	table_cell(&t, "100.0 %%");
+	table_count(&t, (uint64_t)busy);
+	table_end(&t, "Stages", stdout);
+}
+
+static void print_ports(const json_t *list)
+{
+	struct table t;
+	json_t *p;
+	size_t i;
+
+	table_begin(&t,
+		"port|device|>rx packets|>rx bytes|>tx packets|>tx bytes|>tx full|>rx missed|"
+		">rx no mbuf");
+	json_array_foreach(list, i, p)
+	{
+		table_cell(&t, "%s", text_of(p, "name"));
+		table_cell(&t, "%s", text_of(p, "device"));
+		table_count(&t, count_of(p, "rx_packets"));
+		table_bytes(&t, count_of(p, "rx_bytes"));
+		table_count(&t, count_of(p, "tx_packets"));
+		table_bytes(&t, count_of(p, "tx_bytes"));
+		table_count(&t, count_of(p, "tx_full"));
+		table_count(&t, count_of(p, "rx_missed"));
+		table_count(&t, count_of(p, "rx_no_mbuf"));
+	}
+	table_end(&t, "Ports", stdout);
+}
+
+static void print_tcp(const json_t *counters)
+{
+	const char *name;
+	struct table t;
+	json_t *value;
+
+	table_begin(&t, "TCP|>count");
+	json_object_foreach((json_t *)counters, name, value)
+	{
+		if (json_integer_value(value) == 0)
+			continue;
+		table_cell(&t, "%s", name);
+		table_count(&t, (uint64_t)json_integer_value(value));
+	}
+	table_end(&t, "TCP", stdout);
+}
+
+void print_stats(const json_t *tree)
+{
+	static const struct {
+		const char *part;
+		void (*print)(const json_t *part);
+	} parts[] = {
+		{ "consumers", print_consumers },
+		{ "apis", print_apis },
+		{ "backends", print_backends },
+		{ "listeners", print_listeners },
+		{ "reasons", print_reasons },
+		{ "drops", print_drops },
+		{ "workers", print_workers },
+		{ "stages", print_stages },
+		{ "ports", print_ports },
+		{ "tcp", print_tcp },
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const json_t *part = json_object_get(tree, parts[i].part);
+
+		if (part)
+			parts[i].print(part);
+	}
+}
+
+int ctl_stats(const struct ctl *ctl)
+{
+	unsigned views = ctl->views ? ctl->views : (1u << VIEW_COUNT) - 1;
+	struct link_client link;
+	json_t *tree;
+
+	if (ctl_attach(ctl, &link, false) < 0)
+		return CTL_FAILED;
+	tree = stats_tree(&link, views, ctl->only);
+	link_client_close(&link);
+	if (ctl->json) {
+		ctl_print_json(tree);
+		return CTL_OK;
+	}
+	print_stats(tree);
+	json_decref(tree);
+	return CTL_OK;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sluicectl status: are both processes there, and how do they do? The dataplane is asked directly, so
+ * that its state is known when control is down, and the other way round.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/ctl/ctl.h"
+#include "control/ctl/stats_print.h"
+#include "control/json.h"
+
+#define PATIENCE_MS 10000 /* control may be compiling */
+
+static const char *state_name(const struct link_client *link)
+{
+	switch (link->state) {
+	case LINK_STATE_EMPTY:
+		return "waiting for a configuration";
+	case LINK_STATE_RUNNING:
+		return "running";
+	case LINK_STATE_STOPPING:
+		return "stopping";
+	}
+	return "unknown";
+}
+
+static json_t *dataplane_tree(const struct link_client *link)
+{
+	json_t *out = json_pack("{s:i, s:s, s:I}", "pid", (int)link->dataplane_pid, "state",
+		state_name(link), "generation", (json_int_t)link->generation);
+
+	if (link->stats_count) {
+		json_object_set_new(out, "workers", stats_workers(link));
+		json_object_set_new(out, "totals", stats_totals(link));
+		json_object_set_new(out, "stages", stats_stages(link));
+	}
+	return out;
+}
+
+static uint64_t count_of(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+static void print_dataplane(const json_t *tree, const char *socket)
+{
+	const json_t *totals = json_object_get(tree, "totals");
+	const json_t *stages = json_object_get(tree, "stages");
+
+	if (!tree || json_is_null(tree)) {
+		printf("dataplane   down: nobody listens on %s\n", socket);
+		return;
+	}
+	printf("dataplane   %s (pid %u), generation %llu\n",
+		json_string_value(json_object_get(tree, "state")), (unsigned)count_of(tree, "pid"),
+		(unsigned long long)count_of(tree, "generation"));
+	if (!totals)
+		return;
+	printf("            %llu requests, %.0f cycles each, load %.1f %%, %llu of %llu mbufs "
+	       "free\n",
+		(unsigned long long)count_of(totals, "requests"),
+		json_number_value(json_object_get(stages, "cycles_per_request")),
+		json_number_value(json_object_get(stages, "load_percent")),
+		(unsigned long long)count_of(totals, "mbufs_free"),
+		(unsigned long long)count_of(totals, "mbufs_total"));
+}
+
+static void print_log(const json_t *log)
+{
+	const char *path = json_string_value(json_object_get(log, "path"));
+
+	if (!path)
+		return;
+	printf("access log  %s: %llu lines", path, (unsigned long long)count_of(log, "written"));
+	if (count_of(log, "lost"))
+		printf(", %llu lost", (unsigned long long)count_of(log, "lost"));
+	if (count_of(log, "dropped"))
+		printf(", %llu dropped by full rings",
+			(unsigned long long)count_of(log, "dropped"));
+	puts(json_is_true(json_object_get(log, "failing")) ? ", cannot be written now" : "");
+}
+
+static void print_control(const json_t *tree, const char *socket)
+{
+	time_t applied = (time_t)count_of(tree, "applied_at");
+	const char *refusal = json_string_value(json_object_get(tree, "refusal"));
+	char when[40] = "";
+	struct tm tm;
+
+	if (!tree || json_is_null(tree)) {
+		printf("control     down: nobody answers on %s; the dataplane goes on without it\n",
+			socket);
+		return;
+	}
+	if (applied && gmtime_r(&applied, &tm))
+		strftime(when, sizeof(when), ", since %Y-%m-%d %H:%M:%S UTC", &tm);
+	printf("control     up (pid %u): %s\n", (unsigned)count_of(tree, "pid"),
+		json_string_value(json_object_get(tree, "state")));
+	printf("            %s, generation %llu%s\n",
+		json_string_value(json_object_get(tree, "config")),
+		(unsigned long long)count_of(tree, "generation"), when);
+	if (refusal)
+		printf("            the dataplane refused the last apply: %s\n", refusal);
+	mistakes_print_json(json_object_get(tree, "mistakes"), stdout);
+	print_log(json_object_get(tree, "access_log"));
+}
+
+int ctl_status(const struct ctl *ctl)
+{
+	struct link_client link;
+	json_t *dataplane = NULL, *control = NULL, *answer;
+	bool up;
+
+	if (ctl_attach(ctl, &link, true) == 0) {
+		dataplane = dataplane_tree(&link);
+		link_client_close(&link);
+	}
+	answer = ctl_request(ctl, json_pack("{s:s}", "command", "status"), PATIENCE_MS, true);
+	if (answer)
+		control = json_incref(json_object_get(answer, "status"));
+	json_decref(answer);
+	up = dataplane && control;
+	if (ctl->json) {
+		ctl_print_json(
+			json_pack("{s:o?, s:o?}", "dataplane", dataplane, "control", control));
+		return up ? CTL_OK : CTL_FAILED;
+	}
+	print_dataplane(dataplane, ctl->socket);
+	print_control(control, ctl->control_socket);
+	if (dataplane && json_object_get(dataplane, "workers")) {
+		putchar('\n');
+		print_workers(json_object_get(dataplane, "workers"));
+	}
+	json_decref(dataplane);
+	json_decref(control);
+	return up ? CTL_OK : CTL_FAILED;
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Statistics as a tree: every counter under the name that it has in its .def file, added up over the
+ * workers, with names instead of slots. Workers go on counting while this is read.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/ctl/ctl.h"
+#include "control/json.h"
+#include "lib/shm/reason.h"
+
+/* Above so many consumers only those who have called are listed. */
+#define CONSUMERS_LISTED 10000
+
+static const char *const worker_names[] = {
+#define WORKER_COUNTER(name, text) #name,
+#include "lib/shm/worker_counters.def"
+#undef WORKER_COUNTER
+};
+
+static const char *const tcp_names[] = {
+#define TCP_COUNTER(name, text) #name,
+#include "lib/shm/tcp_counters.def"
+#undef TCP_COUNTER
+};
+
+static const char *const port_names[] = {
+#define PORT_COUNTER(name, text) #name,
+#include "lib/shm/port_counters.def"
+#undef PORT_COUNTER
+};
+
+static const char *const listener_names[] = {
+#define LISTENER_COUNTER(name, text) #name,
+#include "lib/shm/listener_counters.def"
+#undef LISTENER_COUNTER
+};
+
+static const char *const api_names[] = {
+#define API_COUNTER(name, text) #name,
+#include "lib/shm/api_counters.def"
+#undef API_COUNTER
+};
+
+static const char *const endpoint_names[] = {
+#define ENDPOINT_COUNTER(name, text) #name,
+#include "lib/shm/endpoint_counters.def"
+#undef ENDPOINT_COUNTER
+};
+
+#define NAMES(list) (list), sizeof(list) / sizeof((list)[0])
+
+static uint64_t load(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static json_t *number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+/* Where a block of a worker's counters is; NULL where that worker has none. */
+typedef const uint64_t *(*block_at)(const struct stats *stats, uint32_t index);
+
+static const uint64_t *worker_at(const struct stats *s, uint32_t index)
+{
+	return (const uint64_t *)s->worker;
+}
+
+static const uint64_t *tcp_at(const struct stats *s, uint32_t index)
+{
+	return (const uint64_t *)s->tcp;
+}
+
+static const uint64_t *port_at(const struct stats *s, uint32_t index)
+{
+	return index < s->shape.ports ? (const uint64_t *)&s->port[index] : NULL;
+}
+
+static const uint64_t *listener_at(const struct stats *s, uint32_t index)
+{
+	return index < s->shape.listeners ? (const uint64_t *)&s->listener[index] : NULL;
+}
+
+static const uint64_t *api_at(const struct stats *s, uint32_t index)
+{
+	return index < s->shape.apis ? (const uint64_t *)&s->api[index] : NULL;
+}
+
+static const uint64_t *api_latency_at(const struct stats *s, uint32_t index)
+{
+	return index < s->shape.apis ? s->api[index].latency_us : NULL;
+}
+
+static const uint64_t *endpoint_at(const struct stats *s, uint32_t index)
+{
+	return index < s->shape.endpoints ? (const uint64_t *)&s->endpoint[index] : NULL;
+}
+
+static const uint64_t *endpoint_latency_at(const struct stats *s, uint32_t index)
+{
+	return index < s->shape.endpoints ? s->endpoint[index].latency_us : NULL;
+}
+
+static const uint64_t *drop_at(const struct stats *s, uint32_t index)
+{
+	return s->drop;
+}
+
+static const uint64_t *reason_at(const struct stats *s, uint32_t index)
+{
+	return s->reason;
+}
+
+static const uint64_t *stage_at(const struct stats *s, uint32_t index)
+{
+	return s->stage_cycles;
+}
+
+static void sum(
+	const struct link_client *link, block_at at, uint32_t index, uint64_t *out, size_t n)
+{
+	memset(out, 0, n * sizeof(*out));
+	for (uint32_t w = 0; w < link->stats_count; w++) {
+		const uint64_t *block = NULL;
+
+		if (link->stats[w].segment.base)
+			block = at(&link->stats[w], index);
+		for (size_t i = 0; block && i < n; i++)
+			out[i] += load(&block[i]);
+	}
+}
+
+static void add_counters(json_t *object, const uint64_t *values, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(object, names[i], number(values[i]));
+}
+
+static void add_sums(json_t *object, const struct link_client *link, block_at at, uint32_t index,
+	const char *const *names, size_t n)
+{
+	uint64_t values[64];
+
+	sum(link, at, index, values, n);
+	add_counters(object, values, names, n);
+}
+
+static json_t *quantiles(const struct link_client *link, block_at at, uint32_t index)
+{
+	static uint64_t counts[HIST_BUCKETS];
+
+	sum(link, at, index, counts, HIST_BUCKETS);
+	return json_pack("{s:I, s:I, s:I, s:I}", "p50", (json_int_t)hist_quantile(counts, 0.5),
+		"p90", (json_int_t)hist_quantile(counts, 0.9), "p99",
+		(json_int_t)hist_quantile(counts, 0.99), "p999",
+		(json_int_t)hist_quantile(counts, 0.999));
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Share of cycles in stages other than idle, in per cent. */
+static double load_percent(const uint64_t *cycles)
+{
+	double busy = 0;
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		if (i != STAGE_IDLE)
+			busy += (double)cycles[i];
+	return busy > 0 ? 100 * busy / (busy + (double)cycles[STAGE_IDLE]) : 0;
+}
+
+json_t *stats_workers(const struct link_client *link)
+{
+	json_t *list = json_array();
+	uint64_t values[64], cycles[STAGE_COUNT];
+	const size_t n = sizeof(worker_names) / sizeof(worker_names[0]);
+
+	for (uint32_t w = 0; w < link->stats_count; w++) {
+		const struct stats *s = &link->stats[w];
+		json_t *worker = json_object();
+
+		if (!s->segment.base) {
+			json_decref(worker);
+			continue;
+		}
+		for (size_t i = 0; i < n; i++)
+			values[i] = load(&worker_at(s, 0)[i]);
+		for (unsigned i = 0; i < STAGE_COUNT; i++)
+			cycles[i] = load(&s->stage_cycles[i]);
+
+		const struct stats_worker *copy = (const struct stats_worker *)values;
+		int64_t age_ns = (int64_t)(now_ns() - copy->heartbeat_ns);
+
+		json_object_set_new(worker, "worker", json_integer(w));
+		json_object_set_new(worker, "heartbeat_age_ms",
+			json_real(copy->heartbeat_ns && age_ns > 0 ? (double)age_ns / 1e6 : 0));
+		json_object_set_new(worker, "load_percent", json_real(load_percent(cycles)));
+		add_counters(worker, values, worker_names, n);
+		json_array_append_new(list, worker);
+	}
+	return list;
+}
+
+/* Counters are added up; of gauges that have no sum the telling one is taken. */
+json_t *stats_totals(const struct link_client *link)
+{
+	json_t *totals = json_object();
+	uint64_t heartbeat = 0, generation = UINT64_MAX, longest = 0, hz = 0;
+
+	add_sums(totals, link, worker_at, 0, NAMES(worker_names));
+	for (uint32_t w = 0; w < link->stats_count; w++) {
+		const struct stats_worker *s = link->stats[w].worker;
+
+		if (!link->stats[w].segment.base)
+			continue;
+		heartbeat = load(&s->heartbeat_ns) > heartbeat ? load(&s->heartbeat_ns) : heartbeat;
+		generation = load(&s->generation) < generation ? load(&s->generation) : generation;
+		longest = load(&s->loop_max_cycles) > longest ? load(&s->loop_max_cycles) : longest;
+		hz = load(&s->tsc_hz);
+	}
+	json_object_set_new(totals, "heartbeat_ns", number(heartbeat));
+	json_object_set_new(
+		totals, "generation", number(generation == UINT64_MAX ? 0 : generation));
+	json_object_set_new(totals, "loop_max_cycles", number(longest));
+	json_object_set_new(totals, "tsc_hz", number(hz));
+	return totals;
+}
+
+json_t *stats_stages(const struct link_client *link)
+{
+	json_t *cycles = json_object(), *each = json_object();
+	uint64_t values[STAGE_COUNT], counters[64];
+	double busy = 0;
+
+	sum(link, stage_at, 0, values, STAGE_COUNT);
+	sum(link, worker_at, 0, counters, sizeof(worker_names) / sizeof(worker_names[0]));
+
+	uint64_t requests = ((const struct stats_worker *)counters)->requests;
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++) {
+		const char *name = stage_name((enum stage)i);
+
+		json_object_set_new(cycles, name, number(values[i]));
+		if (i == STAGE_IDLE)
+			continue;
+		busy += (double)values[i];
+		json_object_set_new(
+			each, name, json_real(requests ? (double)values[i] / (double)requests : 0));
+	}
+	return json_pack("{s:o, s:o, s:f, s:f}", "cycles", cycles, "cycles_per_request_by_stage",
+		each, "cycles_per_request", requests ? busy / (double)requests : 0.0,
+		"load_percent", load_percent(values));
+}
+
+static json_t *ports(const struct link_client *link)
+{
+	const struct snapshot *s = &link->snapshot;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < s->sections[SNAP_PORTS].count; i++) {
+		const struct snap_port *p = SNAP_AT(s, SNAP_PORTS, snap_port, i);
+		json_t *port = json_pack("{s:o, s:o}", "name", json_str(snap_str(s, p->name)),
+			"device", json_str(snap_str(s, p->device)));
+
+		add_sums(port, link, port_at, i, NAMES(port_names));
+		json_array_append_new(list, port);
+	}
+	return list;
+}
+
+static json_t *listeners(const struct link_client *link)
+{
+	const struct snapshot *s = &link->snapshot;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < s->sections[SNAP_LISTENERS].count; i++) {
+		const struct snap_listener *l = SNAP_AT(s, SNAP_LISTENERS, snap_listener, i);
+		json_t *listener = json_pack(
+			"{s:o, s:b}", "name", json_str(snap_str(s, l->name)), "tls", (int)l->tls);
+
+		add_sums(listener, link, listener_at, l->slot, NAMES(listener_names));
+		json_array_append_new(list, listener);
+	}
+	return list;
+}
+
+static bool is_other(const char *only, struct str name)
+{
+	return only && !str_equal(str_of(only), name);
+}
+
+static json_t *apis(const struct link_client *link, const char *only)
+{
+	const struct snapshot *s = &link->snapshot;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < s->sections[SNAP_APIS].count; i++) {
+		const struct snap_api *a = SNAP_AT(s, SNAP_APIS, snap_api, i);
+		json_t *api;
+
+		if (is_other(only, snap_str(s, a->name)))
+			continue;
+		api = json_pack("{s:o, s:o}", "name", json_str(snap_str(s, a->name)), "version",
+			json_str(snap_str(s, a->version)));
+		add_sums(api, link, api_at, a->slot, NAMES(api_names));
+		json_object_set_new(api, "latency_us", quantiles(link, api_latency_at, a->slot));
+		json_array_append_new(list, api);
+	}
+	return list;
+}
+
+static json_t *endpoints(const struct link_client *link, const struct snap_backend *b)
+{
+	const struct snapshot *s = &link->snapshot;
+	json_t *list = json_array(), *endpoint;
+	uint64_t all = 0, weights = 0;
+	size_t i;
+
+	for (uint32_t k = 0; k < b->endpoints.count; k++) {
+		const struct snap_endpoint *e =
+			SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, b->endpoints.first + k);
+
+		endpoint = json_pack("{s:o, s:I}", "name", json_str(snap_str(s, e->name)), "weight",
+			(json_int_t)e->weight);
+		add_sums(endpoint, link, endpoint_at, e->slot, NAMES(endpoint_names));
+		json_object_set_new(
+			endpoint, "latency_us", quantiles(link, endpoint_latency_at, e->slot));
+		all += (uint64_t)json_integer_value(json_object_get(endpoint, "requests"));
+		weights += e->weight;
+		json_array_append_new(list, endpoint);
+	}
+	json_array_foreach(list, i, endpoint)
+	{
+		double requests = json_number_value(json_object_get(endpoint, "requests"));
+		double weight = json_number_value(json_object_get(endpoint, "weight"));
+
+		json_object_set_new(endpoint, "share_percent",
+			json_real(all ? 100 * requests / (double)all : 0));
+		json_object_set_new(endpoint, "weight_percent",
+			json_real(weights ? 100 * weight / (double)weights : 0));
+	}
+	return list;
+}
+
+static json_t *backends(const struct link_client *link, const char *only)
+{
+	const struct snapshot *s = &link->snapshot;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < s->sections[SNAP_BACKENDS].count; i++) {
+		const struct snap_backend *b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, i);
+
+		if (is_other(only, snap_str(s, b->name)))
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:o, s:o}", "name", json_str(snap_str(s, b->name)),
+				      "endpoints", endpoints(link, b)));
+	}
+	return list;
+}
+
+static json_t *consumer(const struct link_client *link, const struct snap_consumer *c)
+{
+	const struct snapshot *s = &link->snapshot;
+	const struct snap_plan *plan = SNAP_AT(s, SNAP_PLANS, snap_plan, c->plan);
+	uint64_t admitted = 0, refused = 0, bytes_out = 0, last_seen = 0;
+
+	if (link->has_usage && c->slot < link->usage.capacity) {
+		struct usage_line *line = &link->usage.lines[c->slot];
+
+		admitted = atomic_load_explicit(&line->admitted, memory_order_relaxed);
+		refused = atomic_load_explicit(&line->refused, memory_order_relaxed);
+		bytes_out = atomic_load_explicit(&line->bytes_out, memory_order_relaxed);
+		last_seen = atomic_load_explicit(&line->last_seen_s, memory_order_relaxed);
+	}
+	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+		json_str(snap_str(s, c->name)), "plan", json_str(snap_str(s, plan->name)),
+		"requests", (json_int_t)(admitted + refused), "admitted", (json_int_t)admitted,
+		"limited", (json_int_t)refused, "bytes_out", (json_int_t)bytes_out, "last_seen",
+		(json_int_t)last_seen);
+}
+
+static json_t *consumers(const struct link_client *link, const char *only)
+{
+	const struct snapshot *s = &link->snapshot;
+	uint32_t count = s->sections[SNAP_CONSUMERS].count;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct snap_consumer *c = SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, i);
+		bool seen = link->has_usage && c->slot < link->usage.capacity &&
+			    atomic_load_explicit(
+				    &link->usage.lines[c->slot].last_seen_s, memory_order_relaxed);
+
+		if (is_other(only, snap_str(s, c->name)) ||
+			(!only && count > CONSUMERS_LISTED && !seen))
+			continue;
+		json_array_append_new(list, consumer(link, c));
+	}
+	return list;
+}
+
+static json_t *reasons(const struct link_client *link)
+{
+	uint64_t values[REASON_COUNT];
+	json_t *out = json_object();
+
+	sum(link, reason_at, 0, values, REASON_COUNT);
+	for (unsigned i = 0; i < REASON_COUNT; i++)
+		json_object_set_new(out, reason_name((enum reason)i), number(values[i]));
+	return out;
+}
+
+static json_t *drops(const struct link_client *link)
+{
+	uint64_t values[DROP_COUNT];
+	json_t *out = json_object();
+
+	sum(link, drop_at, 0, values, DROP_COUNT);
+	for (unsigned i = 0; i < DROP_COUNT; i++)
+		json_object_set_new(out, drop_name((enum drop)i), number(values[i]));
+	return out;
+}
+
+static json_t *tcp(const struct link_client *link)
+{
+	json_t *out = json_object();
+
+	add_sums(out, link, tcp_at, 0, NAMES(tcp_names));
+	return out;
+}
+
+json_t *stats_tree(const struct link_client *link, unsigned views, const char *only)
+{
+	json_t *out = json_pack("{s:I}", "generation", (json_int_t)link->generation);
+
+	if (views & 1u << VIEW_WORKERS) {
+		json_object_set_new(out, "totals", stats_totals(link));
+		json_object_set_new(out, "workers", stats_workers(link));
+		json_object_set_new(out, "stages", stats_stages(link));
+	}
+	if (views & 1u << VIEW_PORTS)
+		json_object_set_new(out, "ports", ports(link));
+	if (views & 1u << VIEW_LISTENERS)
+		json_object_set_new(out, "listeners", listeners(link));
+	if (views & 1u << VIEW_CONSUMERS)
+		json_object_set_new(out, "consumers", consumers(link, only));
+	if (views & 1u << VIEW_APIS)
+		json_object_set_new(out, "apis", apis(link, only));
+	if (views & 1u << VIEW_BACKENDS)
+		json_object_set_new(out, "backends", backends(link, only));
+	if (views & 1u << VIEW_REASONS)
+		json_object_set_new(out, "reasons", reasons(link));
+	if (views & 1u << VIEW_DROPS)
+		json_object_set_new(out, "drops", drops(link));
+	if (views & 1u << VIEW_TCP)
+		json_object_set_new(out, "tcp", tcp(link));
+	return out;
+}

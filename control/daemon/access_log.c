@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines are made by hand, not by a JSON library: a busy worker ends a hundred thousand requests a
+ * second. What a client sent (host, path) is escaped byte by byte, so that a line is always one line
+ * and always JSON. A disk that is full costs lines, which are counted, and nothing else.
+ */
+#include "control/daemon/access_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/config/methods.h"
+#include "lib/base/log.h"
+#include "lib/shm/reason.h"
+
+#define NS_PER_S 1000000000
+
+int access_log_init(struct access_log *log, const char *path)
+{
+	*log = (struct access_log){ .fd = -1 };
+	if (!path)
+		return 0;
+	log->path = strdup(path);
+	log->buffer = malloc(ACCESS_LOG_BUFFER_BYTES);
+	if (!log->path || !log->buffer)
+		return -ENOMEM;
+	return access_log_reopen(log);
+}
+
+void access_log_free(struct access_log *log)
+{
+	if (log->fd > STDERR_FILENO)
+		close(log->fd);
+	free(log->path);
+	free(log->buffer);
+	*log = (struct access_log){ .fd = -1 };
+}
+
+int access_log_reopen(struct access_log *log)
+{
+	int fd;
+
+	if (!log->path)
+		return 0;
+	if (strcmp(log->path, "-") == 0) {
+		log->fd = STDOUT_FILENO;
+		return 0;
+	}
+	fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		int err = errno;
+
+		log_error("access log %s cannot be opened: %s", log->path, strerror(err));
+		log->failing |= log->fd < 0;
+		return -err;
+	}
+	if (log->fd > STDERR_FILENO)
+		close(log->fd);
+	log->fd = fd;
+	log->line_open = false;
+	return 0;
+}
+
+/* A line under construction: what does not fit is left out, never overrun. */
+struct line {
+	char *at, *end;
+};
+
+static void put(struct line *l, const char *text, size_t len)
+{
+	if ((size_t)(l->end - l->at) < len)
+		len = (size_t)(l->end - l->at);
+	memcpy(l->at, text, len);
+	l->at += len;
+}
+
+#define PUT(l, literal) put((l), (literal), sizeof(literal) - 1)
+
+static void put_number(struct line *l, uint64_t n)
+{
+	char digits[20];
+	unsigned i = sizeof(digits);
+
+	do
+		digits[--i] = (char)('0' + n % 10);
+	while (n /= 10);
+	put(l, digits + i, sizeof(digits) - i);
+}
+
+/* A JSON string. Bytes beyond ASCII are written as the Latin-1 characters that they would be. */
+static void put_string(struct line *l, struct str text)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	PUT(l, "\"");
+	for (uint32_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c == '"' || c == '\\') {
+			char escaped[2] = { '\\', (char)c };
+
+			put(l, escaped, 2);
+		} else if (c < 0x20 || c >= 0x7f) {
+			char escaped[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+			put(l, escaped, 6);
+		} else {
+			put(l, (const char *)&c, 1);
+		}
+	}
+	PUT(l, "\"");
+}
+
+/* A string, or null for what was not known. */
+static void put_name(struct line *l, struct str name)
+{
+	if (name.len)
+		put_string(l, name);
+	else
+		PUT(l, "null");
+}
+
+/* RFC 3339 with milliseconds. The date is computed once a second. */
+static void put_time(struct line *l, int64_t unix_ns)
+{
+	static time_t cached = -1;
+	static char date[24];
+	time_t second = (time_t)(unix_ns / NS_PER_S);
+	char millis[8];
+
+	if (second != cached) {
+		struct tm tm;
+
+		gmtime_r(&second, &tm);
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+		cached = second;
+	}
+	put(l, date, strlen(date));
+	snprintf(millis, sizeof(millis), ".%03dZ", (int)(unix_ns / 1000000 % 1000));
+	put(l, millis, strlen(millis));
+}
+
+/* Microseconds as milliseconds with three digits. */
+static void put_ms(struct line *l, uint32_t us)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu32 ".%03" PRIu32, us / 1000, us % 1000);
+	put(l, text, strlen(text));
+}
+
+static void put_client(struct line *l, const struct event *e)
+{
+	char address[IP_TEXT_BYTES];
+	size_t len = ip_format(&e->client, address);
+
+	PUT(l, ",\"client\":\"");
+	if (ip_is_v4(&e->client)) {
+		put(l, address, len);
+	} else {
+		PUT(l, "[");
+		put(l, address, len);
+		PUT(l, "]");
+	}
+	PUT(l, ":");
+	put_number(l, e->client_port);
+	PUT(l, "\"");
+}
+
+static void put_request(struct line *l, const struct event *e)
+{
+	const char *method = method_name(e->method);
+	struct str path = { e->path, e->path_bytes };
+
+	if (path.len > EVENT_PATH_BYTES)
+		path.len = EVENT_PATH_BYTES;
+	PUT(l, ",\"method\":");
+	put_name(l, method ? str_of(method) : STR(""));
+	PUT(l, ",\"host\":");
+	put_name(l, (struct str){ e->host,
+			    e->host_bytes < EVENT_HOST_BYTES ? e->host_bytes : EVENT_HOST_BYTES });
+	PUT(l, ",\"path\":");
+	put_name(l, path);
+	if (e->path_bytes > EVENT_PATH_BYTES)
+		PUT(l, ",\"path_cut\":true");
+}
+
+size_t access_log_format(
+	const struct event *e, const struct slot_names *names, int64_t real_ns, char *out)
+{
+	struct line l = { out, out + ACCESS_LOG_LINE_BYTES - 1 };
+	bool known = e->reason < REASON_COUNT;
+	char id[20];
+
+	PUT(&l, "{\"time\":\"");
+	put_time(&l, real_ns + (int64_t)e->time_ns);
+	PUT(&l, "\",\"listener\":");
+	put_name(&l, slot_listener(names, e->listener));
+	put_client(&l, e);
+	put_request(&l, e);
+	PUT(&l, ",\"status\":");
+	put_number(&l, e->status);
+	PUT(&l, ",\"reason\":");
+	put_name(&l, known ? str_of(reason_name((enum reason)e->reason)) : STR(""));
+	PUT(&l, ",\"api\":");
+	put_name(&l, slot_api(names, e->api));
+	PUT(&l, ",\"consumer\":");
+	put_name(&l, slot_consumer(names, e->consumer));
+	PUT(&l, ",\"endpoint\":");
+	put_name(&l, slot_endpoint(names, e->endpoint));
+	PUT(&l, ",\"duration_ms\":");
+	put_ms(&l, e->duration_us);
+	PUT(&l, ",\"backend_ms\":");
+	put_ms(&l, e->backend_us);
+	PUT(&l, ",\"bytes_in\":");
+	put_number(&l, e->bytes_in);
+	PUT(&l, ",\"bytes_out\":");
+	put_number(&l, e->bytes_out);
+	PUT(&l, ",\"tls\":");
+	put(&l, e->tls ? "true" : "false", e->tls ? 4 : 5);
+	PUT(&l, ",\"request_id\":\"");
+	snprintf(id, sizeof(id), "%016" PRIx64, e->request_id);
+	put(&l, id, 16);
+	PUT(&l, "\"}");
+	*l.at++ = '\n';
+	return (size_t)(l.at - out);
+}
+
+/* Say once that lines are being lost, and once that it is over. */
+static void note_failure(struct access_log *log, int err)
+{
+	if (err && !log->failing)
+		log_error("access log %s cannot be written: %s; lines are lost and counted",
+			log->path, strerror(err));
+	if (!err && log->failing)
+		log_notice("access log %s is written again; %" PRIu64 " lines were lost", log->path,
+			log->lost);
+	log->failing = err != 0;
+}
+
+/* Write a buffer. @return 0 or the error; what was cut short is ended by the next line feed */
+static int write_all(struct access_log *log, const char *data, size_t len)
+{
+	size_t done = 0;
+
+	if (log->line_open && write(log->fd, "\n", 1) == 1)
+		log->line_open = false;
+	while (done < len) {
+		ssize_t n = write(log->fd, data + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (done)
+				log->line_open = data[done - 1] != '\n';
+			return n < 0 ? errno : EIO;
+		}
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+void access_log_flush(struct access_log *log)
+{
+	int err;
+
+	if (log->used == 0)
+		return;
+	err = log->fd < 0 ? EBADF : write_all(log, log->buffer, log->used);
+	note_failure(log, err);
+	if (err)
+		log->lost += log->lines_in_buffer;
+	else
+		log->written += log->lines_in_buffer;
+	log->used = 0;
+	log->lines_in_buffer = 0;
+}
+
+void access_log_add(struct access_log *log, const struct event *event,
+	const struct slot_names *names, int64_t real_ns)
+{
+	if (!log->path)
+		return;
+	if (log->used + ACCESS_LOG_LINE_BYTES > ACCESS_LOG_BUFFER_BYTES)
+		access_log_flush(log);
+	log->used += access_log_format(event, names, real_ns, log->buffer + log->used);
+	log->lines_in_buffer++;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dataplane's coming and going. Three meetings are possible: it runs nothing (give it the usage
+ * memory and what is wanted), it runs what another control gave it (take over its slots, generation and
+ * usage memory, and apply only what differs), or it runs what we gave it (nothing to do).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/daemon/carry.h"
+#include "control/daemon/daemon.h"
+#include "lib/base/log.h"
+
+/* Copy what two usage segments have in common. */
+static void copy_usage(struct usage *to, const struct usage *from)
+{
+	uint32_t lines = from->capacity < to->capacity ? from->capacity : to->capacity;
+
+	/* Nobody runs: plain copies are enough. */
+	memcpy((void *)to->lines, (const void *)from->lines, lines * sizeof(*to->lines));
+}
+
+/* Usage memory with room for a snapshot's consumers: ours, the dataplane's, or new. */
+static int prepare_usage(struct daemon *d, const struct snapshot *snapshot)
+{
+	uint32_t wanted = snap_settings(snapshot)->consumer_capacity;
+	struct usage fresh;
+	int rc;
+
+	if (!d->has_usage && d->link.has_usage)
+		d->has_usage = link_client_take_usage(&d->link, &d->usage);
+	if (d->has_usage && d->usage.capacity >= wanted)
+		return link_client_send_usage(&d->link, &d->usage);
+	rc = usage_create(wanted ? wanted : 1, d->boot_id, &fresh);
+	if (rc < 0)
+		return rc;
+	if (d->has_usage) {
+		copy_usage(&fresh, &d->usage);
+		usage_close(&d->usage);
+	}
+	d->usage = fresh;
+	d->has_usage = true;
+	return link_client_send_usage(&d->link, &d->usage);
+}
+
+/* Hand over a generation; the answer comes as an ACK. */
+static int send_generation(struct daemon *d, const struct compiled *what)
+{
+	const struct segment *secrets = what->secrets.fd >= 0 ? &what->secrets : NULL;
+	const struct snapshot *old = d->has_ran ? &d->ran.snapshot : NULL;
+	int rc = 0;
+
+	if (d->link.generation == 0)
+		rc = prepare_usage(d, &what->snapshot);
+	if (rc == 0 && carry_clear_lines(old, &what->snapshot, &d->usage) < 0)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = link_client_apply(&d->link, &what->snapshot.segment, secrets);
+	if (rc < 0) {
+		log_error("generation %" PRIu64 " cannot be sent: %s", what->snapshot.generation,
+			strerror(-rc));
+		return rc;
+	}
+	d->sent = what;
+	d->applied_at_ms = daemon_now_ms();
+	log_info("generation %" PRIu64 " is sent", what->snapshot.generation);
+	return 0;
+}
+
+int daemon_send_wanted(struct daemon *d)
+{
+	return send_generation(d, &d->wanted);
+}
+
+/* wanted runs: it is what later generations are compared with. */
+static void wanted_runs(struct daemon *d)
+{
+	struct timespec now;
+	int64_t words = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (d->has_ran)
+		words = carry_words(&d->ran.snapshot, &d->wanted.snapshot, &d->usage,
+			(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+	slot_names_free(&d->names);
+	compiled_free(&d->ran);
+	d->ran = d->wanted;
+	d->wanted = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	d->has_ran = true;
+	d->changed = false;
+	d->applied_real_s = time(NULL);
+	if (slot_names_make(&d->ran.snapshot, &d->names) < 0)
+		log_error("out of memory: the access log goes on without names");
+	if (words > 0)
+		log_notice("%" PRId64 " limits were fitted to changed plans", words);
+}
+
+static void take_ack(struct daemon *d)
+{
+	const struct link_client_ack *ack = &d->link.ack;
+	const struct compiled *sent = d->sent;
+
+	d->link.ack.arrived = false;
+	if (!sent || ack->generation != sent->snapshot.generation)
+		return;
+	d->sent = NULL;
+	if (ack->status == 0) {
+		d->refusal[0] = '\0';
+		if (sent == &d->wanted)
+			wanted_runs(d);
+		log_notice("generation %" PRIu64 " runs on %u workers", d->ran.snapshot.generation,
+			d->link.workers);
+		daemon_answer_apply(d, NULL);
+		return;
+	}
+	snprintf(d->refusal, sizeof(d->refusal), "%s", ack->text);
+	log_error("the dataplane refuses generation %" PRIu64 ": %s", ack->generation, ack->text);
+	daemon_answer_apply(d, d->refusal);
+}
+
+/* Secrets that came over the link, as a segment; fd -1 when there are none that can be read. */
+static struct segment adopt_secrets(struct daemon *d)
+{
+	struct segment secrets = { .fd = -1 };
+	int fd = d->link.secrets_fd;
+
+	d->link.secrets_fd = -1;
+	if (fd >= 0 && segment_map(fd, SEGMENT_SECRETS, false, true, &secrets) < 0) {
+		close(fd);
+		secrets.fd = -1;
+	}
+	return secrets;
+}
+
+static bool same_secrets(const struct segment *a, const struct segment *b)
+{
+	const size_t header = sizeof(struct segment_header);
+
+	if (a->fd < 0 || b->fd < 0)
+		return a->fd < 0 && b->fd < 0;
+	return a->length == b->length &&
+	       memcmp((const char *)a->base + header, (const char *)b->base + header,
+		       a->length - header) == 0;
+}
+
+/* The dataplane runs a generation that this process did not give it: take it over as what ran. */
+static void adopt(struct daemon *d)
+{
+	slot_names_free(&d->names);
+	compiled_free(&d->ran);
+	d->ran.snapshot = d->link.snapshot;
+	d->ran.secrets = adopt_secrets(d);
+	d->link.snapshot = (struct snapshot){ .segment.fd = -1 };
+	d->link.has_snapshot = false;
+	d->has_ran = true;
+	if (d->generation < d->ran.snapshot.generation)
+		d->generation = d->ran.snapshot.generation;
+	if (d->link.has_usage) {
+		if (d->has_usage)
+			usage_close(&d->usage);
+		d->has_usage = link_client_take_usage(&d->link, &d->usage);
+	}
+	if (slot_names_make(&d->ran.snapshot, &d->names) < 0)
+		log_error("out of memory: the access log goes on without names");
+	log_notice(
+		"took over a dataplane that runs generation %" PRIu64, d->ran.snapshot.generation);
+}
+
+/* Bring a running dataplane and the configuration together. */
+static void meet_running(struct daemon *d)
+{
+	bool ours = d->has_ran && d->ran.snapshot.generation == d->link.generation &&
+		    snapshot_same(&d->ran.snapshot, &d->link.snapshot);
+
+	if (ours && !d->changed)
+		return;
+	if (!ours)
+		adopt(d);
+	/* Read again: slots and what needs a restart depend on what runs. */
+	if (daemon_configure(d, d->config) < 0) {
+		log_error("the configuration has mistakes: generation %" PRIu64 " runs on",
+			d->ran.snapshot.generation);
+		return;
+	}
+	if (snapshot_same(&d->wanted.snapshot, &d->ran.snapshot) &&
+		same_secrets(&d->wanted.secrets, &d->ran.secrets)) {
+		log_notice("generation %" PRIu64 " is what the configuration asks for",
+			d->ran.snapshot.generation);
+		d->changed = false;
+		return;
+	}
+	daemon_send_wanted(d);
+}
+
+/* A dataplane that runs nothing gets what is wanted, or what ran last: the same slots, the same usage
+ * memory, so that nobody's limits begin anew. */
+static void meet_empty(struct daemon *d)
+{
+	if (d->changed || !d->has_ran) {
+		daemon_send_wanted(d);
+		return;
+	}
+	log_notice("a new dataplane gets generation %" PRIu64, d->ran.snapshot.generation);
+	send_generation(d, &d->ran);
+}
+
+void daemon_connect(struct daemon *d)
+{
+	int64_t now_ms = daemon_now_ms();
+	int rc;
+
+	if (d->connected || now_ms < d->reconnect_at_ms)
+		return;
+	rc = link_client_connect(d->options.socket, LINK_ROLE_CONTROL, d->boot_id, &d->link);
+	if (rc == 0) {
+		d->connected = true;
+		return;
+	}
+	if (!d->said_absent)
+		log_notice("no dataplane at %s (%s): waiting for one", d->options.socket,
+			strerror(-rc));
+	d->said_absent = true;
+	d->reconnect_ms = d->reconnect_ms ? d->reconnect_ms * 2 : RECONNECT_MIN_MS;
+	if (d->reconnect_ms > RECONNECT_MAX_MS)
+		d->reconnect_ms = RECONNECT_MAX_MS;
+	d->reconnect_at_ms = now_ms + d->reconnect_ms;
+}
+
+void daemon_disconnect(struct daemon *d)
+{
+	/* What the rings still hold has happened: it belongs into the log. */
+	daemon_drain_events(d);
+	link_client_close(&d->link);
+	d->connected = d->attached = false;
+	d->dropped_seen = 0;
+	d->reconnect_ms = 0;
+	d->reconnect_at_ms = daemon_now_ms() + RECONNECT_MIN_MS;
+	if (d->sent) {
+		d->sent = NULL;
+		daemon_answer_apply(d, "the dataplane has gone before it answered");
+	}
+}
+
+/* Say once why there is no dataplane. */
+static void lose(struct daemon *d, int rc)
+{
+	char why[LINK_TEXT_BYTES];
+	bool said = d->said_absent;
+
+	snprintf(why, sizeof(why), "%s", d->link.why);
+	daemon_disconnect(d);
+	if (rc == -ECONNRESET) {
+		log_warning("%s; limits and the configuration are kept for the next one", why);
+		return;
+	}
+	/* Refused or not understood: it will not be better at once. */
+	if (!said)
+		log_error("%s; trying again", why);
+	d->said_absent = true;
+	d->reconnect_ms = RECONNECT_MAX_MS;
+	d->reconnect_at_ms = daemon_now_ms() + RECONNECT_MAX_MS;
+}
+
+void daemon_link_readable(struct daemon *d)
+{
+	int rc = link_client_step(&d->link);
+
+	/* The last words of a dataplane count too. */
+	if (d->link.ack.arrived)
+		take_ack(d);
+	if (rc < 0) {
+		lose(d, rc);
+		return;
+	}
+	if (d->attached || !d->link.ready)
+		return;
+	d->attached = true;
+	d->said_absent = false;
+	log_notice("attached to the dataplane (pid %u)", d->link.dataplane_pid);
+	if (d->link.has_snapshot)
+		meet_running(d);
+	else
+		meet_empty(d);
+}

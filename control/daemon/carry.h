@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Carrying limit words over from one generation to the next: an apply refills nobody, and locks nobody
+ * out.
+ */
+#ifndef SLUICE_CONTROL_DAEMON_CARRY_H
+#define SLUICE_CONTROL_DAEMON_CARRY_H
+
+#include "lib/shm/usage.h"
+
+/**
+ * Before an apply: clear the lines of slots that get another consumer than they had.
+ * @param old  the generation that the words belong to; NULL: all lines are nobody's
+ * @return how many lines were cleared, or -ENOMEM
+ */
+int64_t carry_clear_lines(
+	const struct snapshot *old, const struct snapshot *now, struct usage *usage);
+
+/**
+ * After an apply: where a consumer's limits differ from those of the generation before, keep of each
+ * word what still has a meaning. A rate's time is at most one full burst ahead of @p now_ns; a word that
+ * held another kind of limit, or a window of another length, begins anew.
+ * @return how many words were changed, or -ENOMEM
+ */
+int64_t carry_words(const struct snapshot *old, const struct snapshot *now, struct usage *usage,
+	uint64_t now_ns);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the workers' rings into the access log. */
+#include <inttypes.h>
+#include <time.h>
+
+#include "control/daemon/daemon.h"
+#include "lib/base/log.h"
+
+/* Most records of a ring in one turn, so that a flood does not keep sluicectl waiting. */
+#define RECORDS_PER_TURN 65536
+
+static int64_t real_minus_monotonic_ns(void)
+{
+	struct timespec real, monotonic;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	return ((int64_t)real.tv_sec - monotonic.tv_sec) * 1000000000 + real.tv_nsec -
+	       monotonic.tv_nsec;
+}
+
+/* Say when workers had to drop records because this process was not quick enough. */
+static void note_dropped(struct daemon *d)
+{
+	uint64_t dropped = 0;
+
+	for (uint32_t i = 0; i < d->link.stats_count; i++)
+		if (d->link.stats[i].worker)
+			dropped += __atomic_load_n(
+				&d->link.stats[i].worker->events_dropped, __ATOMIC_RELAXED);
+	if (dropped > d->dropped_seen)
+		log_warning("%" PRIu64
+			    " requests are missing in the access log: the rings were full",
+			dropped - d->dropped_seen);
+	d->dropped_seen = dropped;
+}
+
+void daemon_drain_events(struct daemon *d)
+{
+	int64_t real_ns = real_minus_monotonic_ns();
+
+	for (uint32_t i = 0; i < d->link.events_count; i++) {
+		struct event_ring *ring = &d->link.events[i];
+		uint32_t n = EVENTS_BATCH;
+
+		for (uint32_t total = 0;
+			ring->header && n == EVENTS_BATCH && total < RECORDS_PER_TURN; total += n) {
+			n = event_ring_read(ring, d->batch, EVENTS_BATCH);
+			for (uint32_t k = 0; k < n; k++)
+				if (d->batch[k].type == EVENT_ACCESS)
+					access_log_add(&d->log, &d->batch[k], &d->names, real_ns);
+			d->events += n;
+		}
+	}
+	access_log_flush(&d->log);
+	note_dropped(d);
+}

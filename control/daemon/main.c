@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice-control: options, start and the loop. */
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/config/schema.h"
+#include "control/paths.h"
+#include "control/daemon/daemon.h"
+#include "control/json.h"
+#include "lib/base/log.h"
+
+static const char usage_text[] =
+	"sluice-control --config FILE [OPTIONS]\n"
+	"\n"
+	"Reads the configuration, gives it to the dataplane and keeps it there, and writes the "
+	"access log.\n"
+	"\n"
+	"  -c, --config FILE          the configuration\n"
+	"  -s, --socket PATH          the dataplane's socket (" LINK_DEFAULT_SOCKET ")\n"
+	"  -S, --control-socket PATH  for sluicectl (" CONTROL_DEFAULT_SOCKET ")\n"
+	"  -a, --access-log PATH      before the configuration's path; - is standard output\n"
+	"  -u, --user USER            become USER once files are open\n"
+	"  -f, --foreground           stay in the foreground; it always does\n"
+	"  -v, --log-level LEVEL      error, warning, notice, info or debug (notice)\n"
+	"      --document             write the reference of all settings and exit\n"
+	"  -V, --version\n"
+	"  -h, --help\n"
+	"\n"
+	"SIGHUP reads the configuration again and applies it, SIGUSR1 opens the access log again, "
+	"SIGTERM\n"
+	"ends this process: the dataplane goes on. Exit: 0 done, 1 failed or mistakes found, 2 "
+	"wrong usage.\n";
+
+int64_t daemon_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int wrong(const char *what, const char *value)
+{
+	fprintf(stderr, "sluice-control: %s%s%s\nTry --help.\n", what, value ? ": " : "",
+		value ? value : "");
+	return 2;
+}
+
+/* @return -1 to go on, or an exit status */
+static int parse_options(int argc, char **argv, struct daemon_options *o)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "control-socket", required_argument, NULL, 'S' },
+		{ "access-log", required_argument, NULL, 'a' },
+		{ "user", required_argument, NULL, 'u' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "log-level", required_argument, NULL, 'v' },
+		{ "document", no_argument, NULL, 'D' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL },
+	};
+	enum log_level level = LOG_NOTICE;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:S:a:u:fv:Vh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 's':
+			o->socket = optarg;
+			break;
+		case 'S':
+			o->control_socket = optarg;
+			break;
+		case 'a':
+			o->access_log = optarg;
+			break;
+		case 'u':
+			o->user = optarg;
+			break;
+		case 'f':
+			break;
+		case 'v':
+			if (log_level_parse(optarg, &level) < 0)
+				return wrong("unknown log level", optarg);
+			break;
+		case 'D':
+			schema_document(stdout);
+			return 0;
+		case 'V':
+			puts("sluice-control " SLUICE_VERSION);
+			return 0;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		default:
+			return wrong("wrong usage", NULL);
+		}
+	}
+	if (optind < argc)
+		return wrong("unexpected argument", argv[optind]);
+	if (!o->config)
+		return wrong("which --config FILE?", NULL);
+	log_open("sluice-control", level);
+	return -1;
+}
+
+static int become(const char *name)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user) {
+		log_error("there is no user '%s'", name);
+		return -ENOENT;
+	}
+	if (initgroups(name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 ||
+		setuid(user->pw_uid) < 0) {
+		log_error("cannot become '%s': %s", name, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+/* The socket belongs to who we are going to be; its group may use it. */
+static void give_socket(const struct daemon_options *o)
+{
+	const struct passwd *user = o->user ? getpwnam(o->user) : NULL;
+
+	if (user && chown(o->control_socket, user->pw_uid, user->pw_gid) < 0)
+		log_warning("%s stays with its owner: %s", o->control_socket, strerror(errno));
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static void reload(struct daemon *d)
+{
+	if (d->sent) {
+		log_warning("an apply is under way: SIGHUP is ignored");
+		return;
+	}
+	log_notice("reading %s again", d->config);
+	if (daemon_configure(d, d->config) < 0)
+		log_error("the configuration has mistakes: nothing was applied");
+	else if (d->attached)
+		daemon_send_wanted(d);
+}
+
+static void take_signals(struct daemon *d, int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(d);
+		else if (info.ssi_signo == SIGUSR1)
+			access_log_reopen(&d->log);
+		else
+			d->stop = true;
+	}
+}
+
+/* How long there may be nothing to do. */
+static int poll_timeout(const struct daemon *d)
+{
+	if (d->connected)
+		return d->link.events_count ? DRAIN_INTERVAL_MS : 1000;
+
+	int64_t left = d->reconnect_at_ms - daemon_now_ms();
+
+	return left < 0 ? 0 : left > 1000 ? 1000 : (int)left;
+}
+
+static void turn(struct daemon *d, int signal_fd)
+{
+	struct pollfd fds[3 + CLIENTS_MAX];
+	int64_t now_ms;
+
+	daemon_connect(d);
+	fds[0] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = d->listen_fd, .events = POLLIN };
+	fds[2] = (struct pollfd){ .fd = d->connected ? d->link.fd : -1, .events = POLLIN };
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		fds[3 + i] = (struct pollfd){ .fd = d->clients[i].fd,
+			.events = d->clients[i].out ? POLLOUT : POLLIN };
+	if (poll(fds, 3 + CLIENTS_MAX, poll_timeout(d)) < 0 && errno != EINTR) {
+		log_error("poll: %s", strerror(errno));
+		d->stop = true;
+		return;
+	}
+	if (fds[2].revents && d->connected)
+		daemon_link_readable(d);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (fds[3 + i].revents && d->clients[i].fd == fds[3 + i].fd)
+			daemon_client_turn(d, &d->clients[i], fds[3 + i].revents);
+	if (fds[1].revents)
+		daemon_accept(d);
+	if (fds[0].revents)
+		take_signals(d, signal_fd);
+	now_ms = daemon_now_ms();
+	daemon_expire_clients(d, now_ms);
+	if (d->connected)
+		daemon_drain_events(d);
+}
+
+/* The socket's folder is often made by nobody else: /run is empty after a boot. */
+static void make_folder(const char *path, const char *user)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
+	const struct passwd *owner = user ? getpwnam(user) : NULL;
+
+	if (folder && mkdir(folder, 0755) == 0 && owner &&
+		chown(folder, owner->pw_uid, owner->pw_gid) < 0)
+		log_warning("%s stays with root: %s", folder, strerror(errno));
+	free(folder);
+}
+
+/* Everything that needs a name or a privilege. @return exit status, 0 to go on */
+static int start(struct daemon *d)
+{
+	int rc;
+
+	if (daemon_configure(d, d->config) < 0)
+		return 1;
+	make_folder(d->options.control_socket, d->options.user);
+	rc = daemon_listen(d, d->options.control_socket);
+	if (rc < 0) {
+		log_error("cannot listen on %s: %s", d->options.control_socket,
+			rc == -EADDRINUSE ? "another sluice-control does" : strerror(-rc));
+		return 1;
+	}
+	give_socket(&d->options);
+	if (d->options.user && become(d->options.user) < 0)
+		return 1;
+	return 0;
+}
+
+static void end(struct daemon *d)
+{
+	if (d->connected)
+		daemon_drain_events(d);
+	daemon_close_clients(d);
+	if (d->listen_fd >= 0) {
+		close(d->listen_fd);
+		unlink(d->options.control_socket);
+	}
+	link_client_close(&d->link);
+	usage_close(&d->usage);
+	slot_names_free(&d->names);
+	compiled_free(&d->wanted);
+	compiled_free(&d->ran);
+	access_log_free(&d->log);
+	json_decref(d->mistakes);
+	free(d->batch);
+	free(d->config);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d = { .options = { .socket = LINK_DEFAULT_SOCKET,
+					   .control_socket = CONTROL_DEFAULT_SOCKET } };
+	int rc = parse_options(argc, argv, &d.options);
+	int signal_fd;
+
+	if (rc >= 0)
+		return rc;
+	d.listen_fd = d.link.fd = d.log.fd = d.link.secrets_fd = -1;
+	d.link.snapshot.segment.fd = d.link.usage.segment.fd = d.usage.segment.fd = -1;
+	d.wanted.secrets.fd = d.wanted.snapshot.segment.fd = -1;
+	d.ran.secrets.fd = d.ran.snapshot.segment.fd = -1;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		d.clients[i].fd = -1;
+	d.boot_id = link_boot_id();
+	d.batch = malloc(EVENTS_BATCH * sizeof(*d.batch));
+	d.config = strdup(d.options.config);
+	signal_fd = open_signals();
+	if (!d.batch || !d.config || signal_fd < 0) {
+		log_error("cannot start: %s", strerror(errno));
+		return 1;
+	}
+	rc = start(&d);
+	if (rc == 0) {
+		log_notice("started with %s", d.config);
+		while (!d.stop)
+			turn(&d, signal_fd);
+		log_notice("stopped; the dataplane goes on");
+	}
+	end(&d);
+	close(signal_fd);
+	return rc;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sluicectl's connections: a UNIX stream socket, one line of JSON as the request, one as the answer.
+ * Everything is bounded: connections, bytes of a request, time without progress.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control/daemon/daemon.h"
+#include "lib/base/log.h"
+
+/* Remove the socket file of a process that is gone. @return 0, or -EADDRINUSE when one listens */
+static int remove_stale(const struct sockaddr_un *address)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(address->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EADDRINUSE;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	rc = connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	close(fd);
+	if (rc == 0)
+		return -EADDRINUSE;
+	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int daemon_listen(struct daemon *d, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int rc;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	rc = remove_stale(&address);
+	if (rc < 0)
+		return rc;
+	d->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (d->listen_fd < 0)
+		return -errno;
+	mask = umask(0117); /* 0660 from its first moment */
+	rc = bind(d->listen_fd, (const struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (rc < 0 || listen(d->listen_fd, CLIENTS_MAX) < 0)
+		return -errno;
+	return 0;
+}
+
+static void close_client(struct client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd);
+	free(client->in);
+	free(client->out);
+	*client = (struct client){ .fd = -1 };
+}
+
+void daemon_close_clients(struct daemon *d)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		close_client(&d->clients[i]);
+}
+
+void daemon_accept(struct daemon *d)
+{
+	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &d->clients[i];
+
+		if (client->fd >= 0)
+			continue;
+		client->in = malloc(REQUEST_BYTES_MAX + 1);
+		if (!client->in)
+			break;
+		client->fd = fd;
+		client->since_ms = daemon_now_ms();
+		return;
+	}
+	/* All places are taken; sluicectl says that it was closed. */
+	close(fd);
+}
+
+static void send_out(struct client *client)
+{
+	while (client->out_sent < client->out_used) {
+		ssize_t n = send(client->fd, client->out + client->out_sent,
+			client->out_used - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0)
+			break;
+		client->out_sent += (size_t)n;
+		client->since_ms = daemon_now_ms();
+	}
+	close_client(client);
+}
+
+/* Answer and be done with it: one request a connection. @p answer is taken over. */
+static void reply(struct client *client, json_t *answer)
+{
+	char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	size_t len = text ? strlen(text) : 0;
+
+	json_decref(answer);
+	client->waits = false;
+	client->out = realloc(text, len + 1);
+	if (!text || !client->out) {
+		free(text);
+		client->out = NULL;
+		close_client(client);
+		return;
+	}
+	client->out[len] = '\n';
+	client->out_used = len + 1;
+	client->since_ms = daemon_now_ms();
+	send_out(client);
+}
+
+static json_t *failure(const char *text)
+{
+	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
+static json_t *applied(const struct daemon *d)
+{
+	return json_pack("{s:b, s:I, s:s, s:s, s:i, s:O}", "ok", 1, "generation",
+		(json_int_t)d->ran.snapshot.generation, "config", d->config, "started_with",
+		d->options.config, "workers", (int)d->link.workers, "mistakes", d->mistakes);
+}
+
+void daemon_answer_apply(struct daemon *d, const char *error)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (d->clients[i].fd >= 0 && d->clients[i].waits)
+			reply(&d->clients[i], error ? failure(error) : applied(d));
+}
+
+/* Read a file and send it; the answer comes when every worker runs it. */
+static void apply(struct daemon *d, struct client *client, const char *path)
+{
+	if (d->sent) {
+		reply(client, failure("another apply is under way"));
+		return;
+	}
+	if (daemon_configure(d, path) < 0) {
+		json_t *answer = failure("the configuration has mistakes; nothing was applied");
+
+		json_object_set(answer, "mistakes", d->mistakes);
+		reply(client, answer);
+		return;
+	}
+	if (path != d->config) {
+		char *copy = strdup(path);
+
+		if (copy) {
+			free(d->config);
+			d->config = copy;
+		}
+	}
+	if (!d->attached) {
+		reply(client, json_pack("{s:b, s:b, s:I, s:s, s:s, s:O}", "ok", 1, "pending", 1,
+				      "generation", (json_int_t)d->wanted.snapshot.generation,
+				      "config", d->config, "started_with", d->options.config,
+				      "mistakes", d->mistakes));
+		return;
+	}
+	if (daemon_send_wanted(d) < 0)
+		reply(client, failure("the dataplane cannot be reached"));
+	else
+		client->waits = true;
+}
+
+static void handle(struct daemon *d, struct client *client)
+{
+	json_error_t error;
+	json_t *request = json_loadb(client->in, client->in_used, 0, &error);
+	const char *command = json_string_value(json_object_get(request, "command"));
+	const char *file = json_string_value(json_object_get(request, "file"));
+
+	if (!command)
+		reply(client,
+			failure("a request is {\"command\": \"apply\"|\"status\"|\"reopen\"}"));
+	else if (strcmp(command, "apply") == 0)
+		apply(d, client, file ? file : d->config);
+	else if (strcmp(command, "status") == 0)
+		reply(client, json_pack("{s:b, s:o}", "ok", 1, "status", daemon_status(d)));
+	else if (strcmp(command, "reopen") == 0)
+		reply(client, access_log_reopen(&d->log) < 0
+				      ? failure("the access log cannot be opened")
+				      : json_pack("{s:b}", "ok", 1));
+	else
+		reply(client, failure("unknown command"));
+	json_decref(request);
+}
+
+static void read_in(struct daemon *d, struct client *client)
+{
+	ssize_t n = recv(client->fd, client->in + client->in_used,
+		REQUEST_BYTES_MAX - client->in_used, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		close_client(client);
+		return;
+	}
+	client->since_ms = daemon_now_ms();
+	client->in_used += (size_t)n;
+	if (memchr(client->in, '\n', client->in_used))
+		handle(d, client);
+	else if (client->in_used == REQUEST_BYTES_MAX)
+		reply(client, failure("the request is too long"));
+}
+
+void daemon_client_turn(struct daemon *d, struct client *client, short events)
+{
+	if (client->out)
+		send_out(client);
+	else if (client->waits && events & (POLLHUP | POLLERR | POLLIN))
+		close_client(client); /* it went away, or talks out of turn */
+	else if (!client->waits)
+		read_in(d, client);
+}
+
+void daemon_expire_clients(struct daemon *d, int64_t now_ms)
+{
+	if (d->sent && now_ms - d->applied_at_ms > APPLY_PATIENCE_MS)
+		daemon_answer_apply(
+			d, "the dataplane has not answered yet; see 'sluicectl status'");
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &d->clients[i];
+
+		if (client->fd >= 0 && !client->waits && now_ms - client->since_ms > CLIENT_IDLE_MS)
+			close_client(client);
+	}
+}

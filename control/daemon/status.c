@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sluice-control says about itself. The dataplane's state is read from its memory by sluicectl. */
+#include <unistd.h>
+
+#include "control/daemon/daemon.h"
+
+json_t *daemon_status(const struct daemon *d)
+{
+	const char *state = !d->attached ? "waiting for a dataplane"
+			    : d->sent    ? "applying"
+			    : d->changed ? "not applied"
+					 : "applied";
+
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:I, s:I, s:s?, s:o, s:o}", "pid",
+		(int)getpid(), "config", d->config, "started_with", d->options.config, "state",
+		state, "attached", d->attached, "generation",
+		(json_int_t)(d->has_ran ? d->ran.snapshot.generation : 0), "applied_at",
+		(json_int_t)d->applied_real_s, "refusal", d->refusal[0] ? d->refusal : NULL,
+		"mistakes", d->mistakes ? json_incref(d->mistakes) : json_array(), "access_log",
+		json_pack("{s:s?, s:I, s:I, s:I, s:b}", "path", d->log.path, "written",
+			(json_int_t)d->log.written, "lost", (json_int_t)d->log.lost, "dropped",
+			(json_int_t)d->dropped_seen, "failing", d->log.failing));
+}

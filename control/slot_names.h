@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a slot back to the record that has it: how events and statistics get their names. */
+#ifndef SLUICE_CONTROL_SLOT_NAMES_H
+#define SLUICE_CONTROL_SLOT_NAMES_H
+
+#include "lib/shm/snapshot.h"
+
+/* Index of the record of each slot, SNAP_NONE where there is none. */
+struct slot_names {
+	const struct snapshot *snapshot; /* outlives the table */
+	uint32_t *listeners, *apis, *endpoints, *consumers;
+};
+
+/** @return 0 or -ENOMEM; the caller frees with slot_names_free() */
+int slot_names_make(const struct snapshot *snapshot, struct slot_names *out);
+void slot_names_free(struct slot_names *names);
+
+/** The name of a slot; empty for SNAP_NONE, for unknown slots and for a table that holds nothing. */
+struct str slot_listener(const struct slot_names *names, uint32_t slot);
+struct str slot_api(const struct slot_names *names, uint32_t slot);
+struct str slot_api_version(const struct slot_names *names, uint32_t slot);
+struct str slot_endpoint(const struct slot_names *names, uint32_t slot);
+struct str slot_backend_of_endpoint(const struct slot_names *names, uint32_t slot);
+struct str slot_consumer(const struct slot_names *names, uint32_t slot);
+
+#endif
