@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluicectl stats: the counters as tables. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/ctl/ctl.h"

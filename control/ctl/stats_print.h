@@ -4,7 +4,6 @@
 #define SLUICE_CONTROL_CTL_STATS_PRINT_H
 
 #include <jansson.h>
-#include <stdlib.h>
 
 /** All parts that are there. */
 void print_stats(const json_t *tree);

@@ -7,9 +7,15 @@
 #include "control/json.h"
 #include "lib/base/log.h"
 
-static void log_mistakes(const struct mistakes *mistakes)
+static void log_mistakes(const struct daemon *d, const struct mistakes *mistakes)
 {
 	char line[600];
+
+	/* An operator at a terminal waits for the start: all of them, unlimited by the log. */
+	if (!d->started) {
+		mistakes_print(mistakes, stderr);
+		return;
+	}
 
 	for (uint32_t i = 0; i < mistakes->count; i++) {
 		mistake_format(&mistakes->list[i], line, sizeof(line));
@@ -63,7 +69,7 @@ int daemon_configure(struct daemon *d, const char *path)
 	struct config config;
 	int rc = compile_file(path, &input, &config, &mistakes, &compiled);
 
-	log_mistakes(&mistakes);
+	log_mistakes(d, &mistakes);
 	json_decref(d->mistakes);
 	d->mistakes = mistakes_to_json(&mistakes);
 	if (rc == 0) {

@@ -43,6 +43,7 @@ struct client {
 struct daemon {
 	struct daemon_options options;
 	uint64_t boot_id;
+	bool started; /* the first configuration was read */
 	char *config; /* what applies read; the last FILE of `sluicectl apply` */
 
 	/* The dataplane. */

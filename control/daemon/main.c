@@ -249,6 +249,7 @@ static int start(struct daemon *d)
 
 	if (daemon_configure(d, d->config) < 0)
 		return 1;
+	d->started = true;
 	make_folder(d->options.control_socket, d->options.user);
 	rc = daemon_listen(d, d->options.control_socket);
 	if (rc < 0) {

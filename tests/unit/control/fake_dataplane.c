@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A dataplane without packets: the real link server with workers that only count what they are told to
+ * on standard input. It lets tests run the real sluice-control and sluicectl against crashes, refusals
+ * and full rings, which a real one does not show on demand. Each command is answered with one line.
+ *
+ *   requests N          N requests are answered and recorded as events
+ *   word CONSUMER W V   set word W of a consumer's usage line
+ *   line CONSUMER       print plan, words, admitted
+ *   refuse TEXT         refuse the next apply
+ *   weights             print endpoint=weight of what runs
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dataplane/sync/link_server.h"
+#include "lib/base/log.h"
+
+#define WORKERS 2
+
+struct fake {
+	struct link_server *server;
+	struct snapshot snapshot;
+	bool running;
+	struct usage *usage;
+	struct stats stats[WORKERS];
+	struct event_ring events[WORKERS];
+	char refusal[200];
+	uint64_t requests;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int start(struct fake *f, const struct snapshot *snapshot)
+{
+	const struct snap_settings *s = snap_settings(snapshot);
+	struct stats_shape shape = { snapshot->sections[SNAP_PORTS].count, s->listener_capacity,
+		s->api_capacity, s->endpoint_capacity };
+	uint64_t boot_id = link_server_boot_id(f->server);
+	int rc = 0;
+
+	for (uint32_t w = 0; w < WORKERS && rc == 0; w++) {
+		rc = stats_create(w, &shape, boot_id, &f->stats[w]);
+		if (rc == 0)
+			rc = event_ring_create(w, s->event_records, boot_id, &f->events[w]);
+	}
+	return rc;
+}
+
+static int on_apply(void *ctx, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes)
+{
+	struct fake *f = ctx;
+
+	if (f->refusal[0]) {
+		snprintf(why, why_bytes, "%s", f->refusal);
+		f->refusal[0] = '\0';
+		return -EINVAL;
+	}
+	if (!f->running && start(f, snapshot) < 0)
+		return -ENOMEM;
+	if (f->running)
+		snapshot_close(&f->snapshot);
+	f->snapshot = *snapshot;
+	f->running = true;
+	f->usage = usage;
+	for (uint32_t w = 0; w < WORKERS; w++)
+		f->stats[w].worker->generation = snapshot->generation;
+	return 0;
+}
+
+static int on_segments(void *ctx, uint32_t worker, struct stats **stats, struct event_ring **events)
+{
+	struct fake *f = ctx;
+
+	if (worker >= WORKERS)
+		return -ENOENT;
+	*stats = &f->stats[worker];
+	*events = &f->events[worker];
+	return 0;
+}
+
+static void record_request(struct fake *f, uint32_t w)
+{
+	const struct snap_consumer *c = SNAP_AT(&f->snapshot, SNAP_CONSUMERS, snap_consumer, 0);
+	const struct snap_api *api = SNAP_AT(&f->snapshot, SNAP_APIS, snap_api, 0);
+	struct event *e = event_ring_slot(&f->events[w]);
+	struct stats *s = &f->stats[w];
+
+	s->worker->requests++;
+	s->worker->heartbeat_ns = now_ns();
+	s->reason[REASON_PROXIED]++;
+	s->api[api->slot].requests++;
+	s->api[api->slot].status_2xx++;
+	s->api[api->slot].latency_us[hist_bucket(1500)]++;
+	atomic_fetch_add(&f->usage->lines[c->slot].admitted, 1);
+	atomic_store(&f->usage->lines[c->slot].last_seen_s, (uint64_t)time(NULL));
+	if (!e) {
+		s->worker->events_dropped++;
+		return;
+	}
+	*e = (struct event){ .time_ns = now_ns(),
+		.request_id = (uint64_t)w << 48 | ++f->requests,
+		.duration_us = 1500,
+		.backend_us = 1234,
+		.type = EVENT_ACCESS,
+		.status = 200,
+		.reason = REASON_PROXIED,
+		.worker = (uint8_t)w,
+		.listener = SNAP_AT(&f->snapshot, SNAP_LISTENERS, snap_listener, 0)->slot,
+		.api = api->slot,
+		.endpoint = SNAP_AT(&f->snapshot, SNAP_ENDPOINTS, snap_endpoint, 0)->slot,
+		.consumer = c->slot,
+		.bytes_in = 100,
+		.bytes_out = 2000,
+		.client = ip_from_v4(0x0100000a),
+		.client_port = 40000,
+		.host_bytes = 11,
+		.path_bytes = 12,
+		.host = "api.example",
+		.path = "/v1/o\"\\\x01\xff\x7f.x" };
+	event_ring_push(&f->events[w]);
+}
+
+static struct usage_line *line_of(struct fake *f, const char *name, struct str *plan)
+{
+	for (uint32_t i = 0; f->running && i < f->snapshot.sections[SNAP_CONSUMERS].count; i++) {
+		const struct snap_consumer *c =
+			SNAP_AT(&f->snapshot, SNAP_CONSUMERS, snap_consumer, i);
+
+		if (!str_equal(snap_str(&f->snapshot, c->name), str_of(name)))
+			continue;
+		*plan = snap_str(
+			&f->snapshot, SNAP_AT(&f->snapshot, SNAP_PLANS, snap_plan, c->plan)->name);
+		return &f->usage->lines[c->slot];
+	}
+	return NULL;
+}
+
+static void print_line(const struct usage_line *line, struct str plan)
+{
+	printf("%.*s", (int)plan.len, plan.data);
+	for (unsigned w = 0; w < SNAP_LIMITS_PER_PLAN; w++)
+		printf(" %" PRIu64, atomic_load(&line->limit[w]));
+	printf(" %" PRIu64 "\n", atomic_load(&line->admitted));
+}
+
+static void print_weights(const struct fake *f)
+{
+	for (uint32_t i = 0; f->running && i < f->snapshot.sections[SNAP_ENDPOINTS].count; i++) {
+		const struct snap_endpoint *e =
+			SNAP_AT(&f->snapshot, SNAP_ENDPOINTS, snap_endpoint, i);
+		struct str name = snap_str(&f->snapshot, e->name);
+
+		printf("%.*s=%u ", (int)name.len, name.data, e->weight);
+	}
+	printf("\n");
+}
+
+static void command(struct fake *f, const char *text)
+{
+	struct usage_line *line;
+	struct str plan = { 0 };
+	char name[65];
+	uint64_t n;
+	unsigned w;
+
+	if (sscanf(text, "requests %" SCNu64, &n) == 1 && f->running) {
+		for (uint64_t i = 0; i < n; i++)
+			record_request(f, (uint32_t)(i % WORKERS));
+		puts("done");
+	} else if (sscanf(text, "word %64s %u %" SCNu64, name, &w, &n) == 3 &&
+		   w < SNAP_LIMITS_PER_PLAN && (line = line_of(f, name, &plan))) {
+		atomic_store(&line->limit[w], n);
+		puts("done");
+	} else if (sscanf(text, "line %64s", name) == 1 && (line = line_of(f, name, &plan))) {
+		print_line(line, plan);
+	} else if (sscanf(text, "refuse %199[^\n]", f->refusal) == 1) {
+		puts("done");
+	} else if (strcmp(text, "weights\n") == 0) {
+		print_weights(f);
+	} else {
+		puts("what?");
+	}
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct link_server_ops ops = { on_apply, on_segments, NULL };
+	static struct fake f;
+	char text[400];
+
+	log_open("fake-dataplane", LOG_WARNING);
+	if (argc != 2 || link_server_create(argv[1], getuid(), &ops, &f, &f.server) < 0)
+		return 1;
+	setvbuf(stdin, NULL, _IONBF, 0);
+	puts("listening");
+	fflush(stdout);
+	for (;;) {
+		struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+
+		if (link_server_poll(f.server, 10) < 0)
+			return 1;
+		if (poll(&in, 1, 0) <= 0)
+			continue;
+		if (!fgets(text, sizeof(text), stdin))
+			break;
+		command(&f, text);
+	}
+	link_server_destroy(f.server);
+	return 0;
+}

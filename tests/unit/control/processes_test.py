@@ -1,0 +1,447 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""sluice-control and sluicectl as processes, against a dataplane without packets (fake_dataplane.c).
+
+    processes_test.py SLUICE-CONTROL SLUICECTL FAKE-DATAPLANE
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+CONTROL, CTL, FAKE = (os.path.abspath(p) for p in sys.argv[1:4])
+KEY = "ak_live_" + "a" * 32
+DIGEST = "dc0d2a0c4a3fcb0ee35a2c5b2fbc8a5ffa70b7ae4e3ddf3d5f1fbb1c1a7f0d0e"
+
+CONFIG = """version = 1;
+dataplane: {{ workers = {workers}; ports = ( {{ name = "p"; device = "auto:eth0"; addresses = [ "10.0.0.1/24" ]; }} );
+  {capacity} }};
+listeners = ( {{ name = "web"; port = "p"; bind = "10.0.0.1:80"; }} );
+backends = ( {{ name = "shop"; endpoints = (
+    {{ address = "10.0.0.21:8080"; weight = {weight}; }}, {{ address = "10.0.0.22:8080"; weight = 3; }} ); }} );
+credentials = ( {{ name = "key"; in = "header"; header = "X-API-Key"; pattern = "^ak_live_[a-z0-9]{{32}}$"; }} );
+apis = ( {{ name = "orders"; auth = [ "key" ]; hosts = [ "api.example" ];
+    routes = ( {{ path = "/v1/orders/*"; methods = [ "GET" ]; backend = "shop"; }} ); }} );
+plans = (
+  {{ name = "bronze"; apis = [ "orders" ]; limits = ( {{ rate = "{rate}"; burst = 5; }}, {{ quota = "10000/day"; }} ); }},
+  {{ name = "gold"; apis = [ "orders" ]; limits = ( {{ rate = "1000/s"; burst = 10; }} ); }} );
+consumers = ( {consumers} );
+{more}
+"""
+
+ACME = '{ name = "acme"; plan = "%s"; keys = ( { id = "k1"; sha256 = "' + DIGEST + '"; } ); }'
+
+
+def config(**changes):
+    values = {"workers": 1, "weight": 5, "rate": "10/s", "capacity": "", "more": "", "consumers": ACME % "bronze"}
+    values.update(changes)
+    return CONFIG.format(**values)
+
+
+def eventually(ready, what, seconds=20):
+    end = time.monotonic() + seconds
+    while True:
+        last = ready()
+        if last:
+            return last
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+
+
+class Dataplane:
+    def __init__(self, path):
+        self.process = subprocess.Popen([FAKE, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "listening\n"
+
+    def ask(self, text):
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.control = self.dataplane = None
+        self.write(config())
+
+    def tearDown(self):
+        for process in (self.control, self.dataplane.process if self.dataplane else None):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
+        if self.dataplane:
+            self.dataplane.kill()
+        if self.control:
+            self.control.stderr.close()
+        self.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def write(self, text):
+        with open(self.path("s.conf"), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def start_dataplane(self):
+        self.dataplane = Dataplane(self.path("d.sock"))
+
+    def start_control(self, *options):
+        self.control = subprocess.Popen([CONTROL, "--config", self.path("s.conf"), "--socket", self.path("d.sock"),
+            "--control-socket", self.path("c.sock"), "--access-log", self.path("access.log"), *options],
+            stderr=subprocess.PIPE, text=True)
+
+    def stop_control(self, number=signal.SIGTERM):
+        self.control.send_signal(number)
+        code = self.control.wait(20)
+        if number == signal.SIGTERM:
+            self.assertEqual(code, 0)
+        log = self.control.stderr.read()
+        self.control.stderr.close()
+        self.control = None
+        return log
+
+    def start(self):
+        self.start_dataplane()
+        self.start_control()
+        self.wait_generation(1)
+
+    def ctl(self, *argv):
+        return subprocess.run([CTL, *argv, "--socket", self.path("d.sock"), "--control-socket", self.path("c.sock")],
+            capture_output=True, text=True, timeout=60, check=False)
+
+    def status(self):
+        return json.loads(self.ctl("status", "--json").stdout)
+
+    def generation(self):
+        dataplane = self.status()["dataplane"]
+        return dataplane["generation"] if dataplane else 0
+
+    def wait_generation(self, n):
+        eventually(lambda: self.generation() == n, f"generation {n}")
+
+    def log_lines(self):
+        with open(self.path("access.log"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+
+class Apply(Case):
+    def test_first_dataplane_then_control(self):
+        self.start()
+        status = self.status()
+        self.assertEqual(status["control"]["state"], "applied")
+        self.assertEqual(status["dataplane"]["state"], "running")
+
+    def test_first_control_then_dataplane(self):
+        self.start_control()
+        eventually(lambda: self.status()["control"], "control")
+        self.start_dataplane()
+        self.wait_generation(1)
+        self.assertEqual(self.stop_control().count("no dataplane"), 1)
+
+    def test_mistakes_at_the_start_are_all_printed(self):
+        self.write(config(weight=0, rate="fast"))
+        self.start_control()
+        self.assertEqual(self.control.wait(20), 1)
+        log = self.control.stderr.read()
+        self.assertIn("s.conf:6: 'weight' must be between 1 and 1000, not 0", log)
+        self.assertIn("s.conf:11: 'rate' must be", log)
+
+    def test_no_mistake_is_left_out_however_many_there_are(self):
+        self.write(config(more="".join(f"unknown{i} = 1;\n" for i in range(100))))
+        self.start_control()
+        self.assertEqual(self.control.wait(20), 1)
+        self.assertEqual(self.control.stderr.read().count("unknown setting"), 100)
+
+    def test_apply_answers_with_the_generation(self):
+        self.start()
+        self.write(config(weight=7))
+        done = self.ctl("apply", self.path("s.conf"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("generation 2 runs on 2 workers", done.stdout)
+        self.assertIn("10.0.0.21:8080=7", self.dataplane.ask("weights"))
+
+    def test_apply_of_mistakes_changes_nothing(self):
+        self.start()
+        self.write(config(weight=0))
+        done = self.ctl("apply")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("s.conf:6: 'weight' must be between 1 and 1000, not 0", done.stderr)
+        self.assertEqual(self.generation(), 1)
+
+    def test_a_refused_apply_says_why_and_keeps_what_runs(self):
+        self.start()
+        self.dataplane.ask("refuse the moon is full")
+        done = self.ctl("apply")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the moon is full", done.stderr)
+        status = self.status()
+        self.assertEqual(status["control"]["refusal"], "the moon is full")
+        self.assertEqual(status["dataplane"]["generation"], 1)
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.assertIsNone(self.status()["control"]["refusal"])
+
+    def test_what_needs_a_restart_is_refused_with_its_line(self):
+        self.start()
+        self.write(config(workers=2))
+        done = self.ctl("apply")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("s.conf:2: 'workers' cannot change while the dataplane runs", done.stderr)
+        self.assertEqual(self.generation(), 1)
+        self.dataplane.kill()
+        eventually(lambda: self.status()["control"]["state"] == "waiting for a dataplane", "notice")
+        done = self.ctl("apply")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("no dataplane is there yet", done.stdout)
+        self.start_dataplane()
+        self.wait_generation(2)
+
+    def test_sighup_reads_again(self):
+        self.start()
+        self.write(config(weight=9))
+        self.control.send_signal(signal.SIGHUP)
+        self.wait_generation(2)
+        self.assertIn("10.0.0.21:8080=9", self.dataplane.ask("weights"))
+
+    def test_a_second_control_is_told_so(self):
+        self.start()
+        first = self.control
+        self.control = subprocess.Popen([CONTROL, "--config", self.path("s.conf"), "--socket", self.path("d.sock"),
+            "--control-socket", self.path("other.sock")], stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        log = self.stop_control()
+        self.control = first
+        self.assertEqual(log.count("another control process"), 1)
+        other = subprocess.run([CONTROL, "--config", self.path("s.conf"), "--socket", self.path("d.sock"),
+            "--control-socket", self.path("c.sock")], capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(other.returncode, 1)
+        self.assertIn("another sluice-control does", other.stderr)
+
+
+class Restart(Case):
+    def test_a_restarted_control_takes_over_and_applies_nothing(self):
+        self.start()
+        self.write(config(weight=6))
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.stop_control(number)
+            self.assertEqual(self.ctl("stats", "--json").returncode, 0)
+            self.assertIn("control     down", self.ctl("status").stdout)
+            self.start_control()
+            eventually(lambda: (self.status()["control"] or {}).get("state") == "applied", "take-over")
+            self.assertEqual(self.generation(), 2)
+        self.write(config(weight=7))
+        self.stop_control()
+        self.start_control()
+        self.wait_generation(3)
+
+    def test_a_restarted_control_keeps_limits_and_slots(self):
+        two = ", ".join([ACME % "bronze", '{ name = "globex"; plan = "gold"; }'])
+        self.write(config(consumers=two))
+        self.start()
+        self.dataplane.ask("word globex 0 4711")
+        self.stop_control(signal.SIGKILL)
+        # The order in the file changes: the slots must not.
+        self.write(config(consumers=", ".join(['{ name = "globex"; plan = "gold"; }', ACME % "bronze"])))
+        self.start_control()
+        self.wait_generation(2)
+        self.assertEqual(self.dataplane.ask("line globex"), "gold 4711 0 0 0 0")
+        self.assertEqual(self.dataplane.ask("line acme"), "bronze 0 0 0 0 0")
+
+    def test_a_restarted_dataplane_gets_limits_as_they_were(self):
+        self.start()
+        self.dataplane.ask("word acme 0 123456789")
+        self.dataplane.ask("requests 10")
+        for _ in range(3):
+            self.dataplane.kill()
+            eventually(lambda: self.status()["control"]["state"] == "waiting for a dataplane", "notice", 2)
+            self.start_dataplane()
+            self.wait_generation(1)
+            self.assertEqual(self.dataplane.ask("line acme"), "bronze 123456789 0 0 0 10")
+
+    def test_a_new_dataplane_that_refuses_and_dies_costs_no_limits(self):
+        self.start()
+        self.dataplane.ask("word acme 0 123456789")
+        self.dataplane.kill()
+        eventually(lambda: self.status()["control"]["state"] == "waiting for a dataplane", "notice")
+        self.start_dataplane()
+        self.wait_generation(1)
+        self.dataplane.ask("refuse no memory")
+        self.assertEqual(self.ctl("apply").returncode, 1)
+        self.dataplane.kill()
+        self.start_dataplane()
+        eventually(lambda: self.generation() >= 1, "a generation")
+        self.assertEqual(self.dataplane.ask("line acme"), "bronze 123456789 0 0 0 0")
+
+    def test_room_for_more_consumers_keeps_limits(self):
+        self.write(config(capacity="capacity: { consumers = 1; };"))
+        self.start()
+        self.dataplane.ask("word acme 0 99")
+        self.write(config(capacity="capacity: { consumers = 100; };",
+            consumers=", ".join([ACME % "bronze", '{ name = "globex"; plan = "gold"; }'])))
+        self.assertEqual(self.ctl("apply").returncode, 1)
+        self.dataplane.kill()
+        eventually(lambda: self.status()["control"]["state"] == "waiting for a dataplane", "notice")
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.start_dataplane()
+        self.wait_generation(2)
+        self.assertEqual(self.dataplane.ask("line acme"), "bronze 99 0 0 0 0")
+        self.assertEqual(self.dataplane.ask("line globex"), "gold 0 0 0 0 0")
+
+
+class Limits(Case):
+    def monotonic_ns(self):
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+    def test_an_apply_refills_nobody(self):
+        self.start()
+        used = self.monotonic_ns() + 400_000_000
+        quota = 20000 << 40 | 77
+        self.dataplane.ask(f"word acme 0 {used}")
+        self.dataplane.ask(f"word acme 3 {quota}")
+        self.write(config(weight=9))
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.assertEqual(self.dataplane.ask("line acme"), f"bronze {used} 0 0 {quota} 0")
+
+    def test_another_rate_locks_nobody_out(self):
+        self.write(config(rate="10/day"))
+        self.start()
+        self.dataplane.ask(f"word acme 0 {self.monotonic_ns() + 20_000_000_000_000}")
+        self.write(config(rate="10/s"))
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        word = int(self.dataplane.ask("line acme").split()[1])
+        self.assertLessEqual(word, self.monotonic_ns() + 500_000_000)
+        self.assertGreater(word, self.monotonic_ns() - 5_000_000_000)
+
+    def test_a_removed_consumer_leaves_nothing_to_its_successor(self):
+        self.write(config(capacity="capacity: { consumers = 1; };"))
+        self.start()
+        self.dataplane.ask("word acme 0 4711")
+        self.write(config(capacity="capacity: { consumers = 1; };", consumers='{ name = "new"; plan = "gold"; }'))
+        done = self.ctl("apply")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.dataplane.ask("line new"), "gold 0 0 0 0 0")
+
+
+class Log(Case):
+    def test_a_line_for_each_request(self):
+        self.start()
+        self.dataplane.ask("requests 5000")
+        eventually(lambda: len(self.log_lines()) == 5000, "lines")
+        line = self.log_lines()[0]
+        self.assertRegex(line.pop("time"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual(line.pop("request_id"), "0000000000000001")
+        self.assertEqual(line, {"listener": "web", "client": "10.0.0.1:40000", "method": "GET",
+            "host": "api.example", "path": "/v1/o\"\\\x01\xff\x7f.x", "status": 200, "reason": "proxied",
+            "api": "orders", "consumer": "acme", "endpoint": "10.0.0.21:8080", "duration_ms": 1.5,
+            "backend_ms": 1.234, "bytes_in": 100, "bytes_out": 2000, "tls": False})
+
+    def test_what_a_dead_dataplane_left_behind_is_written(self):
+        self.start()
+        self.dataplane.ask("requests 1000")
+        self.dataplane.kill()
+        eventually(lambda: len(self.log_lines()) == 1000, "lines")
+
+    def test_rotation(self):
+        self.start()
+        self.dataplane.ask("requests 10")
+        eventually(lambda: len(self.log_lines()) == 10, "lines")
+        os.rename(self.path("access.log"), self.path("access.log.1"))
+        self.control.send_signal(signal.SIGUSR1)
+        eventually(lambda: os.path.exists(self.path("access.log")), "the new file")
+        self.dataplane.ask("requests 7")
+        eventually(lambda: len(self.log_lines()) == 7, "lines")
+
+    def test_a_full_disk_is_said_once_and_counted(self):
+        os.symlink("/dev/full", self.path("access.log"))
+        self.start()
+        for _ in range(3):
+            self.dataplane.ask("requests 100")
+            time.sleep(0.15)
+        log = eventually(lambda: self.status()["control"]["access_log"], "status")
+        self.assertEqual((log["lost"], log["written"], log["failing"]), (300, 0, True))
+        os.unlink(self.path("access.log"))
+        self.control.send_signal(signal.SIGUSR1)
+        eventually(lambda: os.path.exists(self.path("access.log")), "the new file")
+        self.dataplane.ask("requests 1")
+        eventually(lambda: len(self.log_lines()) == 1, "a line")
+        text = self.stop_control()
+        self.assertEqual(text.count("cannot be written"), 1)
+        self.assertEqual(text.count("is written again; 300 lines were lost"), 1)
+
+    def test_full_rings_are_counted(self):
+        self.write(config(more="access_log: { records = 256; };"))
+        self.start()
+        self.control.send_signal(signal.SIGSTOP)
+        self.dataplane.ask("requests 1000")
+        self.control.send_signal(signal.SIGCONT)
+        eventually(lambda: len(self.log_lines()) == 512, "what fits")
+        eventually(lambda: self.status()["control"]["access_log"]["dropped"] == 488, "the count")
+
+
+class Ctl(Case):
+    def test_stats(self):
+        self.start()
+        self.dataplane.ask("requests 42")
+        tree = json.loads(self.ctl("stats", "--json").stdout)
+        self.assertEqual(tree["totals"]["requests"], 42)
+        self.assertEqual(tree["consumers"][0] | {"last_seen": 0}, {"name": "acme", "plan": "bronze",
+            "requests": 42, "admitted": 42, "limited": 0, "bytes_out": 0, "last_seen": 0})
+        self.assertEqual(tree["apis"][0]["status_2xx"], 42)
+        self.assertAlmostEqual(tree["apis"][0]["latency_us"]["p99"], 1500, delta=100)
+        self.assertEqual(tree["reasons"]["proxied"], 42)
+        text = self.ctl("stats", "--consumer", "acme").stdout
+        self.assertRegex(text, r"acme +bronze +42")
+        self.assertNotIn("Workers", text)
+
+    def test_top(self):
+        self.start()
+        done = self.ctl("top", "--count", "1", "--interval", "0.2")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("requests/s", done.stdout)
+
+    def test_nobody_there(self):
+        for command in (("stats",), ("top",)):
+            done = self.ctl(*command)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("start sluice-dataplane", done.stderr)
+        done = self.ctl("apply")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no sluice-control", done.stderr)
+        self.assertEqual(self.ctl("status").returncode, 1)
+
+    def test_wrong_usage(self):
+        for argv in ((), ("dance",), ("status", "--frob"), ("key",), ("top", "--interval", "x")):
+            self.assertEqual(self.ctl(*argv).returncode, 2, argv)
+
+    def test_new_keys_are_what_they_claim(self):
+        made = json.loads(self.ctl("key", "new", "--json").stdout)
+        self.assertRegex(made["key"], r"^ak_live_[A-Za-z0-9]{32}$")
+        done = subprocess.run([CTL, "key", "digest"], input=made["key"], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.strip(), made["sha256"])
+
+    def test_garbage_on_the_control_socket(self):
+        import socket
+        self.start()
+        for text in (b"\n", b"{}\n", b"{\"command\": 7}\n", b"\xff\xfe\n", b"[" * 60000 + b"\n", b"x" * 70000):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(self.path("c.sock"))
+                s.sendall(text)
+                self.assertIn(b"error", s.recv(1000))
+        self.assertEqual(os.stat(self.path("c.sock")).st_mode & 0o777, 0o660)
+        self.assertEqual(self.status()["control"]["state"], "applied")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0]] + sys.argv[4:])
