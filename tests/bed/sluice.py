@@ -157,8 +157,46 @@ class Sluice:
 
 
 class Stats:
-    """One reading of `sluicectl stats --json`; unknown names are errors, so that a renamed counter
-    shows in the test that reads it."""
+    """One reading of `sluicectl stats --json`, counters added up over the workers. An unknown name is an
+    error, so that a renamed counter shows in the test that reads it."""
 
     def __init__(self, tree):
         self.tree = tree
+
+    def _named(self, section):
+        return {item["name"]: item for item in self.tree[section]}
+
+    def worker(self, name):
+        """A counter of worker_counters.def."""
+        return self.tree["totals"][name]
+
+    def tcp(self, name):
+        return self.tree["tcp"][name]
+
+    def drop(self, name):
+        return self.tree["drops"][name]
+
+    def reason(self, name):
+        return self.tree["reasons"][name]
+
+    def consumers(self):
+        """{name: {requests, admitted, limited, …}}"""
+        return self._named("consumers")
+
+    def apis(self):
+        return self._named("apis")
+
+    def endpoint(self, name):
+        """The endpoint "address:port", whichever backend it belongs to."""
+        for backend in self.tree["backends"]:
+            for endpoint in backend["endpoints"]:
+                if endpoint["name"] == name:
+                    return endpoint
+        raise KeyError(name)
+
+    def busy_cycles(self):
+        """Cycles of all stages but idle."""
+        return sum(n for stage, n in self.tree["stages"]["cycles"].items() if stage != "idle")
+
+    def tsc_hz(self):
+        return self.tree["totals"]["tsc_hz"]
