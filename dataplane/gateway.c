@@ -18,6 +18,7 @@
 #include <rte_mempool.h>
 #include <rte_rcu_qsbr.h>
 
+#include "dataplane/harden.h"
 #include "dataplane/io/eal.h"
 #include "dataplane/io/port_setup.h"
 #include "dataplane/plan.h"
@@ -307,6 +308,9 @@ static int start(struct gateway *g, struct snapshot *snapshot, const struct secr
 		return rc;
 	}
 	g->running = true;
+	rc = harden_process();
+	if (rc)
+		log_warning("system calls are not restricted: %s", strerror(-rc));
 	return 0;
 }
 
