@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See bench_eal.h. --in-memory takes huge pages from a memfd: no mount, no files. */
+#include "bench/common/bench_eal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_eal.h>
+
+#include "bench/common/report.h"
+
+#define HUGE_DIR "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+static long reserved;
+
+static long number_read(const char *file)
+{
+	FILE *f = fopen(file, "r");
+	long n = 0;
+
+	if (f && fscanf(f, "%ld", &n) != 1)
+		n = 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void number_write(const char *file, long n)
+{
+	FILE *f = fopen(file, "w");
+
+	if (!f)
+		return;
+	fprintf(f, "%ld", n);
+	fclose(f);
+}
+
+static void give_back(void)
+{
+	long now = number_read(HUGE_DIR "nr_hugepages");
+
+	rte_eal_cleanup();
+	if (reserved)
+		number_write(HUGE_DIR "nr_hugepages", now > reserved ? now - reserved : 0);
+}
+
+static bool huge_pages(uint32_t memory_mb)
+{
+	long wanted = memory_mb / 2, free_now = number_read(HUGE_DIR "free_hugepages");
+	long before = number_read(HUGE_DIR "nr_hugepages");
+
+	if (free_now >= wanted)
+		return true;
+	number_write(HUGE_DIR "nr_hugepages", before + wanted - free_now);
+	reserved = number_read(HUGE_DIR "nr_hugepages") - before;
+	return number_read(HUGE_DIR "free_hugepages") >= wanted;
+}
+
+bool bench_eal_start(const struct bench_eal *config)
+{
+	bool huge = !config->plain_pages && huge_pages(config->memory_mb);
+	char memory[16], lcores[64];
+	const char *args[] = { "bench", lcores, "-m", memory, "--no-pci", "--no-telemetry",
+		"--log-level=error", "--iova-mode=va", huge ? "--in-memory" : "--no-huge",
+		"--no-shconf" };
+	char *argv[RTE_DIM(args) + 1] = { 0 };
+
+	snprintf(memory, sizeof(memory), "%u", config->memory_mb);
+	snprintf(lcores, sizeof(lcores), "--lcores=%s", config->lcores);
+	for (unsigned i = 0; i < RTE_DIM(args); i++)
+		argv[i] = strdup(args[i]);
+	atexit(give_back);
+	if (rte_eal_init(RTE_DIM(args), argv) < 0) {
+		progress("the EAL does not start");
+		exit(1);
+	}
+	return huge;
+}

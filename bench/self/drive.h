@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Turns a worker's loop against the self-driven port and accounts for its cycles. Time, for the
+ * worker as for the latencies, is the worker's own: cycles of the generator and of anybody who took
+ * the core away do not pass. So an open loop at half of what one core can do is just that, with the
+ * generator on the same core.
+ */
+#ifndef SLUICE_BENCH_SELF_DRIVE_H
+#define SLUICE_BENCH_SELF_DRIVE_H
+
+#include "bench/common/hdr.h"
+#include "bench/common/world.h"
+#include "bench/engine/engine.h"
+
+#define DRIVE_ROUNDS_MAX 4096
+
+struct drive {
+	struct world *world;
+	uint32_t index; /* of the worker */
+	struct engine *engine;
+	double seconds;       /* to measure for, of real time */
+	uint32_t connections; /* of the engine */
+
+	/* Results of turns that nobody interrupted. */
+	uint64_t cycles; /* the worker's, in turns that found work */
+	uint64_t idle_cycles;
+	uint64_t stage[STAGE_COUNT]; /* without the generator's */
+	uint64_t generator_cycles, free_cycles;
+	uint64_t answers, body_bytes, opened;
+	uint64_t turns, lost_turns; /* busy ones, those that somebody interrupted */
+	uint64_t events;
+	struct hdr turn_ns;
+	double round_cycles[DRIVE_ROUNDS_MAX]; /* cycles a request, a round each */
+	uint32_t rounds;
+	const char *failure;
+
+	uint64_t now_ns;                /* the worker's time */
+	uint64_t frames_in, frames_out; /* seen after the last turn */
+};
+
+/** Open all connections and let them answer twice. @return false on failure */
+bool drive_warm_up(struct drive *d);
+/** Measure for d->seconds. @return false on failure */
+bool drive_measure(struct drive *d);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A load for l7, and the standard ones. */
+#ifndef SLUICE_BENCH_SELF_L7_CASE_H
+#define SLUICE_BENCH_SELF_L7_CASE_H
+
+#include "bench/common/report.h"
+#include "bench/engine/engine.h"
+
+struct l7_case {
+	const char *name;
+	uint32_t connections, depth, per_connection, keys, head_bytes, body_bytes, routes, backends;
+	uint32_t weights[ENGINE_BACKENDS_MAX];
+	double zipf;
+	uint64_t limit;
+	bool no_events, no_multi_segs, offload, no_timestamps;
+	double load; /* open loop at this share of what the closed loop gave; 0: closed loop only */
+	bool slow;   /* left out by --quick */
+	double target;      /* cycles a request */
+	double rate_target; /* requests a second */
+};
+
+extern const struct l7_case l7_default;
+/* Ends with a case without a name. */
+extern const struct l7_case l7_cases[];
+
+/** Run one load and add its rows. @return false when the run failed: an answer was wrong */
+bool l7_run(const struct l7_case *c, double seconds, struct report *report);
+
+#endif
