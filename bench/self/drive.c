@@ -71,6 +71,13 @@ static void account(struct drive *d, const uint64_t *before, const struct self_p
 		d->stage[i] += net[i];
 }
 
+static uint64_t average_turn_ns(const struct drive *d)
+{
+	if (d->turns == 0)
+		return 0;
+	return (uint64_t)((double)(d->cycles / d->turns) * self_ports[d->index].ns_per_cycle);
+}
+
 static void one_turn(struct drive *d, struct counted *round)
 {
 	struct self_port *s = &self_ports[d->index];
@@ -95,7 +102,7 @@ static void one_turn(struct drive *d, struct counted *round)
 	drain_events(d);
 	if ((double)tsc * s->ns_per_cycle > (double)cpu + LOST_NS) {
 		d->lost_turns++;
-		d->now_ns += RTE_MIN((uint64_t)((double)own * s->ns_per_cycle), s->most_ns);
+		d->now_ns += average_turn_ns(d);
 		return;
 	}
 	d->now_ns += (uint64_t)((double)own * s->ns_per_cycle);
@@ -105,8 +112,7 @@ static void one_turn(struct drive *d, struct counted *round)
 		return;
 	}
 	d->turns++;
-	s->most_ns =
-		TURN_MIN_NS + 20 * (uint64_t)((double)(d->cycles / d->turns) * s->ns_per_cycle);
+	s->most_ns = TURN_MIN_NS + 2 * average_turn_ns(d);
 	d->cycles += own;
 	d->generator_cycles += generator - s->free_cycles;
 	d->free_cycles += s->free_cycles;
