@@ -77,7 +77,7 @@ uint32_t bytes_find(const struct bytes *b, uint32_t from, const char *what, uint
 {
 	const uint8_t *at;
 
-	if (from > b->len || len == 0)
+	if (from >= b->len || len == 0)
 		return len == 0 ? from : UINT32_MAX;
 	at = memmem(b->data + from, b->len - from, what, len);
 	return at ? (uint32_t)(at - b->data) : UINT32_MAX;

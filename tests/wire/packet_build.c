@@ -294,10 +294,15 @@ void packet_build(const struct packet *p, const struct flow *flow, const uint8_t
 
 void packet_sent(const struct packet *p, struct flow *flow)
 {
+	static const enum packet_field spoils[] = { F_BADSUM, F_BADIPSUM, F_TRUNC, F_FRAG, F_MF,
+		F_IPLEN };
 	uint32_t end = packet_get(p, F_SEQ, flow->snd_nxt);
 
 	if (p->kind != PACKET_TCP || (p->flags & 0x04))
 		return;
+	for (unsigned i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++)
+		if (packet_has(p, spoils[i]))
+			return;
 	end += p->has_data ? p->data.len : packet_get(p, F_LEN, 0);
 	end += (p->flags & 0x02) != 0;
 	end += p->flags & 0x01;

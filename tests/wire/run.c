@@ -216,6 +216,24 @@ static void host_statement(struct run *run, struct cursor *c)
 	c->at = c->line->count;
 }
 
+static void flow_statement(struct run *run, struct cursor *c)
+{
+	struct flow *flow = flow_get(&run->w->net, cursor_take(c, "a flow"));
+
+	if (cursor_word(c, "to")) {
+		const char *to = cursor_take(c, "IP:PORT"), *colon = strchr(to, ':');
+
+		if (!colon)
+			wire_fail("not IP:PORT: %s", to);
+		flow->sut_ip = text_ip(wire_text("%.*s", (int)(colon - to), to));
+		flow->sut_port = (uint16_t)text_number(colon + 1, "port");
+	}
+	if (cursor_word(c, "from"))
+		flow->peer_port = (uint16_t)cursor_number(c, "port");
+	if (cursor_word(c, "isn"))
+		flow->peer_isn = (uint32_t)cursor_number(c, "number");
+}
+
 static void tx_statement(struct run *run, struct cursor *c)
 {
 	uint8_t port = cursor_word(c, "inside") ? INSIDE : OUTSIDE;
@@ -240,8 +258,16 @@ static bool world_statement(struct run *run, struct cursor *c)
 		config_line(&run->w->config, c);
 		return true;
 	}
+	if (cursor_word(c, "broken")) {
+		run->broken = cursor_text(c)->text;
+		return true;
+	}
 	if (cursor_word(c, "arp")) {
 		run->w->arp_manual = strcmp(cursor_take(c, "manual or auto"), "manual") == 0;
+		return true;
+	}
+	if (cursor_word(c, "flow")) {
+		flow_statement(run, c);
 		return true;
 	}
 	if (cursor_word(c, "host")) {

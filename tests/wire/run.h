@@ -10,10 +10,12 @@
  *   apply               a new generation
  *   arp manual          no automatic answers: ARP is seen and sent by the script
  *   host NAME refuse|silent|accept|raw|noarp|arp
+ *   flow NAME [to IP:PORT] [from PORT] [isn N]    a flow's other end, its own port, its first number
  *   hold N · hold 0     keep mbufs until only N are free; give them back
  *   drain               as before a stop
  *   forget              throw away the packets that nobody expected so far
  *   leave               do not fail for packets that were not expected, do not wind down
+ *   broken WHY          the script is known to fail: says what is wrong with the gateway
  *   tx PORT N           the port takes only N more frames (`tx PORT all`)
  *
  *   FLOW > PACKET       the host sends            FLOW < PACKET     the gateway sent it, next on its port
@@ -39,6 +41,7 @@ struct run {
 	const struct line *line; /* that runs */
 	uint32_t at;
 	bool bursting, leave;
+	const char *broken;
 	/* The time before the statement: exact with +, at most with ~. */
 	bool has_time, at_most;
 	uint64_t wait_ns, began_ns;
