@@ -128,7 +128,11 @@ static bool in_check(struct tcp_conn *c, struct tcp_seg *seg)
 {
 	/* First, check sequence number, PAWS before it. */
 	if (paws_reject(c, seg)) {
-		tcp_in_ack_invalid(c, seg, DROP_TCP_PAWS);
+		/* Without the option it is no peer of ours: not a word (RFC 7323 §3.2). */
+		if (seg->opt.present & TCP_OPT_TS)
+			tcp_in_ack_invalid(c, seg, DROP_TCP_PAWS);
+		else
+			tcp_seg_drop(c->stack, seg, DROP_TCP_PAWS);
 		return false;
 	}
 	if (!seq_acceptable(c, seg)) {
