@@ -43,7 +43,8 @@ struct tcp_ops {
 	 * acknowledged. */
 	void (*writable)(void *ctx, struct tcp_conn *c, void *user);
 	/* The connection is gone and @p c invalid after this call. Not called after tcp_abort().
-	 * After tcp_close() it is called when both sides are done, before TIME_WAIT. */
+	 * After tcp_close() it is called when both sides are done, before TIME_WAIT, but not before
+	 * tcp_recv() has taken all received bytes. After a reset, it is the last chance to. */
 	void (*ended)(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why);
 };
 
@@ -52,18 +53,21 @@ struct tcp_config {
 	uint32_t syn_limit;        /* half-open connections */
 	uint32_t rcv_buf_bytes;    /* largest receive window, per connection */
 	uint32_t snd_buf_bytes;    /* most bytes queued and unacknowledged, per connection */
-	uint32_t rto_min_ms; /* RFC 6298 asks for 1000; a data centre wants less. Default 200 */
-	uint32_t time_wait_ms;
+	uint32_t rto_min_ms;   /* RFC 6298 asks for 1000; a data centre wants less. Default 200 */
+	uint32_t time_wait_ms; /* 0 for 30,000 */
 	uint32_t keepalive_ms; /* idle time before the first probe; 0 for none */
-	uint32_t connect_timeout_ms;
-	uint16_t
-		worker_index; /* owner rule for local ports: port mod worker_count = worker_index */
+	uint32_t connect_timeout_ms; /* 0 for 10,000 */
+	/* Owner rule for local ports: port mod worker_count = worker_index. */
+	uint16_t worker_index;
 	uint16_t worker_count;
 	uint8_t secret[16]; /* of ISNs and cookies (RFC 6528) */
 	uint64_t seed;
-	struct rte_mempool *pool;      /* for headers and copied payload; data room >= 2 KiB */
-	uint64_t *drops;               /* DROP_COUNT counters */
-	struct tcp_counters *counters; /* in this worker's statistics */
+	/* For headers, copied payload and references to payload; data room >= 2 KiB, private area
+	 * >= NET_META_BYTES. Its free share decides when payloads are packed and windows kept
+	 * shut. */
+	struct rte_mempool *pool;
+	uint64_t *drops; /* DROP_COUNT counters; counted by net_drop(), not used here */
+	struct tcp_counters *counters; /* in this worker's statistics; may be NULL */
 };
 
 /* Counters beside the drops; each has one writer. Listed in tcp_counters.def. */

@@ -181,7 +181,8 @@ static void out_acks(struct tcp_conn *c)
 {
 	uint8_t n = c->dup_owed > 0 ? c->dup_owed : (c->flags & TCP_F_ACK_NOW) != 0;
 
-	c->stack->count->dup_acks_out += c->dup_owed;
+	if ((c->flags & TCP_F_OOO) && c->ack_sent == c->rcv_nxt)
+		c->stack->count->dup_acks_out += n;
 	c->dup_owed = 0;
 	for (; n > 0; n--) {
 		if (!tcp_out_bare(c, c->snd_nxt, TCP_ACK)) {

@@ -82,7 +82,6 @@ enum tcp_timer {
 #define TCP_F_TS           0x00000001u /* timestamps agreed */
 #define TCP_F_SACK         0x00000002u /* SACK agreed */
 #define TCP_F_LINEAR       0x00000004u /* the port sends one mbuf a packet */
-#define TCP_F_PASSIVE      0x00000008u /* from a listener */
 #define TCP_F_ACK_NOW      0x00000010u
 #define TCP_F_SYN_NOW      0x00000020u /* SYN or SYN-ACK to be sent */
 #define TCP_F_RTX_FORCE    0x00000040u /* one retransmission despite cwnd (RFC 6675 §5 (4.3)) */

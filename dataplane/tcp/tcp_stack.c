@@ -168,7 +168,7 @@ struct tcp_stack *tcp_stack_create(
 	s->tw_limit = l.tw_limit;
 	s->conn_free = s->rec_free = TCP_NIL;
 	secrets_init(s, block + l.flow, l.flow_limit);
-	tcp_wheel_init(&s->wheel, block + l.wheel, &s->conns[0].node, sizeof(struct tcp_conn), 0);
+	tcp_wheel_init(&s->wheel, block + l.wheel, &s->conns[0].node, sizeof(struct tcp_conn));
 	conns_init(s);
 	recs_init(s, l.rec_count);
 	tcp_syn_init(s);
@@ -199,6 +199,9 @@ void tcp_stack_destroy(struct tcp_stack *s)
 
 void tcp_clock(struct tcp_stack *s, uint64_t now_ns)
 {
+	/* The wheel begins where the clock does: from 0 it could be more than half of its range. */
+	if (unlikely(s->now_ns == 0))
+		tcp_wheel_start(&s->wheel, (uint32_t)(now_ns / 1000000));
 	s->now_ns = now_ns;
 	s->now_us = (uint32_t)(now_ns / 1000);
 	s->tick = (uint32_t)(now_ns / 1000000);

@@ -136,7 +136,6 @@ static struct tcp_conn *syn_accept(struct tcp_stack *s, uint32_t index, const st
 	tcp_cold(c)->peer_mss = e.mss;
 	tcp_cold(c)->iss = e.iss;
 	tcp_cold(c)->irs = e.irs;
-	c->flags |= TCP_F_PASSIVE;
 	c->flags |= e.options & TCP_OPT_TS ? TCP_F_TS : 0;
 	c->flags |= e.options & TCP_OPT_SACK_OK ? TCP_F_SACK : 0;
 	c->snd_scale = e.options & TCP_OPT_WSCALE ? e.wscale : 0;

@@ -17,10 +17,15 @@ size_t tcp_wheel_bytes(void)
 	return WORDS * sizeof(uint64_t) + TCP_WHEEL_SLOTS * sizeof(uint32_t);
 }
 
-void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t stride, uint32_t now)
+void tcp_wheel_start(struct tcp_wheel *w, uint32_t now)
 {
 	w->now = now;
 	w->limit = now - 1;
+}
+
+void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t stride)
+{
+	tcp_wheel_start(w, 0);
 	w->count = 0;
 	w->stride = stride;
 	w->nodes = nodes;

@@ -38,7 +38,10 @@ size_t tcp_wheel_bytes(void);
 
 /** @param memory  tcp_wheel_bytes(), 8-byte aligned  @param nodes  the first node, of objects that
  * are @p stride bytes apart; each node must have been through tcp_wheel_node_init() */
-void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t stride, uint32_t now);
+void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t stride);
+
+/** Say what time it is, before the first node is armed. */
+void tcp_wheel_start(struct tcp_wheel *w, uint32_t now);
 
 static inline void tcp_wheel_node_init(struct tcp_wheel_node *node)
 {

@@ -263,8 +263,11 @@ void pair_options_random(struct pair_options *o, uint64_t seed)
 		if (o->bytes[i] > 60000 && o->config[!i].rcv_buf_bytes < 5000)
 			o->read_delay_ns[!i] /= 10;
 	}
-	if (range(&rng, 0, 19) == 0)
+	if (range(&rng, 0, 19) == 0) {
 		o->style[range(&rng, 0, 1)] = PAIR_ABORT;
+		/* When the RST is lost, a side that only waits learns it in no other way. */
+		o->config[0].keepalive_ms = o->config[1].keepalive_ms = 2000;
+	}
 	/* Both waiting for the other to close would wait for ever. */
 	if (o->style[0] == PAIR_CLOSE_AT_EOF && o->style[1] == PAIR_CLOSE_AT_EOF)
 		o->style[1] = PAIR_CLOSE_WHEN_SENT;
@@ -277,7 +280,8 @@ void pair_init(struct pair *p, const struct pair_options *o, uint64_t seed,
 	p->options = *o;
 	p->seed = seed;
 	p->rng = seed + 77;
-	p->now_ns = UINT64_C(1000000000) + (seed % 7) * UINT64_C(4294967296000000);
+	/* Anywhere in the range of 32-bit ticks, and just before its end. */
+	p->now_ns = UINT64_C(1000000000) + (seed % 7) * UINT64_C(715827882000000);
 	fake_wire_init(&p->wire, &o->faults, seed * 3 + 5);
 	p->wire.now_ns = p->now_ns;
 	for (unsigned i = 0; i < 2; i++) {
@@ -303,8 +307,6 @@ void pair_init(struct pair *p, const struct pair_options *o, uint64_t seed,
 			app->flows[f] = (struct pair_flow){
 				.app = app, .index = f, .to_send = o->bytes[i], .style = o->style[i]
 			};
-		/* Ticks begin where the clock does. */
-		tcp_timers(app->stack, p->now_ns);
 	}
 	if (tcp_listen(p->apps[1].stack, &p->apps[1].net.addr, SERVER_PORT, 16, 7) != 0)
 		fail(p, "tcp_listen failed");

@@ -96,7 +96,6 @@ void rig_init(struct rig *r, const struct tcp_config *config, struct rte_mempool
 	r->wire.now_ns = r->now_ns;
 	r->stack = tcp_stack_create(&r->config, &r->net, &ops, r);
 	assert_non_null(r->stack);
-	tcp_timers(r->stack, r->now_ns);
 	r->ts_val = 1000;
 	r->peer_port = RIG_PEER_PORT;
 	r->port = RIG_PORT;

@@ -110,7 +110,8 @@ static void wheel_fires_every_node_in_its_tick(void **state)
 	(void)state;
 	for (i = 0; i < NODES; i++)
 		tcp_wheel_node_init(&nodes[i].node);
-	tcp_wheel_init(&w, memory, &nodes[0].node, sizeof(nodes[0]), now);
+	tcp_wheel_init(&w, memory, &nodes[0].node, sizeof(nodes[0]));
+	tcp_wheel_start(&w, now);
 	for (unsigned n = 0; n < 300000; n++) {
 		i = random_below(NODES);
 		if (random_below(3) == 0) {
@@ -153,7 +154,7 @@ static void wheel_waits_with_what_a_handler_arms_for_now(void **state)
 
 	(void)state;
 	tcp_wheel_node_init(&node);
-	tcp_wheel_init(&w, memory, &node, sizeof(node), 0);
+	tcp_wheel_init(&w, memory, &node, sizeof(node));
 	tcp_wheel_arm(&w, 0, 10);
 	assert_int_equal(tcp_wheel_expire(&w, 9), TCP_WHEEL_NIL);
 	assert_int_equal(tcp_wheel_expire(&w, 20), 0);
