@@ -20,6 +20,13 @@ How to read it:
                        Sluice: cycles of the worker's loops that found work, over the TSC's frequency;
                        a polling process is always busy, so its CPU time says nothing.
   cycles_per_request   the same in TSC cycles.
+  inner_cycles_per_request
+                       Sluice without its stages rx and tx. On a veth these two are system calls in which
+                       the kernel plays the NIC and, when sending, runs the receiver's TCP as well; with a
+                       NIC's own driver they are a few hundred cycles.
+  waited_percent       share of the time that the gateway was ready to run but another program had its
+                       core. Above a few per cent the machine was not quiet and the figures of Sluice,
+                       which are TSC cycles, are too high.
 """
 import argparse
 import json
@@ -95,7 +102,7 @@ class Peer:
         self.bed.set_kernel_gateway(False)
 
     def reading(self):
-        return {"cpu_s": cpu_seconds(self.process.pid)}
+        return {"cpu_s": cpu_seconds(self.process.pid), "waited_s": waited_seconds(self.process.pid)}
 
 
 class SluicePeer:
@@ -113,7 +120,9 @@ class SluicePeer:
 
     def reading(self):
         stats = self.gateway.stats()
-        return {"cpu_s": stats.busy_cycles() / stats.tsc_hz()}
+        return {"cpu_s": stats.busy_cycles() / stats.tsc_hz(),
+            "inner_cycles": stats.busy_cycles(without=("rx", "tx")),
+            "waited_s": waited_seconds(self.gateway.bed.processes["dataplane"].pid)}
 
 
 def sluice_config():
@@ -136,6 +145,15 @@ def core_seconds(cpu):
                 user, nice, system, _idle, _iowait, irq, softirq = (int(w) for w in words[1:8])
                 return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
     raise BedError(f"no cpu{cpu} in /proc/stat")
+
+
+def waited_seconds(pid):
+    """Time that the process's threads waited for a core while they were ready to run."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+            total += int(f.read().split()[1])
+    return total / 1e9
 
 
 def tsc_hz():
@@ -188,6 +206,9 @@ def measure(bed, system, seconds, connections):
         "cpu_us_per_request": (after["cpu_s"] - before["cpu_s"]) * 1e6 / result["requests"],
     }
     row["cycles_per_request"] = row["cpu_us_per_request"] * tsc_hz() / 1e6
+    if "inner_cycles" in before:
+        row["inner_cycles_per_request"] = (after["inner_cycles"] - before["inner_cycles"]) / result["requests"]
+    row["waited_percent"] = (after["waited_s"] - before["waited_s"]) * 100 / result["seconds"]
     row["client_core_busy_percent"] = (other_after - other_before) * 100 / result["seconds"]
     return row
 
@@ -195,6 +216,7 @@ def measure(bed, system, seconds, connections):
 UNITS = {
     "requests_per_second": "1/s", "latency_p50_us": "us", "latency_p99_us": "us",
     "cpu_us_per_request": "us", "cycles_per_request": "cycles",
+    "inner_cycles_per_request": "cycles", "waited_percent": "%",
     "client_core_busy_percent": "%",
 }
 
@@ -204,7 +226,8 @@ def print_table(systems, medians, rounds, seconds, connections):
         f"TSC {tsc_hz() / 1e9:.2f} GHz")
     print(f"{'':25}" + "".join(f"{name:>12}" for name in systems))
     for metric, unit in UNITS.items():
-        cells = "".join(f"{medians[n][metric]:12.1f}" for n in systems)
+        cells = "".join(f"{medians[n][metric]:12.1f}" if metric in medians[n] else f"{'–':>12}"
+            for n in systems)
         print(f"{metric:25}{cells}  {unit}")
 
 

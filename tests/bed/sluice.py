@@ -194,9 +194,10 @@ class Stats:
                     return endpoint
         raise KeyError(name)
 
-    def busy_cycles(self):
-        """Cycles of all stages but idle."""
-        return sum(n for stage, n in self.tree["stages"]["cycles"].items() if stage != "idle")
+    def busy_cycles(self, without=()):
+        """Cycles of all stages but idle and those named."""
+        return sum(n for stage, n in self.tree["stages"]["cycles"].items()
+            if stage != "idle" and stage not in without)
 
     def tsc_hz(self):
         return self.tree["totals"]["tsc_hz"]
