@@ -177,9 +177,10 @@ size_t plan_header_bytes_max(const struct snapshot *s, uint32_t index)
 	return bytes;
 }
 
-uint32_t plan_header_write(const struct snapshot *s, uint32_t index, char *out)
+uint32_t plan_header_write(const struct snapshot *s, uint32_t index, char *out, size_t room)
 {
 	const struct snap_plan *plan = SNAP_AT(s, SNAP_PLANS, snap_plan, index);
+	const char *end = out + room;
 	char *at = out;
 
 	for (uint32_t i = 0; i < plan->limits.count; i++) {
@@ -198,7 +199,8 @@ uint32_t plan_header_write(const struct snapshot *s, uint32_t index, char *out)
 				*at++ = '\\';
 			*at++ = name.data[c];
 		}
-		at += sprintf(at, "\";q=%" PRIu64 ";w=%" PRIu64, limit->amount, limit->window_s);
+		at += snprintf(at, (size_t)(end - at), "\";q=%" PRIu64 ";w=%" PRIu64, limit->amount,
+			limit->window_s);
 	}
 	return (uint32_t)(at - out);
 }

@@ -20,16 +20,16 @@ struct policy_scratch {
 static bool plans_alloc(struct policy *policy)
 {
 	const struct snapshot *s = policy->snapshot;
-	size_t header_bytes = 1;
 
 	policy->plan_count = s->sections[SNAP_PLANS].count;
+	policy->header_bytes = 1;
 	policy->api_words = (s->sections[SNAP_APIS].count + 63) / 64;
 	for (uint32_t i = 0; i < policy->plan_count; i++)
-		header_bytes += plan_header_bytes_max(s, i);
+		policy->header_bytes += plan_header_bytes_max(s, i);
 	policy->plans = calloc((size_t)policy->plan_count + 1, sizeof(*policy->plans));
 	policy->api_bits =
 		calloc((size_t)policy->plan_count * policy->api_words + 1, sizeof(uint64_t));
-	policy->headers = malloc(header_bytes);
+	policy->headers = malloc(policy->header_bytes);
 	return policy->plans != NULL && policy->api_bits != NULL && policy->headers != NULL;
 }
 
@@ -45,7 +45,8 @@ static void plans_fill(struct policy *policy)
 
 		plan_init(plan, s, i);
 		plan->header = (struct str){ policy->headers + used,
-			plan_header_write(s, i, policy->headers + used) };
+			plan_header_write(
+				s, i, policy->headers + used, policy->header_bytes - used) };
 		used += plan->header.len;
 		for (uint32_t a = from->apis.first; a < from->apis.first + from->apis.count; a++) {
 			const uint32_t api = SNAP_INDEX_AT(s, SNAP_PLAN_APIS, a);

@@ -29,6 +29,7 @@ struct policy {
 	struct plan *plans;
 	uint64_t *api_bits;
 	char *headers; /* what plan.header points into */
+	size_t header_bytes;
 };
 
 /** Flatten plan @p index of the snapshot; leaves the header empty. */
@@ -36,7 +37,7 @@ void plan_init(struct plan *plan, const struct snapshot *snapshot, uint32_t inde
 
 /** Room that the plan's RateLimit-Policy value may take. */
 size_t plan_header_bytes_max(const struct snapshot *snapshot, uint32_t index);
-/** Write the value. @return bytes */
-uint32_t plan_header_write(const struct snapshot *snapshot, uint32_t index, char *out);
+/** Write the value. @param room  at least plan_header_bytes_max() + 1  @return bytes */
+uint32_t plan_header_write(const struct snapshot *snapshot, uint32_t index, char *out, size_t room);
 
 #endif

@@ -72,9 +72,9 @@ static inline uint64_t path_hash_segment(uint64_t hash, struct str path, uint32_
 			hash = index_mix(hash, word);
 			continue;
 		}
-		word &= (UINT64_C(1) << (8 * n)) - 1;
+		word &= ~(UINT64_MAX << (8 * n));
 		*at = i;
-		return index_mix(hash, word ^ (uint64_t)(n + 1) << 56);
+		return index_mix(hash, word ^ ((uint64_t)n + 1) << 56);
 	}
 }
 
