@@ -133,10 +133,11 @@ static bool run_open(const struct l7_case *c, struct drive *d, struct report *r)
 	return true;
 }
 
-bool l7_run(const struct l7_case *c, double seconds, struct report *report)
+static struct world world;
+static struct drive drive;
+
+static bool begin(const struct l7_case *c, double seconds)
 {
-	static struct world world;
-	static struct drive drive;
 	struct world_options options = { 1, c->connections, c->keys, c->routes, c->backends,
 		c->weights, c->limit, !c->no_events, !c->no_multi_segs, c->offload };
 	struct engine_config config = {
@@ -151,7 +152,6 @@ bool l7_run(const struct l7_case *c, double seconds, struct report *report)
 		.timestamps = !c->no_timestamps,
 		.no_checksums = c->offload,
 	};
-	bool good;
 
 	progress("%s: building %u keys, %u routes", c->name, c->keys, c->routes);
 	world_create(&world, &options);
@@ -164,22 +164,39 @@ bool l7_run(const struct l7_case *c, double seconds, struct report *report)
 	drive.seconds = seconds;
 	drive.now_ns = clock_ns(&world.shared.clock, rte_rdtsc());
 	drive.engine = engine_create(&config, drive.now_ns);
-	if (!drive.engine) {
-		progress("  the generator was not made: is the head of %u bytes too short?",
-			c->head_bytes);
-		world_destroy(&world);
-		return false;
-	}
-	good = drive_warm_up(&drive) && drive_measure(&drive) &&
+	if (!drive.engine)
+		drive.failure = "the generator was not made: are the heads too short?";
+	return drive.engine && drive_warm_up(&drive) && drive_measure(&drive) &&
 	       shares_right(c, engine_stats(drive.engine));
-	if (good)
-		report_closed(c, &drive, report);
-	if (good && c->load > 0)
-		good = run_open(c, &drive, report);
+}
+
+static void end(const struct l7_case *c, bool good)
+{
 	report_drops(&world, c->name);
 	if (!good)
 		progress("  FAILED: %s", drive.failure ? drive.failure : "see above");
 	engine_destroy(drive.engine);
 	world_destroy(&world);
+}
+
+bool l7_run(const struct l7_case *c, double seconds, struct report *report)
+{
+	bool good = begin(c, seconds);
+
+	if (good)
+		report_closed(c, &drive, report);
+	if (good && c->load > 0)
+		good = run_open(c, &drive, report);
+	end(c, good);
+	return good;
+}
+
+bool l7_stages(const struct l7_case *c, double seconds, double *stage)
+{
+	bool good = begin(c, seconds);
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		stage[i] = per(drive.stage[i], drive.answers);
+	end(c, good);
 	return good;
 }

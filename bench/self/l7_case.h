@@ -5,6 +5,7 @@
 
 #include "bench/common/report.h"
 #include "bench/engine/engine.h"
+#include "lib/shm/stats.h"
 
 struct l7_case {
 	const char *name;
@@ -25,5 +26,8 @@ extern const struct l7_case l7_cases[];
 
 /** Run one load and add its rows. @return false when the run failed: an answer was wrong */
 bool l7_run(const struct l7_case *c, double seconds, struct report *report);
+
+/** Run one closed loop. @param stage  set to cycles a request, by enum stage. @return as l7_run() */
+bool l7_stages(const struct l7_case *c, double seconds, double *stage);
 
 #endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Credentials, digests, key lookup among few and many, limits on one core and on two. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_launch.h>
+
+#include "bench/common/world.h"
+#include "bench/engine/engine.h"
+#include "bench/micro/micro.h"
+#include "dataplane/policy/gcra.h"
+#include "dataplane/policy/policy.h"
+#include "dataplane/route/balance.h"
+
+#define DIGESTS (1u << 16) /* looked up in turn: too many for the caches to know the answers */
+
+struct keys {
+	struct snapshot snapshot;
+	struct policy *policy;
+	struct policy_scratch *scratch;
+	uint8_t (*digests)[SNAP_DIGEST_BYTES];
+	uint32_t at;
+	struct usage_line *lines;
+	uint32_t *order;
+	struct http1_head head;
+	uint64_t now_ns;
+};
+
+static const uint32_t weights[] = { 5, 3, 2 };
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static uint64_t lookup(void *ctx, uint32_t n)
+{
+	struct keys *k = ctx;
+	struct policy_caller callers[POLICY_BULK];
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		sum += policy_lookup_bulk(k->policy,
+			(const uint8_t(*)[SNAP_DIGEST_BYTES])k->digests + k->at, POLICY_BULK,
+			callers);
+		sum += callers[0].slot;
+		k->at = (k->at + POLICY_BULK) % DIGESTS;
+	}
+	return sum;
+}
+
+static uint64_t digest(void *ctx, uint32_t n)
+{
+	struct keys *k = ctx;
+	char text[ENGINE_KEY_BYTES];
+	uint8_t out[SNAP_DIGEST_BYTES];
+	uint64_t sum = 0;
+
+	engine_key_text(7, text);
+	for (uint32_t i = 0; i < n; i++) {
+		policy_digest(k->scratch, (struct str){ text, sizeof(text) }, out);
+		text[20] = (char)('a' + out[0] % 16);
+		sum += out[1];
+	}
+	return sum;
+}
+
+static uint64_t find_credential(void *ctx, uint32_t n)
+{
+	struct keys *k = ctx;
+	struct policy_credential found;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += policy_find_credential(k->policy, k->scratch, &k->head, 0, &found) +
+		       found.value.len;
+	return sum;
+}
+
+static uint64_t take_limits(void *ctx, uint32_t n)
+{
+	struct keys *k = ctx;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct policy_limit_verdict verdict;
+
+		policy_take(k->policy, 0, k->lines, k->now_ns += 100, 1700000000, &verdict);
+		sum += verdict.remaining;
+	}
+	return sum;
+}
+
+static void keys_begin(struct keys *k, uint32_t keys)
+{
+	struct world_options options = { 1, 1024, keys, 1, 3, weights, 1000000000, true, true };
+	uint64_t random = 88172645463325252u;
+	char why[256] = "", text[ENGINE_KEY_BYTES];
+
+	memset(k, 0, sizeof(*k));
+	world_snapshot(&options, &k->snapshot);
+	k->policy = policy_create(&k->snapshot, NULL, why, sizeof(why));
+	k->scratch = k->policy ? policy_scratch_create(k->policy) : NULL;
+	k->digests = malloc(DIGESTS * SNAP_DIGEST_BYTES);
+	k->lines = aligned_alloc(64, sizeof(*k->lines));
+	if (!k->scratch || !k->digests || !k->lines) {
+		progress("micro: no memory for %u keys %s", keys, why);
+		exit(1);
+	}
+	memset(k->lines, 0, sizeof(*k->lines));
+	for (uint32_t i = 0; i < DIGESTS; i++) {
+		engine_key_text(next_random(&random) % keys, text);
+		policy_digest(k->scratch, (struct str){ text, sizeof(text) }, k->digests[i]);
+	}
+}
+
+static void keys_end(struct keys *k)
+{
+	policy_scratch_destroy(k->scratch);
+	policy_destroy(k->policy);
+	snapshot_close(&k->snapshot);
+	free(k->digests);
+	free(k->lines);
+}
+
+void micro_keys(struct micro *m, uint32_t keys)
+{
+	struct keys k;
+	char name[48];
+
+	snprintf(name, sizeof(name), "key lookup, bulk, %u keys", keys);
+	if (!micro_wanted(m, name))
+		return;
+	keys_begin(&k, keys);
+	micro_run(m, name, POLICY_BULK, lookup, &k);
+	keys_end(&k);
+}
+
+struct shared {
+	_Atomic uint64_t *word;
+	_Atomic bool stop;
+	uint64_t now_ns;
+};
+
+static uint64_t gcra(void *ctx, uint32_t n)
+{
+	struct shared *s = ctx;
+	struct gcra_result result;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		gcra_take(s->word, 100, 1000000000, s->now_ns += 1000, &result);
+		sum += result.remaining;
+	}
+	return sum;
+}
+
+static int gcra_other_core(void *ctx)
+{
+	struct shared *s = ctx, own = { .word = s->word, .now_ns = s->now_ns };
+
+	while (!atomic_load_explicit(&s->stop, memory_order_relaxed))
+		gcra(&own, 100);
+	return 0;
+}
+
+static void micro_gcra(struct micro *m)
+{
+	static _Alignas(64) _Atomic uint64_t word;
+	struct shared s = { .word = &word, .now_ns = 1000000000000u };
+
+	micro_run(m, "GCRA, own word", 1, gcra, &s);
+	if (!micro_wanted(m, "GCRA, word shared by two cores"))
+		return;
+	rte_eal_remote_launch(gcra_other_core, &s, 1);
+	micro_run(m, "GCRA, word shared by two cores", 1, gcra, &s);
+	atomic_store(&s.stop, true);
+	rte_eal_wait_lcore(1);
+}
+
+static uint64_t pick(void *ctx, uint32_t n)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += balance_pick(ctx, 0, NULL, 0, 1000);
+	return sum;
+}
+
+void micro_policy(struct micro *m)
+{
+	static const struct http1_limits limits = { 16384, 8192, 100 };
+	static char request[512];
+	char text[ENGINE_KEY_BYTES];
+	struct balance *balance;
+	enum reason reason;
+	struct keys k;
+
+	keys_begin(&k, 1000);
+	engine_key_text(7, text);
+	snprintf(request, sizeof(request),
+		"GET / HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nUser-Agent: bench\r\nX-API-Key: "
+		"%.*s\r\n\r\n",
+		ENGINE_KEY_BYTES, text);
+	http1_parse_request(request, strlen(request), 0, &limits, &k.head, &reason);
+	k.now_ns = 1000000000000u;
+	micro_run(m, "credential in header", 1, find_credential, &k);
+	micro_run(m, "digest, SHA-256 of a key", 1, digest, &k);
+	micro_run(m, "limits of a plan with one rate", 1, take_limits, &k);
+	micro_gcra(m);
+	balance = balance_create(&k.snapshot, NULL, 1);
+	if (balance)
+		micro_run(m, "weighted pick among 3", 1, pick, balance);
+	balance_destroy(balance);
+	keys_end(&k);
+}
