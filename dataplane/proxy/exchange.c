@@ -9,7 +9,9 @@
 static void copy_names(struct exchange *ex, const struct http1_head *head)
 {
 	ex->host_bytes = (uint8_t)RTE_MIN(head->host.len, (uint32_t)EVENT_HOST_BYTES);
-	memcpy(ex->host, head->host.data, ex->host_bytes);
+	/* HTTP/1.0 has requests without a host. */
+	if (ex->host_bytes)
+		memcpy(ex->host, head->host.data, ex->host_bytes);
 	ex->path_bytes = (uint16_t)RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES);
 	memcpy(ex->path, head->path.data, ex->path_bytes);
 }
