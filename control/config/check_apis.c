@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The check of APIs: hosts, paths, methods, and routes that nobody could tell apart. */
 #include "dataplane/http/http1.h"
+#include "dataplane/route/route.h"
 
 #include "control/config/check_priv.h"
 #include "control/config/methods.h"
@@ -75,16 +76,6 @@ static void check_hosts(struct check *c, const struct cfg_api *api)
 	}
 }
 
-static bool is_dot_segment(struct str path, uint32_t at)
-{
-	uint32_t len = 0;
-
-	while (at + len < path.len && path.data[at + len] != '/')
-		len++;
-	return (len == 1 && path.data[at] == '.') ||
-	       (len == 2 && path.data[at] == '.' && path.data[at + 1] == '.');
-}
-
 /* Why a path could never match, or NULL. Requests are normalised before they are matched. */
 static const char *path_flaw(struct str path)
 {
@@ -99,10 +90,39 @@ static const char *path_flaw(struct str path)
 			return "ends before '?' and '#': queries are not matched";
 		if (ch == '*' && (i + 1 != path.len || path.data[i - 1] != '/'))
 			return "may have '*' only as its last segment: \"/v1/orders/*\"";
-		if (ch == '/' && is_dot_segment(path, i + 1))
-			return "has a dot segment, which no request has when it is matched";
 	}
 	return NULL;
+}
+
+/* Hold a path to the form in which requests are matched. */
+static void check_path(struct check *c, struct cfg_value *value)
+{
+	struct str path = value->text, normal;
+	const char *flaw = path_flaw(path);
+	char *room;
+
+	if (flaw) {
+		mistake_add(
+			c->mistakes, value->at, "path '%.*s' %s", (int)path.len, path.data, flaw);
+		value->valid = false;
+		return;
+	}
+	if (path.data[path.len - 1] == '*')
+		path.len--;
+	room = config_alloc(c->config, path.len + 1);
+	if (!room)
+		return;
+	if (route_path_normalise(path, room, path.len, &normal) < 0)
+		mistake_add(c->mistakes, value->at, "no request may have a path like '%.*s'",
+			(int)value->text.len, value->text.data);
+	else if (!str_equal(path, normal))
+		mistake_add(c->mistakes, value->at,
+			"path '%.*s' never matches: requests are matched as '%.*s%s'",
+			(int)value->text.len, value->text.data, (int)normal.len, normal.data,
+			path.len < value->text.len ? "*" : "");
+	else
+		return;
+	value->valid = false;
 }
 
 static void check_methods(struct check *c, struct cfg_route *route)
@@ -139,13 +159,9 @@ static void check_routes(struct check *c, struct cfg_api *api)
 
 	for (uint32_t i = 0; i < api->routes.count; i++) {
 		struct cfg_route *route = CFG_ITEM(api->routes, struct cfg_route, i);
-		const char *flaw = route->path.valid ? path_flaw(route->path.text) : NULL;
 
-		if (flaw) {
-			mistake_add(c->mistakes, route->path.at, "path '%.*s' %s",
-				(int)route->path.text.len, route->path.text.data, flaw);
-			route->path.valid = false;
-		}
+		if (route->path.valid)
+			check_path(c, &route->path);
 		check_methods(c, route);
 		check_reference(c, &route->backend, c->backends, &root->backends,
 			sizeof(struct cfg_backend), "backend");

@@ -80,6 +80,16 @@ static void write_range(const struct schema_field *f, FILE *out)
 		fputs("–", out);
 }
 
+/* A bar within a cell would end it. */
+static void write_text(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+}
+
 static void write_group(const struct schema_group *g, FILE *out)
 {
 	fprintf(out, "\n## %s\n\n%s\n\n", g->title, g->text);
@@ -92,7 +102,9 @@ static void write_group(const struct schema_group *g, FILE *out)
 		write_default(f, out);
 		fputs(" | ", out);
 		write_range(f, out);
-		fprintf(out, " | %s |\n", f->text);
+		fputs(" | ", out);
+		write_text(f->text, out);
+		fputs(" |\n", out);
 	}
 	for (const struct schema_field *f = g->fields; f->name; f++)
 		if (f->group)

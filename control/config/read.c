@@ -82,7 +82,7 @@ static const char *scalar_text(struct reader *r, const config_setting_t *s, bool
 		return NULL;
 	}
 	copy = config_alloc(r->config, strlen(number) + 1);
-	return copy ? strcpy(copy, number) : "";
+	return copy ? memcpy(copy, number, strlen(number)) : "";
 }
 
 /* Is the value written in the form that its type asks for: in quotes or not? */

@@ -79,8 +79,8 @@ static const struct schema_field dataplane_fields[] = {
 		.group = &port_group, .text = "Network ports." },
 	{ FIELD(cfg_dataplane, connections), SCHEMA_NUMBER, .fallback = "16384",
 		RANGE("64", "4194304"),
-		.text = "Most connections of a worker, those of clients and those to backends "
-			"together." },
+		.text = "Most client connections of a worker; as many towards backends may come "
+			"on top." },
 	{ FIELD(cfg_dataplane, mbufs), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "16777216"),
 		.text = "Packet buffers of a worker, 1,024 or more. 0 computes them from the "
 			"queues "

@@ -19,6 +19,7 @@ static const struct command {
 	{ "status", ctl_status, 0, 0 },
 	{ "stats", ctl_stats, 0, 1 },
 	{ "top", ctl_top, 0, 0 },
+	{ "explain", ctl_explain, 1, 1 },
 	{ "key", ctl_key, 1, 1 },
 };
 
@@ -33,13 +34,16 @@ static const char usage_text[] =
 	"                             --consumer NAME --api NAME --backend NAME\n"
 	"  top [--interval S] [--count N]\n"
 	"                             what happens now, by API, endpoint, consumer and reason\n"
+	"  explain 'GET https://host/path' [--key KEY] [--header 'NAME: VALUE'] [--listener NAME]\n"
+	"                             what would happen to a request, and why; takes nothing from "
+	"limits\n"
 	"  key new [--prefix TEXT]    make a key, and the line for the configuration\n"
 	"  key digest                 the sha256 of the key on standard input\n"
 	"\n"
 	"  --json                     answer in JSON\n"
 	"  --socket PATH              the dataplane's socket (" LINK_DEFAULT_SOCKET ")\n"
 	"  --control-socket PATH      sluice-control's socket (" CONTROL_DEFAULT_SOCKET ")\n"
-	"  --config FILE              instead of FILE\n"
+	"  --config FILE              instead of FILE; explain works from it without a dataplane\n"
 	"\n"
 	"Exit: 0 done, 1 failed or mistakes found, 2 wrong usage.\n";
 

@@ -233,7 +233,7 @@ static void print_stages(const json_t *stages)
 	for (unsigned i = 0; i < STAGE_COUNT; i++)
 		if (i != STAGE_IDLE)
 			busy += (double)count_of(cycles, stage_name((enum stage)i));
-	table_begin(&t, "stage|>cycles/request|>share|cycles of busy loops");
+	table_begin(&t, "stage|>cycles/request|>share|>cycles");
 	for (unsigned i = 0; i < STAGE_COUNT; i++) {
 		const char *name = stage_name((enum stage)i);
 

@@ -106,13 +106,14 @@ void table_end(struct table *t, const char *title, FILE *out)
 		unsigned pad = t->width[column] - width_of(text);
 		bool last = column + 1 == t->columns;
 
-		fprintf(out, "%s%*s%s", column ? "  " : "  ", t->right[column] ? (int)pad : 0, "",
-			text);
+		fprintf(out, "  %*s%s", t->right[column] ? (int)pad : 0, "", text);
 		if (!last && !t->right[column])
 			fprintf(out, "%*s", (int)pad, "");
 		if (last)
 			fputc('\n', out);
 	}
+	if (t->count <= t->columns)
+		fprintf(out, "  none\n");
 	fputc('\n', out);
 	for (unsigned i = 0; i < t->count; i++)
 		free(t->cells[i]);

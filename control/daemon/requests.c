@@ -44,7 +44,7 @@ int daemon_listen(struct daemon *d, const char *path)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	rc = remove_stale(&address);
 	if (rc < 0)
 		return rc;

@@ -4,6 +4,7 @@
 
     processes_test.py SLUICE-CONTROL SLUICECTL FAKE-DATAPLANE
 """
+import hashlib
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import unittest
 
 CONTROL, CTL, FAKE = (os.path.abspath(p) for p in sys.argv[1:4])
 KEY = "ak_live_" + "a" * 32
-DIGEST = "dc0d2a0c4a3fcb0ee35a2c5b2fbc8a5ffa70b7ae4e3ddf3d5f1fbb1c1a7f0d0e"
+DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 
 CONFIG = """version = 1;
 dataplane: {{ workers = {workers}; ports = ( {{ name = "p"; device = "auto:eth0"; addresses = [ "10.0.0.1/24" ]; }} );
@@ -404,6 +405,47 @@ class Ctl(Case):
         text = self.ctl("stats", "--consumer", "acme").stdout
         self.assertRegex(text, r"acme +bronze +42")
         self.assertNotIn("Workers", text)
+
+    def explain(self, *argv):
+        done = self.ctl("explain", *argv, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(KEY, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def test_explain_names_every_step_and_takes_nothing(self):
+        self.start()
+        self.dataplane.ask(f"word acme 3 {(int(time.time()) // 86400 & 0xffffff) << 40 | 9990}")
+        before = self.dataplane.ask("line acme")
+        for _ in range(3):
+            told = self.explain("GET http://api.example/v1/orders/7?x=1", "--key", KEY)
+        self.assertEqual(self.dataplane.ask("line acme"), before)
+        self.assertEqual((told["listener"], told["api"], told["route"], told["credential"], told["consumer"],
+            told["key_id"], told["plan"], told["backend"], told["reason"]), ("web", "orders", "/v1/orders/*",
+            "key", "acme", "k1", "bronze", "shop", "proxied"))
+        self.assertEqual([limit["left"] for limit in told["limits"]], [5, 10])
+        self.assertEqual([e["share_percent"] for e in told["endpoints"]], [62.5, 37.5])
+
+    def test_explain_says_why_not(self):
+        self.start()
+        for request, key, reason in (
+                ("GET http://api.example/v1/orders/7", "", "key_missing"),
+                ("GET http://api.example/v1/orders/7", "ak_live_" + "b" * 32, "key_unknown"),
+                ("GET http://api.example/v1/orders/7", "ak_live_B", "key_missing"),
+                ("PUT http://api.example/v1/orders/7", KEY, "method_not_allowed"),
+                ("GET http://api.example/v2/orders/7", KEY, "route_unknown"),
+                ("GET http://other.example/v1/orders/7", KEY, "host_unknown")):
+            told = self.explain(request, *(["--key", key] if key else []))
+            self.assertEqual(told["reason"], reason)
+        self.dataplane.ask(f"word acme 0 {time.clock_gettime_ns(time.CLOCK_MONOTONIC) + 500_000_000}")
+        self.assertEqual(self.explain("http://api.example/v1/orders/7", "--key", KEY)["reason"], "rate_limited")
+
+    def test_explain_from_a_file_and_a_key_from_standard_input(self):
+        done = subprocess.run([CTL, "explain", "http://api.example/v1/orders/", "--config", self.path("s.conf"),
+            "--key", "-", "--header", "Accept: */*"], input=KEY + "\n", capture_output=True, text=True, check=True)
+        self.assertIn("acme, by its key 'k1'", done.stdout)
+        self.assertIn("the backend's", done.stdout)
+        self.assertEqual(self.ctl("explain", "GET http://api.example/").returncode, 1)
+        self.assertEqual(self.ctl("explain", "api.example/").returncode, 2)
 
     def test_top(self):
         self.start()

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sluicectl explain: what would happen to a request, and why, step by step as a worker takes them, with
+ * the code that the workers run. Reads the limits of a running dataplane, takes nothing from them.
+ */
+#include "control/ctl/explain.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/config/methods.h"
+#include "control/json.h"
+
+void explain_step(struct explain *e, const char *name, const char *format, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	json_array_append_new(e->steps,
+		json_pack("{s:s, s:o}", "step", name, "text", json_str(str_of(text ? text : ""))));
+	free(text);
+}
+
+static const struct snap_listener *listener_at(const struct snapshot *s, uint32_t i)
+{
+	return SNAP_AT(s, SNAP_LISTENERS, snap_listener, i);
+}
+
+/* By name, or the first one that speaks the scheme on the port. */
+static uint32_t find_listener(const struct explain *e)
+{
+	uint32_t count = e->s->sections[SNAP_LISTENERS].count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct snap_listener *l = listener_at(e->s, i);
+
+		if (e->ctl->listener ? str_equal(snap_str(e->s, l->name), str_of(e->ctl->listener))
+				     : l->tcp_port == e->request.port && !!l->tls == e->request.tls)
+			return i;
+	}
+	return SNAP_NONE;
+}
+
+static bool choose_listener(struct explain *e)
+{
+	const struct snap_listener *l;
+	char address[IP_TEXT_BYTES];
+	struct str name;
+
+	e->listener = find_listener(e);
+	if (e->listener == SNAP_NONE) {
+		if (e->ctl->listener)
+			explain_step(e, "listener", "none is named '%s'", e->ctl->listener);
+		else
+			explain_step(e, "listener",
+				"none speaks %.*s on port %u: the connection fails",
+				(int)e->request.scheme.len, e->request.scheme.data,
+				e->request.port);
+		return false;
+	}
+	l = listener_at(e->s, e->listener);
+	name = snap_str(e->s, l->name);
+	ip_format(&l->addr, address);
+	json_object_set_new(e->out, "listener", json_str(name));
+	explain_step(e, "listener", "%.*s: %s port %u, %s", (int)name.len, name.data, address,
+		l->tcp_port, l->tls ? "TLS" : "clear");
+	return true;
+}
+
+static void describe_methods(uint32_t methods, char *out, size_t bytes)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (int i = 0; method_name(i) && len < bytes; i++)
+		if (methods & 1u << i)
+			len += (size_t)snprintf(
+				out + len, bytes - len, "%s%s", len ? " " : "", method_name(i));
+	if (!methods)
+		snprintf(out, bytes, "any method");
+}
+
+static void describe_route(struct explain *e)
+{
+	const struct snap_api *api = SNAP_AT(e->s, SNAP_APIS, snap_api, e->match.api);
+	const struct snap_route *r = SNAP_AT(e->s, SNAP_ROUTES, snap_route, e->match.route);
+	struct str name = snap_str(e->s, api->name), version = snap_str(e->s, api->version);
+	struct str path = snap_str(e->s, r->path);
+	const char *star = r->kind == SNAP_PATH_PREFIX ? "/*" : "";
+	char methods[100], *text;
+
+	describe_methods(r->methods, methods, sizeof(methods));
+	e->api = e->match.api;
+	json_object_set_new(e->out, "api", json_str(name));
+	json_object_set_new(e->out, "version", json_str(version));
+	explain_step(e, "api", "%.*s %.*s, by host %.*s", (int)name.len, name.data,
+		(int)version.len, version.data, (int)e->request.host.len, e->request.host.data);
+	explain_step(e, "route", "%.*s%s, %s; the backend has %u ms to answer", (int)path.len,
+		path.data, star, methods, r->timeout_ms);
+	if (asprintf(&text, "%.*s%s", (int)path.len, path.data, star) >= 0) {
+		json_object_set_new(e->out, "route", json_str(str_of(text)));
+		free(text);
+	}
+}
+
+static enum reason find_route(struct explain *e, const struct http1_head *head)
+{
+	struct route_table *table = route_table_create(e->s);
+	enum reason reason = REASON_OVERLOADED;
+	char methods[100];
+
+	if (table)
+		reason = route_find(
+			table, e->listener, head->host, head->path, head->method_id, &e->match);
+	route_table_destroy(table);
+	if (reason == REASON_PROXIED)
+		describe_route(e);
+	else if (reason == REASON_HOST_UNKNOWN)
+		explain_step(e, "api", "no API on this listener has host %.*s", (int)head->host.len,
+			head->host.data);
+	else if (reason == REASON_ROUTE_UNKNOWN)
+		explain_step(e, "route", "host %.*s has no path like %.*s", (int)head->host.len,
+			head->host.data, (int)head->path.len, head->path.data);
+	else if (reason == REASON_METHOD_NOT_ALLOWED) {
+		describe_methods(e->match.allowed_methods, methods, sizeof(methods));
+		explain_step(e, "route", "the path is known, but only with %s", methods);
+	}
+	return reason;
+}
+
+void explain_backend(struct explain *e)
+{
+	const struct snap_backend *b = SNAP_AT(e->s, SNAP_BACKENDS, snap_backend, e->match.backend);
+	struct str name = snap_str(e->s, b->name);
+	json_t *list = json_array();
+	uint64_t weights = 0;
+
+	json_object_set_new(e->out, "backend", json_str(name));
+	json_object_set_new(e->out, "endpoints", list);
+	for (uint32_t i = 0; i < b->endpoints.count; i++)
+		weights += SNAP_AT(e->s, SNAP_ENDPOINTS, snap_endpoint, b->endpoints.first + i)
+				   ->weight;
+	for (uint32_t i = 0; i < b->endpoints.count; i++) {
+		const struct snap_endpoint *p =
+			SNAP_AT(e->s, SNAP_ENDPOINTS, snap_endpoint, b->endpoints.first + i);
+		struct str address = snap_str(e->s, p->name);
+		double share = 100.0 * p->weight / (double)weights;
+
+		json_array_append_new(
+			list, json_pack("{s:o, s:I, s:f}", "name", json_str(address), "weight",
+				      (json_int_t)p->weight, "share_percent", share));
+		explain_step(e, "backend", "%.*s: %.*s, weight %u: %.1f %%", (int)name.len,
+			name.data, (int)address.len, address.data, p->weight, share);
+	}
+}
+
+static enum reason walk(struct explain *e)
+{
+	static struct http1_head head;
+	char *buf = malloc(EXPLAIN_HEAD_BYTES);
+	enum reason reason = REASON_OVERLOADED;
+
+	if (buf)
+		reason = explain_head(e->ctl, e->s, &e->request, SNAP_NONE, buf, &head);
+	if (reason != REASON_PROXIED)
+		explain_step(e, "request", "refused by the parser");
+	else
+		reason = find_route(e, &head);
+	free(buf);
+	if (reason == REASON_PROXIED)
+		reason = explain_caller(e);
+	if (reason == REASON_PROXIED)
+		explain_backend(e);
+	return reason;
+}
+
+static void conclude(struct explain *e, enum reason reason)
+{
+	json_object_set_new(e->out, "reason", json_string(reason_name(reason)));
+	json_object_set_new(e->out, "status", json_integer((json_int_t)reason_status(reason)));
+	if (reason == REASON_PROXIED)
+		explain_step(e, "answer", "the backend's");
+	else
+		explain_step(e, "answer", "%u %s: %s", reason_status(reason), reason_name(reason),
+			reason_title(reason));
+}
+
+static void print_steps(const json_t *steps)
+{
+	const char *last = "";
+	json_t *step;
+	size_t i;
+
+	json_array_foreach((json_t *)steps, i, step)
+	{
+		const char *name = json_string_value(json_object_get(step, "step"));
+
+		printf("%-12s%s\n", strcmp(name, last) == 0 ? "" : name,
+			json_string_value(json_object_get(step, "text")));
+		last = name;
+	}
+}
+
+/* "--key -": a line of standard input, so that the key stays out of the shell's history. */
+static bool read_key(struct ctl *ctl, char *room, size_t bytes)
+{
+	if (!ctl->key || strcmp(ctl->key, "-") != 0)
+		return true;
+	if (!fgets(room, (int)bytes, stdin))
+		return false;
+	room[strcspn(room, "\r\n")] = '\0';
+	ctl->key = room;
+	return true;
+}
+
+int ctl_explain(const struct ctl *options)
+{
+	struct ctl copy = *options, *ctl = &copy;
+	char key[4096];
+	struct explain_source source;
+	struct explain e = { .ctl = ctl,
+		.source = &source,
+		.out = json_object(),
+		.steps = json_array(),
+		.listener = SNAP_NONE,
+		.api = SNAP_NONE,
+		.consumer = SNAP_NONE,
+		.plan = SNAP_NONE };
+
+	if (explain_parse(ctl->arguments[0], &e.request) < 0 || !read_key(ctl, key, sizeof(key))) {
+		fprintf(stderr, "sluicectl explain: write 'METHOD http://host/path' or https; with "
+				"--key - the key on standard input\n");
+		json_decref(e.out);
+		json_decref(e.steps);
+		return CTL_USAGE;
+	}
+	if (explain_open(ctl, &source) < 0) {
+		json_decref(e.out);
+		json_decref(e.steps);
+		return CTL_FAILED;
+	}
+	e.s = source.s;
+	if (choose_listener(&e))
+		conclude(&e, walk(&e));
+	json_object_set_new(e.out, "steps", json_incref(e.steps));
+	if (ctl->json) {
+		ctl_print_json(e.out);
+	} else {
+		print_steps(e.steps);
+		json_decref(e.out);
+	}
+	json_decref(e.steps);
+	explain_close(&source);
+	return CTL_OK;
+}

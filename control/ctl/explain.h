@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluicectl explain: what its parts share. */
+#ifndef SLUICE_CONTROL_CTL_EXPLAIN_H
+#define SLUICE_CONTROL_CTL_EXPLAIN_H
+
+#include "control/ctl/ctl.h"
+#include "dataplane/http/http1.h"
+#include "dataplane/policy/credential.h"
+#include "dataplane/route/route.h"
+
+#define EXPLAIN_HEAD_BYTES (128 * 1024)
+
+/* Where the configuration comes from: a running dataplane, or a file. */
+struct explain_source {
+	struct link_client link; /* fd -1: none */
+	struct snapshot snapshot;
+	const struct snapshot *s; /* the one to explain with */
+	struct usage *usage;      /* NULL without a dataplane */
+};
+
+/** @return 0, or -errno after saying why on standard error */
+int explain_open(const struct ctl *ctl, struct explain_source *out);
+void explain_close(struct explain_source *source);
+
+/* What was asked. All texts point into the command line. */
+struct explain_request {
+	struct str method, scheme, host, target; /* target: from the path's slash on */
+	struct str authority;                    /* host with its port, as written */
+	uint16_t port;
+	bool tls;
+};
+
+/** Take "GET https://host/path" apart. @return 0 or -EINVAL */
+int explain_parse(const char *text, struct explain_request *out);
+
+/**
+ * Write the request as it would be sent, and parse it with the dataplane's own parser.
+ * @param credential  where the key goes (index into SNAP_CREDENTIALS), or SNAP_NONE
+ * @param buf         EXPLAIN_HEAD_BYTES
+ * @return REASON_PROXIED, or why it is refused
+ */
+enum reason explain_head(const struct ctl *ctl, const struct snapshot *s,
+	const struct explain_request *request, uint32_t credential, char *buf,
+	struct http1_head *head);
+
+/* One explanation in the making. */
+struct explain {
+	const struct ctl *ctl;
+	const struct explain_source *source;
+	const struct snapshot *s;
+	struct explain_request request;
+	json_t *out, *steps;
+	uint32_t listener, api, consumer, plan; /* indices, or SNAP_NONE */
+	struct route_match match;
+};
+
+/** Add a step: what was decided, and why. */
+__attribute__((format(printf, 3, 4))) void explain_step(
+	struct explain *e, const char *name, const char *format, ...);
+
+/** Who calls, and may they? @return REASON_PROXIED, or why not */
+enum reason explain_caller(struct explain *e);
+
+/** Candidates and their shares. */
+void explain_backend(struct explain *e);
+
+#endif

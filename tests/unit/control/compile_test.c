@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slots over generations, and what a configuration becomes in a snapshot. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "control/compile/compile.h"
+#include "control/compile/slots.h"
+#include "dataplane/http/http1.h"
+
+#define NAME(text) ((struct slot_name){ STR(text) })
+
+static void a_name_keeps_its_slot(void **state)
+{
+	struct slots *s = slots_new(8);
+
+	slots_had(s, NAME("a"), 3);
+	slots_had(s, (struct slot_name){ STR("b"), STR("v1") }, 1);
+	slots_want(s, NAME("a"));
+	slots_want(s, (struct slot_name){ STR("b"), STR("v1") });
+	slots_want(s, (struct slot_name){ STR("b"), STR("v2") });
+	assert_int_equal(slots_take(s, (struct slot_name){ STR("b"), STR("v2") }), 4);
+	assert_int_equal(slots_take(s, NAME("a")), 3);
+	assert_int_equal(slots_take(s, (struct slot_name){ STR("b"), STR("v1") }), 1);
+	slots_free(s);
+}
+
+static void the_slots_of_the_gone_are_given_away_last(void **state)
+{
+	struct slots *s = slots_new(4);
+
+	slots_had(s, NAME("gone"), 0);
+	slots_had(s, NAME("stays"), 2);
+	slots_had(s, NAME("beyond"), 9);
+	slots_want(s, NAME("stays"));
+	assert_int_equal(slots_take(s, NAME("x")), 3);
+	assert_int_equal(slots_take(s, NAME("y")), 1);
+	assert_int_equal(slots_take(s, NAME("z")), 0);
+	assert_int_equal(slots_take(s, NAME("w")), SNAP_NONE);
+	assert_int_equal(slots_take(s, NAME("stays")), 2);
+	slots_free(s);
+}
+
+static const char text_format[] =
+	"version = 1;\n"
+	"dataplane: { ports = ( { name = \"p\"; device = \"auto:eth0\"; addresses = [ "
+	"\"10.0.0.1/24\" ]; } ); };\n"
+	"listeners = ( { name = \"web\"; port = \"p\"; bind = \"10.0.0.1:80\"; } );\n"
+	"backends = ( { name = \"b\"; endpoints = ( { address = \"10.0.0.2:80\"; weight = 5; } ); "
+	"} );\n"
+	"credentials = ( { name = \"key\"; in = \"header\"; header = \"X-API-Key\"; pattern = "
+	"\"%s\"; } );\n"
+	"apis = ( { name = \"a\"; hosts = [ \"API.Example\" ]; auth = [ \"key\" ]; routes = (\n"
+	"    { path = \"/x/*\"; methods = [ \"GET\", \"PUT\" ]; backend = \"b\"; timeout = \"2s\"; "
+	"},\n"
+	"    { path = \"/*\"; backend = \"b\"; } ); },\n"
+	"  { name = \"a\"; version = \"v2\"; auth = [ \"key\" ]; routes = ( { path = \"/2\"; "
+	"backend = \"b\"; } ); } );\n"
+	"plans = ( { name = \"p1\"; apis = [ \"a\" ]; limits = ( { quota = \"5/day\"; }, { rate = "
+	"\"3/s\"; }, "
+	"{ rate = \"100/min\"; burst = 7; } ); },\n"
+	"  { name = \"p2\"; apis = [ \"a/v2\" ]; soft = true; } );\n"
+	"consumers = ( { name = \"c\"; plan = \"p1\"; } );\n%s";
+
+static void compile(const char *pattern, const char *more, const struct snapshot *previous,
+	bool running, struct mistakes *mistakes, struct compiled *out)
+{
+	struct config config;
+	struct compile_input input = { .config = &config,
+		.previous = previous,
+		.running = running,
+		.generation = previous ? previous->generation + 1 : 1,
+		.boot_id = 7 };
+	char text[4096];
+
+	snprintf(text, sizeof(text), text_format, pattern, more);
+	*mistakes = (struct mistakes){ 0 };
+	assert_int_equal(config_load_text(&config, text, mistakes), 0);
+	config_check(&config, mistakes);
+	snapshot_compile(&input, mistakes, out);
+	config_free(&config);
+}
+
+static void routes_hosts_and_limits_arrive(void **state)
+{
+	struct mistakes m;
+	struct compiled c;
+	const struct snap_limit *l;
+	const struct snapshot *s = &c.snapshot;
+
+	compile("^k_[a-z]{8}$", "", NULL, false, &m, &c);
+	assert_int_equal(m.count, 0);
+	assert_true(
+		str_equal(snap_str(s, *SNAP_AT(s, SNAP_HOSTS, snap_text, 0)), STR("api.example")));
+	assert_true(str_equal(snap_str(s, *SNAP_AT(s, SNAP_HOSTS, snap_text, 1)), STR("*")));
+
+	const struct snap_route *r = SNAP_AT(s, SNAP_ROUTES, snap_route, 0);
+
+	assert_true(str_equal(snap_str(s, r->path), STR("/x")));
+	assert_int_equal(r->kind, SNAP_PATH_PREFIX);
+	assert_int_equal(r->methods, 1u << HTTP1_GET | 1u << HTTP1_PUT);
+	assert_int_equal(r->timeout_ms, 2000);
+	assert_int_equal(r[1].path.length, 0);
+	assert_int_equal(r[2].kind, SNAP_PATH_EXACT);
+
+	/* A quota takes the last word, rates the first ones; T is rounded up. */
+	l = SNAP_AT(s, SNAP_LIMITS, snap_limit, 0);
+	assert_int_equal(l[0].kind, SNAP_LIMIT_QUOTA);
+	assert_int_equal(l[0].word, SNAP_LIMITS_PER_PLAN - 1);
+	assert_int_equal(l[1].word, 0);
+	assert_int_equal(l[1].interval_ns, 333333334);
+	assert_int_equal(l[1].burst, 3);
+	assert_int_equal(l[1].burst_ns, 3 * l[1].interval_ns);
+	assert_int_equal(l[2].word, 1);
+	assert_int_equal(l[2].burst, 7);
+	assert_true(str_equal(snap_str(s, l[1].name), STR("rate-1s")));
+	assert_true(str_equal(snap_str(s, l[0].name), STR("quota")));
+
+	/* "a" opens both versions, "a/v2" one. */
+	const struct snap_plan *p = SNAP_AT(s, SNAP_PLANS, snap_plan, 0);
+
+	assert_int_equal(p[0].apis.count, 2);
+	assert_int_equal(p[1].apis.count, 1);
+	assert_int_equal(SNAP_INDEX_AT(s, SNAP_PLAN_APIS, p[1].apis.first), 1);
+	assert_int_equal(p[1].flags, SNAP_PLAN_SOFT);
+	compiled_free(&c);
+}
+
+static void a_shape_needs_no_database(void **state)
+{
+	struct mistakes m;
+	struct compiled c;
+
+	compile("^k_[a-z]{8}$", "", NULL, false, &m, &c);
+	assert_int_equal(c.snapshot.sections[SNAP_PATTERN_DB].count, 0);
+	assert_int_equal(
+		SNAP_AT(&c.snapshot, SNAP_CREDENTIALS, snap_credential, 0)->shape_length, 8);
+	compiled_free(&c);
+	compile("^k_[a-z]{8,9}$", "", NULL, false, &m, &c);
+	assert_true(c.snapshot.sections[SNAP_PATTERN_DB].count > 0);
+	assert_int_equal(
+		SNAP_AT(&c.snapshot, SNAP_CREDENTIALS, snap_credential, 0)->shape_class, 0);
+	compiled_free(&c);
+}
+
+static void the_same_text_gives_the_same_snapshot(void **state)
+{
+	struct mistakes m;
+	struct compiled a, b, other;
+
+	compile("^k_[a-z]{8,9}$", "", NULL, false, &m, &a);
+	compile("^k_[a-z]{8,9}$", "", &a.snapshot, true, &m, &b);
+	compile("^k_[a-z]{8,9}$", "timeouts: { head = \"9s\"; };", &a.snapshot, true, &m, &other);
+	assert_int_equal(m.errors, 0);
+	assert_true(snapshot_same(&a.snapshot, &b.snapshot));
+	assert_int_not_equal(a.snapshot.generation, b.snapshot.generation);
+	assert_false(snapshot_same(&a.snapshot, &other.snapshot));
+	compiled_free(&a);
+	compiled_free(&b);
+	compiled_free(&other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_keeps_its_slot),
+		cmocka_unit_test(the_slots_of_the_gone_are_given_away_last),
+		cmocka_unit_test(routes_hosts_and_limits_arrive),
+		cmocka_unit_test(a_shape_needs_no_database),
+		cmocka_unit_test(the_same_text_gives_the_same_snapshot),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
