@@ -171,6 +171,16 @@ struct str policy_plan_header(const struct policy *policy, uint32_t plan)
 	return plan < policy->plan_count ? policy->plans[plan].header : STR("");
 }
 
+void policy_prefetch_consumer(const struct policy *policy, uint32_t consumer)
+{
+	__builtin_prefetch(SNAP_AT(policy->snapshot, SNAP_CONSUMERS, snap_consumer, consumer));
+}
+
+void policy_prefetch_name(const struct policy *policy, uint32_t consumer)
+{
+	__builtin_prefetch(policy_consumer_name(policy, consumer).data);
+}
+
 struct str policy_consumer_name(const struct policy *policy, uint32_t consumer)
 {
 	const struct snapshot *s = policy->snapshot;

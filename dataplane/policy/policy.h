@@ -76,6 +76,11 @@ void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_
 uint32_t policy_lookup_bulk(const struct policy *policy,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);
 
+/** Ask for what a decision about a found caller will read, in two rounds some work apart: the consumer's
+ *  record, then the text of its name. Among a million consumers each is a cache miss. */
+void policy_prefetch_consumer(const struct policy *policy, uint32_t consumer);
+void policy_prefetch_name(const struct policy *policy, uint32_t consumer);
+
 /** Does the plan open this API (index)? */
 bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api);
 

@@ -87,9 +87,13 @@ static void identify(struct proxy *p)
 		}
 		d->caller = callers[i];
 		__builtin_prefetch(&p->tables->usage->lines[d->caller.slot], 1);
+		policy_prefetch_consumer(p->tables->policy, d->caller.consumer);
 		if (d->caller.expires && d->caller.expires <= p->wall_s)
 			d->verdict = REASON_KEY_EXPIRED;
 	}
+	for (uint32_t i = 0; i < n; i++)
+		if (hits & (1u << i))
+			policy_prefetch_name(p->tables->policy, callers[i].consumer);
 }
 
 /* Is the caller allowed here, and now? */

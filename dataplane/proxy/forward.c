@@ -286,9 +286,13 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	if (p->draining)
 		c->keep_alive = false;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
-	if (ex->flags & EX_RATE_FIELDS)
-		r.extra =
-			(struct str){ fields, respond_rate_fields(p, ex, fields, sizeof(fields)) };
+	if (ex->flags & EX_RATE_FIELDS) {
+		struct http1_writer w = { fields, sizeof(fields), 0 };
+
+		respond_rate_fields(p, ex, &w);
+		if (http1_writer_ok(&w))
+			r.extra = (struct str){ fields, w.len };
+	}
 	r.keep_alive = c->keep_alive;
 	return write_head(p, write_response, &r);
 }

@@ -14,7 +14,7 @@
 #include "dataplane/route/balance.h"
 
 #define TRIED_MAX       4  /* endpoints that one request may be refused by */
-#define DECIDE_BATCH    16 /* requests decided together */
+#define DECIDE_BATCH    32 /* requests decided together: a burst, and no more than POLICY_BULK */
 #define ROUNDS_MAX      64 /* pipelined requests of one connection that one loop answers */
 #define LINGER_NS       UINT64_C(3000000000)
 #define LINGER_BYTES    (256 * 1024) /* read and thrown away after an early answer */
@@ -246,8 +246,8 @@ void forward_response(struct proxy *p, struct exchange *ex);
  * when the request was decided earlier or never understood. The client may be gone after it. */
 void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
 void respond_continue(struct proxy *p, struct client *c);
-/* Field lines of the plan's limits; returns the bytes written. */
-uint32_t respond_rate_fields(struct proxy *p, const struct exchange *ex, char *buf, uint32_t size);
+/* Write the field lines of the plan's limits. */
+void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
 
 /* record.c */
 void record_exchange(struct proxy *p, struct exchange *ex);

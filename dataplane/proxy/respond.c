@@ -83,20 +83,20 @@ static const char *date(struct proxy *p)
 	return p->date_text;
 }
 
-uint32_t respond_rate_fields(struct proxy *p, const struct exchange *ex, char *buf, uint32_t size)
+void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w)
 {
 	const struct policy *policy = p->tables->policy;
-	struct text t = { buf, size, 0 };
-	struct str name, header;
 
 	if (ex->generation != p->tables->snapshot.generation)
-		return 0;
-	name = policy_limit_name(policy, ex->limit.limit);
-	header = policy_plan_header(policy, ex->plan);
-	put(&t, "RateLimit-Policy: %.*s\r\n", (int)header.len, header.data);
-	put(&t, "RateLimit: \"%.*s\";r=%" PRIu64 ";t=%" PRIu64 "\r\n", (int)name.len, name.data,
-		ex->limit.remaining, ex->limit.reset_s);
-	return t.len;
+		return;
+	http1_put_field(w, STR("RateLimit-Policy"), policy_plan_header(policy, ex->plan));
+	http1_put(w, STR("RateLimit: \""));
+	http1_put(w, policy_limit_name(policy, ex->limit.limit));
+	http1_put(w, STR("\";r="));
+	http1_put_number(w, ex->limit.remaining);
+	http1_put(w, STR(";t="));
+	http1_put_number(w, ex->limit.reset_s);
+	http1_put(w, STR("\r\n"));
 }
 
 static void put_allow(struct text *t, uint32_t methods)
@@ -130,8 +130,13 @@ static void put_special(struct proxy *p, struct text *t, const struct exchange *
 		put(t, "Retry-After: %" PRIu64 "\r\n", ex->limit.retry_after_s);
 	if (status == 503)
 		put(t, "Retry-After: 1\r\n");
-	if (ex->flags & EX_RATE_FIELDS)
-		t->len += respond_rate_fields(p, ex, t->buf + t->len, t->size - t->len);
+	if (ex->flags & EX_RATE_FIELDS) {
+		struct http1_writer w = { t->buf + t->len, t->size - t->len, 0 };
+
+		respond_rate_fields(p, ex, &w);
+		if (http1_writer_ok(&w))
+			t->len += w.len;
+	}
 }
 
 static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason why,
