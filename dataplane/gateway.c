@@ -41,6 +41,7 @@ struct gateway {
 	struct worker *workers[TABLES_WORKERS_MAX];
 	bool stuck[TABLES_WORKERS_MAX];
 	struct worker_shared shared;
+	uint64_t reclaim_token; /* grace period after the last delta; 0: nothing to reclaim */
 	uint8_t ticket_secret[80], tcp_secret[16];
 	uint64_t seed;
 };
@@ -370,10 +371,26 @@ int gateway_apply(struct gateway *g, struct snapshot *snapshot, const struct sec
 int gateway_delta(struct gateway *g, const struct delta *delta)
 {
 	struct tables *tables = g->shared.tables;
+	int rc;
 
 	if (!tables || delta->base_generation != tables->snapshot.generation)
 		return -ESTALE;
-	return policy_apply_delta(tables->policy, delta);
+	rc = policy_apply_delta(tables->policy, delta);
+	if (rc == 0)
+		g->reclaim_token = rte_rcu_qsbr_start(g->shared.qsbr);
+	return rc;
+}
+
+/* Once no worker can still read what deltas removed, their places may be used again. */
+static void reclaim(struct gateway *g)
+{
+	struct tables *tables = g->shared.tables;
+
+	if (g->reclaim_token == 0 ||
+		rte_rcu_qsbr_check(g->shared.qsbr, g->reclaim_token, false) != 1)
+		return;
+	policy_reclaim(tables->policy);
+	g->reclaim_token = 0;
 }
 
 uint32_t gateway_workers(const struct gateway *g)
@@ -412,6 +429,7 @@ void gateway_housekeeping(struct gateway *g)
 		return;
 	update_wall_clock(g);
 	watch_workers(g);
+	reclaim(g);
 	for (uint32_t i = 0; i < g->plan.port_count; i++) {
 		struct rte_eth_stats stats;
 
