@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <mntent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,21 @@ static uint64_t number_read(const char *directory, const char *name)
 	return value;
 }
 
+/* The EAL takes huge pages as files: without a mounted hugetlbfs it does not start at all. */
+static bool hugetlbfs_mounted(void)
+{
+	FILE *mounts = setmntent("/proc/mounts", "re");
+	const struct mntent *entry;
+	bool found = false;
+
+	if (!mounts)
+		return false;
+	while (!found && (entry = getmntent(mounts)) != NULL)
+		found = strcmp(entry->mnt_type, "hugetlbfs") == 0;
+	endmntent(mounts);
+	return found;
+}
+
 uint64_t eal_free_huge_mb(void)
 {
 	static const char prefix[] = "hugepages-";
@@ -78,6 +94,10 @@ uint64_t eal_free_huge_mb(void)
 
 	if (!dir)
 		return 0;
+	if (!hugetlbfs_mounted()) {
+		closedir(dir);
+		return 0;
+	}
 	while ((entry = readdir(dir)) != NULL) {
 		uint64_t page_kb;
 

@@ -33,7 +33,7 @@ struct eal_args {
 /** True for "0000:5e:00.0" and "5e:00.0". */
 bool eal_is_pci(const char *device);
 
-/** Megabytes of free huge pages, of all sizes. */
+/** Megabytes of free huge pages of all sizes; 0 where no hugetlbfs is mounted to take them from. */
 uint64_t eal_free_huge_mb(void);
 
 /**
