@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
 
 #include "bench/common/report.h"
@@ -87,6 +88,15 @@ static void make_pool(struct world *w, uint32_t index)
 		give_up("no memory for mbufs");
 }
 
+static void make_qsbr(struct world *w)
+{
+	size_t bytes = rte_rcu_qsbr_get_memsize(WORLD_WORKERS_MAX);
+
+	w->shared.qsbr = rte_zmalloc("qsbr", bytes, RTE_CACHE_LINE_SIZE);
+	if (!w->shared.qsbr || rte_rcu_qsbr_init(w->shared.qsbr, WORLD_WORKERS_MAX))
+		give_up("no memory for quiescent states");
+}
+
 void world_create(struct world *w, const struct world_options *options)
 {
 	static const uint8_t ticket_secret[80] = { 1 };
@@ -100,11 +110,15 @@ void world_create(struct world *w, const struct world_options *options)
 	if (start_plan_make(&snapshot, &w->plan, why, sizeof(why)))
 		give_up(why);
 	clock_init(&w->shared.clock, rte_get_tsc_hz());
-	fill_ports(w);
+	make_qsbr(w);
 	for (uint32_t i = 0; i < options->workers; i++) {
 		make_pool(w, i);
 		pools[i] = w->at[i].pool;
 	}
+	if (options->start_ports)
+		options->start_ports(w);
+	else
+		fill_ports(w);
 	if (usage_create(RTE_MAX(options->keys, 1u), BOOT_ID, &w->usage))
 		give_up("no memory for usage lines");
 	/* The kernel's work at first touch is not the worker's: a gateway has that behind it. */
@@ -129,6 +143,7 @@ void world_destroy(struct world *w)
 	}
 	tables_destroy(w->tables);
 	usage_close(&w->usage);
+	rte_free(w->shared.qsbr);
 	for (uint32_t i = 0; i < w->options.workers; i++)
 		rte_mempool_free(w->at[i].pool);
 }

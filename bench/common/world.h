@@ -12,6 +12,8 @@
 
 #define WORLD_WORKERS_MAX 2
 
+struct world;
+
 struct world_options {
 	uint32_t workers;
 	uint32_t connections; /* client connections a worker has room for */
@@ -23,6 +25,9 @@ struct world_options {
 	bool access_log;
 	bool multi_segs; /* the port sends chains */
 	bool offload;    /* the port does checksums */
+	/* Start real ports into world->ports, with the workers' pools; NULL for the self-driven
+	 * ones. */
+	void (*start_ports)(struct world *world);
 };
 
 struct world {

@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev bench gen`: gen.py [--form=ring|memif] and the options of build/bench/gen.
+
+Without --form both forms run, one after the other: `ring`, where the gateway's worker is in the generator's
+process, and `memif`, where it is the real sluice-dataplane with the real sluice-control, on core 1, joined
+to the generator on core 0 by two memif ports.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("SLUICE_BUILD", os.path.join(HERE, "..", "build"))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
+
+from sluice import DEMO_HOST, key_digest  # noqa: E402
+
+GENERATOR = os.path.join(BUILD, "bench", "gen")
+MASK = (1 << 64) - 1
+
+
+def mix64(x):
+    """As in bench/engine/engine_priv.h."""
+    x = (x + 0x9E3779B97F4A7C15) & MASK
+    x = ((x ^ x >> 30) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ x >> 27) * 0x94D049BB133111EB) & MASK
+    return x ^ x >> 31
+
+
+def key_text(i):
+    return f"ak_live_{mix64(2 * i + 1):016x}{mix64(2 * i + 2):016x}"
+
+
+def config(directory, keys):
+    port = f"role=client,socket={directory}/memif.sock,socket-abstract=no,rsize=10"
+    consumers = ",\n".join(f'  {{ name = "consumer-{i}"; plan = "open"; '
+        f'keys = ( {{ id = "k1"; sha256 = "{key_digest(key_text(i))}"; }} ); }}' for i in range(keys))
+    endpoints = ", ".join(f'{{ address = "10.0.1.{11 + i}:8080"; weight = {weight}; }}'
+        for i, weight in enumerate((5, 3, 2)))
+    return f"""version = 1;
+dataplane: {{
+  lcores = [ 1 ];
+  ports = (
+    {{ name = "outside"; device = "net_memif0,id=0,mac=02:00:00:00:ee:00,{port}";
+      addresses = [ "10.0.0.1/24" ]; gateways = [ "10.0.0.254" ]; }},
+    {{ name = "inside"; device = "net_memif1,id=1,mac=02:00:00:00:ee:01,{port}";
+      addresses = [ "10.0.1.1/24" ]; }}
+  );
+}};
+listeners = ( {{ name = "public"; port = "outside"; bind = "10.0.0.1:80"; }} );
+backends = ( {{ name = "orders"; balance = "round-robin"; endpoints = ( {endpoints} ); }} );
+credentials = ( {{ name = "api_key"; in = "header"; header = "X-API-Key";
+  pattern = "^ak_(live|test)_[A-Za-z0-9]{{32}}$"; }} );
+apis = ( {{ name = "orders"; version = "v1"; listeners = [ "public" ]; hosts = [ "{DEMO_HOST}" ];
+  auth = [ "api_key" ]; routes = ( {{ path = "/v1/orders/*"; backend = "orders"; timeout = "5s"; }} ); }} );
+plans = ( {{ name = "open"; apis = [ "orders" ]; limits = ( {{ rate = "1000000/s"; burst = 1000000; }} ); }} );
+consumers = (
+{consumers}
+);
+"""
+
+
+def stop(processes):
+    for process in reversed(processes):
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def memif(options, keys):
+    """@return (exit status, output)"""
+    directory = tempfile.mkdtemp(prefix="sluice-gen-")
+    processes = []
+    try:
+        with open(f"{directory}/sluice.conf", "w", encoding="utf-8") as f:
+            f.write(config(directory, keys))
+        log = open(f"{directory}/log", "w+", encoding="utf-8")
+        env = dict(os.environ, RUNTIME_DIRECTORY=directory)
+        generator = subprocess.Popen([GENERATOR, "--form=memif", f"--socket-dir={directory}",
+            f"--keys={keys}", *options], stdout=subprocess.PIPE, text=True, env=env)
+        processes.append(generator)
+        while not os.path.exists(f"{directory}/memif.sock") and generator.poll() is None:
+            time.sleep(0.05)
+        socket = f"{directory}/dataplane.sock"
+        processes.append(subprocess.Popen([f"{BUILD}/dataplane/sluice-dataplane", "--socket", socket, "--no-huge",
+            "--file-prefix", os.path.basename(directory)], stdout=log, stderr=log, env=env))
+        processes.append(subprocess.Popen(["taskset", "-c", "0", f"{BUILD}/control/sluice-control",
+            "--config", f"{directory}/sluice.conf", "--socket", socket, "--control-socket",
+            f"{directory}/control.sock"], stdout=log, stderr=log, env=env))
+        output, _ = generator.communicate()
+        if generator.returncode:
+            log.seek(0)
+            sys.stderr.write(log.read()[-4000:])
+        return generator.returncode, output
+    finally:
+        stop(processes)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--form", choices=("ring", "memif"))
+    parser.add_argument("--keys", type=int, default=1000)
+    parser.add_argument("--json", action="store_true")
+    args, options = parser.parse_known_args()
+    status, outputs = 0, []
+    if args.json:
+        options.append("--json")
+    if args.form != "memif":
+        done = subprocess.run([GENERATOR, f"--keys={args.keys}", *options], stdout=subprocess.PIPE,
+            text=True, check=False)
+        status |= done.returncode
+        outputs.append(done.stdout)
+    if args.form != "ring":
+        code, output = memif(options, args.keys)
+        status |= code
+        outputs.append(output)
+    if args.json:
+        print(json.dumps([row for output in outputs if output for row in json.loads(output)], indent=1))
+    else:
+        print("\n".join(outputs))
+    return 1 if status else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

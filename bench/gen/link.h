@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What joins the generator and the gateway, and the gateway itself where it is in this process. */
+#ifndef SLUICE_BENCH_GEN_LINK_H
+#define SLUICE_BENCH_GEN_LINK_H
+
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+
+#include "bench/engine/engine.h"
+#include "dataplane/clock.h"
+
+#define GEN_BURST 32
+
+enum gen_form { GEN_RING, GEN_MEMIF };
+
+struct gen_options {
+	enum gen_form form;
+	const char *socket_dir; /* of memif's sockets */
+	uint32_t connections, depth, per_connection, keys, head_bytes, body_bytes;
+	double zipf, seconds;
+	bool json;
+};
+
+/* One side: two rings, or a port. */
+struct gen_link {
+	struct rte_ring *to_gateway, *from_gateway;
+	uint16_t port;
+};
+
+/** Start the EAL, the links, and in the ring form the gateway's worker; ends the process on
+ *  failure. @return true when on huge pages */
+bool gen_start(const struct gen_options *o, struct gen_link *links, struct rte_mempool **pool);
+void gen_stop(void);
+
+/** The gateway's addresses. */
+void gen_gateway_macs(struct rte_ether_addr *macs);
+/** Ring form: cycles of the worker that were not idle, and requests it saw. */
+void gen_worker_cycles(uint64_t *busy, uint64_t *requests);
+
+static inline uint16_t gen_link_receive(struct gen_link *l, struct rte_mbuf **frames, uint16_t n)
+{
+	if (l->from_gateway)
+		return (uint16_t)rte_ring_sc_dequeue_burst(
+			l->from_gateway, (void **)frames, n, NULL);
+	return rte_eth_rx_burst(l->port, 0, frames, n);
+}
+
+static inline uint16_t gen_link_send(struct gen_link *l, struct rte_mbuf **frames, uint16_t n)
+{
+	if (l->to_gateway)
+		return (uint16_t)rte_ring_sp_enqueue_burst(
+			l->to_gateway, (void *const *)frames, n, NULL);
+	return rte_eth_tx_burst(l->port, 0, frames, n);
+}
+
+#endif
