@@ -163,7 +163,7 @@ static const struct schema_field backend_fields[] = {
 		.text = "How an endpoint is chosen: in turn, by weight." },
 	{ FIELD(cfg_backend, endpoints), SCHEMA_GROUP, .list = true, .required = true,
 		.group = &endpoint_group, .text = "Its servers." },
-	{ FIELD(cfg_backend, connect_timeout), SCHEMA_DURATION, .fallback = "1s",
+	{ FIELD(cfg_backend, connect_timeout), SCHEMA_DURATION, .fallback = "3s",
 		RANGE("10ms", "60s"),
 		.text = "How long an endpoint may take to accept a connection before another one "
 			"is "

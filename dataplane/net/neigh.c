@@ -18,7 +18,7 @@
 #define REACHABLE_NS   (30 * SECOND_NS)  /* RFC 4861 §10: REACHABLE_TIME */
 #define UNUSED_NS      (600 * SECOND_NS) /* an entry goes when nothing used it for so long */
 #define TAKE_UNUSED_NS (60 * SECOND_NS)  /* in a full table: so long */
-#define QUEUED_LIMIT   256               /* packets in all queues */
+#define QUEUED_LIMIT   1024              /* packets in all queues */
 #define AGE_STEP       64                /* entries looked at by one call of the timers */
 
 int neigh_init(struct net *net)

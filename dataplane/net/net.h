@@ -99,7 +99,7 @@ int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip
  * Send a TCP segment; consumes it. @p m begins at the TCP header, has RTE_PKTMBUF_HEADROOM of room
  * before it and, on ports without multi_segs, is one segment. IP and Ethernet headers are put in front
  * and the checksums are set, in software where the port does not. Waits in the neighbour's queue
- * (at most 8 packets) while the MAC address is asked for.
+ * (at most 32 packets) while the MAC address is asked for.
  */
 void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns);

@@ -15,7 +15,7 @@
 #include "lib/base/siphash.h"
 
 #define NEIGH_NONE     UINT32_MAX
-#define NEIGH_QUEUE    8 /* packets that wait for one MAC address */
+#define NEIGH_QUEUE    32 /* packets that wait for one MAC address: a burst of SYNs at start */
 
 #define SECOND_NS      UINT64_C(1000000000)
 #define MILLISECOND_NS UINT64_C(1000000)

@@ -177,13 +177,13 @@ static void silent_neighbour_is_reported_after_three_requests(void **state)
 	assert_int_equal(rig.sent_count, 4);
 }
 
-static void at_most_eight_packets_wait_and_the_oldest_goes(void **state)
+static void at_most_32_packets_wait_and_the_oldest_goes(void **state)
 {
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 44; i++)
 		send_to(PEER_IP, 0);
 	assert_int_equal(rig.drops[DROP_NEIGH_QUEUE_FULL], 12);
 	arp_reply_from(PEER_IP, &peer_mac, 0);
-	assert_int_equal(rig.sent_count, 1 + 8);
+	assert_int_equal(rig.sent_count, 1 + 32);
 }
 
 static void old_address_is_used_while_it_is_probed(void **state)
@@ -415,7 +415,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_announced_twice_at_start),
 		WITH_RIG(first_packet_waits_for_the_answer),
 		WITH_RIG(silent_neighbour_is_reported_after_three_requests),
-		WITH_RIG(at_most_eight_packets_wait_and_the_oldest_goes),
+		WITH_RIG(at_most_32_packets_wait_and_the_oldest_goes),
 		WITH_RIG(old_address_is_used_while_it_is_probed),
 		WITH_RIG(dead_address_is_asked_for_by_broadcast),
 		WITH_RIG(unsolicited_arp_updates_but_never_adds),
