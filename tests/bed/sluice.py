@@ -113,9 +113,9 @@ class Sluice:
         return self
 
     def stop(self):
-        for name in ("control", "dataplane"):
-            if name in self.bed.processes:
-                self.bed.stop(name, signal.SIGTERM)
+        """End both. @return {name: exit status}"""
+        return {name: self.bed.stop(name, signal.SIGTERM) for name in ("control", "dataplane")
+            if name in self.bed.processes}
 
     def check_alive(self, *names):
         for name in names or ("dataplane", "control"):

@@ -48,7 +48,11 @@ def session_gateway(bed):
         bed.print_logs()
         raise
     yield gateway
-    gateway.stop()
+    # A sanitizer's finding at the very end shows in the exit status.
+    ended = gateway.stop()
+    if any(ended.values()):
+        bed.print_logs(sys.stdout)
+    assert not any(ended.values()), f"exit statuses: {ended}"
 
 
 @pytest.fixture

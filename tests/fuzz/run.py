@@ -31,8 +31,8 @@ def fuzz(build, target, seconds):
             if line.startswith("stat::number_of_executed_units")]
         print(f"ok - {target}: {counts[0] if counts else '?'} inputs in {seconds} s", flush=True)
         return ""
-    print("\n".join(done.stdout.splitlines()[-40:]), file=sys.stderr)
-    print(f"not ok - {target}: finding in {findings}", flush=True)
+    print(f"not ok - {target}: finding in {findings}")
+    print("\n".join("    " + line for line in done.stdout.splitlines()[-40:]), flush=True)
     return findings
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""`./dev lint`: lint.py BUILD. One line a check, `ok` or `not ok` with what is wrong above it.
+"""`./dev lint`: lint.py BUILD. One line a check, `ok` or `not ok` with what is wrong below it.
 
 BUILD is a configured build directory; only its compile_commands.json is read. In a clone with git only
 tracked files are looked at, so that work under way elsewhere does not count.
@@ -154,9 +154,8 @@ def main():
     failed = 0
     for check in CHECKS:
         problems = check(c_files, build)
-        for problem in problems:
-            print(problem)
-        print(f"{'not ok' if problems else 'ok'} - {check.__doc__}", flush=True)
+        print(f"{'not ok' if problems else 'ok'} - {check.__doc__}")
+        print("".join(f"    {problem}\n" for problem in problems), end="", flush=True)
         failed += bool(problems)
     return 1 if failed else 0
 
