@@ -196,6 +196,8 @@ static void leave_out(struct config *c, struct cursor *cursor)
 	const char *name = take_name(kind, cursor);
 	struct config_item *item = find(c, kind, name);
 
+	if (kind == CONFIG_LIMIT)
+		cursor_take(cursor, "rate= or quota=");
 	if (!item)
 		wire_fail("no %s with the name %s", kind_names[kind], name);
 	*item = c->items[kind][--c->counts[kind]];

@@ -19,7 +19,7 @@
  *   tx PORT N           the port takes only N more frames (`tx PORT all`)
  *
  *   FLOW > PACKET       the host sends            FLOW < PACKET     the gateway sent it, next on its port
- *   FLOW handshake [win N] [<options>]            three packets at once, for raw flows
+ *   FLOW handshake [win N] [<options>]            SYN, SYN-ACK and a client's ACK, for raw flows
  *   burst … end         packets that arrive together, in one turn of the worker
  *
  *   expect none T                        no packet for that time
@@ -37,7 +37,7 @@
 
 struct run {
 	struct world *w;
-	const struct script *script;
+	struct script *script;
 	const struct line *line; /* that runs */
 	uint32_t at;
 	bool bursting, leave;

@@ -135,6 +135,7 @@ static void emit(struct source *s, uint32_t number, const char *text)
 	struct script *script = s->script;
 	struct line line = { .file = script->file, .number = number, .source = text };
 
+	s->script->reading = number;
 	text_split(&line);
 	if (line.count == 0)
 		return;
@@ -227,15 +228,16 @@ static void walk(struct source *s, uint32_t from, uint32_t to)
 	}
 }
 
-struct script *script_load(const char *file)
+void script_load(const char *file, struct script **out)
 {
 	struct source s = { .script = wire_alloc(sizeof(struct script)) };
 
+	*out = s.script;
 	s.script->file = file;
 	cut_lines(&s, read_all(file));
 	if (s.count == 0 || !begins(s.lines[0], "#"))
 		wire_fail("%s:1: the first line must be a comment that names the rule", file);
 	s.script->title = s.lines[0] + 1 + (s.lines[0][1] == ' ');
 	walk(&s, 0, s.count);
-	return s.script;
+	s.script->reading = 0;
 }

@@ -10,9 +10,11 @@ struct script {
 	const char *title; /* the first line's comment */
 	struct line *lines;
 	uint32_t count, room;
+	uint32_t reading; /* number of the line that is being read; 0 when all are */
 };
 
-/** Read and resolve a file; fails the running script (wire_fail) where it cannot be read. */
-struct script *script_load(const char *file);
+/** Read and resolve a file; fails the running script (wire_fail) where it cannot. @p out is set before
+ *  the first line is read, for the message. */
+void script_load(const char *file, struct script **out);
 
 #endif

@@ -99,7 +99,7 @@ static const char *take_token(const char *p, struct token *t)
 		}
 		if (*p == '*')
 			t->times = (uint32_t)strtoul(p + 1, (char **)(uintptr_t)&p, 10);
-	} else if (*p == '<' && p[1] && !isspace((unsigned char)p[1])) {
+	} else if (*p == '<' && p[1] && p[1] != '=' && !isspace((unsigned char)p[1])) {
 		const char *end = strchr(p, '>');
 
 		if (!end)

@@ -73,7 +73,7 @@ static bool add_path(const char *path)
 
 static void load_and_run(void *file)
 {
-	run.script = script_load(file);
+	script_load(file, &run.script);
 	run_script(&run);
 }
 
@@ -94,6 +94,8 @@ static void report(const char *file, const char *why)
 		return;
 	if (run.line)
 		say(wire_text("%s:%u: %s", file, run.line->number, run.line->source));
+	else if (run.script && run.script->reading)
+		say(wire_text("%s:%u", file, run.script->reading));
 	else
 		say(wire_text("%s: at its end", file));
 	say(wire_text("    %s", why));
@@ -145,8 +147,9 @@ static void conclude(unsigned i, bool well)
 		printf("%s %u - %s: %s%s\n", well ? "ok" : "not ok", i + 1, all.files[i],
 			run.script ? run.script->title : "", directive);
 	else if (run.broken)
-		printf("%s %s: %s\n", well ? "ok although known to fail:" : "known to fail:",
-			all.files[i], run.broken);
+		printf("%s %s: %s\n",
+			well ? "ok although known to fail:" : "known to fail:", all.files[i],
+			run.broken);
 	else
 		printf("%-4s %s\n", well ? "ok" : "FAIL", all.files[i]);
 }
