@@ -110,6 +110,11 @@ const char *peer_tls_state(const struct peer_tls *t)
 		return wire_text("failed: %s", t->failure);
 	if (!t->open)
 		return "in its handshake";
-	return wire_text("%s %s%s%s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl),
-		SSL_session_reused(t->ssl) ? " resumed" : "", t->closed ? " closed" : "");
+	X509 *cert = SSL_get0_peer_certificate(t->ssl);
+	char subject[128] = "";
+
+	if (cert)
+		X509_NAME_oneline(X509_get_subject_name(cert), subject, sizeof(subject));
+	return wire_text("%s %s%s%s %s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl),
+		SSL_session_reused(t->ssl) ? " resumed" : "", t->closed ? " closed" : "", subject);
 }

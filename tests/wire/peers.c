@@ -115,9 +115,9 @@ struct conn *conn_connect(struct world *w, struct flow *flow)
 
 void conn_write(struct world *w, struct conn *c, const void *data, uint32_t len)
 {
-	if (c->tls)
+	if (c->tls && len)
 		peer_tls_write(c->tls, data, len, &c->out);
-	else
+	else if (len)
 		bytes_put(&c->out, data, len);
 	pump(w, c);
 }

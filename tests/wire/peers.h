@@ -51,7 +51,7 @@ void peers_free(struct world *w);
 struct conn *conn_of(struct world *w, const struct flow *flow);
 /** Begin to connect. */
 struct conn *conn_connect(struct world *w, struct flow *flow);
-/** Queue bytes and send what the window allows. */
+/** Queue bytes, if any, and send what the window allows. */
 void conn_write(struct world *w, struct conn *c, const void *data, uint32_t len);
 void conn_close(struct world *w, struct conn *c);
 void conn_reset(struct world *w, struct conn *c);
