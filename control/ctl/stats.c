@@ -39,9 +39,14 @@ static void cell_latency(struct table *t, const json_t *object, const char *quan
 		table_cell(t, "%.2f s", (double)us / 1e6);
 }
 
+struct row {
+	const json_t *consumer;
+};
+
 static int by_requests(const void *a, const void *b)
 {
-	const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
+	const json_t *x = ((const struct row *)a)->consumer;
+	const json_t *y = ((const struct row *)b)->consumer;
 	uint64_t p = count_of(x, "requests"), q = count_of(y, "requests");
 
 	return p > q ? -1 : p < q ? 1 : strcmp(text_of(x, "name"), text_of(y, "name"));
@@ -50,16 +55,16 @@ static int by_requests(const void *a, const void *b)
 static void print_consumers(const json_t *list)
 {
 	size_t count = json_array_size(list), shown = 0;
-	const json_t **sorted = calloc(count + 1, sizeof(*sorted));
+	struct row *rows = calloc(count + 1, sizeof(*rows));
 	struct table t;
 
 	table_begin(&t, "consumer|plan|>requests|>admitted|>limited|>bytes out");
-	for (size_t i = 0; sorted && i < count; i++)
-		sorted[i] = json_array_get(list, i);
-	if (sorted)
-		qsort(sorted, count, sizeof(*sorted), by_requests);
-	for (; sorted && shown < count && shown < CONSUMERS_SHOWN; shown++) {
-		const json_t *c = sorted[shown];
+	for (size_t i = 0; rows && i < count; i++)
+		rows[i].consumer = json_array_get(list, i);
+	if (rows)
+		qsort(rows, count, sizeof(*rows), by_requests);
+	for (; rows && shown < count && shown < CONSUMERS_SHOWN; shown++) {
+		const json_t *c = rows[shown].consumer;
 
 		table_cell(&t, "%s", text_of(c, "name"));
 		table_cell(&t, "%s", text_of(c, "plan"));
@@ -72,7 +77,7 @@ static void print_consumers(const json_t *list)
 	if (shown < count)
 		printf("  %zu more: --json lists them, --consumer NAME shows one\n\n",
 			count - shown);
-	free(sorted);
+	free(rows);
 }
 
 static void print_apis(const json_t *list)

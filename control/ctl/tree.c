@@ -386,9 +386,9 @@ static json_t *consumer(const struct link_client *link, const struct snap_consum
 	}
 	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
 		json_str(snap_str(s, c->name)), "plan", json_str(snap_str(s, plan->name)),
-		"requests", (json_int_t)(admitted + refused), "admitted", (json_int_t)admitted,
-		"limited", (json_int_t)refused, "bytes_out", (json_int_t)bytes_out, "last_seen",
-		(json_int_t)last_seen);
+		"requests", (json_int_t)admitted + (json_int_t)refused, "admitted",
+		(json_int_t)admitted, "limited", (json_int_t)refused, "bytes_out",
+		(json_int_t)bytes_out, "last_seen", (json_int_t)last_seen);
 }
 
 static json_t *consumers(const struct link_client *link, const char *only)
