@@ -25,7 +25,8 @@ static inline void field_note(struct http1_known *known, struct http1_field *fie
 
 	field->id = (uint8_t)id;
 	field->hop = alias || http1_id_is_hop(id);
-	if (id == HTTP1_FIELD_OTHER)
+	/* The upper bound is for the compiler, which cannot see it where sanitizers hide the table. */
+	if (id == HTTP1_FIELD_OTHER || id >= HTTP1_FIELD_COUNT)
 		return;
 	known->again |= known->once & 1u << id;
 	if (!http1_known_has(known, id))
