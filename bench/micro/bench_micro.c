@@ -30,24 +30,37 @@ static double sample(micro_fn fn, void *ctx, uint32_t n)
 	return (double)(rte_rdtsc_precise() - before);
 }
 
-void micro_run(struct micro *m, const char *name, uint32_t per_call, micro_fn fn, void *ctx)
+double micro_cycles(const struct micro *m, micro_fn fn, void *ctx, double *best)
 {
 	static double samples[SAMPLES_MAX];
 	uint64_t end = rte_rdtsc() + (uint64_t)(m->seconds * (double)rte_get_tsc_hz());
 	uint32_t n = 1, count = 0;
 	double cycles;
 
-	if (!micro_wanted(m, name))
-		return;
 	for (cycles = sample(fn, ctx, 1); cycles < SAMPLE_CYCLES && n < 1u << 24;
 		cycles = sample(fn, ctx, n))
 		n *= 2;
 	while (count < SAMPLES_MAX && (count < 5 || rte_rdtsc() < end))
-		samples[count++] = sample(fn, ctx, n) / n / per_call;
+		samples[count++] = sample(fn, ctx, n) / n;
 	cycles = median(samples, count);
+	*best = samples[0];
+	return cycles;
+}
+
+void micro_row(struct micro *m, const char *name, double cycles)
+{
 	report_row(m->report, name, "cycles", "", cycles, REPORT_NO_TARGET);
-	report_row(m->report, name, "best", "cycles", samples[0], REPORT_NO_TARGET);
 	progress("  %-36s %9.1f", name, cycles);
+}
+
+void micro_run(struct micro *m, const char *name, uint32_t per_call, micro_fn fn, void *ctx)
+{
+	double best;
+
+	if (!micro_wanted(m, name))
+		return;
+	micro_row(m, name, micro_cycles(m, fn, ctx, &best) / per_call);
+	report_row(m->report, name, "best", "cycles", best / per_call, REPORT_NO_TARGET);
 }
 
 int main(int argc, char **argv)

@@ -26,6 +26,11 @@ bool micro_wanted(const struct micro *m, const char *name);
 /** Measure and add a row: cycles for one of @p per_call pieces of work that a call of n = 1 does. */
 void micro_run(struct micro *m, const char *name, uint32_t per_call, micro_fn fn, void *ctx);
 
+/** The median of many samples, for one call. @param best  set to the lowest */
+double micro_cycles(const struct micro *m, micro_fn fn, void *ctx, double *best);
+/** Add a row that was measured otherwise. */
+void micro_row(struct micro *m, const char *name, double cycles);
+
 void micro_http(struct micro *m);
 void micro_policy(struct micro *m);
 void micro_keys(struct micro *m, uint32_t keys);
