@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables from slots to records. Slots are below the capacities that snapshot_open() held them to. */
+/* Tables from slots to records. Slots are below the capacities that snapshot_open() held them to.
+ * */
 #include "control/slot_names.h"
 
 #include <errno.h>

@@ -15,7 +15,7 @@ struct slot_names {
 int slot_names_make(const struct snapshot *snapshot, struct slot_names *out);
 void slot_names_free(struct slot_names *names);
 
-/** The name of a slot; empty for SNAP_NONE, for unknown slots and for a table that holds nothing. */
+/** The name of a slot; empty for SNAP_NONE, for unknown slots and where the table holds nothing. */
 struct str slot_listener(const struct slot_names *names, uint32_t slot);
 struct str slot_api(const struct slot_names *names, uint32_t slot);
 struct str slot_api_version(const struct slot_names *names, uint32_t slot);

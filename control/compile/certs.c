@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Certificates with OpenSSL. Everything that would make a handshake fail later is found here, where an
- * operator reads it: a key of another certificate, an encrypted key, a chain that ends early, dates.
+ * Certificates with OpenSSL. Everything that would make a handshake fail later is found here, where
+ * an operator reads it: a key of another certificate, an encrypted key, a chain that ends early,
+ * dates.
  */
 #include "control/compile/certs.h"
 

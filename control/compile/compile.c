@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compiler's frame: judge patterns and certificates, then, when nothing is wrong, write section by
- * section and check the result with the dataplane's own reader. compile_network.c, compile_apis.c and
- * compile_callers.c write their sections.
+ * The compiler's frame: judge patterns and certificates, then, when nothing is wrong, write section
+ * by section and check the result with the dataplane's own reader. compile_network.c,
+ * compile_apis.c and compile_callers.c write their sections.
  */
 #include "control/compile/compile.h"
 

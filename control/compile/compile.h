@@ -20,10 +20,10 @@ struct compiled {
 };
 
 /**
- * Compile. Patterns and certificates are judged even where @p mistakes holds errors already, so that
- * one run finds all.
- * @return 0 with @p out owned by the caller (compiled_free()); -EINVAL when there are mistakes, which
- *         hold the reason in any case
+ * Compile. Patterns and certificates are judged even where @p mistakes holds errors already, so
+ * that one run finds all.
+ * @return 0 with @p out owned by the caller (compiled_free()); -EINVAL when there are mistakes,
+ *         which hold the reason in any case
  */
 int snapshot_compile(
 	const struct compile_input *input, struct mistakes *mistakes, struct compiled *out);
@@ -33,7 +33,8 @@ void compiled_free(struct compiled *compiled);
 /** Is the content the same, generations and where they were made left aside? */
 bool snapshot_same(const struct snapshot *a, const struct snapshot *b);
 
-/** Load, check and compile @p path in one go: what check and apply do. @return as snapshot_compile() */
+/** Load, check and compile @p path in one go: what check and apply do.
+ *  @return as snapshot_compile() */
 int compile_file(const char *path, const struct compile_input *input, struct config *config,
 	struct mistakes *mistakes, struct compiled *out);
 

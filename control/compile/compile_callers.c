@@ -62,8 +62,8 @@ static struct snap_range add_plan_apis(struct compile *c, const struct cfg_plan 
 	return range;
 }
 
-/* The name of a limit in header fields: as configured, or by its kind, and by its window where a plan
- * has several of a kind. */
+/* The name of a limit in header fields: as configured, or by its kind, and by its window where a
+ * plan has several of a kind. */
 static struct snap_text limit_name(struct compile *c, const struct cfg_plan *plan, uint32_t index)
 {
 	const struct cfg_limit *l = CFG_ITEM(plan->limits, struct cfg_limit, index);

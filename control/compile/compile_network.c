@@ -15,7 +15,8 @@ static uint32_t capacity(
 	return c->input->running && !setting->set ? previous : number(setting);
 }
 
-/* Lines of the usage segment. They outlive the dataplane, so that there are never fewer than before. */
+/* Lines of the usage segment. They outlive the dataplane, so that there are never fewer than
+ * before. */
 static uint32_t consumer_capacity(const struct compile *c, uint32_t previous, uint32_t consumers)
 {
 	uint32_t wanted = consumers < 32768 ? 65536 : consumers * 2;

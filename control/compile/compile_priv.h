@@ -18,7 +18,8 @@ struct compile {
 	struct certs certs;
 };
 
-/** Slots for one section, the previous generation's entered. NULL (and a mistake) without memory. */
+/** Slots for one section, the previous generation's entered. @return NULL (a mistake too) without
+ *  memory */
 struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t capacity);
 
 void compile_settings(struct compile *c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patterns are compiled one by one first, so that each mistake is found and named, and then together.
- * The database is made for the processor that control runs on: both processes share a machine.
+ * Patterns are compiled one by one first, so that each mistake is found and named, and then
+ * together. The database is made for the processor that control runs on: both processes share a
+ * machine.
  */
 #include "control/compile/patterns.h"
 

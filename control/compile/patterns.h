@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credential patterns, compiled with Hyperscan for this machine and serialised for the dataplane. */
+/* Credential patterns, compiled with Hyperscan for this machine and serialised for the dataplane.
+ * */
 #ifndef SLUICE_CONTROL_COMPILE_PATTERNS_H
 #define SLUICE_CONTROL_COMPILE_PATTERNS_H
 
@@ -12,8 +13,8 @@ struct patterns {
 	size_t database_bytes;
 };
 
-/** Compile the patterns of all credentials; the id of each is its index. What Hyperscan refuses is a
- *  mistake with its own words. The caller frees @p out with patterns_free(). */
+/** Compile the patterns of all credentials; the id of each is its index. What Hyperscan refuses is
+ *  a mistake with its own words. The caller frees @p out with patterns_free(). */
 void patterns_compile(const struct config *config, struct mistakes *mistakes, struct patterns *out);
 
 void patterns_free(struct patterns *patterns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a running dataplane cannot change: cores, ports and memory are taken at its start. An apply that
- * would need it is refused with the settings named, instead of half of it being ignored.
+ * What a running dataplane cannot change: cores, ports and memory are taken at its start. An apply
+ * that would need it is refused with the settings named, instead of half of it being ignored.
  */
 #include "control/compile/compile_priv.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The recogniser of shapes: a small grammar read from left to right, which gives up at the first
- * character that it does not fully understand. Hyperscan then decides instead, which is always right.
+ * character that it does not fully understand. Hyperscan then decides instead, and is always right.
  *
  *   shape  = "^" { literal | "(" ["?:"] text { "|" text } ")" } class "{" number "}" "$"
  *   class  = "[" { "0-9" | "A-Z" | "a-z" | "a-f" | "-" | "_" } "]" | "\d"
@@ -32,7 +32,8 @@ static bool take(struct scan *s, const char *literal)
 	return true;
 }
 
-/* A character that stands for itself, perhaps escaped. A quantifier behind it changes its meaning. */
+/* A character that stands for itself, perhaps escaped. A quantifier behind it changes its meaning.
+ * */
 static bool take_literal(struct scan *s, char *out)
 {
 	struct scan from = *s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exact shapes of credentials: recognises regular expressions that are nothing but literal prefixes and
- * one run of a character class, which a worker checks in a few cycles and without a scan.
+ * Exact shapes of credentials: recognises regular expressions that are nothing but literal prefixes
+ * and one run of a character class, which a worker checks in a few cycles and without a scan.
  */
 #ifndef SLUICE_CONTROL_COMPILE_SHAPE_H
 #define SLUICE_CONTROL_COMPILE_SHAPE_H
@@ -22,8 +22,8 @@ struct shape {
 };
 
 /**
- * Recognise `^PREFIX[CLASS]{N}$`, where PREFIX is literals and groups of literals `(a|b)`, and CLASS is
- * made of whole ranges that a worker knows. Anything that is not fully understood is no shape.
+ * Recognise `^PREFIX[CLASS]{N}$`, where PREFIX is literals and groups of literals `(a|b)`, and
+ * CLASS is made of whole ranges that a worker knows. Anything that is not fully understood is no shape.
  * @return true with @p out filled
  */
 bool shape_parse(struct str pattern, struct shape *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stable slots: the same name keeps the same small number over generations, so that counters and limit
- * words keep their meaning. A number that a removed name had is given away last.
+ * Stable slots: the same name keeps the same small number over generations, so that counters and
+ * limit words keep their meaning. A number that a removed name had is given away last.
  */
 #ifndef SLUICE_CONTROL_COMPILE_SLOTS_H
 #define SLUICE_CONTROL_COMPILE_SLOTS_H

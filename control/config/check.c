@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The check: what one setting cannot know alone. This file holds names and references, and the order;
- * check_network.c, check_apis.c and check_callers.c judge their sections.
+ * The check: what one setting cannot know alone. This file holds names and references, and the
+ * order; check_network.c, check_apis.c and check_callers.c judge their sections.
  */
 #include "control/config/config.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The check of credentials, plans and consumers: who calls, how that is seen, and how much they may. */
+/* The check of credentials, plans and consumers: who calls, how that is seen, and how much they
+ * may. */
 #include "control/config/check_priv.h"
 #include "control/config/nearest.h"
 #include "control/config/roll.h"
@@ -21,7 +22,8 @@ static bool is_token(struct str text)
 	return text.len > 0 && text.len <= 64;
 }
 
-/* Fields that the gateway makes or removes itself: a key in them would never arrive, or not alone. */
+/* Fields that the gateway makes or removes itself: a key in them would never arrive, or not alone.
+ * */
 static bool is_reserved_field(struct str name)
 {
 	static const char *const fields[] = { "host", "connection", "content-length",

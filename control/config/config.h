@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A configuration as the operator wrote it: typed, with the place of every value, references resolved.
- * The road of a file: config_load() reads it by the schema (schema.c), config_check() judges what one
- * setting cannot know alone, snapshot_compile() (control/compile) makes the dataplane's form.
+ * A configuration as the operator wrote it: typed, with the place of every value, references
+ * resolved. The road of a file: config_load() reads it by the schema (schema.c), config_check()
+ * judges what one setting cannot know alone, snapshot_compile() (control/compile) makes the
+ * dataplane's form.
  *
  * Structs here mirror the file's sections one to one; schema.c fills them by offset.
  */
@@ -41,7 +42,8 @@ struct cfg_list {
 /** Item @p i of a list of @p type. */
 #define CFG_ITEM(list, type, i) (&((type *)(list).items)[i])
 
-/* Every group begins with its place, and every group in a list of named ones goes on with its name. */
+/* Every group begins with its place, and every group in a list of named ones goes on with its name.
+ * */
 struct cfg_group {
 	struct cfg_at at;
 	bool set;
@@ -215,8 +217,8 @@ void config_free(struct config *config);
 /** Zeroed memory that lives as long as @p config. @return NULL without memory */
 void *config_alloc(struct config *config, size_t bytes);
 
-/** @p path, when relative, from the configuration's folder; in memory that lives as long as @p config.
- *  @return NULL without memory */
+/** @p path, when relative, from the configuration's folder; in memory that lives as long as
+ *  @p config. @return NULL without memory */
 const char *config_path(struct config *config, struct str path);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Open addressing with linear probing, at most half full, hashed with SipHash under a fixed key: the
- * names come from the operator's own files, so nobody chooses them against us.
+ * Open addressing with linear probing, at most half full, hashed with SipHash under a fixed key:
+ * the names come from the operator's own files, so nobody chooses them against us.
  */
 #include "control/config/names.h"
 

@@ -20,7 +20,7 @@ uint32_t names_find(const struct names *names, struct str name);
 
 /**
  * Add a name whose bytes live as long as the table.
- * @return @p number when the name is new, the number that it has already, or NAMES_NONE without memory
+ * @return @p number when the name is new, else the number that it has; NAMES_NONE without memory
  */
 uint32_t names_add(struct names *names, struct str name, uint32_t number);
 

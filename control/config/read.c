@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fills struct config from libconfig's tree, driven by the schema's rows: types, ranges, what is
- * required, defaults, and settings that nobody knows. It goes on after a mistake with the value marked
- * invalid, so that one run finds all.
+ * required, defaults, and settings that nobody knows. It goes on after a mistake with the value
+ * marked invalid, so that one run finds all.
  */
 #include <errno.h>
 #include <libconfig.h>

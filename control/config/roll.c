@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Consumers and keys in bulk. A key file is read as a whole and cut in place: names point into it and
- * nothing is allocated for a line, which is what makes a million of them a matter of a second.
+ * Consumers and keys in bulk. A key file is read as a whole and cut in place: names point into it
+ * and nothing is allocated for a line, which is what makes a million of them a matter of a second.
  */
 #include "control/config/roll.h"
 

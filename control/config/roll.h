@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The roll: all consumers and keys of a configuration, those of its consumers section and those of its
- * key files, in one flat form that holds a million.
+ * The roll: all consumers and keys of a configuration, those of its consumers section and those of
+ * its key files, in one flat form that holds a million.
  */
 #ifndef SLUICE_CONTROL_CONFIG_ROLL_H
 #define SLUICE_CONTROL_CONFIG_ROLL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables of all settings. To add one: a member in config.h, a row here, and its use in the check or
- * in the compiler; the rest follows from the row.
+ * The tables of all settings. To add one: a member in config.h, a row here, and its use in the
+ * check or in the compiler; the rest follows from the row.
  */
 #include "control/config/schema.h"
 

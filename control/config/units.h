@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quantities as operators write them: "250ms", "16KiB", "600/min", "2027-06-30". Pure text in, number
- * out. */
+/* Quantities as operators write them: "250ms", "16KiB", "600/min", "2027-06-30". Pure text in,
+ * number out. */
 #ifndef SLUICE_CONTROL_CONFIG_UNITS_H
 #define SLUICE_CONTROL_CONFIG_UNITS_H
 
@@ -9,7 +9,7 @@
 /** Digits only. @return 0, or -EINVAL (also above 2^63-1) */
 int unit_number(struct str text, uint64_t *out);
 
-/** A number with ms, s, m, h or d; "0" needs no unit. @param ms  milliseconds. @return 0 or -EINVAL */
+/** A number with ms, s, m, h or d; "0" needs no unit. @param ms  the result. @return 0 or -EINVAL */
 int unit_duration(struct str text, uint64_t *ms);
 
 /** A number with B, KiB, MiB or GiB; "0" needs no unit. @return 0 or -EINVAL */

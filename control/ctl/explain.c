@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluicectl explain: what would happen to a request, and why, step by step as a worker takes them, with
- * the code that the workers run. Reads the limits of a running dataplane, takes nothing from them.
+ * sluicectl explain: what would happen to a request, and why, step by step as a worker takes them,
+ * with the code that the workers run. Reads the limits of a running dataplane, takes nothing from
+ * them.
  */
 #include "control/ctl/explain.h"
 

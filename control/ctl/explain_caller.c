@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who calls, and may they: the worker's steps, with its own code, but nothing is taken from a limit. */
+/* Who calls, and may they: the worker's steps, with its own code, but nothing is taken from a
+ * limit. */
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static const char *where_text(uint32_t where)
 	return where < 4 ? texts[where] : "?";
 }
 
-/* Look for the credential with the key put where @p index says; SNAP_NONE: only what --header gave. */
+/* Look for the credential with the key put where @p index says; SNAP_NONE: only what --header gave.
+ * */
 static enum reason find_with(const struct explain *e, struct credential_set *set,
 	struct credential_scratch *scratch, uint32_t index, char *buf,
 	struct policy_credential *out)

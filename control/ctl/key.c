@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluicectl key new: a fresh key, shown once, and what goes into the configuration instead of it. 32
- * characters out of 62 are 190 bits; they are drawn without a bias from the kernel's generator.
+ * sluicectl key new: a fresh key, shown once, and what goes into the configuration instead of it.
+ * 32 characters out of 62 are 190 bits; they are drawn without a bias from the kernel's generator.
  */
 #include <errno.h>
 #include <jansson.h>

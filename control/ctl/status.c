@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluicectl status: are both processes there, and how do they do? The dataplane is asked directly, so
- * that its state is known when control is down, and the other way round.
+ * sluicectl status: are both processes there, and how do they do? The dataplane is asked directly,
+ * so that its state is known when control is down, and the other way round.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statistics as a tree: every counter under the name that it has in its .def file, added up over the
- * workers, with names instead of slots. Workers go on counting while this is read.
+ * Statistics as a tree: every counter under the name that it has in its .def file, added up over
+ * the workers, with names instead of slots. Workers go on counting while this is read.
  */
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lines are made by hand, not by a JSON library: a busy worker ends a hundred thousand requests a
- * second. What a client sent (host, path) is escaped byte by byte, so that a line is always one line
- * and always JSON. A disk that is full costs lines, which are counted, and nothing else.
+ * second. What a client sent (host, path) is escaped byte by byte, so that a line is always one
+ * line and always JSON. A disk that is full costs lines, which are counted, and nothing else.
  */
 #include "control/daemon/access_log.h"
 

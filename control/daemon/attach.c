@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The dataplane's coming and going. Three meetings are possible: it runs nothing (give it the usage
- * memory and what is wanted), it runs what another control gave it (take over its slots, generation and
- * usage memory, and apply only what differs), or it runs what we gave it (nothing to do).
+ * memory and what is wanted), it runs what another control gave it (take over its slots, generation
+ * and usage memory, and apply only what differs), or it runs what we gave it (nothing to do).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -195,8 +195,8 @@ static void meet_running(struct daemon *d)
 	daemon_send_wanted(d);
 }
 
-/* A dataplane that runs nothing gets what is wanted, or what ran last: the same slots, the same usage
- * memory, so that nobody's limits begin anew. */
+/* A dataplane that runs nothing gets what is wanted, or what ran last: the same slots, the same
+ * usage memory, so that nobody's limits begin anew. */
 static void meet_empty(struct daemon *d)
 {
 	if (d->changed || !d->has_ran) {
@@ -219,7 +219,10 @@ void daemon_connect(struct daemon *d)
 		d->connected = true;
 		return;
 	}
-	if (!d->said_absent)
+	if (!d->said_absent && rc == -EACCES)
+		log_error("%s: not allowed; was sluice-dataplane started with --user and our name?",
+			d->options.socket);
+	else if (!d->said_absent)
 		log_notice("no dataplane at %s (%s): waiting for one", d->options.socket,
 			strerror(-rc));
 	d->said_absent = true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A usage line belongs to a slot, a word in it to a limit. When a consumer moves from "10000/day" to
- * "10/s", its word may say that the next request is hours ahead; when a slot gets a new consumer, it
- * would inherit what somebody else used up. Workers go on meanwhile: words change by compare-and-swap.
+ * A usage line belongs to a slot, a word in it to a limit. When a consumer moves from "10000/day"
+ * to "10/s", its word may say that the next request is hours ahead; when a slot gets a new
+ * consumer, it would inherit what somebody else used up. Workers go on meanwhile: words change by
+ * compare-and-swap.
  */
 #include "control/daemon/carry.h"
 

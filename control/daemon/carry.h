@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Carrying limit words over from one generation to the next: an apply refills nobody, and locks nobody
- * out.
+ * Carrying limit words over from one generation to the next: an apply refills nobody, and locks
+ * nobody out.
  */
 #ifndef SLUICE_CONTROL_DAEMON_CARRY_H
 #define SLUICE_CONTROL_DAEMON_CARRY_H
@@ -17,9 +17,9 @@ int64_t carry_clear_lines(
 	const struct snapshot *old, const struct snapshot *now, struct usage *usage);
 
 /**
- * After an apply: where a consumer's limits differ from those of the generation before, keep of each
- * word what still has a meaning. A rate's time is at most one full burst ahead of @p now_ns; a word that
- * held another kind of limit, or a window of another length, begins anew.
+ * After an apply: where a consumer's limits differ from those of the generation before, keep of
+ * each word what still has a meaning. A rate's time is at most one full burst ahead of @p now_ns; a
+ * word that held another kind of limit, or a window of another length, begins anew.
  * @return how many words were changed, or -ENOMEM
  */
 int64_t carry_words(const struct snapshot *old, const struct snapshot *now, struct usage *usage,

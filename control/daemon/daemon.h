@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluice-control: one thread around one poll(). It holds the configuration that the gateway should run
- * (wanted), what it last ran (ran), and the memory of everybody's limits, and hands them to whichever
- * dataplane is there.
+ * sluice-control: one thread around one poll(). It holds the configuration that the gateway should
+ * run (wanted), what it last ran (ran), and the memory of everybody's limits, and hands them to
+ * whichever dataplane is there.
  */
 #ifndef SLUICE_CONTROL_DAEMON_DAEMON_H
 #define SLUICE_CONTROL_DAEMON_DAEMON_H

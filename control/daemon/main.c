@@ -136,13 +136,18 @@ static int become(const char *name)
 	return 0;
 }
 
-/* The socket belongs to who we are going to be; its group may use it. */
-static void give_socket(const struct daemon_options *o)
+/* Socket and log belong to who we are going to be. */
+static void give_files(const struct daemon *d)
 {
-	const struct passwd *user = o->user ? getpwnam(o->user) : NULL;
+	const struct passwd *user = d->options.user ? getpwnam(d->options.user) : NULL;
 
-	if (user && chown(o->control_socket, user->pw_uid, user->pw_gid) < 0)
-		log_warning("%s stays with its owner: %s", o->control_socket, strerror(errno));
+	if (!user)
+		return;
+	if (chown(d->options.control_socket, user->pw_uid, user->pw_gid) < 0)
+		log_warning(
+			"%s stays with its owner: %s", d->options.control_socket, strerror(errno));
+	if (d->log.fd > STDERR_FILENO && fchown(d->log.fd, user->pw_uid, user->pw_gid) < 0)
+		log_warning("%s stays with its owner: %s", d->log.path, strerror(errno));
 }
 
 static int open_signals(void)
@@ -257,7 +262,7 @@ static int start(struct daemon *d)
 			rc == -EADDRINUSE ? "another sluice-control does" : strerror(-rc));
 		return 1;
 	}
-	give_socket(&d->options);
+	give_files(d);
 	if (d->options.user && become(d->options.user) < 0)
 		return 1;
 	return 0;

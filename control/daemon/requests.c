@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluicectl's connections: a UNIX stream socket, one line of JSON as the request, one as the answer.
- * Everything is bounded: connections, bytes of a request, time without progress.
+ * sluicectl's connections: a UNIX stream socket, one line of JSON as the request, one as the
+ * answer. Everything is bounded: connections, bytes of a request, time without progress.
  */
 #include <errno.h>
 #include <inttypes.h>

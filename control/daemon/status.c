@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sluice-control says about itself. The dataplane's state is read from its memory by sluicectl. */
+/* What sluice-control says about itself. The dataplane's state is read from its memory by
+ * sluicectl. */
 #include <unistd.h>
 
 #include "control/daemon/daemon.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A configuration of any bytes (or, after a first byte 'K', a key file): read, checked and compiled without touching a file. Nothing may crash or
- * leak, what is accepted passes the dataplane's own check, and a second reading gives the same.
+ * A configuration of any bytes (or, after a first byte 'K', a key file): read, checked and compiled
+ * without touching a file. Nothing may crash or leak, what is accepted passes the dataplane's own
+ * check, and a second reading gives the same.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A dataplane without packets: the real link server with workers that only count what they are told to
- * on standard input. It lets tests run the real sluice-control and sluicectl against crashes, refusals
- * and full rings, which a real one does not show on demand. Each command is answered with one line.
+ * A dataplane without packets: the real link server with workers that only count what they are told
+ * to on standard input. It lets tests run the real sluice-control and sluicectl against crashes,
+ * refusals and full rings, which a real one does not show on demand. Each command is answered with one line.
  *
  *   requests N          N requests are answered and recorded as events
  *   word CONSUMER W V   set word W of a consumer's usage line

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shapes of credentials: what is recognised, what is not, and that a shape never says another thing than
- * Hyperscan does of the same pattern.
+ * Shapes of credentials: what is recognised, what is not, and that a shape never says another thing
+ * than Hyperscan does of the same pattern.
  */
 #include <setjmp.h>
 #include <stdarg.h>
