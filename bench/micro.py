@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-HERE_PROGRAM = os.path.join(ROOT, "build", "bench", "micro")
+HERE_PROGRAM = os.path.join(os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build")), "bench", "micro")
 
 
 def run(*argv, **options):

@@ -209,65 +209,63 @@ static struct engine *make_engine(
 	return engine_create(&config, now_ns);
 }
 
+static const char usage[] =
+	"Usage: bench gen [--form=ring|memif] [--quick] [--json] [--seconds=S] [--connections=N]\n"
+	"  [--depth=N] [--keys=N] [--zipf=S] [--head=BYTES] [--body=BYTES] [--per-connection=N]\n";
+
+static const struct option long_options[] = { { "form", required_argument, NULL, 'f' },
+	{ "socket-dir", required_argument, NULL, 's' },
+	{ "connections", required_argument, NULL, 'c' }, { "depth", required_argument, NULL, 'd' },
+	{ "keys", required_argument, NULL, 'k' }, { "zipf", required_argument, NULL, 'z' },
+	{ "head", required_argument, NULL, 'h' }, { "body", required_argument, NULL, 'b' },
+	{ "per-connection", required_argument, NULL, 'p' },
+	{ "seconds", required_argument, NULL, 't' }, { "quick", no_argument, NULL, 'q' },
+	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+
+/* Where the number of an option goes; NULL for what is no number. */
+static uint32_t *number_of_option(struct gen_options *o, int opt)
+{
+	switch (opt) {
+	case 'c':
+		return &o->connections;
+	case 'd':
+		return &o->depth;
+	case 'k':
+		return &o->keys;
+	case 'h':
+		return &o->head_bytes;
+	case 'b':
+		return &o->body_bytes;
+	case 'p':
+		return &o->per_connection;
+	default:
+		return NULL;
+	}
+}
+
 static void parse(int argc, char **argv, struct gen_options *o)
 {
-	static const struct option options[] = { { "form", required_argument, NULL, 'f' },
-		{ "socket-dir", required_argument, NULL, 's' },
-		{ "connections", required_argument, NULL, 'c' },
-		{ "depth", required_argument, NULL, 'd' }, { "keys", required_argument, NULL, 'k' },
-		{ "zipf", required_argument, NULL, 'z' }, { "head", required_argument, NULL, 'h' },
-		{ "body", required_argument, NULL, 'b' },
-		{ "per-connection", required_argument, NULL, 'p' },
-		{ "seconds", required_argument, NULL, 't' }, { "quick", no_argument, NULL, 'q' },
-		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		uint32_t n = optarg ? (uint32_t)strtoul(optarg, NULL, 10) : 0;
+	while ((opt = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		uint32_t *number = number_of_option(o, opt);
 
-		switch (opt) {
-		case 'f':
+		if (number) {
+			*number = (uint32_t)strtoul(optarg, NULL, 10);
+		} else if (opt == 'f') {
 			o->form = strcmp(optarg, "memif") == 0 ? GEN_MEMIF : GEN_RING;
-			break;
-		case 's':
+		} else if (opt == 's') {
 			o->socket_dir = optarg;
-			break;
-		case 'c':
-			o->connections = n;
-			break;
-		case 'd':
-			o->depth = n;
-			break;
-		case 'k':
-			o->keys = n;
-			break;
-		case 'z':
+		} else if (opt == 'z') {
 			o->zipf = strtod(optarg, NULL);
-			break;
-		case 'h':
-			o->head_bytes = n;
-			break;
-		case 'b':
-			o->body_bytes = n;
-			break;
-		case 'p':
-			o->per_connection = n;
-			break;
-		case 't':
+		} else if (opt == 't') {
 			o->seconds = strtod(optarg, NULL);
-			break;
-		case 'q':
+		} else if (opt == 'q') {
 			o->seconds = 1;
-			break;
-		case 'j':
+		} else if (opt == 'j') {
 			o->json = true;
-			break;
-		default:
-			fputs("Usage: bench gen [--form=ring|memif] [--quick] [--json] "
-			      "[--seconds=S] [--connections=N] [--depth=N]\n"
-			      "  [--keys=N] [--zipf=S] [--head=BYTES] [--body=BYTES] "
-			      "[--per-connection=N]\n",
-				stderr);
+		} else {
+			fputs(usage, stderr);
 			exit(2);
 		}
 	}
