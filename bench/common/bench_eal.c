@@ -2,9 +2,11 @@
 /* See bench_eal.h. --in-memory takes huge pages from a memfd: no mount, no files. */
 #include "bench/common/bench_eal.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_eal.h>
@@ -41,9 +43,21 @@ static void give_back(void)
 {
 	long now = number_read(HUGE_DIR "nr_hugepages");
 
-	rte_eal_cleanup();
 	if (reserved)
 		number_write(HUGE_DIR "nr_hugepages", now > reserved ? now - reserved : 0);
+}
+
+static void at_exit(void)
+{
+	rte_eal_cleanup();
+	give_back();
+}
+
+/* Pages in use go when this process does; what is reserved beyond stays at the count we leave. */
+static void on_signal(int number)
+{
+	give_back();
+	_exit(128 + number);
 }
 
 static bool huge_pages(uint32_t memory_mb)
@@ -71,7 +85,11 @@ bool bench_eal_start(const struct bench_eal *config)
 	snprintf(lcores, sizeof(lcores), "--lcores=%s", config->lcores);
 	for (unsigned i = 0; i < RTE_DIM(args); i++)
 		argv[i] = strdup(args[i]);
-	atexit(give_back);
+	atexit(at_exit);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	signal(SIGHUP, on_signal);
+	signal(SIGPIPE, on_signal);
 	if (rte_eal_init(RTE_DIM(args), argv) < 0) {
 		progress("the EAL does not start");
 		exit(1);
