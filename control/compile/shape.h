@@ -23,7 +23,7 @@ struct shape {
 
 /**
  * Recognise `^PREFIX[CLASS]{N}$`, where PREFIX is literals and groups of literals `(a|b)`, and
- * CLASS is made of whole ranges that a worker knows. Anything that is not fully understood is no shape.
+ * CLASS is made of whole ranges that a worker knows. What is not fully understood is no shape.
  * @return true with @p out filled
  */
 bool shape_parse(struct str pattern, struct shape *out);

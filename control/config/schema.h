@@ -57,8 +57,8 @@ struct schema_group {
 
 extern const struct schema_group schema_root;
 
-/** Parse @p text as the field's type into @p out's number, address and so on (not for groups). Ranges
- *  are not looked at. @return 0 or -EINVAL */
+/** Parse @p text as the field's type into @p out's number, address and so on (not for groups).
+ *  Ranges are not looked at. @return 0 or -EINVAL */
 int schema_parse(const struct schema_field *field, struct str text, struct cfg_value *out);
 
 /** What a value of the type looks like, for messages: "a duration such as \"250ms\"". */

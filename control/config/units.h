@@ -9,7 +9,7 @@
 /** Digits only. @return 0, or -EINVAL (also above 2^63-1) */
 int unit_number(struct str text, uint64_t *out);
 
-/** A number with ms, s, m, h or d; "0" needs no unit. @param ms  the result. @return 0 or -EINVAL */
+/** A number with ms, s, m, h or d; "0" needs no unit. @return 0 or -EINVAL */
 int unit_duration(struct str text, uint64_t *ms);
 
 /** A number with B, KiB, MiB or GiB; "0" needs no unit. @return 0 or -EINVAL */

@@ -209,8 +209,9 @@ static enum reason explain_limit(struct explain *e, const struct snap_limit *l, 
 
 	json_object_set_new(limit, "left", json_integer((json_int_t)now.left));
 	json_object_set_new(limit, "reset_s", json_real(now.reset_s));
-	explain_step(e, "limit", "%.*s %s: %llu left now, full again in %.1f s", (int)name.len,
-		name.data, text, (unsigned long long)now.left, now.reset_s);
+	explain_step(e, "limit", "%.*s %s: %llu left now, %s in %.1f s", (int)name.len, name.data,
+		text, (unsigned long long)now.left,
+		l->kind == SNAP_LIMIT_RATE ? "full again" : "counted anew", now.reset_s);
 	if (now.left)
 		return REASON_PROXIED;
 	return l->kind == SNAP_LIMIT_RATE ? REASON_RATE_LIMITED : REASON_QUOTA_EXCEEDED;

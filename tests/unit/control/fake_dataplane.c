@@ -2,7 +2,8 @@
 /*
  * A dataplane without packets: the real link server with workers that only count what they are told
  * to on standard input. It lets tests run the real sluice-control and sluicectl against crashes,
- * refusals and full rings, which a real one does not show on demand. Each command is answered with one line.
+ * refusals and full rings, which a real one does not show on demand. Each command is answered with
+ * one line.
  *
  *   requests N          N requests are answered and recorded as events
  *   word CONSUMER W V   set word W of a consumer's usage line
