@@ -55,7 +55,7 @@ static int send_generation(struct daemon *d, const struct compiled *what)
 
 	if (d->link.generation == 0)
 		rc = prepare_usage(d, &what->snapshot);
-	if (rc == 0 && carry_clear_lines(old, &what->snapshot, &d->usage) < 0)
+	if (rc == 0 && carry_clear_lines(old, &what->snapshot, &d->usage, false) < 0)
 		rc = -ENOMEM;
 	if (rc == 0)
 		rc = link_client_apply(&d->link, &what->snapshot.segment, secrets);
@@ -82,6 +82,9 @@ static void wanted_runs(struct daemon *d)
 	int64_t words = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (d->has_ran &&
+		carry_clear_lines(&d->ran.snapshot, &d->wanted.snapshot, &d->usage, true) < 0)
+		log_error("out of memory: consumers may inherit limits of removed ones");
 	if (d->has_ran)
 		words = carry_words(&d->ran.snapshot, &d->wanted.snapshot, &d->usage,
 			(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);

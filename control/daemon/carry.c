@@ -54,7 +54,7 @@ static void clear_line(struct usage_line *line)
 }
 
 int64_t carry_clear_lines(
-	const struct snapshot *old, const struct snapshot *now, struct usage *usage)
+	const struct snapshot *old, const struct snapshot *now, struct usage *usage, bool taken)
 {
 	uint32_t *by_slot = consumers_by_slot(old, usage->capacity);
 	int64_t cleared = 0;
@@ -65,6 +65,7 @@ int64_t carry_clear_lines(
 		const struct snap_consumer *consumer = consumer_at(now, i);
 
 		if (consumer->slot >= usage->capacity ||
+			taken != (by_slot[consumer->slot] != SNAP_NONE) ||
 			same_consumer(old, by_slot, now, consumer) != SNAP_NONE)
 			continue;
 		clear_line(&usage->lines[consumer->slot]);

@@ -9,12 +9,14 @@
 #include "lib/shm/usage.h"
 
 /**
- * Before an apply: clear the lines of slots that get another consumer than they had.
- * @param old  the generation that the words belong to; NULL: all lines are nobody's
+ * Clear the lines of slots that get another consumer than they had.
+ * @param old    the generation that the words belong to; NULL: all lines are nobody's
+ * @param taken  false, before an apply: of slots that nobody had. true, once it runs: of slots that
+ *               somebody else had, whose words count until then
  * @return how many lines were cleared, or -ENOMEM
  */
 int64_t carry_clear_lines(
-	const struct snapshot *old, const struct snapshot *now, struct usage *usage);
+	const struct snapshot *old, const struct snapshot *now, struct usage *usage, bool taken);
 
 /**
  * After an apply: where a consumer's limits differ from those of the generation before, keep of
