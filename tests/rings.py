@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import time
 import xml.etree.ElementTree
 
@@ -45,8 +46,8 @@ class Ring:
         else:
             self.failures.append(name)
             print(f"FAILED {self.name}: {name}", flush=True)
-            if detail.strip():
-                print("\n".join("    " + line for line in detail.strip().splitlines()[-40:]), flush=True)
+            lines = [line for line in textwrap.dedent(detail).splitlines() if line.strip()]
+            print("".join(f"    {line}\n" for line in lines[-40:]), end="", flush=True)
 
     def tap(self, text, name, good, rest):
         """Count TAP lines; the program's own exit counts when they do not explain it. What follows a

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator is told: explain, the access log, statistics that add up."""
+import json
+import re
+
+import pytest
+
+import settings
+from bed import wait_for
+
+URL = f"GET http://{settings.HOST}"
+
+# Request line, key, and what both explain and the gateway itself must say.
+DECISIONS = [
+    ("/v1/orders/1", settings.GLOBEX_KEY, "proxied", 200),
+    ("/v1/orders/1", None, "key_missing", 401),
+    ("/v1/orders/1", settings.UNKNOWN_KEY, "key_unknown", 401),
+    ("/v1/orders/1", settings.EXPIRED_KEY, "key_expired", 401),
+    ("/v1/catalog/1", settings.ACME_KEY, "api_not_in_plan", 403),
+    ("/v3/orders", settings.GLOBEX_KEY, "route_unknown", 404),
+]
+
+
+@pytest.mark.parametrize("path,key,reason,status", DECISIONS, ids=[d[2] for d in DECISIONS])
+def test_explain_says_what_the_gateway_does(gateway, connect, path, key, reason, status):
+    explained = gateway.ctl_json("explain", URL + path, *(["--key", key] if key else []))
+    assert explained["reason"] == reason
+    before = gateway.stats().reason(reason)
+    assert connect().get(path, *([("X-API-Key", key)] if key else []), host=settings.HOST).status == status
+    assert gateway.stats().reason(reason) == before + 1
+
+
+def test_explain_takes_nothing_from_a_limit(gateway):
+    name = "reload"
+    before = gateway.stats().consumers()[name]["requests"]
+    gateway.ctl("explain", URL + "/v1/orders/1", "--key", settings.LIMITED[name])
+    assert gateway.stats().consumers()[name]["requests"] == before
+
+
+def test_the_access_log_tells_each_request_and_no_key(gateway, connect):
+    marker = "/v1/orders/access-log-marker"
+    connect().get(marker + "?secret=1", ("X-API-Key", settings.GLOBEX_KEY), host=settings.HOST)
+
+    def line():
+        with open(gateway.access_log, encoding="utf-8") as f:
+            return [json.loads(text) for text in f if marker in text]
+    record = wait_for(line, 5, "the request's line in the access log")[0]
+    assert (record["method"], record["status"], record["reason"]) == ("GET", 200, "proxied")
+    assert (record["api"], record["consumer"], record["path"]) == ("orders", "globex", marker)
+    assert record["client"].startswith("10.71.0.2:") and record["endpoint"]
+    with open(gateway.access_log, encoding="utf-8") as f:
+        text = f.read()
+    assert not re.search(r"ak_(live|test)_", text) and "secret" not in text
+
+
+def test_statistics_by_api_and_endpoint_add_up(gateway, connect):
+    before = gateway.stats()
+    connection = connect()
+    for _ in range(10):
+        connection.get("/v1/orders/1", ("X-API-Key", settings.GLOBEX_KEY), host=settings.HOST)
+    after = gateway.stats()
+    def grown(read):
+        return read(after) - read(before)
+    assert grown(lambda s: s.apis()["orders"]["requests"]) == 10
+    assert grown(lambda s: s.apis()["orders"]["status_2xx"]) == 10
+    assert grown(lambda s: sum(s.endpoint(f"10.72.0.{n}:8080")["requests"] for n in (11, 12, 13))) == 10
+    assert grown(lambda s: s.reason("proxied")) == 10
+
+
+def test_logs_hold_no_key(gateway):
+    for name in ("dataplane", "control"):
+        assert not re.search(r"ak_(live|test)_[A-Za-z0-9]{32}", gateway.bed.log_tail(name, 100000))
