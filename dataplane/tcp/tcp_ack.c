@@ -177,14 +177,16 @@ static void recovery_step(struct tcp_conn *c, uint32_t acked, bool dup)
 	tcp_loss_flag(c);
 }
 
-/* Take over the segment's window (RFC 9293 §3.10.7.4). @return true when it changed */
+/* Take over the segment's window (RFC 9293 §3.10.7.4). An ACK that moves snd_una is newer than all
+ * before it, whatever its sequence number: were its window left aside, the old one would slide on to
+ * where the peer never offered room. @return true when it changed */
 static bool window_update(struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = seg->wnd << c->snd_scale;
 	struct tcp_cold *cold = tcp_cold(c);
 	uint32_t before = c->snd_wnd;
 
-	if (!seq_lt(c->snd_wl1, seg->seq) &&
+	if (!seq_lt(c->snd_una, seg->ack) && !seq_lt(c->snd_wl1, seg->seq) &&
 		!(c->snd_wl1 == seg->seq && seq_le(c->snd_wl2, seg->ack)))
 		return false;
 	c->snd_wnd = wnd;

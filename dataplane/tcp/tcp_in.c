@@ -276,7 +276,8 @@ static inline bool in_fast(struct tcp_conn *c, struct tcp_seg *seg, const uint8_
 
 	if (c->state != TCP_ESTABLISHED || (c->flags & TCP_F_SLOW) ||
 		(seg->flags & ~TCP_PSH) != TCP_ACK || seg->seq != c->rcv_nxt ||
-		acked > c->snd_nxt - c->snd_una || (acked == 0 && seg->len == 0) ||
+		acked > c->snd_nxt - c->snd_una ||
+		(acked == 0 && (seg->len == 0 || seq_lt(seg->seq, c->snd_wl1))) ||
 		seg->len > c->rcv_adv - c->rcv_nxt)
 		return false;
 	if (c->flags & TCP_F_TS) {

@@ -109,6 +109,12 @@ void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32
 		return;
 	}
 	next = ooo_swallow(c, cold, prev != NULL ? tcp_ooo(prev)->next : cold->ooo_head, seq + len);
+	/* What comes again in other pieces may lie across two that are here. */
+	if (next != NULL && seq_le(tcp_ooo(next)->seq, seq)) {
+		range_add(cold, seq, seq + len);
+		net_drop(c->stack->net, m, DROP_TCP_DUPLICATE);
+		return;
+	}
 	if (next != NULL && seq_lt(tcp_ooo(next)->seq, seq + len)) {
 		uint32_t excess = seq + len - tcp_ooo(next)->seq;
 

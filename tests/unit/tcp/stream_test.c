@@ -170,6 +170,29 @@ static void out_of_order_data_is_kept_sacked_and_delivered_once(void **state)
 	rte_pktmbuf_free(m);
 }
 
+static void what_comes_again_in_other_pieces_adds_nothing(void **state)
+{
+	static const uint32_t at[] = { 100, 200, 150 };
+	struct rig *r = *state;
+	struct rig_seg seg;
+
+	open_modern(r);
+	/* The third lies across the two before it. */
+	for (unsigned i = 0; i < 3; i++)
+		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+				   .seq = r->snd + at[i],
+				   .ack = r->rcv,
+				   .wnd = 9,
+				   .len = 100 });
+	rig_take(r);
+	rig_take(r);
+	seg = rig_take(r);
+	assert_int_equal(seg.opt.sack_count, 1);
+	assert_int_equal(seg.opt.sack[0].left, r->snd + 100);
+	assert_int_equal(seg.opt.sack[0].right, r->snd + 300);
+	assert_int_equal(tcp_cold(r->conn)->ooo_count, 2);
+}
+
 static void the_out_of_order_queue_is_bounded(void **state)
 {
 	struct rig *r = *state;
@@ -502,6 +525,33 @@ static void a_closed_window_without_answers_ends_the_connection(void **state)
 	rig_forget(r);
 }
 
+/* Its sequence number is old, its acknowledgement is not (RFC 9293 §3.10.7.4). */
+static void an_ack_that_advances_brings_its_window_along(void **state)
+{
+	struct tcp_options none = { .present = TCP_OPT_MSS, .mss = 1460 };
+	struct rig *r = *state;
+
+	rig_accept(r, &none);
+	rig_data(r, 5000);
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK, .seq = r->snd, .ack = r->rcv, .wnd = 1000 });
+	rig_forget(r);
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+			   .seq = r->snd + 50,
+			   .ack = r->rcv,
+			   .wnd = 5000,
+			   .len = 50 });
+	rig_forget(r);
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+			   .seq = r->snd,
+			   .ack = r->rcv + 5000,
+			   .wnd = 0,
+			   .len = 50 });
+	rig_forget(r);
+	rig_data(r, 1000);
+	rig_loop(r);
+	rig_none(r);
+}
+
 static void a_small_window_is_not_filled_in_bits(void **state)
 {
 	struct rig *r = *state;
@@ -613,6 +663,7 @@ int main(void)
 		RULE(a_burst_is_acknowledged_once),
 		RULE(an_answer_takes_the_ack_along),
 		RULE(out_of_order_data_is_kept_sacked_and_delivered_once),
+		RULE(what_comes_again_in_other_pieces_adds_nothing),
 		RULE(the_out_of_order_queue_is_bounded),
 		RULE(a_fin_ahead_of_its_data_waits_for_it),
 		RULE(the_window_closes_with_the_reader_and_opens_with_its_credit),
@@ -627,6 +678,7 @@ int main(void)
 		RULE(after_a_timeout_everything_is_sent_again_slowly),
 		RULE(a_closed_window_is_probed_for_as_long_as_the_peer_answers),
 		RULE(a_closed_window_without_answers_ends_the_connection),
+		RULE(an_ack_that_advances_brings_its_window_along),
 		RULE(a_small_window_is_not_filled_in_bits),
 		RULE(keepalive_probes_an_idle_peer_and_gives_up_on_a_dead_one),
 		RULE(a_smaller_path_is_learned_from_icmp),
