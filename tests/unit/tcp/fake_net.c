@@ -13,12 +13,15 @@
 #include <rte_eal.h>
 #include <rte_tcp.h>
 
+#include "dataplane/net/checksum.h"
+
 struct fake_packet {
 	uint64_t at_ns, order;
 	unsigned to;
 	struct ip_addr src, dst;
 	struct rte_mbuf *m; /* as it was sent; NULL in repetitions */
-	bool lost;
+	bool lost, corrupt;
+	uint8_t ecn;
 	uint32_t len;
 	uint8_t bytes[];
 };
@@ -52,9 +55,11 @@ static void packet_free(struct fake_packet *p)
 
 void fake_wire_fini(struct fake_wire *w)
 {
-	for (uint32_t i = 0; i < w->count; i++)
-		packet_free(w->heap[i]);
-	free(w->heap);
+	for (unsigned side = 0; side < 2; side++) {
+		for (uint32_t i = 0; i < w->way[side].count; i++)
+			packet_free(w->way[side].at[i]);
+		free(w->way[side].at);
+	}
 	memset(w, 0, sizeof(*w));
 }
 
@@ -77,39 +82,38 @@ static bool earlier(const struct fake_packet *a, const struct fake_packet *b)
 	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
 }
 
-static void heap_push(struct fake_wire *w, struct fake_packet *p)
+static void heap_push(struct fake_heap *h, struct fake_packet *p)
 {
 	uint32_t i;
 
-	if (w->count == w->room) {
-		w->room = w->room > 0 ? w->room * 2 : 64;
-		w->heap = realloc(w->heap, w->room * sizeof(*w->heap));
+	if (h->count == h->room) {
+		h->room = h->room > 0 ? h->room * 2 : 64;
+		h->at = realloc(h->at, h->room * sizeof(*h->at));
 	}
-	p->order = w->order++;
-	for (i = w->count++; i > 0 && earlier(p, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		w->heap[i] = w->heap[(i - 1) / 2];
-	w->heap[i] = p;
+	for (i = h->count++; i > 0 && earlier(p, h->at[(i - 1) / 2]); i = (i - 1) / 2)
+		h->at[i] = h->at[(i - 1) / 2];
+	h->at[i] = p;
 }
 
-static struct fake_packet *heap_pop(struct fake_wire *w)
+static struct fake_packet *heap_pop(struct fake_heap *h)
 {
-	struct fake_packet *top = w->heap[0];
-	struct fake_packet *last = w->heap[--w->count];
+	struct fake_packet *top = h->at[0];
+	struct fake_packet *last = h->at[--h->count];
 	uint32_t i = 0;
 
 	for (;;) {
 		uint32_t child = 2 * i + 1;
 
-		if (child >= w->count)
+		if (child >= h->count)
 			break;
-		if (child + 1 < w->count && earlier(w->heap[child + 1], w->heap[child]))
+		if (child + 1 < h->count && earlier(h->at[child + 1], h->at[child]))
 			child++;
-		if (!earlier(w->heap[child], last))
+		if (!earlier(h->at[child], last))
 			break;
-		w->heap[i] = w->heap[child];
+		h->at[i] = h->at[child];
 		i = child;
 	}
-	w->heap[i] = last;
+	h->at[i] = last;
 	return top;
 }
 
@@ -134,12 +138,104 @@ static void options_strip(const struct fake_wire *w, uint8_t *bytes)
 	}
 }
 
+/* When the packet is through the bottleneck; lost when too much waits before it. */
+static uint64_t bottleneck_pass(struct fake_wire *w, struct fake_packet *p)
+{
+	uint64_t start = w->busy_ns[p->to] > w->now_ns ? w->busy_ns[p->to] : w->now_ns;
+	uint64_t waiting = (start - w->now_ns) * w->faults.rate / 1000000;
+
+	if (w->faults.rate == 0)
+		return w->now_ns;
+	if (waiting > w->faults.queue_bytes) {
+		p->lost = true;
+		return w->now_ns;
+	}
+	w->busy_ns[p->to] = start + (uint64_t)(p->len + 40) * 1000000 / w->faults.rate;
+	return w->busy_ns[p->to];
+}
+
+static bool burst_takes(struct fake_wire *w, unsigned to)
+{
+	if (w->burst_left[to] > 0)
+		w->burst_left[to]--;
+	else if (w->faults.burst_len > 0 && chance(w, w->faults.burst))
+		w->burst_left[to] = 1 + (uint32_t)(fake_random(&w->rng) % w->faults.burst_len);
+	return w->burst_left[to] > 0;
+}
+
+/* Whether fairness allows one more loss. */
+static bool loss_allowed(struct fake_row *row, const struct fake_packet *p)
+{
+	const struct rte_tcp_hdr *h = (const struct rte_tcp_hdr *)p->bytes;
+	uint32_t seq = rte_be_to_cpu_32(h->sent_seq);
+	bool text = p->len > (uint32_t)(h->data_off >> 4) * 4 || (h->tcp_flags & RTE_TCP_FIN_FLAG);
+
+	if (row->lost >= FAKE_LOST_IN_ROW)
+		return false;
+	if (!text)
+		return true;
+	if (row->same_seq[p->to] != seq)
+		row->same_lost[p->to] = 0;
+	row->same_seq[p->to] = seq;
+	return row->same_lost[p->to]++ < FAKE_LOST_IN_ROW;
+}
+
+/* Chance would at some seed take everything that a connection sends until it rightly gives up. */
+static void fairness_keep(struct fake_wire *w, struct fake_packet *p)
+{
+	unsigned client = p->to == 1 ? 0 : 2; /* where its port is in the header */
+	struct fake_row *row;
+
+	if (!w->faults.fair || p->len < sizeof(struct rte_tcp_hdr))
+		return;
+	row = &w->row[p->bytes[client + 1] % FAKE_ROWS];
+	if ((p->lost || p->corrupt) && loss_allowed(row, p)) {
+		row->lost++;
+		row->passed = 0;
+		return;
+	}
+	p->lost = p->corrupt = false;
+	row->passed |= (uint8_t)(1u << p->to);
+	if (row->passed == 3) {
+		row->lost = 0;
+		row->passed = 0;
+	}
+}
+
+static void packet_trace(const struct fake_wire *w, const struct fake_packet *p)
+{
+	static const char letters[] = "FSRP.UEC";
+	uint8_t h[20] = { 0 };
+	char flags[9];
+	size_t n = 0;
+
+	memcpy(h, p->bytes, p->len < sizeof(h) ? p->len : sizeof(h));
+	for (unsigned i = 0; i < 8; i++)
+		if (h[13] & (1u << i))
+			flags[n++] = letters[i];
+	flags[n] = '\0';
+	printf("%.6f %s %u>%u %s seq %u ack %u win %u len %u%s\n", (double)w->now_ns / 1e9,
+		p->to ? "->" : "<-", h[0] << 8 | h[1], h[2] << 8 | h[3], flags,
+		(unsigned)h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7],
+		(unsigned)h[8] << 24 | h[9] << 16 | h[10] << 8 | h[11], h[14] << 8 | h[15],
+		p->len - (h[12] >> 4) * 4, p->lost || p->corrupt ? " lost" : "");
+}
+
 static void packet_schedule(struct fake_wire *w, struct fake_packet *p)
 {
-	p->at_ns = w->now_ns + w->faults.delay_ns;
+	p->lost |= burst_takes(w, p->to);
+	p->corrupt = chance(w, w->faults.corrupt);
+	fairness_keep(w, p);
+	p->at_ns = bottleneck_pass(w, p) + w->faults.delay_ns;
 	if (chance(w, w->faults.reorder) && w->faults.jitter_ns > 0)
 		p->at_ns += fake_random(&w->rng) % w->faults.jitter_ns;
-	heap_push(w, p);
+	if (p->ecn != 0 && chance(w, w->faults.mark))
+		p->ecn = 3;
+	w->lost += p->lost;
+	if (w->trace)
+		packet_trace(w, p);
+	p->order = w->order++;
+	heap_push(&w->way[p->to], p);
 }
 
 static struct fake_packet *packet_new(
@@ -170,7 +266,6 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 	struct fake_packet *p = packet_new(net->side, &path->local, remote, m->pkt_len);
 	uint32_t at = 0;
 
-	(void)ecn;
 	(void)now_ns;
 	rte_mbuf_sanity_check(m, 1);
 	if (m->data_off < RTE_PKTMBUF_HEADROOM || m->pkt_len + 20 > path->mtu)
@@ -184,6 +279,7 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 	if (at != m->pkt_len)
 		w->broken = "pkt_len is not the sum of the pieces";
 	p->m = m;
+	p->ecn = ecn;
 	net->sent++;
 	p->lost = chance(w, w->faults.lose) ||
 		  (w->filter != NULL && w->filter(w->filter_ctx,
@@ -193,9 +289,20 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 	packet_schedule(w, p);
 }
 
-uint64_t fake_wire_next(const struct fake_wire *w)
+uint64_t fake_wire_next(const struct fake_wire *w, unsigned side)
 {
-	return w->count > 0 ? w->heap[0]->at_ns : UINT64_MAX;
+	return w->way[side].count > 0 ? w->way[side].at[0]->at_ns : UINT64_MAX;
+}
+
+/* Turn one bit. @return true when the checksum finds it, as net's does (RFC 9293 §3.1) */
+static bool damage_found(struct fake_wire *w, struct fake_packet *p)
+{
+	uint16_t before = checksum_fold(checksum_sum(p->bytes, p->len));
+	uint32_t bit = (uint32_t)(fake_random(&w->rng) % (8 * p->len));
+
+	p->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	w->corrupted++;
+	return checksum_fold(checksum_sum(p->bytes, p->len)) != before;
 }
 
 static struct rte_mbuf *segment_new(struct net *net, const struct fake_packet *p)
@@ -230,6 +337,7 @@ static struct rte_mbuf *segment_new(struct net *net, const struct fake_packet *p
 		.dst = p->dst,
 		.src_port = (uint16_t)(p->bytes[0] << 8 | p->bytes[1]),
 		.dst_port = (uint16_t)(p->bytes[2] << 8 | p->bytes[3]),
+		.ecn = p->ecn,
 		.header_bytes = (uint16_t)header,
 		.payload_bytes = p->len - header };
 	return m;
@@ -240,9 +348,8 @@ uint16_t fake_net_receive(struct net *net, struct rte_mbuf **segs, uint16_t room
 	struct fake_wire *w = net->wire;
 	uint16_t n = 0;
 
-	while (n < room && w->count > 0 && w->heap[0]->at_ns <= w->now_ns &&
-		w->heap[0]->to == net->side) {
-		struct fake_packet *p = heap_pop(w);
+	while (n < room && fake_wire_next(w, net->side) <= w->now_ns) {
+		struct fake_packet *p = heap_pop(&w->way[net->side]);
 		uint32_t at = 0;
 
 		for (struct rte_mbuf *s = p->m; s != NULL; s = s->next) {
@@ -253,6 +360,8 @@ uint16_t fake_net_receive(struct net *net, struct rte_mbuf **segs, uint16_t room
 		rte_pktmbuf_free(p->m);
 		p->m = NULL;
 		options_strip(w, p->bytes);
+		if (p->corrupt && !p->lost && p->len > 0)
+			p->lost = damage_found(w, p);
 		if (!p->lost && p->len >= 20) {
 			segs[n] = segment_new(net, p);
 			n += segs[n] != NULL;

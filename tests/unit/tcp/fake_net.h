@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The network layer as TCP's tests fake it at link time: a wire between two sides that loses,
- * doubles, delays and reorders packets from a seeded sequence, under a clock that the test owns.
+ * The network layer as TCP's tests fake it at link time: a wire between two sides that loses
+ * (singly and in bursts), doubles, delays, reorders, damages and marks packets from a seeded
+ * sequence, through a bottleneck where one is wanted, under a clock that the test owns.
  */
 #ifndef SLUICE_TESTS_UNIT_TCP_FAKE_NET_H
 #define SLUICE_TESTS_UNIT_TCP_FAKE_NET_H
@@ -17,11 +18,21 @@
 /* Chances are out of 1,000. */
 struct fake_faults {
 	uint32_t lose, repeat, reorder;
-	uint64_t delay_ns;  /* of every packet */
-	uint64_t jitter_ns; /* the most that a reordered one waits longer */
-	uint8_t strip;      /* FAKE_STRIP_*: SYN options that a middlebox removes */
-	uint32_t split;     /* chance that a segment arrives as two mbufs */
+	uint32_t burst;     /* chance that a burst of losses begins */
+	uint32_t burst_len; /* the most packets that one takes */
+	uint32_t corrupt;   /* chance that a bit turns; the checksum has to find it */
+	bool fair; /* no more than FAKE_LOST_IN_ROW losses of the same bytes, or without an answer */
+	uint32_t mark;        /* chance of a congestion mark, where the sender allows one */
+	uint32_t rate;        /* bytes a millisecond and direction; 0: no bottleneck */
+	uint32_t queue_bytes; /* that wait before it; what comes on top is lost */
+	uint64_t delay_ns;    /* of every packet */
+	uint64_t jitter_ns;   /* the most that a reordered one waits longer */
+	uint8_t strip;        /* FAKE_STRIP_*: SYN options that a middlebox removes */
+	uint32_t split;       /* chance that a segment arrives as two mbufs */
 };
+
+#define FAKE_LOST_IN_ROW  4  /* a sender gives up after nine, keep-alive after five */
+#define FAKE_ROWS         64 /* losses in a row are counted for each client port's last bits */
 
 #define FAKE_STRIP_TS     1
 #define FAKE_STRIP_SACK   2
@@ -30,13 +41,28 @@ struct fake_faults {
 
 struct fake_packet;
 
+/* What is under way in one direction, the first due on top. */
+struct fake_heap {
+	uint32_t count, room;
+	struct fake_packet **at;
+};
+
 struct fake_wire {
 	struct fake_faults faults;
 	uint64_t rng;
 	uint64_t now_ns;
-	uint64_t order; /* of packets that are due at the same time */
-	uint32_t count, room;
-	struct fake_packet **heap;
+	uint64_t order;          /* of packets that are due at the same time */
+	struct fake_heap way[2]; /* by destination */
+	uint64_t busy_ns[2];     /* until when the bottleneck towards a side is occupied */
+	uint32_t burst_left[2];
+	uint64_t lost, corrupted;
+	bool trace; /* print what is put on the wire */
+	struct fake_row {
+		uint8_t lost;
+		uint8_t passed;       /* a bit for each direction */
+		uint8_t same_lost[2]; /* of the same bytes, by destination */
+		uint32_t same_seq[2];
+	} row[FAKE_ROWS];
 	const char *broken; /* what the wire itself found wrong */
 	bool (*filter)(void *ctx, const struct rte_tcp_hdr *h, unsigned side); /* true: lose it */
 	void *filter_ctx;
@@ -65,8 +91,8 @@ void fake_wire_fini(struct fake_wire *w);
 void fake_net_init(struct net *net, struct fake_wire *w, unsigned side, struct rte_mempool *pool,
 	uint16_t mtu, bool multi_segs);
 
-/* When the next packet arrives, or UINT64_MAX. */
-uint64_t fake_wire_next(const struct fake_wire *w);
+/* When the next packet arrives at a side, or UINT64_MAX. */
+uint64_t fake_wire_next(const struct fake_wire *w, unsigned side);
 /* Packets that are due at @p net. */
 uint16_t fake_net_receive(struct net *net, struct rte_mbuf **segs, uint16_t room);
 
