@@ -221,6 +221,13 @@ int link_server_create(const char *path, uint32_t allowed_uid, const struct link
 		free(server);
 		return err;
 	}
+	/* Control may run as that user: the socket is its own then, root may use it all the same. */
+	if (allowed_uid != 0 && chown(path, allowed_uid, (gid_t)-1)) {
+		int err = -errno;
+
+		link_server_destroy(server);
+		return err;
+	}
 	*out = server;
 	return 0;
 }
