@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <rte_eal.h>
-
 #include "lib/base/log.h"
 #include "tests/wire/counters.h"
 #include "tests/wire/run.h"
@@ -126,17 +124,6 @@ static bool run_file(const char *file)
 	return well;
 }
 
-static bool start_eal(void)
-{
-	static char args[][24] = { "wire_run", "--no-huge", "--no-pci", "--no-shconf", "-m", "256",
-		"-l", "0", "--no-telemetry", "--log-level=error" };
-	char *argv[RTE_DIM(args) + 1] = { NULL };
-
-	for (unsigned i = 0; i < RTE_DIM(args); i++)
-		argv[i] = args[i];
-	return rte_eal_init(RTE_DIM(args), argv) >= 0;
-}
-
 /* One line for a script. What is known to fail does not count, but says so when it no longer does. */
 static void conclude(unsigned i, bool well)
 {
@@ -164,7 +151,7 @@ int main(int argc, char **argv)
 		else if (!add_path(argv[i]))
 			return 2;
 	}
-	if (!start_eal())
+	if (!world_start_eal("wire_run"))
 		return 2;
 	if (all.tap)
 		printf("1..%u\n", all.count);

@@ -30,7 +30,7 @@ struct world {
 	struct stats stats;
 	struct usage usage;
 	struct event_ring events, reader;
-	uint64_t now_ns, generation;
+	uint64_t now_ns, generation, turns;
 	/* Frames of the turn that runs, then those that the script has to expect, by port. */
 	struct seen *fresh, *queue[PORTS];
 	const char *trace[WORLD_TRACE];
@@ -40,6 +40,8 @@ struct world {
 	uint32_t held_count;
 };
 
+/** Start DPDK without devices; once in a process. */
+bool world_start_eal(const char *program);
 /** Defaults, nothing running. */
 void world_init(struct world *w);
 /** Build the first generation and start the worker. */
