@@ -27,7 +27,7 @@ def fuzz(build, target, seconds):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
         timeout=seconds + 120)
     if done.returncode == 0:
-        counts = [line.split(":")[2].strip() for line in done.stdout.splitlines()
+        counts = [line.rpartition(":")[2].strip() for line in done.stdout.splitlines()
             if line.startswith("stat::number_of_executed_units")]
         print(f"ok - {target}: {counts[0] if counts else '?'} inputs in {seconds} s", flush=True)
         return ""
