@@ -28,7 +28,7 @@ struct link_client_ack {
 
 /* One connection and all that came over it. Read what you need; link_client_close() unmaps it. */
 struct link_client {
-	int fd;		     /* -1: not connected */
+	int fd; /* -1: not connected */
 	enum link_role role;
 	uint64_t boot_id;    /* ours */
 	bool welcome, ready; /* READY comes a second time after the first apply */
@@ -39,7 +39,7 @@ struct link_client {
 	uint32_t workers;
 	bool has_snapshot;
 	struct snapshot snapshot; /* what it ran when we connected */
-	int secrets_fd;		  /* -1: none; control only, for the next apply */
+	int secrets_fd;           /* -1: none; control only, for the next apply */
 	bool has_usage;
 	struct usage usage; /* writable for control */
 	/* SNAP_WORKERS_MAX each; those below the count whose segment.base is set are mapped. */

@@ -4,7 +4,7 @@
 
   - in the dataplane calls go down: io, net, tcp, tls, http, then policy and route, then proxy and sync,
     then the worker and main in dataplane/ itself
-  - NAME_priv.h is for its folder alone, for the tests that mirror it and for fuzzers
+  - NAME_priv.h is for its folder alone, for the tests that mirror it, for fuzzers and for the simulation
   - lib knows neither dataplane nor control; control sees no DPDK, also not through another header
   - http, policy and route see no mbuf and no packet layer: sans I/O
 """
@@ -69,7 +69,7 @@ def violations(files):
                 bad(f"{folder} includes {name}, which lies above it")
             if name.endswith("_priv.h"):
                 home = os.path.dirname(name)
-                mirrors = path.startswith("tests/fuzz/") or (path.startswith(("tests/", "bench/")) and
+                mirrors = path.startswith(("tests/fuzz/", "tests/sim/")) or (path.startswith(("tests/", "bench/")) and
                     os.path.basename(home) in path.split("/"))
                 if os.path.dirname(path) != home and not mirrors:
                     bad(f"{name} is private to {home}")
