@@ -36,7 +36,7 @@ static int segment_map_fd(struct segment *s)
 	void *base = mmap(NULL, s->length, protection, sharing, s->fd, 0);
 
 	if (base == MAP_FAILED)
-		return -errno;
+		return errno > 0 ? -errno : -EIO; /* never a 0 that would pass for success */
 	/* Address 0 would pass for "not mapped" everywhere else. */
 	if (!base)
 		return -ENOMEM;
