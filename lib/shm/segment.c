@@ -35,11 +35,12 @@ static int segment_map_fd(struct segment *s)
 	int sharing = seals >= 0 && seals & F_SEAL_WRITE ? MAP_PRIVATE : MAP_SHARED;
 	void *base = mmap(NULL, s->length, protection, sharing, s->fd, 0);
 
-	if (base == MAP_FAILED)
-		return errno > 0 ? -errno : -EIO; /* never a 0 that would pass for success */
 	/* Address 0 would pass for "not mapped" everywhere else. */
-	if (!base)
-		return -ENOMEM;
+	if (base == MAP_FAILED || !base) {
+		int err = errno;
+
+		return err > 0 ? -err : -EIO;
+	}
 	s->base = base;
 	return 0;
 }
