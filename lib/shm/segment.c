@@ -28,21 +28,16 @@ static mode_t segment_mode(enum segment_type type)
 	return type == SEGMENT_SECRETS ? 0600 : 0644;
 }
 
-static int segment_map_fd(struct segment *s)
+/* @return false with errno when there is no mapping */
+static bool segment_map_fd(struct segment *s)
 {
 	int protection = s->writable ? PROT_READ | PROT_WRITE : PROT_READ;
 	int seals = fcntl(s->fd, F_GET_SEALS);
 	int sharing = seals >= 0 && seals & F_SEAL_WRITE ? MAP_PRIVATE : MAP_SHARED;
 	void *base = mmap(NULL, s->length, protection, sharing, s->fd, 0);
 
-	/* Address 0 would pass for "not mapped" everywhere else. */
-	if (base == MAP_FAILED || !base) {
-		int err = errno;
-
-		return err > 0 ? -err : -EIO;
-	}
-	s->base = base;
-	return 0;
+	s->base = base == MAP_FAILED ? NULL : base;
+	return s->base != NULL;
 }
 
 int segment_create(const char *name, enum segment_type type, size_t length, uint64_t boot_id,
@@ -63,9 +58,10 @@ int segment_create(const char *name, enum segment_type type, size_t length, uint
 		err = -errno;
 		goto fail;
 	}
-	err = segment_map_fd(&s);
-	if (err)
+	if (!segment_map_fd(&s)) {
+		err = -errno;
 		goto fail;
+	}
 	*(struct segment_header *)s.base = (struct segment_header){
 		.magic = SHM_MAGIC,
 		.type = type,
@@ -102,7 +98,7 @@ int segment_seal(struct segment *s, uint64_t generation)
 	s->writable = false;
 	if (fcntl(s->fd, F_ADD_SEALS, WRITE_SEALS | F_SEAL_SEAL))
 		return -errno;
-	return segment_map_fd(s);
+	return segment_map_fd(s) ? 0 : -errno;
 }
 
 int segment_check(const void *base, size_t length, enum segment_type type, bool sealed)
@@ -148,9 +144,8 @@ int segment_map(int fd, enum segment_type type, bool writable, bool sealed, stru
 	if (st.st_size < (off_t)sizeof(struct segment_header))
 		return -EBADMSG;
 	s.length = (size_t)st.st_size;
-	err = segment_map_fd(&s);
-	if (err)
-		return err;
+	if (!segment_map_fd(&s))
+		return -errno;
 	err = segment_check(s.base, s.length, type, sealed);
 	if (err) {
 		munmap(s.base, s.length);
