@@ -139,13 +139,9 @@ static void keepalive_fire(struct tcp_conn *c)
 		tcp_timer_abandon(c);
 		return;
 	}
-	/* A probe that did not leave says nothing about the peer. */
-	if (!tcp_out_bare(c, c->snd_nxt - 1, TCP_ACK)) {
-		tcp_timer_set(c, TCP_TIMER_IDLE, TCP_RETRY_MS);
-		return;
-	}
 	cold->probes++;
 	c->stack->count->keepalive_probes++;
+	tcp_out_bare(c, c->snd_nxt - 1, TCP_ACK);
 	tcp_timer_set(c, TCP_TIMER_IDLE, between < 75000 ? between : 75000);
 }
 
