@@ -159,7 +159,9 @@ def tear_down(run_dir):
     for (name,) in record.items("namespace"):
         subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
     for (path,) in record.items("mount"):
-        subprocess.run(["umount", path], stderr=subprocess.DEVNULL, check=False)
+        # Lazily: another DPDK program of the machine may have found our hugetlbfs and put its files
+        # there. They stay its own until it ends; the mount itself would otherwise outlive its record.
+        subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL, check=False)
     for (added,) in record.items("hugepages"):
         # Another run may have reserved its own meanwhile: give back ours, not an old total.
         with contextlib.suppress(OSError):
