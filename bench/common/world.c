@@ -40,6 +40,7 @@ static void fill_net(struct world *w, struct net_config *net)
 
 	net->port_count = 2;
 	net->neighbour_limit = 4096;
+	net->neighbour_queue_limit = 1024;
 	for (unsigned i = 0; i < 2; i++) {
 		net->ports[i].port = &w->ports[i];
 		net->ports[i].address_count = 1;

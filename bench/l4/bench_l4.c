@@ -125,6 +125,7 @@ static void make_net(struct l4 *l, struct rte_mempool *pool)
 	struct net_config config = {
 		.port_count = 1,
 		.neighbour_limit = 64,
+		.neighbour_queue_limit = 64,
 		.pool = pool,
 		.drops = l->drops,
 		.ports[0] = { .port = &l->port,

@@ -4,9 +4,11 @@
  * for both families. An address in use never expires under a flow: when it grows old, the neighbour is
  * asked by unicast while packets go on to the old address (RFC 1122 §2.3.2.1 (2)).
  *
- * A peer can invent on-link sources to make us ask for hosts that do not exist. So the table is
- * bounded, entries that were just used are not taken for new ones, and packets wait within a bound for
- * one entry and one for all.
+ * A peer can invent on-link sources to make us ask for hosts that do not exist. So the table and the
+ * packets that wait are bounded, and neither bound may keep a real neighbour out: each neighbour gets a
+ * part of the room that is left in the queues, never less than one packet (the dynamic threshold of
+ * Choudhury and Hahne, which switches use for shared buffers), and in a full table the new neighbour
+ * takes the place of one that did not answer yet.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +20,8 @@
 #define REACHABLE_NS   (30 * SECOND_NS)  /* RFC 4861 §10: REACHABLE_TIME */
 #define UNUSED_NS      (600 * SECOND_NS) /* an entry goes when nothing used it for so long */
 #define TAKE_UNUSED_NS (60 * SECOND_NS)  /* in a full table: so long */
-#define QUEUED_LIMIT   1024              /* packets in all queues */
+#define QUEUE_PART     8                 /* of the room that is left, for one neighbour */
+#define DISPLACE_STEP  8                 /* pending entries looked at for one to displace */
 #define AGE_STEP       64                /* entries looked at by one call of the timers */
 
 int neigh_init(struct net *net)
@@ -125,6 +128,41 @@ static void neigh_age(struct neigh_table *t, uint64_t unused_ns, uint64_t now_ns
 	}
 }
 
+static struct rte_mbuf *queue_take(struct neigh_table *t, struct neigh *e)
+{
+	struct rte_mbuf *m = e->queue[e->queue_first];
+
+	e->queue_first = (e->queue_first + 1) % NEIGH_QUEUE;
+	e->queue_count--;
+	t->queued--;
+	return m;
+}
+
+static void queue_drop(struct net *net, struct neigh *e, enum drop reason)
+{
+	while (e->queue_count)
+		net_drop(net, queue_take(&net->neigh, e), reason);
+}
+
+/* Free the place of a neighbour that was asked and did not answer yet. Places are tried in turn, so
+ * that one which will answer stays about as long as the table takes to be filled anew. */
+static void neigh_displace(struct net *net)
+{
+	struct neigh_table *t = &net->neigh;
+
+	for (uint32_t i = 0; i < DISPLACE_STEP && i < t->pending_count; i++) {
+		uint32_t index = t->pending[t->victim++ % t->pending_count];
+		struct neigh *e = &t->entries[index];
+
+		if (e->state != NEIGH_INCOMPLETE)
+			continue;
+		queue_drop(net, e, DROP_NEIGH_TABLE_FULL);
+		pending_remove(t, index);
+		neigh_release(t, index);
+		return;
+	}
+}
+
 uint32_t neigh_get(struct net *net, uint32_t port_index, const struct ip_addr *addr)
 {
 	struct neigh_table *t = &net->neigh;
@@ -136,6 +174,8 @@ uint32_t neigh_get(struct net *net, uint32_t port_index, const struct ip_addr *a
 		return index;
 	if (t->free == NEIGH_NONE)
 		neigh_age(t, TAKE_UNUSED_NS, net->now_ns);
+	if (t->free == NEIGH_NONE)
+		neigh_displace(net);
 	if (t->free == NEIGH_NONE)
 		return NEIGH_NONE;
 	index = t->free;
@@ -178,14 +218,13 @@ static void frame_send(struct net *net, const struct neigh *e, struct rte_mbuf *
 	port_tx_put(&net->ports[e->port_index].tx, m);
 }
 
-static struct rte_mbuf *queue_take(struct neigh_table *t, struct neigh *e)
+static bool queue_has_room(const struct net *net, const struct neigh *e)
 {
-	struct rte_mbuf *m = e->queue[e->queue_first];
+	uint32_t limit = net->config.neighbour_queue_limit, queued = net->neigh.queued;
+	uint32_t left = limit > queued ? limit - queued : 0;
 
-	e->queue_first = (e->queue_first + 1) % NEIGH_QUEUE;
-	e->queue_count--;
-	t->queued--;
-	return m;
+	return e->queue_count == 0 ||
+	       (e->queue_count < NEIGH_QUEUE && e->queue_count < left / QUEUE_PART);
 }
 
 /* The latest packets are the ones worth keeping (RFC 1122 §2.3.2.2): the oldest gives way. */
@@ -193,12 +232,8 @@ static void queue_put(struct net *net, struct neigh *e, struct rte_mbuf *m)
 {
 	struct neigh_table *t = &net->neigh;
 
-	if (e->queue_count == NEIGH_QUEUE)
+	if (!queue_has_room(net, e))
 		net_drop(net, queue_take(t, e), DROP_NEIGH_QUEUE_FULL);
-	if (t->queued == QUEUED_LIMIT) {
-		net_drop(net, m, DROP_NEIGH_QUEUE_FULL);
-		return;
-	}
 	e->queue[(e->queue_first + e->queue_count++) % NEIGH_QUEUE] = m;
 	t->queued++;
 }

@@ -35,6 +35,7 @@ static bool config_valid(const struct net_config *config)
 {
 	if (config->port_count == 0 || config->port_count > PORT_MAX || !config->pool ||
 		!config->drops || config->neighbour_limit == 0 ||
+		config->neighbour_queue_limit == 0 ||
 		rte_pktmbuf_priv_size(config->pool) < NET_META_BYTES)
 		return false;
 	for (uint32_t i = 0; i < config->port_count; i++)

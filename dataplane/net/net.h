@@ -36,7 +36,9 @@ struct net_config {
 	uint32_t port_count;
 	struct net_port_config ports[PORT_MAX];
 	uint32_t neighbour_limit; /* entries */
-	uint16_t queue;           /* this worker's queue on every port */
+	uint32_t
+		neighbour_queue_limit; /* packets that wait for addresses, beyond one for each neighbour */
+	uint16_t queue;                /* this worker's queue on every port */
 	struct rte_mempool
 		*pool;   /* headers, ARP and ICMP answers; segments come with their own mbuf */
 	uint64_t *drops; /* DROP_COUNT counters in this worker's statistics */

@@ -55,6 +55,7 @@ struct neigh_table {
 	uint32_t pending_count;
 	uint32_t queued; /* packets in all queues */
 	uint32_t cursor; /* of ageing */
+	uint32_t victim; /* next in pending to give way to a new neighbour */
 	struct siphash_key key;
 };
 

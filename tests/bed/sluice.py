@@ -131,6 +131,16 @@ class Sluice:
                 return sock.recv(16).startswith(b"HTTP/1.1 ")
         wait_for(answers, seconds, "an answer from the gateway on the wire", every=0.1)
 
+    def wait_attached(self, seconds=20):
+        """Until control holds the dataplane's segments, so that they outlive the dataplane."""
+        def attached():
+            self.check_alive()
+            # Its exit status tells scripts that something is down; here the text counts.
+            done = run(self.ctl_argv("status", "--json"), check=False, timeout=30)
+            control = json.loads(done.stdout)["control"] if done.stdout else None
+            return control and control["attached"]
+        wait_for(attached, seconds, "control's word that it is attached", every=0.05)
+
     # sluicectl.
 
     def ctl_argv(self, *args):

@@ -70,7 +70,7 @@ def gateway(bed, session_gateway, request):
     elif not bed.alive("control"):
         sluice.write_config(settings.config())
         sluice.start_control()
-        sluice.wait_serving()
+        sluice.wait_attached()
     else:
         with open(sluice.config, encoding="utf-8") as f:
             changed = f.read() != settings.config()

@@ -84,6 +84,7 @@ static void fill_net(struct world *w, struct net_config *net)
 {
 	net->port_count = PORTS;
 	net->neighbour_limit = 64;
+	net->neighbour_queue_limit = 1024;
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct net_port_config *port = &net->ports[i];
 		char *list = wire_text("%s,", w->config.ports[i].addresses), *comma;

@@ -287,6 +287,68 @@ static void full_table_refuses_then_takes_unused_entries(void **state)
 	sent_tcp(1);
 }
 
+/* A flood from on-link addresses that nobody has must not keep a backend's first SYN from its wait. */
+static void strangers_leave_room_in_the_queues(void **state)
+{
+	char text[IP_TEXT_BYTES];
+
+	for (int i = 0; i < 15 * 100; i++) {
+		snprintf(text, sizeof(text), "192.0.2.%d", 100 + i % 15);
+		send_to(text, 0);
+	}
+	rig_reset_tx();
+	for (int i = 0; i < 4; i++)
+		send_to(PEER_IP, 0);
+	arp_reply_from(PEER_IP, &peer_mac, 0);
+	assert_int_equal(rig.sent_count, 1 + 4);
+	/* Fifteen strangers stop at their part of the room: 15 × 22 wait, and (512 − 330) / 8 = 22. */
+	assert_int_equal(rig.drops[DROP_NEIGH_QUEUE_FULL], 1500 - 15 * 22);
+}
+
+static void queue_for_one(void)
+{
+	rig.config.neighbour_queue_limit = 1;
+}
+
+static void one_packet_waits_even_beyond_the_limit(void **state)
+{
+	char text[IP_TEXT_BYTES];
+
+	rig_start(queue_for_one);
+	for (int i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), "192.0.2.%d", 100 + i);
+		send_to(text, 0);
+		send_to(text, 0);
+	}
+	assert_int_equal(rig.drops[DROP_NEIGH_QUEUE_FULL], 8);
+	rig_reset_tx();
+	arp_reply_from("192.0.2.103", &peer_mac, 0);
+	assert_int_equal(rig.sent_count, 1);
+	assert_int_equal(rig_teardown(NULL), 0);
+}
+
+static void strangers_that_do_not_answer_give_their_place_to_a_new_neighbour(void **state)
+{
+	char text[IP_TEXT_BYTES];
+
+	send_to("192.0.2.99", 0);
+	arp_reply_from("192.0.2.99", &peer_mac, 0);
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "192.0.2.%d", 100 + i);
+		send_to(text, SECOND);
+	}
+	/* 15 places went round among the hundred; each of the others lost its packet with its place. */
+	assert_int_equal(rig.drops[DROP_NEIGH_TABLE_FULL], 85);
+	rig_reset_tx();
+	send_to(PEER_IP, SECOND);
+	arp_reply_from(PEER_IP, &peer_mac, SECOND);
+	assert_int_equal(rig.sent_count, 2);
+	send_to("192.0.2.99", SECOND); /* who answered was not touched */
+	assert_int_equal(rig.sent_count, 3);
+	sent_tcp(2);
+	assert_int_equal(rig.unreachable_count, 0);
+}
+
 static void path_outlives_its_entry(void **state)
 {
 	struct ip_addr peer = ip_of(PEER_IP);
@@ -422,6 +484,9 @@ int main(void)
 		WITH_RIG(our_own_address_is_never_learned_from_others),
 		WITH_RIG(another_workers_answer_is_taken_over),
 		WITH_RIG(full_table_refuses_then_takes_unused_entries),
+		WITH_RIG(strangers_leave_room_in_the_queues),
+		cmocka_unit_test(one_packet_waits_even_beyond_the_limit),
+		WITH_RIG(strangers_that_do_not_answer_give_their_place_to_a_new_neighbour),
 		WITH_RIG(path_outlives_its_entry),
 		WITH_RIG(paths_prefer_connected_then_gateway),
 		WITH_RIG(output_carries_right_checksums),

@@ -106,6 +106,7 @@ void rig_start(void (*change)(void))
 				.address_count = 1,
 				.addresses = { { ip_of(INSIDE_IP), 24 } } } },
 		.neighbour_limit = 16,
+		.neighbour_queue_limit = RIG_QUEUE_LIMIT,
 		.queue = 1, /* not 0: no announcements but where a test wants them */
 		.pool = rig.pool,
 		.drops = rig.drops,

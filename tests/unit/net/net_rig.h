@@ -19,7 +19,9 @@
 
 #include "dataplane/net/net.h"
 
-#define SECOND UINT64_C(1000000000)
+#define SECOND          UINT64_C(1000000000)
+
+#define RIG_QUEUE_LIMIT 512
 
 /* Port 0: 192.0.2.1/24, gateway 192.0.2.254. Port 1: 10.0.0.1/24. */
 #define OUR_IP     "192.0.2.1"
