@@ -59,15 +59,15 @@ static void find(struct proxy *p, struct decision *d)
 		p->tables->policy, p->scratch, head, d->match.api, &d->credential);
 }
 
-/* Look all keys of the batch up at once. */
-static void identify(struct proxy *p)
+/* Look all keys of a batch up at once. @param count  at most DECIDE_BATCH */
+static void identify(struct proxy *p, struct decision *decisions, uint32_t count)
 {
 	uint8_t digests[DECIDE_BATCH][SNAP_DIGEST_BYTES];
 	struct policy_caller callers[DECIDE_BATCH];
 	uint32_t which[DECIDE_BATCH], n = 0, hits;
 
-	for (uint32_t i = 0; i < p->decision_count; i++) {
-		struct decision *d = &p->decisions[i];
+	for (uint32_t i = 0; i < count; i++) {
+		struct decision *d = &decisions[i];
 
 		if (!d->client || !d->has_caller || d->verdict != REASON_PROXIED)
 			continue;
@@ -79,7 +79,7 @@ static void identify(struct proxy *p)
 	hits = policy_lookup_bulk(
 		p->tables->policy, (const uint8_t(*)[SNAP_DIGEST_BYTES])digests, n, callers);
 	for (uint32_t i = 0; i < n; i++) {
-		struct decision *d = &p->decisions[which[i]];
+		struct decision *d = &decisions[which[i]];
 
 		if (!(hits & (1u << i))) {
 			d->verdict = REASON_KEY_UNKNOWN;
@@ -96,19 +96,24 @@ static void identify(struct proxy *p)
 			policy_prefetch_name(p->tables->policy, callers[i].consumer);
 }
 
+static void note_caller(struct proxy *p, struct decision *d, struct exchange *ex)
+{
+	ex->consumer = d->caller.consumer;
+	ex->plan = d->caller.plan;
+	ex->consumer_slot = d->caller.slot;
+	ex->credential = d->credential.credential;
+	if (!policy_plan_allows(p->tables->policy, d->caller.plan, d->match.api))
+		d->verdict = REASON_API_NOT_IN_PLAN;
+}
+
 /* Is the caller allowed here, and now? */
 static void admit(struct proxy *p, struct decision *d, struct exchange *ex)
 {
 	const struct policy *policy = p->tables->policy;
 
-	ex->consumer = d->caller.consumer;
-	ex->plan = d->caller.plan;
-	ex->consumer_slot = d->caller.slot;
-	ex->credential = d->credential.credential;
-	if (!policy_plan_allows(policy, d->caller.plan, d->match.api)) {
-		d->verdict = REASON_API_NOT_IN_PLAN;
+	note_caller(p, d, ex);
+	if (d->verdict != REASON_PROXIED)
 		return;
-	}
 	policy_take(policy, d->caller.plan, &p->tables->usage->lines[d->caller.slot], p->now_ns,
 		p->wall_s, &ex->limit);
 	if (ex->limit.limit != SNAP_NONE)
@@ -162,12 +167,26 @@ static void conclude(struct proxy *p, struct decision *d)
 	exchange_dispatch(p, ex);
 }
 
+enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d)
+{
+	d->client = ex->client;
+	find(p, d);
+	identify(p, d, 1);
+	note_route(p, d, ex);
+	if (d->has_caller && d->verdict == REASON_PROXIED)
+		note_caller(p, d, ex);
+	if (ex->generation != p->tables->snapshot.generation)
+		ex->flags &= ~(uint32_t)EX_RATE_FIELDS; /* they name a limit of the old plan */
+	ex->generation = p->tables->snapshot.generation;
+	return d->verdict;
+}
+
 void decide_run(struct proxy *p)
 {
 	for (uint32_t i = 0; i < p->decision_count; i++)
 		if (p->decisions[i].client)
 			find(p, &p->decisions[i]);
-	identify(p);
+	identify(p, p->decisions, p->decision_count);
 	for (uint32_t i = 0; i < p->decision_count; i++)
 		if (p->decisions[i].client)
 			conclude(p, &p->decisions[i]);

@@ -64,12 +64,32 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 	slab_put(&p->exchanges, ex);
 }
 
-/* The backend in the running generation: an apply may have come between two tries. */
+/* Route it by the names that were kept, unless they were cut. It was admitted to its API and stays there. */
+static bool route_again(struct proxy *p, struct exchange *ex)
+{
+	uint32_t listener = tables_listener(p->tables, ex->client->listener_slot);
+	struct str host = { ex->host, ex->host_bytes }, path = { ex->path, ex->path_bytes };
+	struct route_match match;
+
+	if (listener == SNAP_NONE || ex->host_bytes == EVENT_HOST_BYTES ||
+		ex->path_bytes == EVENT_PATH_BYTES)
+		return false;
+	if (route_find(p->tables->routes, listener, host, path, ex->method, &match) !=
+		REASON_PROXIED)
+		return false;
+	if (SNAP_AT(&p->tables->snapshot, SNAP_APIS, snap_api, match.api)->slot != ex->api_slot)
+		return false;
+	ex->backend = match.backend;
+	return true;
+}
+
+/* The backend in the running generation: an apply may have come between two tries, and the endpoint that
+ * failed may be gone with it. */
 static bool refresh_backend(struct proxy *p, struct exchange *ex)
 {
 	uint32_t endpoint;
 
-	if (ex->generation == p->tables->snapshot.generation)
+	if (ex->generation == p->tables->snapshot.generation || route_again(p, ex))
 		return true;
 	endpoint = tables_endpoint(p->tables, ex->endpoint_slot);
 	if (endpoint == SNAP_NONE)
@@ -123,25 +143,45 @@ static bool method_is_idempotent(uint8_t method)
 	       method == HTTP1_DELETE || method == HTTP1_OPTIONS || method == HTTP1_TRACE;
 }
 
-/* Make the head for the backend again from the client's, which was kept. */
-static bool rewrite_head(struct proxy *p, struct exchange *ex)
+/* Make the head for the backend again from the client's, which was kept.
+ * @return REASON_PROXIED, or what to answer instead */
+static enum reason rewrite_head(struct proxy *p, struct exchange *ex, enum reason why)
 {
-	struct http1_head *head = &p->again;
-	struct request_parse args = { &p->limits, head, REASON_PROXIED };
+	struct decision *d = &p->again;
+	struct request_parse args = { &p->limits, &d->head, REASON_PROXIED };
 	struct str strip = { NULL, 0 };
+	enum reason verdict;
 
-	if (ex->generation != p->tables->snapshot.generation)
-		return false;
 	if (stream_parse_again(&ex->client->rx, client_parse_request, &args) != HTTP1_DONE)
-		return false;
-	if (ex->credential != SNAP_NONE) {
-		struct policy_credential again;
+		return why;
+	verdict = decide_again(p, ex, d);
+	if (verdict != REASON_PROXIED)
+		return verdict;
+	if (d->has_caller)
+		strip = d->credential.field;
+	return forward_write_head(p, ex, &d->head, strip) ? REASON_PROXIED : why;
+}
 
-		if (policy_find_credential(p->tables->policy, p->scratch, head, ex->api, &again) ==
-			REASON_PROXIED)
-			strip = again.field;
+static bool may_repeat(const struct exchange *ex, enum reason why)
+{
+	return why == REASON_BACKEND_CLOSED && (ex->flags & EX_WAS_REUSED) &&
+	       (ex->flags & EX_HEAD_HELD) && !(ex->flags & EX_RETRIED) &&
+	       method_is_idempotent(ex->method);
+}
+
+/* A pooled connection turned out to be closed. */
+static void repeat(struct proxy *p, struct exchange *ex, enum reason why)
+{
+	why = rewrite_head(p, ex, why);
+	if (why != REASON_PROXIED) {
+		exchange_refuse(p, ex, why);
+		return;
 	}
-	return forward_write_head(p, ex, head, strip);
+	ex->flags &= ~(uint32_t)(EX_SENT | EX_REQUEST_DONE | EX_WAS_REUSED);
+	ex->flags |= EX_RETRIED;
+	ex->reason = REASON_PROXIED;
+	p->counters->retries++;
+	exchange_dispatch(p, ex);
 }
 
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
@@ -155,17 +195,10 @@ void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
 		exchange_dispatch(p, ex);
 		return;
 	}
-	if (why == REASON_BACKEND_CLOSED && (ex->flags & EX_WAS_REUSED) &&
-		(ex->flags & EX_HEAD_HELD) && !(ex->flags & EX_RETRIED) &&
-		method_is_idempotent(ex->method) && rewrite_head(p, ex)) {
-		ex->flags &= ~(uint32_t)(EX_SENT | EX_REQUEST_DONE | EX_WAS_REUSED);
-		ex->flags |= EX_RETRIED;
-		ex->reason = REASON_PROXIED;
-		p->counters->retries++;
-		exchange_dispatch(p, ex);
-		return;
-	}
-	exchange_refuse(p, ex, why);
+	if (may_repeat(ex, why))
+		repeat(p, ex, why);
+	else
+		exchange_refuse(p, ex, why);
 }
 
 void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why)

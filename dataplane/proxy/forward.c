@@ -216,7 +216,7 @@ static enum http1_verdict parse_response(const char *data, size_t len, size_t se
 	enum reason reason;
 
 	return http1_parse_response(
-		data, len, seen, &a->p->response_limits, a->method, &a->p->again, &reason);
+		data, len, seen, &a->p->response_limits, a->method, &a->p->answer, &reason);
 }
 
 struct response_writing {
@@ -317,7 +317,7 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 	struct upstream *u = ex->upstream;
 	struct response_parse args = { p, ex->method };
 	enum http1_verdict verdict = stream_parse(&u->rx, &p->heads, parse_response, &args);
-	struct http1_head *head = &p->again;
+	struct http1_head *head = &p->answer;
 	uint32_t head_bytes;
 	bool bad = false;
 

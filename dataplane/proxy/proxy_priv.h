@@ -158,7 +158,8 @@ struct proxy {
 	struct upstream_pool *pools; /* by endpoint slot */
 	uint32_t decision_count;
 	struct decision decisions[DECIDE_BATCH];
-	struct http1_head again; /* of a request that is sent a second time, or of an answer */
+	struct decision again; /* of a request that is sent a second time */
+	struct http1_head answer;
 	char scratch_head[2 * HTTP1_MAX_HEAD_BYTES];
 };
 
@@ -205,6 +206,13 @@ void client_answered(struct proxy *p, struct client *c);
 void decide_add(struct proxy *p, struct client *c, struct decision *d);
 void decide_run(struct proxy *p);
 void decide_forget(struct proxy *p, const struct client *c);
+/**
+ * Decide a request a second time, before it is sent again: an apply may have come since the first. Its
+ * limits were taken then and are not taken twice.
+ * @param d  its head is parsed; the rest is filled in
+ * @return REASON_PROXIED, or why the running configuration refuses it
+ */
+enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d);
 
 /* exchange.c */
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head);
