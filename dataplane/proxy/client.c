@@ -65,6 +65,7 @@ static void client_free(struct proxy *p, struct client *c)
 		TAILQ_REMOVE(&p->ready, c, ready_entry);
 	if (c->state == CLIENT_DECIDE)
 		decide_forget(p, c);
+	pressure_forget(p, c);
 	LIST_REMOVE(c, all_entry);
 	deadline_remove(&c->deadline);
 	stream_free(&c->rx, &p->heads);

@@ -197,6 +197,7 @@ static void due(void *ctx, struct deadline *d)
 void proxy_timers(struct proxy *p)
 {
 	deadline_run(&p->wheel, p->now_ns, due, p);
+	pressure_run(p);
 }
 
 void proxy_drain(struct proxy *p)

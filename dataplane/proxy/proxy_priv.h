@@ -49,6 +49,8 @@ struct client {
 	struct tcp_peer peer;
 	TAILQ_ENTRY(client) ready_entry;
 	LIST_ENTRY(client) all_entry;
+	uint64_t looked_ns; /* when looked_acked was noted, while mbufs are short; 0: not noted */
+	uint32_t looked_acked;
 	uint8_t ip_bytes;
 	char ip_text[IP_TEXT_BYTES];
 };
@@ -137,6 +139,13 @@ struct decision {
 	struct http1_head head;
 };
 
+/* What slow readers are held to while mbufs are short. */
+struct pressure {
+	struct client *next; /* to look at; NULL: the first */
+	uint64_t look_ns, raise_ns;
+	uint32_t rate; /* bytes a second; 0: mbufs are not short */
+};
+
 struct proxy {
 	struct proxy_config config;
 	struct tcp_stack *tcp;
@@ -155,6 +164,7 @@ struct proxy {
 	uint32_t client_count;
 	TAILQ_HEAD(ready_list, client) ready;
 	LIST_HEAD(, client) all;
+	struct pressure pressure;
 	struct upstream_pool *pools; /* by endpoint slot */
 	uint32_t decision_count;
 	struct decision decisions[DECIDE_BATCH];
@@ -213,6 +223,11 @@ void decide_forget(struct proxy *p, const struct client *c);
  * @return REASON_PROXIED, or why the running configuration refuses it
  */
 enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d);
+
+/* pressure.c */
+/* While mbufs are short: give up who reads too slowly. Once a loop. */
+void pressure_run(struct proxy *p);
+void pressure_forget(struct proxy *p, const struct client *c);
 
 /* exchange.c */
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head);

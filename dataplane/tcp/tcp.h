@@ -85,6 +85,14 @@ struct tcp_stack *tcp_stack_create(
 /** Frees every connection without a word to the peers or the application. */
 void tcp_stack_destroy(struct tcp_stack *stack);
 
+/** How much of the mbuf pool is free. */
+enum tcp_pool {
+	TCP_POOL_FINE,
+	TCP_POOL_COPY, /**< below 25 %: small payloads are copied together */
+	TCP_POOL_SHUT, /**< below 10 %: windows close and SYNs are dropped */
+};
+enum tcp_pool tcp_pool_level(const struct tcp_stack *stack);
+
 /** Bytes of the memory that tcp_stack_create() would take: for the arithmetic printed at start. */
 uint64_t tcp_stack_bytes(const struct tcp_config *config);
 
@@ -142,6 +150,10 @@ uint32_t tcp_send_space(const struct tcp_conn *c);
 
 /** Bytes queued or sent and not yet acknowledged. */
 uint32_t tcp_send_pending(const struct tcp_conn *c);
+
+/** The sequence number that the peer acknowledged: its difference between two looks is what the peer
+ * took meanwhile, in bytes modulo 2^32. */
+uint32_t tcp_send_acked(const struct tcp_conn *c);
 
 /**
  * Queue a chain; consumes it, also on failure. More than tcp_send_space() is taken too (the caller

@@ -71,6 +71,11 @@ uint32_t tcp_send_pending(const struct tcp_conn *c)
 	return c->sq_bytes;
 }
 
+uint32_t tcp_send_acked(const struct tcp_conn *c)
+{
+	return c->snd_una;
+}
+
 /* Whether the last mbuf of the send queue may take more bytes: none of it was sent. */
 static bool tail_unsent(const struct tcp_conn *c)
 {

@@ -263,12 +263,6 @@ struct tcp_ring {
 	uint32_t size, head, count;
 };
 
-enum tcp_pool {
-	TCP_POOL_FINE,
-	TCP_POOL_COPY, /* below 25 % free */
-	TCP_POOL_SHUT, /* below 10 % free */
-};
-
 struct tcp_stack {
 	struct net *net;
 	const struct tcp_ops *ops;

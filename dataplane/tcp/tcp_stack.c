@@ -222,6 +222,11 @@ void tcp_pool_sample(struct tcp_stack *s)
 					       : TCP_POOL_SHUT;
 }
 
+enum tcp_pool tcp_pool_level(const struct tcp_stack *s)
+{
+	return s->pool_state;
+}
+
 /* An address that a host can have: neither unspecified nor multicast. */
 static bool address_usable(const struct ip_addr *addr)
 {

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who reads too slowly while mbufs are short. Back-pressure bounds what one connection holds, not what
+ * many hold together: some hundred clients that read nothing would keep everybody else out until their
+ * send timeout. So while the pool is low, connections that hold bytes must have them acknowledged at a
+ * rate that doubles with each second that the shortage goes on, or they are given up. An idle connection,
+ * and a request that waits for its backend, hold next to nothing and are left alone.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+#define LOOK_EVERY_NS  UINT64_C(1000000)
+#define GIVE_UP_STEP   2    /* given up by one call: what that freed is seen before the next */
+#define LOOK_STEP      64   /* connections looked at by one call */
+#define HELD_MIN       4096 /* bytes: less is not worth a connection */
+#define RATE_FIRST     4096 /* bytes a second */
+#define RATE_LAST      (1u << 20)
+#define WINDOW_NS      UINT64_C(1000000000) /* what a rate is measured over */
+#define WINDOW_NONE_NS (WINDOW_NS / 4)      /* when next to no mbuf is left */
+
+static const struct tcp_conn *upstream_tcp(const struct client *c)
+{
+	return c->exchange && c->exchange->upstream ? c->exchange->upstream->tcp : NULL;
+}
+
+static uint32_t acked(const struct client *c)
+{
+	const struct tcp_conn *upstream = upstream_tcp(c);
+
+	return tcp_send_acked(c->tcp) + (upstream ? tcp_send_acked(upstream) : 0);
+}
+
+/* It holds bytes that somebody should have read. */
+static bool holds(const struct client *c)
+{
+	const struct tcp_conn *upstream = upstream_tcp(c);
+
+	return tcp_send_pending(c->tcp) >= HELD_MIN ||
+	       (upstream && tcp_send_pending(upstream) >= HELD_MIN);
+}
+
+static void give_up(struct proxy *p, struct client *c)
+{
+	if (tcp_send_pending(c->tcp) < HELD_MIN) {
+		exchange_refuse(p, c->exchange, REASON_OVERLOADED); /* the backend does not read */
+		return;
+	}
+	if (c->exchange)
+		c->exchange->reason = REASON_CLIENT_TOO_SLOW;
+	else
+		p->config.stats->reason[REASON_CLIENT_TOO_SLOW]++;
+	client_abort(p, c);
+}
+
+/* @return true when it was given up */
+static bool look(struct proxy *p, struct client *c, uint64_t window_ns)
+{
+	uint64_t passed_ns = p->now_ns - c->looked_ns;
+	uint32_t taken = acked(c) - c->looked_acked;
+
+	if (!holds(c)) {
+		c->looked_ns = 0;
+		return false;
+	}
+	if (c->looked_ns && passed_ns < window_ns)
+		return false;
+	/* An exchange that ended meanwhile makes the sum jump: that counts as progress, rightly. */
+	if (c->looked_ns && (uint64_t)taken * WINDOW_NS < (uint64_t)p->pressure.rate * passed_ns) {
+		give_up(p, c);
+		return true;
+	}
+	c->looked_ns = p->now_ns;
+	c->looked_acked = acked(c);
+	return false;
+}
+
+static void raise_rate(struct proxy *p)
+{
+	struct pressure *pressure = &p->pressure;
+
+	if (!pressure->rate) {
+		pressure->rate = RATE_FIRST;
+		pressure->raise_ns = p->now_ns + WINDOW_NS;
+	} else if (p->now_ns >= pressure->raise_ns) {
+		pressure->rate = RTE_MIN(2 * pressure->rate, RATE_LAST);
+		pressure->raise_ns = p->now_ns + WINDOW_NS;
+	}
+}
+
+static void forget_all(struct proxy *p)
+{
+	struct client *c;
+
+	LIST_FOREACH (c, &p->all, all_entry)
+		c->looked_ns = 0;
+	p->pressure.rate = 0;
+	p->pressure.next = NULL;
+}
+
+void pressure_forget(struct proxy *p, const struct client *c)
+{
+	if (p->pressure.next == c)
+		p->pressure.next = LIST_NEXT(c, all_entry);
+}
+
+void pressure_run(struct proxy *p)
+{
+	struct pressure *pressure = &p->pressure;
+	enum tcp_pool level = tcp_pool_level(p->tcp);
+
+	if (likely(level == TCP_POOL_FINE && !pressure->rate))
+		return;
+	if (p->now_ns < pressure->look_ns)
+		return;
+	pressure->look_ns = p->now_ns + LOOK_EVERY_NS;
+	if (level == TCP_POOL_FINE) {
+		forget_all(p);
+		return;
+	}
+	raise_rate(p);
+	for (unsigned i = 0, given_up = 0; i < LOOK_STEP && given_up < GIVE_UP_STEP; i++) {
+		struct client *c = pressure->next ? pressure->next : LIST_FIRST(&p->all);
+
+		if (!c)
+			return;
+		pressure->next = LIST_NEXT(c, all_entry);
+		given_up += look(p, c, level == TCP_POOL_SHUT ? WINDOW_NONE_NS : WINDOW_NS);
+	}
+}
