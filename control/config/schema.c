@@ -189,7 +189,9 @@ static const struct schema_field route_fields[] = {
 		.text = "Methods in capitals; all when left out. `HEAD` is not implied by `GET`." },
 	{ FIELD(cfg_route, backend), SCHEMA_NAME, .required = true, .text = "Name of a backend." },
 	{ FIELD(cfg_route, timeout), SCHEMA_DURATION, .fallback = "30s", RANGE("1ms", "1h"),
-		.text = "From the request's last byte to the head of the backend's answer." },
+		.text = "From the request's last byte to the head of the backend's answer, and "
+			"between "
+			"two parts of its body." },
 	{ NULL },
 };
 

@@ -41,6 +41,21 @@ void access_log_free(struct access_log *log)
 	*log = (struct access_log){ .fd = -1 };
 }
 
+/* A writer that was killed may have left half a line behind. */
+static bool ends_within_a_line(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool open_line = false;
+	char last;
+
+	if (fd < 0)
+		return false;
+	if (lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) == 1)
+		open_line = last != '\n';
+	close(fd);
+	return open_line;
+}
+
 int access_log_reopen(struct access_log *log)
 {
 	int fd;
@@ -62,7 +77,7 @@ int access_log_reopen(struct access_log *log)
 	if (log->fd > STDERR_FILENO)
 		close(log->fd);
 	log->fd = fd;
-	log->line_open = false;
+	log->line_open = ends_within_a_line(log->path);
 	return 0;
 }
 

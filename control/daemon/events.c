@@ -45,13 +45,16 @@ void daemon_drain_events(struct daemon *d)
 
 		for (uint32_t total = 0;
 			ring->header && n == EVENTS_BATCH && total < RECORDS_PER_TURN; total += n) {
-			n = event_ring_read(ring, d->batch, EVENTS_BATCH);
+			n = event_ring_peek(ring, d->batch, EVENTS_BATCH);
 			for (uint32_t k = 0; k < n; k++)
 				if (d->batch[k].type == EVENT_ACCESS)
 					access_log_add(&d->log, &d->batch[k], &d->names, real_ns);
+			/* Written first: were this process killed here, the next one would write these
+			 * lines again, which is better than that they are missing. */
+			access_log_flush(&d->log);
+			event_ring_release(ring, n);
 			d->events += n;
 		}
 	}
-	access_log_flush(&d->log);
 	note_dropped(d);
 }

@@ -62,6 +62,7 @@ enum http1_field_id {
 	HTTP1_FIELD_AUTHORIZATION,
 	HTTP1_FIELD_COOKIE,
 	HTTP1_FIELD_VIA,
+	HTTP1_FIELD_DATE,
 	HTTP1_FIELD_FORWARDED,
 	HTTP1_FIELD_X_FORWARDED_FOR,
 	HTTP1_FIELD_X_FORWARDED_PROTO,
@@ -113,6 +114,7 @@ struct http1_head {
 	/* Responses. */
 	uint16_t status;
 	struct str phrase;
+	bool has_date;
 
 	/* Both. */
 	uint8_t version_minor;   /* HTTP/1.x */

@@ -228,6 +228,7 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 		fault = http1_fields_parse(&parse, next, &known);
 	if (fault == HTTP1_FINE)
 		fault = http1_response_rules(head, &known, request_method);
+	head->has_date = fault == HTTP1_FINE && http1_known_has(&known, HTTP1_FIELD_DATE);
 	*reason = fault == HTTP1_FINE ? HTTP1_FINE : REASON_BACKEND_INVALID;
 	return fault == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
 }

@@ -30,7 +30,8 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 	ex->limit.limit = SNAP_NONE;
 	ex->method = HTTP1_OTHER;
 	ex->start_ns = c->first_byte_ns ? c->first_byte_ns : p->now_ns;
-	ex->request_id = (uint64_t)p->config.worker_index << 48 | ++p->request_count;
+	ex->request_id = (uint64_t)p->config.worker_index << 48 |
+			 (++p->request_id & UINT64_C(0xffffffffffff));
 	if (head) {
 		ex->method = head->method_id;
 		ex->head_bytes = head->head_bytes;

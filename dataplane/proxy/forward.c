@@ -263,6 +263,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 {
 	struct client *c = ex->client;
 	char fields[512];
+	struct http1_writer w = { fields, sizeof(fields), 0 };
 	struct response_writing r = { .head = head, .http10 = ex->flags & EX_HTTP10 };
 
 	ex->status = head->status;
@@ -286,13 +287,12 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	if (p->draining)
 		c->keep_alive = false;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
-	if (ex->flags & EX_RATE_FIELDS) {
-		struct http1_writer w = { fields, sizeof(fields), 0 };
-
+	if (!head->has_date)
+		respond_date(p, &w);
+	if (ex->flags & EX_RATE_FIELDS)
 		respond_rate_fields(p, ex, &w);
-		if (http1_writer_ok(&w))
-			r.extra = (struct str){ fields, w.len };
-	}
+	if (http1_writer_ok(&w))
+		r.extra = (struct str){ fields, w.len };
 	r.keep_alive = c->keep_alive;
 	return write_head(p, write_response, &r);
 }
@@ -429,9 +429,10 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 {
 	struct client *c = ex->client;
 	enum http1_verdict verdict = HTTP1_MORE;
+	bool head_unsent = !(ex->flags & EX_RESPONDING);
 	struct rte_mbuf *out = NULL;
 
-	if (!(ex->flags & EX_RESPONDING)) {
+	if (head_unsent) {
 		enum round round = response_head(p, ex, &out);
 
 		if (round != ROUND_MORE)
@@ -441,6 +442,9 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 		out = chain_join(out, response_body(p, ex, &verdict));
 	if (verdict == HTTP1_BAD) {
 		rte_pktmbuf_free(out);
+		/* The head was not sent yet: a whole answer of our own is better than half of this one. */
+		if (head_unsent)
+			ex->flags &= ~(uint32_t)EX_RESPONDING;
 		return response_bad(p, ex, REASON_BACKEND_INVALID);
 	}
 	if (out) {

@@ -33,6 +33,7 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 		return NULL;
 	memset(p, 0, sizeof(*p));
 	p->config = *config;
+	p->request_id = config->request_id_base;
 	p->now_ns = now_ns;
 	p->counters = config->stats->worker;
 	TAILQ_INIT(&p->ready);

@@ -26,6 +26,8 @@ struct proxy_config {
 	struct stats *stats;       /* this worker's */
 	struct event_ring *events; /* this worker's, or NULL for no access events */
 	uint64_t seed;
+	uint64_t
+		request_id_base; /* the first id of this run is the next; 48 bits, the worker comes above */
 };
 
 /** What TCP calls. The context is the struct proxy. */

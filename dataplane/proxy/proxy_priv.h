@@ -156,7 +156,7 @@ struct proxy {
 	uint64_t date_s; /* of date_text */
 	char date_text[32];
 	bool draining;
-	uint64_t request_count;
+	uint64_t request_id; /* of the latest request, without the worker */
 	struct http1_limits limits, response_limits;
 	struct stats_worker *counters;
 	struct deadline_wheel wheel;
@@ -269,6 +269,8 @@ void forward_response(struct proxy *p, struct exchange *ex);
  * when the request was decided earlier or never understood. The client may be gone after it. */
 void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
 void respond_continue(struct proxy *p, struct client *c);
+/* Write the Date that an answer without one needs (RFC 9110 §6.6.1). */
+void respond_date(struct proxy *p, struct http1_writer *w);
 /* Write the field lines of the plan's limits. */
 void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
 

@@ -83,6 +83,13 @@ static const char *date(struct proxy *p)
 	return p->date_text;
 }
 
+void respond_date(struct proxy *p, struct http1_writer *w)
+{
+	const char *text = date(p);
+
+	http1_put_field(w, STR("Date"), (struct str){ text, (uint32_t)strlen(text) });
+}
+
 void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w)
 {
 	const struct policy *policy = p->tables->policy;

@@ -219,8 +219,7 @@ void upstream_due(struct proxy *p, struct upstream *u)
 		return;
 	}
 	record_endpoint(p, u->slot)->timeouts++;
-	exchange_refuse(p, ex,
-		ex->flags & EX_RESPONDING ? REASON_BACKEND_TRUNCATED : REASON_BACKEND_TIMEOUT);
+	exchange_refuse(p, ex, REASON_BACKEND_TIMEOUT);
 }
 
 void upstream_release(struct proxy *p, struct upstream *u)

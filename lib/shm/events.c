@@ -101,7 +101,7 @@ void event_ring_push(struct event_ring *ring)
 	atomic_store_explicit(&ring->header->head, head + 1, memory_order_release);
 }
 
-uint32_t event_ring_read(struct event_ring *ring, struct event *out, uint32_t n)
+uint32_t event_ring_peek(struct event_ring *ring, struct event *out, uint32_t n)
 {
 	uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_relaxed);
 	const uint64_t head = atomic_load_explicit(&ring->header->head, memory_order_acquire);
@@ -118,6 +118,19 @@ uint32_t event_ring_read(struct event_ring *ring, struct event *out, uint32_t n)
 		if (out[i].host_bytes > EVENT_HOST_BYTES)
 			out[i].host_bytes = EVENT_HOST_BYTES;
 	}
-	atomic_store_explicit(&ring->header->tail, tail, memory_order_release);
+	return n;
+}
+
+void event_ring_release(struct event_ring *ring, uint32_t n)
+{
+	const uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_relaxed);
+
+	atomic_store_explicit(&ring->header->tail, tail + n, memory_order_release);
+}
+
+uint32_t event_ring_read(struct event_ring *ring, struct event *out, uint32_t n)
+{
+	n = event_ring_peek(ring, out, n);
+	event_ring_release(ring, n);
 	return n;
 }

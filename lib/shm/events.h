@@ -83,10 +83,16 @@ struct event *event_ring_slot(struct event_ring *ring);
 void event_ring_push(struct event_ring *ring);
 
 /**
- * Copy out at most @p n records. host_bytes of a copy is at most EVENT_HOST_BYTES; path_bytes is what the
- * request had and may exceed what is stored. After damaged indices the ring goes on empty.
+ * Copy out at most @p n records and leave them in the ring. host_bytes of a copy is at most
+ * EVENT_HOST_BYTES; path_bytes is what the request had and may exceed what is stored. After damaged
+ * indices the ring goes on empty.
  * @return how many
  */
+uint32_t event_ring_peek(struct event_ring *ring, struct event *out, uint32_t n);
+/** Give back the place of the oldest @p n records, at most as many as event_ring_peek() gave: a consumer
+ * that dies between the two leaves them to the next one. */
+void event_ring_release(struct event_ring *ring, uint32_t n);
+/** Both at once. @return how many */
 uint32_t event_ring_read(struct event_ring *ring, struct event *out, uint32_t n);
 
 #endif

@@ -213,7 +213,7 @@ static void every_recognised_name_is_refused_in_trailers(void **state)
 	static const char *const names[] = { "Host", "Connection", "Content-Length",
 		"Transfer-Encoding", "TE", "Trailer", "Upgrade", "Expect", "Keep-Alive",
 		"Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "Authorization",
-		"Cookie", "Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto",
+		"Cookie", "Via", "Date", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto",
 		"X-Forwarded-Host", "Sluice-X" };
 
 	assert_int_equal(sizeof(names) / sizeof(names[0]), HTTP1_FIELD_COUNT - 1);

@@ -165,6 +165,7 @@ static void known_names_are_recognised_in_any_case(void **state)
 		{ "Authorization", HTTP1_FIELD_AUTHORIZATION, false },
 		{ "COOKIE", HTTP1_FIELD_COOKIE, false },
 		{ "via", HTTP1_FIELD_VIA, false },
+		{ "dATE", HTTP1_FIELD_DATE, false },
 		{ "Forwarded", HTTP1_FIELD_FORWARDED, false },
 		{ "X-Forwarded-For", HTTP1_FIELD_X_FORWARDED_FOR, false },
 		{ "x-forwarded-proto", HTTP1_FIELD_X_FORWARDED_PROTO, false },
