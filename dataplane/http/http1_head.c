@@ -7,6 +7,7 @@
  * the fields at the end of the head; and the fault that becomes certain first is the one reported.
  */
 #include "dataplane/http/http1_priv.h"
+#include "lib/base/bytes.h"
 
 #define VERSION_BYTES (sizeof("HTTP/1.1") - 1)
 
@@ -146,7 +147,7 @@ static enum reason unfinished(struct http1_parse *parse, size_t seen, size_t lin
 
 	if (lf != NULL ? (size_t)(lf - parse->data) >= seen : line_bytes == line_most) {
 		http1_scan_before(&parse->scan, parse->data, seen);
-		memset(parse->head, 0, offsetof(struct http1_head, fields));
+		bytes_clear(parse->head, offsetof(struct http1_head, fields));
 		fault = start_line(parse, line, &next);
 		if (fault != HTTP1_FINE)
 			return fault;
@@ -193,7 +194,7 @@ enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen
 		return *reason == HTTP1_FINE ? HTTP1_MORE : HTTP1_BAD;
 	}
 	http1_scan_before(&parse.scan, data, seen);
-	memset(head, 0, offsetof(struct http1_head, fields));
+	bytes_clear(head, offsetof(struct http1_head, fields));
 	head->head_bytes = (uint32_t)parse.scan.end;
 	*reason = request_line(&parse, line, &next);
 	if (*reason == HTTP1_FINE)
@@ -221,7 +222,7 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 		return fault == HTTP1_FINE ? HTTP1_MORE : HTTP1_BAD;
 	}
 	http1_scan_before(&parse.scan, data, seen);
-	memset(head, 0, offsetof(struct http1_head, fields));
+	bytes_clear(head, offsetof(struct http1_head, fields));
 	head->head_bytes = (uint32_t)parse.scan.end;
 	fault = status_line(&parse, 0, &next);
 	if (fault == HTTP1_FINE)

@@ -5,6 +5,7 @@
  * one go where the sender wrote them as we would.
  */
 #include "dataplane/http/http1_priv.h"
+#include "lib/base/bytes.h"
 
 #define CRLF "\r\n"
 
@@ -25,16 +26,27 @@ static inline __attribute__((always_inline)) void put_bytes(
 
 #define put_literal(w, text) put_bytes(w, text, sizeof(text) - 1)
 
+/* The same for a length that is not known here: most are of a few words. */
+static inline void put_str(struct http1_writer *w, struct str s)
+{
+	if (http1_likely(w->len <= w->size && s.len <= w->size - w->len)) {
+		bytes_copy(w->buf + w->len, s.data, s.len);
+		w->len += s.len;
+	} else {
+		put_bytes(w, s.data, s.len);
+	}
+}
+
 void http1_put(struct http1_writer *w, struct str s)
 {
-	put_bytes(w, s.data, s.len);
+	put_str(w, s);
 }
 
 void http1_put_field(struct http1_writer *w, struct str name, struct str value)
 {
-	put_bytes(w, name.data, name.len);
+	put_str(w, name);
 	put_literal(w, ": ");
-	put_bytes(w, value.data, value.len);
+	put_str(w, value);
 	put_literal(w, CRLF);
 }
 
@@ -47,7 +59,7 @@ void http1_put_number(struct http1_writer *w, uint64_t n)
 		digits[--at] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n != 0);
-	put_bytes(w, digits + at, sizeof(digits) - at);
+	put_str(w, (struct str){ digits + at, sizeof(digits) - at });
 }
 
 /* A run of field lines that lie one behind the other in the peer's buffer, not yet copied. */

@@ -5,15 +5,16 @@
  * when a pooled connection turned out to be closed and repeating the method is safe (RFC 9110 §9.2.2).
  */
 #include "dataplane/proxy/proxy_priv.h"
+#include "lib/base/bytes.h"
 
 static void copy_names(struct exchange *ex, const struct http1_head *head)
 {
 	ex->host_bytes = (uint8_t)RTE_MIN(head->host.len, (uint32_t)EVENT_HOST_BYTES);
 	/* HTTP/1.0 has requests without a host. */
 	if (ex->host_bytes)
-		memcpy(ex->host, head->host.data, ex->host_bytes);
+		bytes_copy(ex->host, head->host.data, ex->host_bytes);
 	ex->path_bytes = (uint16_t)RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES);
-	memcpy(ex->path, head->path.data, ex->path_bytes);
+	bytes_copy(ex->path, head->path.data, ex->path_bytes);
 }
 
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head)
@@ -22,7 +23,7 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 
 	if (!ex)
 		return NULL;
-	memset(ex, 0, offsetof(struct exchange, host));
+	bytes_clear(ex, offsetof(struct exchange, host));
 	ex->client = c;
 	ex->generation = p->tables->snapshot.generation;
 	ex->api_slot = ex->endpoint_slot = ex->consumer_slot = ex->backend_slot = SNAP_NONE;

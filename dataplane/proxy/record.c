@@ -4,6 +4,7 @@
  * and one access event. All of it is this worker's memory but for the consumer's usage line.
  */
 #include "dataplane/proxy/proxy_priv.h"
+#include "lib/base/bytes.h"
 
 /* Where a slot lies beyond what was reserved at start, counts go to the last one: never out of bounds. */
 static uint32_t bounded(uint32_t slot, uint32_t capacity)
@@ -89,8 +90,8 @@ static void write_event(struct proxy *p, const struct exchange *ex, uint64_t dur
 	e->host_bytes = ex->host_bytes;
 	e->path_bytes = ex->path_bytes;
 	e->reserved = 0;
-	memcpy(e->host, ex->host, ex->host_bytes);
-	memcpy(e->path, ex->path, ex->path_bytes);
+	bytes_copy(e->host, ex->host, ex->host_bytes);
+	bytes_copy(e->path, ex->path, ex->path_bytes);
 	event_ring_push(p->config.events);
 }
 
