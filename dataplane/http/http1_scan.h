@@ -33,7 +33,7 @@ struct http1_scan {
 	uint64_t word[HTTP1_SCAN_WORDS][HTTP1_MASKS];
 };
 
-enum http1_isa { HTTP1_SCALAR, HTTP1_SSE, HTTP1_AVX2 };
+enum http1_isa { HTTP1_SCALAR, HTTP1_SSE, HTTP1_AVX2, HTTP1_AVX512 };
 
 /**
  * Choose the classifier; done once before main() with the best that the processor has. Tests call

@@ -31,7 +31,7 @@ static void every_byte_is_classified_as_the_rfcs_say(void **state)
 		bool target = is_alnum(byte) || byte_in(byte, "-._~:/?[]@!$&'()*+,;=%");
 
 		memset(block, (int)byte, sizeof(block));
-		for (enum http1_isa isa = HTTP1_SCALAR; isa <= HTTP1_AVX2; isa++) {
+		for (enum http1_isa isa = HTTP1_SCALAR; isa <= HTTP1_AVX512; isa++) {
 			if (!http1_scan_choose(isa))
 				continue;
 			http1_scan(&other, block, sizeof(block), 0);
@@ -74,7 +74,7 @@ static void random_bytes_scan_alike(void **state)
 		at = at_end(region, in, 0);
 		http1_scan_choose(HTTP1_SCALAR);
 		http1_scan(&oracle, at, in.len, from);
-		for (enum http1_isa isa = HTTP1_SSE; isa <= HTTP1_AVX2; isa++) {
+		for (enum http1_isa isa = HTTP1_SSE; isa <= HTTP1_AVX512; isa++) {
 			if (!http1_scan_choose(isa))
 				continue;
 			http1_scan(&other, at, in.len, from);
@@ -147,7 +147,7 @@ static void mutated_heads_parse_alike(void **state)
 		parse_once(kind, at, in.len, 0, &test_limits, &expected);
 		verdicts[expected.verdict]++;
 		cut = in.len != 0 ? random_next(&seed) % in.len : 0;
-		for (enum http1_isa isa = HTTP1_SSE; isa <= HTTP1_AVX2; isa++) {
+		for (enum http1_isa isa = HTTP1_SSE; isa <= HTTP1_AVX512; isa++) {
 			if (!http1_scan_choose(isa))
 				continue;
 			parse_once(kind, at, in.len, 0, &test_limits, &found);
@@ -169,7 +169,7 @@ static void the_largest_head_fits(void **state)
 	const struct http1_limits limits = { 1 << 20, 1 << 20, 1000 };
 	static const char start[] = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
 
-	for (enum http1_isa isa = HTTP1_SCALAR; isa <= HTTP1_AVX2; isa++) {
+	for (enum http1_isa isa = HTTP1_SCALAR; isa <= HTTP1_AVX512; isa++) {
 		char *at = region + GUARDED_BYTES - HTTP1_MAX_HEAD_BYTES;
 
 		if (!http1_scan_choose(isa))
