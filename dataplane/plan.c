@@ -14,7 +14,7 @@
 #define MBUFS_PER_PORT 8192 /* descriptors of both directions and what the drivers hold back */
 #define MBUFS_BASE     16384
 #define MBUF_CACHE     256
-#define KEY_BYTES      192 /* of the key table: hash entry, bucket share, record */
+#define KEY_BYTES      192 /* of the key table: record, share of the index, name */
 #define EAL_BASE_MB    48
 
 static uint32_t online_cpus(void)

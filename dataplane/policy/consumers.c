@@ -1,51 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An rte_hash from the first 16 bytes of a key's SHA-256 to a record of one cache line that holds the
- * whole digest and all that a request needs to know about its caller. 16 bytes keep the hash's own
- * entries small; the rare keys that share them are chained, and the whole digest decides.
+ * Keys by their SHA-256: an index of buckets that are one cache line each, and records of one cache line
+ * with the whole digest and all that a request needs to know about its caller. A look-up costs these two
+ * lines, and the text of the consumer's name a third; they and the index lie in huge pages. (With rte_hash,
+ * which has one line more, and names read from the snapshot, which cost two more on small pages, a request
+ * of l7's keys-1M took 150 cycles more.)
  *
- * One writer, lock-free readers: a record is complete before it is linked, and after it is unlinked
- * neither it nor its hash entry is used again before consumers_reclaim(), which the main core calls when
- * all workers have been quiescent. A plan's change is written into the records of the consumer's keys,
- * which saves readers a look at the consumer.
+ * One writer, lock-free readers: a record is complete before a slot of the index names it, and after it is
+ * removed it is not used again before consumers_reclaim(), which the main core calls when all workers have
+ * been quiescent. A slot may be used again at once, since the record's digest decides. A plan's change is
+ * written into the records of the consumer's keys, which saves readers a look at the consumer.
  */
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_hash.h>
-#include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 #include <rte_random.h>
 
 #include "dataplane/policy/consumers.h"
 
-#define KEY_BYTES     16
-#define SPARE_KEYS    4096 /* and a quarter of the snapshot's: room for deltas */
-#define RECORD_NONE   UINT32_MAX
-
-#define POSITION_LIVE (-2) /* the record is in use */
-#define POSITION_NONE (-1) /* removed; the hash entry is still that of others */
+#define SPARE_KEYS   4096 /* and a quarter of the snapshot's: room for deltas */
+#define RECORD_NONE  INT32_MAX
+#define BUCKET_SLOTS 7
 
 struct key_record {
 	uint8_t digest[SNAP_DIGEST_BYTES];
 	_Atomic uint64_t expires;
 	_Atomic uint32_t plan;
-	_Atomic uint32_t collision; /* next record with the same first KEY_BYTES */
 	uint32_t consumer;
 	uint32_t slot;
-	uint32_t sibling; /* next key of the consumer; free and removed records: next of these */
-	int32_t position; /* POSITION_*, or of a removed record: what to give back to the hash */
+	uint32_t name_at, name_bytes; /* of the consumer, in names */
+	/* The writer's: next key of the consumer; of free and removed records the next of these. */
+	uint32_t sibling : 31;
+	uint32_t live : 1;
 };
 static_assert(sizeof(struct key_record) == 64, "one line");
+
+/* Keys that find their bucket full go to the next one with room; each bucket passed counts them, and while
+ * it counts any, whoever does not find a key there looks on. */
+struct bucket {
+	_Atomic uint64_t slots[BUCKET_SLOTS]; /* tag << 32 | number of the record + 1; 0: empty */
+	_Atomic uint64_t passed;
+};
+static_assert(sizeof(struct bucket) == 64, "one line");
 
 /* The main core's view of a consumer. */
 struct consumer {
 	uint32_t plan, slot;
 	uint32_t first_key;
+	uint32_t name_at, name_bytes;
 };
 
 struct consumers {
@@ -54,50 +60,67 @@ struct consumers {
 	uint32_t live;
 	uint32_t free, removed; /* lists of records */
 	uint32_t consumer_count;
-	struct rte_hash *hash;
+	uint32_t bucket_count;
+	uint64_t multiplier; /* odd and random */
+	struct bucket *buckets;
 	struct key_record *records;
 	struct consumer *consumers;
+	char *names;
 };
 
-/* A digest is random already; the multipliers keep whoever chooses digests from filling one bucket. */
-static uint32_t digest_hash(const void *key, uint32_t len, uint32_t init)
+/* A digest is random already; the multiplier keeps whoever chooses digests from filling one bucket. The
+ * upper half chooses the bucket, the lower one is the slot's tag. */
+static inline uint64_t digest_hash(const struct consumers *c, const uint8_t *digest)
 {
-	const uint64_t multiplier = (init * UINT64_C(0x9e3779b97f4a7c15)) | 1;
 	uint64_t words[2];
 
-	memcpy(words, key, sizeof(words));
-	return (uint32_t)((words[0] * multiplier + words[1] * (multiplier ^ multiplier << 17)) >>
-			  32);
+	memcpy(words, digest, sizeof(words));
+	words[0] *= c->multiplier;
+	return (words[0] ^ words[0] >> 32 ^ words[1]) * c->multiplier;
 }
 
-static struct rte_hash *hash_create(uint32_t keys)
+static inline uint32_t hash_bucket(const struct consumers *c, uint64_t hash)
 {
-	static unsigned number;
-	char name[RTE_HASH_NAMESIZE];
-	const struct rte_hash_parameters parameters = {
-		.name = name,
-		.entries = keys + keys / 4 + 64, /* load below 80 % */
-		.key_len = KEY_BYTES,
-		.hash_func = digest_hash,
-		.hash_func_init_val = (uint32_t)rte_rand(),
-		.socket_id = (int)rte_socket_id(),
-		.extra_flag =
-			RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF | RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
-	};
-
-	snprintf(name, sizeof(name), "policy_keys_%u", number++);
-	return rte_hash_create(&parameters);
+	return (uint32_t)((hash >> 32) * c->bucket_count >> 32);
 }
 
-static bool fill_from_snapshot(struct consumers *c, const struct snapshot *snapshot)
+static inline uint32_t bucket_next(const struct consumers *c, uint32_t at)
+{
+	return at + 1 < c->bucket_count ? at + 1 : 0;
+}
+
+/* Copy the names to where no small page is read for them. */
+static bool consumers_fill(struct consumers *c, const struct snapshot *snapshot)
 {
 	const struct snap_consumer *from;
-	const struct snap_key *keys;
+	uint64_t bytes = 0;
 	uint32_t n;
 
 	from = snap_records(snapshot, SNAP_CONSUMERS, &n);
 	for (uint32_t i = 0; i < n; i++)
-		c->consumers[i] = (struct consumer){ from[i].plan, from[i].slot, RECORD_NONE };
+		bytes += from[i].name.length;
+	if (bytes > UINT32_MAX)
+		return false;
+	c->names = rte_malloc("policy_names", bytes + 1, 64);
+	if (c->names == NULL)
+		return false;
+	bytes = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct str name = snap_str(snapshot, from[i].name);
+
+		c->consumers[i] = (struct consumer){ from[i].plan, from[i].slot, RECORD_NONE,
+			(uint32_t)bytes, name.len };
+		memcpy(c->names + bytes, name.data, name.len);
+		bytes += name.len;
+	}
+	return true;
+}
+
+static bool keys_fill(struct consumers *c, const struct snapshot *snapshot)
+{
+	const struct snap_key *keys;
+	uint32_t n;
+
 	keys = snap_records(snapshot, SNAP_KEYS, &n);
 	for (uint32_t i = 0; i < n; i++)
 		if (consumers_key_add(c, keys[i].digest, keys[i].consumer, keys[i].expires) != 0)
@@ -116,14 +139,16 @@ struct consumers *consumers_create(const struct snapshot *snapshot)
 	c->capacity = keys + keys / 4 + SPARE_KEYS;
 	c->consumer_count = snapshot->sections[SNAP_CONSUMERS].count;
 	c->removed = RECORD_NONE;
-	c->hash = hash_create(c->capacity);
+	c->multiplier = rte_rand() | 1;
+	c->bucket_count = c->capacity / 4; /* never fuller than four slots of seven on average */
+	c->buckets = rte_zmalloc("policy_index", (size_t)c->bucket_count * sizeof(*c->buckets), 64);
 	c->records = rte_zmalloc("policy_keys", (size_t)c->capacity * sizeof(*c->records), 64);
 	c->consumers = calloc((size_t)c->consumer_count + 1, sizeof(*c->consumers));
-	if (c->hash == NULL || c->records == NULL || c->consumers == NULL)
+	if (c->buckets == NULL || c->records == NULL || c->consumers == NULL)
 		goto fail;
 	for (uint32_t i = 0; i < c->capacity; i++)
 		c->records[i].sibling = i + 1 < c->capacity ? i + 1 : RECORD_NONE;
-	if (fill_from_snapshot(c, snapshot))
+	if (consumers_fill(c, snapshot) && keys_fill(c, snapshot))
 		return c;
 fail:
 	consumers_release(c);
@@ -140,157 +165,197 @@ void consumers_release(struct consumers *consumers)
 {
 	if (consumers == NULL || --consumers->shares > 0)
 		return;
-	rte_hash_free(consumers->hash);
+	rte_free(consumers->buckets);
 	rte_free(consumers->records);
+	rte_free(consumers->names);
 	free(consumers->consumers);
 	free(consumers);
 }
 
-/* Follow the chain of records with the same first bytes. */
-static struct key_record *chain_find(
-	const struct consumers *c, uint32_t number, const uint8_t *digest)
+/* The record that a slot with @p tag names, at @p slot or behind; RECORD_NONE when there is none. */
+static inline uint32_t slot_find(const struct bucket *bucket, uint32_t tag, uint32_t *slot)
 {
-	while (number != RECORD_NONE) {
-		struct key_record *record = &c->records[number];
+	for (; *slot < BUCKET_SLOTS; ++*slot) {
+		const uint64_t value =
+			atomic_load_explicit(&bucket->slots[*slot], memory_order_acquire);
 
-		if (memcmp(record->digest, digest, SNAP_DIGEST_BYTES) == 0)
-			return record;
-		number = atomic_load_explicit(&record->collision, memory_order_acquire);
+		if (value >> 32 == tag && value != 0)
+			return (uint32_t)value - 1;
+	}
+	return RECORD_NONE;
+}
+
+struct place {
+	uint32_t bucket, slot;
+};
+
+/* Where the index names the digest's record. @return the record, or NULL */
+static struct key_record *record_find(
+	const struct consumers *c, const uint8_t *digest, struct place *place)
+{
+	const uint64_t hash = digest_hash(c, digest);
+	uint32_t at = hash_bucket(c, hash);
+
+	/* Bounded for a reader that the writer overtakes again and again. */
+	for (uint32_t n = 0; n < c->bucket_count; n++, at = bucket_next(c, at)) {
+		const struct bucket *bucket = &c->buckets[at];
+		uint32_t number;
+
+		for (uint32_t slot = 0;; slot++) {
+			number = slot_find(bucket, (uint32_t)hash, &slot);
+			if (number == RECORD_NONE)
+				break;
+			if (memcmp(c->records[number].digest, digest, SNAP_DIGEST_BYTES) != 0)
+				continue;
+			*place = (struct place){ at, slot };
+			return &c->records[number];
+		}
+		if (atomic_load_explicit(&bucket->passed, memory_order_acquire) == 0)
+			break;
 	}
 	return NULL;
 }
 
-/* The first record of the digest's chain, or RECORD_NONE. */
-static uint32_t chain_head(const struct consumers *c, const uint8_t *digest)
-{
-	void *data;
-
-	return rte_hash_lookup_data(c->hash, digest, &data) >= 0 ? (uint32_t)(uintptr_t)data
-								 : RECORD_NONE;
-}
-
-static struct key_record *record_find(const struct consumers *c, const uint8_t *digest)
-{
-	return chain_find(c, chain_head(c, digest), digest);
-}
-
-static void caller_fill(struct policy_caller *caller, const struct key_record *record)
+static void caller_fill(
+	const struct consumers *c, struct policy_caller *caller, const struct key_record *record)
 {
 	caller->consumer = record->consumer;
 	caller->plan = atomic_load_explicit(&record->plan, memory_order_relaxed);
 	caller->slot = record->slot;
 	caller->expires = atomic_load_explicit(&record->expires, memory_order_relaxed);
+	caller->name = (struct str){ c->names + record->name_at, record->name_bytes };
+}
+
+void consumers_prefetch(const struct consumers *c, const uint8_t *digest)
+{
+	rte_prefetch0(&c->buckets[hash_bucket(c, digest_hash(c, digest))]);
+}
+
+/* The record that the first matching tag names, nearly always the right one. */
+static void record_prefetch(const struct consumers *c, const uint8_t *digest)
+{
+	const uint64_t hash = digest_hash(c, digest);
+	uint32_t slot = 0;
+	const uint32_t number = slot_find(&c->buckets[hash_bucket(c, hash)], (uint32_t)hash, &slot);
+
+	if (number != RECORD_NONE)
+		rte_prefetch0(&c->records[number]);
 }
 
 uint32_t consumers_lookup_bulk(const struct consumers *c,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers)
 {
-	const void *keys[POLICY_BULK];
-	void *data[POLICY_BULK];
-	uint64_t hits = 0;
 	uint32_t found = 0;
 
 	n = n < POLICY_BULK ? n : POLICY_BULK;
-	if (n == 0)
-		return 0;
 	for (uint32_t i = 0; i < n; i++)
-		keys[i] = digests[i];
-	if (rte_hash_lookup_bulk_data(c->hash, keys, n, &hits, data) <= 0)
-		return 0;
-	for (uint64_t left = hits; left != 0; left &= left - 1)
-		rte_prefetch0(&c->records[(uintptr_t)data[__builtin_ctzll(left)]]);
-	for (uint64_t left = hits; left != 0; left &= left - 1) {
-		const uint32_t i = (uint32_t)__builtin_ctzll(left);
-		const struct key_record *record =
-			chain_find(c, (uint32_t)(uintptr_t)data[i], digests[i]);
+		consumers_prefetch(c, digests[i]);
+	for (uint32_t i = 0; i < n; i++)
+		record_prefetch(c, digests[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		struct place place;
+		const struct key_record *record = record_find(c, digests[i], &place);
 
 		if (record == NULL)
 			continue;
-		caller_fill(&callers[i], record);
+		caller_fill(c, &callers[i], record);
+		rte_prefetch0(callers[i].name.data);
 		found |= UINT32_C(1) << i;
 	}
 	return found;
 }
 
-int consumers_key_add(
-	struct consumers *c, const uint8_t *digest, uint32_t consumer, uint64_t expires)
+/* Let the index name a record. There is room: it has more slots than there are records. */
+static void index_add(struct consumers *c, uint32_t number)
 {
-	const uint32_t head = chain_head(c, digest), number = c->free;
-	struct key_record *record = chain_find(c, head, digest);
+	const uint64_t hash = digest_hash(c, c->records[number].digest);
+	uint32_t at = hash_bucket(c, hash);
 
-	if (consumer >= c->consumer_count)
+	for (;; at = bucket_next(c, at)) {
+		struct bucket *bucket = &c->buckets[at];
+
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			if (atomic_load_explicit(&bucket->slots[i], memory_order_relaxed) != 0)
+				continue;
+			atomic_store_explicit(
+				&bucket->slots[i], hash << 32 | (number + 1), memory_order_release);
+			return;
+		}
+		atomic_fetch_add_explicit(&bucket->passed, 1, memory_order_release);
+	}
+}
+
+static void index_remove(struct consumers *c, const uint8_t *digest, const struct place *place)
+{
+	const uint32_t home = hash_bucket(c, digest_hash(c, digest));
+
+	atomic_store_explicit(
+		&c->buckets[place->bucket].slots[place->slot], 0, memory_order_release);
+	for (uint32_t at = home; at != place->bucket; at = bucket_next(c, at))
+		atomic_fetch_sub_explicit(&c->buckets[at].passed, 1, memory_order_release);
+}
+
+int consumers_key_add(struct consumers *c, const uint8_t *digest, uint32_t number, uint64_t expires)
+{
+	struct place place;
+	struct key_record *record = record_find(c, digest, &place);
+	struct consumer *consumer;
+	uint32_t key = c->free;
+
+	if (number >= c->consumer_count)
 		return -EINVAL;
 	if (record != NULL) {
-		if (record->consumer != consumer)
+		if (record->consumer != number)
 			return -EEXIST;
 		atomic_store_explicit(&record->expires, expires, memory_order_relaxed);
 		return 0;
 	}
-	if (number == RECORD_NONE)
+	if (key == RECORD_NONE)
 		return -ENOSPC;
-	record = &c->records[number];
+	consumer = &c->consumers[number];
+	record = &c->records[key];
 	c->free = record->sibling;
 	memcpy(record->digest, digest, SNAP_DIGEST_BYTES);
 	atomic_store_explicit(&record->expires, expires, memory_order_relaxed);
-	atomic_store_explicit(&record->plan, c->consumers[consumer].plan, memory_order_relaxed);
-	atomic_store_explicit(&record->collision, head, memory_order_relaxed);
-	record->consumer = consumer;
-	record->slot = c->consumers[consumer].slot;
-	record->position = POSITION_LIVE;
-	/* The hash publishes its data with release order. */
-	if (rte_hash_add_key_data(c->hash, digest, (void *)(uintptr_t)number) != 0) {
-		record->sibling = c->free;
-		c->free = number;
-		return -ENOSPC;
-	}
-	record->sibling = c->consumers[consumer].first_key;
-	c->consumers[consumer].first_key = number;
+	atomic_store_explicit(&record->plan, consumer->plan, memory_order_relaxed);
+	record->consumer = number;
+	record->slot = consumer->slot;
+	record->name_at = consumer->name_at;
+	record->name_bytes = consumer->name_bytes;
+	record->live = true;
+	record->sibling = consumer->first_key;
+	consumer->first_key = key;
+	index_add(c, key);
 	c->live++;
 	return 0;
 }
 
-/* Take a record off its chain. @return the position to free later, POSITION_NONE, or -errno */
-static int chain_unlink(struct consumers *c, uint32_t number)
-{
-	struct key_record *record = &c->records[number];
-	const uint32_t next = atomic_load_explicit(&record->collision, memory_order_relaxed);
-	uint32_t at = chain_head(c, record->digest);
-
-	if (at == number && next == RECORD_NONE)
-		return rte_hash_del_key(c->hash, record->digest);
-	if (at == number)
-		return rte_hash_add_key_data(c->hash, record->digest, (void *)(uintptr_t)next) == 0
-			       ? POSITION_NONE
-			       : -ENOSPC;
-	while (atomic_load_explicit(&c->records[at].collision, memory_order_relaxed) != number)
-		at = atomic_load_explicit(&c->records[at].collision, memory_order_relaxed);
-	atomic_store_explicit(&c->records[at].collision, next, memory_order_release);
-	return POSITION_NONE;
-}
-
 static void sibling_unlink(struct consumers *c, uint32_t number)
 {
-	uint32_t *link = &c->consumers[c->records[number].consumer].first_key;
+	struct consumer *consumer = &c->consumers[c->records[number].consumer];
+	uint32_t before = consumer->first_key;
 
-	while (*link != number)
-		link = &c->records[*link].sibling;
-	*link = c->records[number].sibling;
+	if (before == number) {
+		consumer->first_key = c->records[number].sibling;
+		return;
+	}
+	while (c->records[before].sibling != number)
+		before = c->records[before].sibling;
+	c->records[before].sibling = c->records[number].sibling;
 }
 
 int consumers_key_remove(struct consumers *c, const uint8_t *digest)
 {
-	struct key_record *record = record_find(c, digest);
+	struct place place;
+	struct key_record *record = record_find(c, digest, &place);
 	uint32_t number;
-	int position;
 
 	if (record == NULL)
 		return -ENOENT;
 	number = (uint32_t)(record - c->records);
-	position = chain_unlink(c, number);
-	if (position < POSITION_NONE)
-		return position;
+	index_remove(c, digest, &place);
 	sibling_unlink(c, number);
-	record->position = position;
+	record->live = false;
 	record->sibling = c->removed;
 	c->removed = number;
 	c->live--;
@@ -315,11 +380,17 @@ void consumers_reclaim(struct consumers *c)
 		struct key_record *record = &c->records[number];
 
 		c->removed = record->sibling;
-		if (record->position >= 0)
-			rte_hash_free_key_with_position(c->hash, record->position);
 		record->sibling = c->free;
 		c->free = number;
 	}
+}
+
+static bool consumer_match(const struct consumers *c, const struct consumer *mine,
+	const struct snapshot *snapshot, const struct snap_consumer *theirs)
+{
+	return theirs->plan == mine->plan && theirs->slot == mine->slot &&
+	       str_equal((struct str){ c->names + mine->name_at, mine->name_bytes },
+		       snap_str(snapshot, theirs->name));
 }
 
 bool consumers_match(const struct consumers *c, const struct snapshot *snapshot)
@@ -332,17 +403,16 @@ bool consumers_match(const struct consumers *c, const struct snapshot *snapshot)
 	if (n != c->consumer_count || snapshot->sections[SNAP_KEYS].count != c->live)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		if (theirs[i].plan != c->consumers[i].plan ||
-			theirs[i].slot != c->consumers[i].slot)
+		if (!consumer_match(c, &c->consumers[i], snapshot, &theirs[i]))
 			return false;
 	keys = snap_records(snapshot, SNAP_KEYS, &n);
 	for (uint32_t i = 0; i < n; i++) {
 		/* Without deltas the records are in the snapshot's order. */
 		const struct key_record *record = &c->records[i];
+		struct place place;
 
-		if (memcmp(record->digest, keys[i].digest, SNAP_DIGEST_BYTES) != 0 ||
-			record->position != POSITION_LIVE)
-			record = record_find(c, keys[i].digest);
+		if (memcmp(record->digest, keys[i].digest, SNAP_DIGEST_BYTES) != 0 || !record->live)
+			record = record_find(c, keys[i].digest, &place);
 		if (record == NULL || record->consumer != keys[i].consumer ||
 			record->expires != keys[i].expires)
 			return false;

@@ -153,6 +153,11 @@ void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_
 	digest_sha256(credential, digest);
 }
 
+void policy_prefetch_key(const struct policy *policy, const uint8_t *digest)
+{
+	consumers_prefetch(policy->consumers, digest);
+}
+
 uint32_t policy_lookup_bulk(const struct policy *policy,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers)
 {
@@ -169,25 +174,6 @@ bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api
 struct str policy_plan_header(const struct policy *policy, uint32_t plan)
 {
 	return plan < policy->plan_count ? policy->plans[plan].header : STR("");
-}
-
-void policy_prefetch_consumer(const struct policy *policy, uint32_t consumer)
-{
-	__builtin_prefetch(SNAP_AT(policy->snapshot, SNAP_CONSUMERS, snap_consumer, consumer));
-}
-
-void policy_prefetch_name(const struct policy *policy, uint32_t consumer)
-{
-	__builtin_prefetch(policy_consumer_name(policy, consumer).data);
-}
-
-struct str policy_consumer_name(const struct policy *policy, uint32_t consumer)
-{
-	const struct snapshot *s = policy->snapshot;
-
-	if (consumer >= s->sections[SNAP_CONSUMERS].count)
-		return STR("");
-	return snap_str(s, SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, consumer)->name);
 }
 
 struct str policy_plan_name(const struct policy *policy, uint32_t plan)

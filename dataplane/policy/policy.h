@@ -22,7 +22,7 @@ struct policy;
 struct policy_scratch;
 
 /**
- * Build the tables of a snapshot: the Hyperscan database made ready, keys in an rte_hash with lock-free
+ * Build the tables of a snapshot: the Hyperscan database made ready, keys in a table with lock-free
  * readers, plans flattened for the worker.
  * @param previous  the running generation's tables, or NULL; the key table is taken over (shared, with a
  *                  reference count) when the snapshot's keys and consumers did not change
@@ -63,10 +63,15 @@ struct policy_caller {
 	uint32_t plan;     /* index into SNAP_PLANS */
 	uint32_t slot;     /* usage line */
 	uint64_t expires;  /* Unix seconds, 0 never */
+	struct str name;   /* the consumer's; valid as long as the tables */
 };
 
 /** SHA-256 of a credential, with algorithms fetched once. @param digest SNAP_DIGEST_BYTES */
 void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_t *digest);
+
+/** Ask for what the look-up of a digest reads first: among a million keys it is a cache miss, which passes
+ *  while the next digest is made. */
+void policy_prefetch_key(const struct policy *policy, const uint8_t *digest);
 
 #define POLICY_BULK 32
 /**
@@ -75,11 +80,6 @@ void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_
  */
 uint32_t policy_lookup_bulk(const struct policy *policy,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);
-
-/** Ask for what a decision about a found caller will read, in two rounds some work apart: the consumer's
- *  record, then the text of its name. Among a million consumers each is a cache miss. */
-void policy_prefetch_consumer(const struct policy *policy, uint32_t consumer);
-void policy_prefetch_name(const struct policy *policy, uint32_t consumer);
 
 /** Does the plan open this API (index)? */
 bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api);
@@ -112,7 +112,6 @@ void policy_take(const struct policy *policy, uint32_t plan, struct usage_line *
 struct str policy_plan_header(const struct policy *policy, uint32_t plan);
 
 /** Names for headers and logs. */
-struct str policy_consumer_name(const struct policy *policy, uint32_t consumer);
 struct str policy_plan_name(const struct policy *policy, uint32_t plan);
 struct str policy_limit_name(const struct policy *policy, uint32_t limit);
 

@@ -72,6 +72,7 @@ static void identify(struct proxy *p, struct decision *decisions, uint32_t count
 		if (!d->client || !d->has_caller || d->verdict != REASON_PROXIED)
 			continue;
 		policy_digest(p->scratch, d->credential.value, digests[n]);
+		policy_prefetch_key(p->tables->policy, digests[n]);
 		which[n++] = i;
 	}
 	if (n == 0)
@@ -87,21 +88,15 @@ static void identify(struct proxy *p, struct decision *decisions, uint32_t count
 		}
 		d->caller = callers[i];
 		__builtin_prefetch(&p->tables->usage->lines[d->caller.slot], 1);
-		policy_prefetch_consumer(p->tables->policy, d->caller.consumer);
 		if (d->caller.expires && d->caller.expires <= p->wall_s)
 			d->verdict = REASON_KEY_EXPIRED;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		if (hits & (1u << i))
-			policy_prefetch_name(p->tables->policy, callers[i].consumer);
 }
 
 static void note_caller(struct proxy *p, struct decision *d, struct exchange *ex)
 {
-	ex->consumer = d->caller.consumer;
 	ex->plan = d->caller.plan;
 	ex->consumer_slot = d->caller.slot;
-	ex->credential = d->credential.credential;
 	if (!policy_plan_allows(p->tables->policy, d->caller.plan, d->match.api))
 		d->verdict = REASON_API_NOT_IN_PLAN;
 }
@@ -140,7 +135,6 @@ static void conclude(struct proxy *p, struct decision *d)
 {
 	struct client *c = d->client;
 	struct exchange *ex = exchange_begin(p, c, &d->head);
-	struct str strip = { NULL, 0 };
 
 	if (!ex) {
 		p->config.stats->reason[REASON_OVERLOADED]++;
@@ -154,9 +148,7 @@ static void conclude(struct proxy *p, struct decision *d)
 		respond(p, ex, d->verdict, d);
 		return;
 	}
-	if (d->has_caller)
-		strip = d->credential.field;
-	if (!forward_write_head(p, ex, &d->head, strip)) {
+	if (!forward_write_head(p, ex, d)) {
 		respond(p, ex, REASON_OVERLOADED, d);
 		return;
 	}

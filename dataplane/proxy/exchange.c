@@ -27,7 +27,7 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 	ex->client = c;
 	ex->generation = p->tables->snapshot.generation;
 	ex->api_slot = ex->endpoint_slot = ex->consumer_slot = ex->backend_slot = SNAP_NONE;
-	ex->api = ex->consumer = ex->plan = ex->credential = ex->backend = SNAP_NONE;
+	ex->api = ex->plan = ex->backend = SNAP_NONE;
 	ex->limit.limit = SNAP_NONE;
 	ex->method = HTTP1_OTHER;
 	ex->start_ns = c->first_byte_ns ? c->first_byte_ns : p->now_ns;
@@ -151,7 +151,6 @@ static enum reason rewrite_head(struct proxy *p, struct exchange *ex, enum reaso
 {
 	struct decision *d = &p->again;
 	struct request_parse args = { &p->limits, &d->head, REASON_PROXIED };
-	struct str strip = { NULL, 0 };
 	enum reason verdict;
 
 	if (stream_parse_again(&ex->client->rx, client_parse_request, &args) != HTTP1_DONE)
@@ -159,9 +158,7 @@ static enum reason rewrite_head(struct proxy *p, struct exchange *ex, enum reaso
 	verdict = decide_again(p, ex, d);
 	if (verdict != REASON_PROXIED)
 		return verdict;
-	if (d->has_caller)
-		strip = d->credential.field;
-	return forward_write_head(p, ex, &d->head, strip) ? REASON_PROXIED : why;
+	return forward_write_head(p, ex, d) ? REASON_PROXIED : why;
 }
 
 static bool may_repeat(const struct exchange *ex, enum reason why)

@@ -56,23 +56,22 @@ static uint32_t format_id(uint64_t id, char *out)
 	return 16;
 }
 
-bool forward_write_head(
-	struct proxy *p, struct exchange *ex, const struct http1_head *head, struct str strip_field)
+bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
 	const struct snapshot *snapshot = &p->tables->snapshot;
 	const struct snap_settings *settings = snap_settings(snapshot);
 	const struct client *c = ex->client;
 	char id[16];
-	struct request_writing r = { .head = head };
+	struct request_writing r = { .head = &d->head };
 
 	r.forward.client_ip = (struct str){ c->ip_text, c->ip_bytes };
 	r.forward.proto = c->tls ? STR("https") : STR("http");
 	r.forward.via_name = snap_str(snapshot, settings->via);
 	r.forward.request_id = (struct str){ id, format_id(ex->request_id, id) };
-	r.forward.strip_field = strip_field;
 	r.forward.trust_forwarded = settings->flags & SNAP_TRUST_FORWARDED;
-	if (ex->consumer != SNAP_NONE) {
-		r.forward.consumer = policy_consumer_name(p->tables->policy, ex->consumer);
+	if (d->has_caller) {
+		r.forward.strip_field = d->credential.field;
+		r.forward.consumer = d->caller.name;
 		r.forward.plan = policy_plan_name(p->tables->policy, ex->plan);
 	}
 	ex->head = write_head(p, write_request, &r);

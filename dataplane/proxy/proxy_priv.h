@@ -89,8 +89,7 @@ struct exchange {
 	struct http1_body request_body, response_body;
 	uint64_t body_bytes; /* of the request, so far */
 	struct policy_limit_verdict limit;
-	uint32_t api, consumer, plan; /* indices into that generation; SNAP_NONE on open APIs */
-	uint32_t credential;          /* index of the one that was used */
+	uint32_t api, plan; /* indices into that generation; SNAP_NONE on open APIs */
 	/* For the record. */
 	uint64_t start_ns, sent_ns, answered_ns;
 	uint64_t bytes_in, bytes_out;
@@ -258,8 +257,7 @@ void upstream_pools_review(struct proxy *p, const struct tables *tables);
 
 /* forward.c */
 /* Write the request's head for the backend into ex->head. @return false when no mbuf was free */
-bool forward_write_head(struct proxy *p, struct exchange *ex, const struct http1_head *head,
-	struct str strip_field);
+bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decision *d);
 void forward_send_head(struct proxy *p, struct exchange *ex);
 void forward_request_body(struct proxy *p, struct exchange *ex);
 void forward_response(struct proxy *p, struct exchange *ex);

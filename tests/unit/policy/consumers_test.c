@@ -12,6 +12,7 @@
 #define MANY      100000
 #define CONSUMERS 1000
 #define PLANS     3
+#define ALIKE     32
 
 typedef uint8_t digest_t[SNAP_DIGEST_BYTES]; /* as policy_lookup_bulk() takes them */
 
@@ -113,6 +114,7 @@ static void every_key_is_found_and_no_other(void **state)
 			assert_int_equal(callers[i].slot, number % CONSUMERS);
 			assert_int_equal(callers[i].plan, number % CONSUMERS % PLANS);
 			assert_int_equal(callers[i].expires, number);
+			assert_true(str_equal(callers[i].name, STR("consumer")));
 		}
 	}
 	policy_destroy(policy);
@@ -125,31 +127,32 @@ static void digests_with_equal_halves_are_told_apart(void **state)
 	struct policy_caller caller;
 	struct snapshot snapshot;
 	struct policy *policy;
-	digest_t digests[5];
-	/* First, middle and last of the chain, and the only one. */
-	static const uint32_t order[] = { 3, 1, 0, 2 };
+	digest_t digests[ALIKE + 1];
 
-	add_plans_and_consumers(&f, 5);
-	for (uint8_t i = 0; i < 5; i++) {
+	/* More than one bucket of the index holds. */
+	add_plans_and_consumers(&f, ALIKE);
+	for (uint8_t i = 0; i <= ALIKE; i++) {
 		digest_of(1, digests[i]);
 		digests[i][31] = i;
-		if (i < 4)
+		if (i < ALIKE)
 			add_key(&f, digests[i], i, 0);
 	}
 	fixture_open(&f, 1, &snapshot);
 	policy = create(&snapshot, NULL);
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < ALIKE; i++) {
 		assert_true(lookup(policy, digests[i], &caller));
 		assert_int_equal(caller.consumer, i);
 	}
-	assert_false(lookup(policy, digests[4], &caller));
-	for (uint32_t removed = 0; removed < 4; removed++) {
+	assert_false(lookup(policy, digests[ALIKE], &caller));
+	/* Out of order: first, last and those between. 7 and ALIKE have no common divisor. */
+	for (uint32_t removed = 0; removed < ALIKE; removed++) {
 		struct delta delta = { .base_generation = 1, .op = DELTA_KEY_REMOVE };
 
-		memcpy(delta.digest, digests[order[removed]], sizeof(delta.digest));
+		memcpy(delta.digest, digests[removed * 7 % ALIKE], sizeof(delta.digest));
 		assert_int_equal(policy_apply_delta(policy, &delta), 0);
-		for (uint32_t i = 0; i < 4; i++)
-			assert_int_equal(lookup(policy, digests[order[i]], &caller), i > removed);
+		for (uint32_t i = 0; i < ALIKE; i++)
+			assert_int_equal(
+				lookup(policy, digests[i * 7 % ALIKE], &caller), i > removed);
 	}
 	policy_reclaim(policy);
 	policy_destroy(policy);

@@ -108,8 +108,6 @@ static void names_and_headers(void **state)
 	assert_text(policy_plan_header(policy, PLAN_NONE), "");
 	assert_text(policy_plan_header(policy, PLAN_COUNT), "");
 	assert_text(policy_plan_name(policy, PLAN_SOFT), "soft");
-	assert_text(policy_consumer_name(policy, 0), "acme");
-	assert_text(policy_consumer_name(policy, 1), "");
 	assert_text(policy_limit_name(policy, 5), "slow");
 	assert_text(policy_limit_name(policy, SNAP_NONE), "");
 }
