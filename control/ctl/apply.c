@@ -37,7 +37,7 @@ int ctl_apply(const struct ctl *ctl)
 	bool ok;
 
 	if (path && !absolute) {
-		fprintf(stderr, "sluicectl apply: %s: %s\n", path, strerror(errno));
+		ctl_complain(ctl, "apply: %s: %s", path, strerror(errno));
 		json_decref(request);
 		return CTL_FAILED;
 	}

@@ -59,11 +59,16 @@ int ctl_key(const struct ctl *ctl);
 /** Print to standard output and free. */
 void ctl_print_json(json_t *tree);
 
+/** Say what went wrong on standard error; with --json also as {"ok": false, "error": TEXT} on standard
+ * output, so that who reads JSON gets JSON. */
+void ctl_complain(const struct ctl *ctl, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /**
  * Ask sluice-control. What went wrong is said on standard error, unless @p quiet.
  * @param request     taken over
  * @param timeout_ms  for the whole exchange
- * @return the answer, owned by the caller, or NULL
+ * @return the answer, owned by the caller, or NULL with errno
  */
 json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool quiet);
 

@@ -56,6 +56,12 @@ static bool choose_listener(struct explain *e)
 	struct str name;
 
 	e->listener = find_listener(e);
+	if (e->listener != SNAP_NONE && !!listener_at(e->s, e->listener)->tls != e->request.tls) {
+		explain_step(e, "listener", "%s speaks %s, not %.*s: the connection fails",
+			e->ctl->listener, e->request.tls ? "clear text" : "TLS",
+			(int)e->request.scheme.len, e->request.scheme.data);
+		return false;
+	}
 	if (e->listener == SNAP_NONE) {
 		if (e->ctl->listener)
 			explain_step(e, "listener", "none is named '%s'", e->ctl->listener);
@@ -234,6 +240,7 @@ int ctl_explain(const struct ctl *options)
 		.api = SNAP_NONE,
 		.consumer = SNAP_NONE,
 		.plan = SNAP_NONE };
+	bool reached;
 
 	if (explain_parse(ctl->arguments[0], &e.request) < 0 || !read_key(ctl, key, sizeof(key))) {
 		fprintf(stderr, "sluicectl explain: write 'METHOD http://host/path' or https; with "
@@ -248,7 +255,8 @@ int ctl_explain(const struct ctl *options)
 		return CTL_FAILED;
 	}
 	e.s = source.s;
-	if (choose_listener(&e))
+	reached = choose_listener(&e);
+	if (reached)
 		conclude(&e, walk(&e));
 	json_object_set_new(e.out, "steps", json_incref(e.steps));
 	if (ctl->json) {
@@ -259,5 +267,5 @@ int ctl_explain(const struct ctl *options)
 	}
 	json_decref(e.steps);
 	explain_close(&source);
-	return CTL_OK;
+	return reached ? CTL_OK : CTL_FAILED;
 }

@@ -36,15 +36,11 @@ int explain_open(const struct ctl *ctl, struct explain_source *out)
 	*out = (struct explain_source){ .link.fd = -1, .snapshot.segment.fd = -1 };
 	if (ctl->config)
 		return open_file(ctl->config, out);
-	rc = ctl_attach(ctl, &out->link, true);
-	if (rc < 0) {
-		fprintf(stderr,
-			"sluicectl explain: no dataplane at %s: start it, or give --config FILE\n",
-			ctl->socket);
+	rc = ctl_attach(ctl, &out->link, false);
+	if (rc < 0)
 		return rc;
-	}
 	if (!out->link.has_snapshot) {
-		fprintf(stderr, "sluicectl explain: the dataplane has no configuration yet\n");
+		ctl_complain(ctl, "explain: the dataplane has no configuration yet");
 		link_client_close(&out->link);
 		return -ENODATA;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluicectl: the operator's tool. This file reads the command line and picks the command. */
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,21 @@ static const struct option options[] = {
 	{ NULL },
 };
 
+void ctl_complain(const struct ctl *ctl, const char *format, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	fprintf(stderr, "sluicectl: %s\n", text ? text : "out of memory");
+	if (ctl->json)
+		ctl_print_json(json_pack("{s:b, s:s?}", "ok", 0, "error", text));
+	free(text);
+}
+
 static int wrong(const char *what, const char *value)
 {
 	fprintf(stderr, "sluicectl: %s: %s\nTry --help.\n", what, value);
@@ -111,7 +127,9 @@ static int set_count(struct ctl *ctl, const char *text)
 	char *end;
 
 	ctl->count = strtoul(text, &end, 10);
-	return *end || end == text ? wrong("--count wants a number", text) : -1;
+	return *end || end == text || *text == '-' || ctl->count == 0
+		       ? wrong("--count wants a number from 1", text)
+		       : -1;
 }
 
 /* @return -1 to go on, or an exit code */

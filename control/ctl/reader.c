@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attaching to a dataplane's memory: works whether sluice-control is there or not. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "control/ctl/ctl.h"
@@ -17,22 +16,19 @@ int ctl_attach(const struct ctl *ctl, struct link_client *link, bool quiet)
 		if (rc == 0)
 			return 0;
 		if (!quiet)
-			fprintf(stderr, "sluicectl: the dataplane at %s: %s\n", ctl->socket,
-				link->why);
+			ctl_complain(ctl, "the dataplane at %s: %s", ctl->socket, link->why);
 		link_client_close(link);
 		return rc;
 	}
 	if (quiet)
 		return rc;
 	if (rc == -ENOENT || rc == -ECONNREFUSED)
-		fprintf(stderr,
-			"sluicectl: no dataplane at %s: start sluice-dataplane, or give --socket\n",
+		ctl_complain(ctl, "no dataplane at %s: start sluice-dataplane, or give --socket",
 			ctl->socket);
 	else if (rc == -EACCES)
-		fprintf(stderr,
-			"sluicectl: %s: not allowed; be root or the user of sluice-control\n",
-			ctl->socket);
+		ctl_complain(
+			ctl, "%s: not allowed; be root or the user of sluice-control", ctl->socket);
 	else
-		fprintf(stderr, "sluicectl: the dataplane at %s: %s\n", ctl->socket, strerror(-rc));
+		ctl_complain(ctl, "the dataplane at %s: %s", ctl->socket, strerror(-rc));
 	return rc;
 }

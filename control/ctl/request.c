@@ -95,17 +95,17 @@ static char *receive_line(int fd, int timeout_ms)
 	return NULL;
 }
 
-static void explain_failure(const char *path, int err)
+static void explain_failure(const struct ctl *ctl, int err)
 {
+	const char *path = ctl->control_socket;
+
 	if (err == ENOENT || err == ECONNREFUSED)
-		fprintf(stderr,
-			"sluicectl: no sluice-control at %s: start it, or give --control-socket\n",
-			path);
+		ctl_complain(
+			ctl, "no sluice-control at %s: start it, or give --control-socket", path);
 	else if (err == EACCES)
-		fprintf(stderr, "sluicectl: %s: not allowed; be root or in the socket's group\n",
-			path);
+		ctl_complain(ctl, "%s: not allowed; be root or in the socket's group", path);
 	else
-		fprintf(stderr, "sluicectl: sluice-control at %s: %s\n", path, strerror(err));
+		ctl_complain(ctl, "sluice-control at %s: %s", path, strerror(err));
 }
 
 json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool quiet)
@@ -124,10 +124,11 @@ json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool
 	if (line)
 		answer = json_loads(line, 0, NULL);
 	if (!answer && !quiet)
-		explain_failure(ctl->control_socket, err ? err : EPROTO);
+		explain_failure(ctl, err ? err : EPROTO);
 	if (fd >= 0)
 		close(fd);
 	free(line);
 	free(text);
+	errno = err ? err : EPROTO;
 	return answer;
 }

@@ -324,6 +324,28 @@ void print_stats(const json_t *tree)
 	}
 }
 
+/* Who asks for one wants to hear that there is none. */
+static bool only_exists(const struct ctl *ctl, const json_t *tree)
+{
+	static const struct {
+		unsigned view;
+		const char *part, *what;
+	} kinds[] = {
+		{ VIEW_CONSUMERS, "consumers", "consumer" },
+		{ VIEW_APIS, "apis", "API" },
+		{ VIEW_BACKENDS, "backends", "backend" },
+	};
+
+	for (size_t i = 0; ctl->only && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!(ctl->views & 1u << kinds[i].view) ||
+			json_array_size(json_object_get(tree, kinds[i].part)) > 0)
+			continue;
+		ctl_complain(ctl, "no %s is named '%s'", kinds[i].what, ctl->only);
+		return false;
+	}
+	return true;
+}
+
 int ctl_stats(const struct ctl *ctl)
 {
 	unsigned views = ctl->views ? ctl->views : (1u << VIEW_COUNT) - 1;
@@ -334,6 +356,10 @@ int ctl_stats(const struct ctl *ctl)
 		return CTL_FAILED;
 	tree = stats_tree(&link, views, ctl->only);
 	link_client_close(&link);
+	if (!only_exists(ctl, tree)) {
+		json_decref(tree);
+		return CTL_FAILED;
+	}
 	if (ctl->json) {
 		ctl_print_json(tree);
 		return CTL_OK;

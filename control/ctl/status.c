@@ -3,6 +3,7 @@
  * sluicectl status: are both processes there, and how do they do? The dataplane is asked directly,
  * so that its state is known when control is down, and the other way round.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -44,13 +45,21 @@ static uint64_t count_of(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
-static void print_dataplane(const json_t *tree, const char *socket)
+/* What keeps us from a process. @param err  errno */
+static const char *obstacle(int err, const char *absent)
+{
+	return err == EACCES      ? "unknown: not allowed to ask at"
+	       : err == ETIMEDOUT ? "hung: no answer in time from"
+				  : absent;
+}
+
+static void print_dataplane(const json_t *tree, const char *socket, int err)
 {
 	const json_t *totals = json_object_get(tree, "totals");
 	const json_t *stages = json_object_get(tree, "stages");
 
 	if (!tree || json_is_null(tree)) {
-		printf("dataplane   down: nobody listens on %s\n", socket);
+		printf("dataplane   %s %s\n", obstacle(err, "down: nobody listens on"), socket);
 		return;
 	}
 	printf("dataplane   %s (pid %u), generation %llu\n",
@@ -82,7 +91,7 @@ static void print_log(const json_t *log)
 	puts(json_is_true(json_object_get(log, "failing")) ? ", cannot be written now" : "");
 }
 
-static void print_control(const json_t *tree, const char *socket)
+static void print_control(const json_t *tree, const char *socket, int err)
 {
 	time_t applied = (time_t)count_of(tree, "applied_at");
 	const char *refusal = json_string_value(json_object_get(tree, "refusal"));
@@ -90,8 +99,8 @@ static void print_control(const json_t *tree, const char *socket)
 	struct tm tm;
 
 	if (!tree || json_is_null(tree)) {
-		printf("control     down: nobody answers on %s; the dataplane goes on without it\n",
-			socket);
+		printf("control     %s %s%s\n", obstacle(err, "down: nobody answers on"), socket,
+			err == EACCES ? "" : "; the dataplane goes on without it");
 		return;
 	}
 	if (applied && gmtime_r(&applied, &tm))
@@ -111,13 +120,16 @@ int ctl_status(const struct ctl *ctl)
 {
 	struct link_client link;
 	json_t *dataplane = NULL, *control = NULL, *answer;
+	int dataplane_err, control_err;
 	bool up;
 
-	if (ctl_attach(ctl, &link, true) == 0) {
+	dataplane_err = -ctl_attach(ctl, &link, true);
+	if (dataplane_err == 0) {
 		dataplane = dataplane_tree(&link);
 		link_client_close(&link);
 	}
 	answer = ctl_request(ctl, json_pack("{s:s}", "command", "status"), PATIENCE_MS, true);
+	control_err = errno;
 	if (answer)
 		control = json_incref(json_object_get(answer, "status"));
 	json_decref(answer);
@@ -127,8 +139,8 @@ int ctl_status(const struct ctl *ctl)
 			json_pack("{s:o?, s:o?}", "dataplane", dataplane, "control", control));
 		return up ? CTL_OK : CTL_FAILED;
 	}
-	print_dataplane(dataplane, ctl->socket);
-	print_control(control, ctl->control_socket);
+	print_dataplane(dataplane, ctl->socket, dataplane_err);
+	print_control(control, ctl->control_socket, control_err);
 	if (dataplane && json_object_get(dataplane, "workers")) {
 		putchar('\n');
 		print_workers(json_object_get(dataplane, "workers"));

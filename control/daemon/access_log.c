@@ -258,40 +258,52 @@ static void note_failure(struct access_log *log, int err)
 	log->failing = err != 0;
 }
 
-/* Write a buffer. @return 0 or the error; what was cut short is ended by the next line feed */
-static int write_all(struct access_log *log, const char *data, size_t len)
+/* Write as much of a buffer as can be; what was cut short is ended by a line feed before the next.
+ * @param done  filled: bytes written @return 0 or the error */
+static int write_all(struct access_log *log, const char *data, size_t len, size_t *done)
 {
-	size_t done = 0;
-
-	if (log->line_open && write(log->fd, "\n", 1) == 1)
-		log->line_open = false;
-	while (done < len) {
-		ssize_t n = write(log->fd, data + done, len - done);
+	*done = 0;
+	if (log->line_open && write(log->fd, "\n", 1) != 1)
+		return errno;
+	log->line_open = false;
+	while (*done < len) {
+		ssize_t n = write(log->fd, data + *done, len - *done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			if (done)
-				log->line_open = data[done - 1] != '\n';
+			if (*done)
+				log->line_open = data[*done - 1] != '\n';
 			return n < 0 ? errno : EIO;
 		}
-		done += (size_t)n;
+		*done += (size_t)n;
 	}
 	return 0;
 }
 
+static uint64_t lines_in(const char *data, size_t len)
+{
+	uint64_t lines = 0;
+
+	for (const char *at = data; (at = memchr(at, '\n', (size_t)(data + len - at))); at++)
+		lines++;
+	return lines;
+}
+
 void access_log_flush(struct access_log *log)
 {
+	uint64_t written = log->lines_in_buffer;
+	size_t done = 0;
 	int err;
 
 	if (log->used == 0)
 		return;
-	err = log->fd < 0 ? EBADF : write_all(log, log->buffer, log->used);
-	note_failure(log, err);
+	err = log->fd < 0 ? EBADF : write_all(log, log->buffer, log->used, &done);
 	if (err)
-		log->lost += log->lines_in_buffer;
-	else
-		log->written += log->lines_in_buffer;
+		written = lines_in(log->buffer, done);
+	log->written += written;
+	log->lost += log->lines_in_buffer - written;
+	note_failure(log, err);
 	log->used = 0;
 	log->lines_in_buffer = 0;
 }

@@ -206,6 +206,19 @@ def say(text):
     print(f"==> {text}", file=sys.stderr, flush=True)
 
 
+def supervise(bed, gateway):
+    """Until Ctrl-C. A process that ends is started again after a moment, as systemd would do."""
+    start = {"dataplane": gateway.start_dataplane, "control": gateway.start_control}
+    while True:
+        for name, again in start.items():
+            if not bed.alive(name):
+                say(f"sluice-{name} ended ({bed.processes[name].returncode}); it is started again in 3 s")
+                time.sleep(3)
+                again()
+                say(f"sluice-{name} is started")
+        time.sleep(0.3)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--once", action="store_true", help="check, tear down, exit 0 if all was observed")
@@ -235,9 +248,7 @@ def main():
             if not args.once:
                 demo.print_try()
                 sys.stdout.flush()
-                while True:
-                    gateway.check_alive()
-                    time.sleep(0.5)
+                supervise(bed, gateway)
         except KeyboardInterrupt:
             say("tearing down")
             return 130 if args.once else 0
