@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration ring: good files pass, bad ones give exactly the messages beside them.
+"""The configuration ring: good files pass, bad ones give exactly the messages beside them. Prints TAP.
 
     run.py SLUICECTL SOURCE-ROOT [--update]
 
@@ -88,13 +88,16 @@ def main():
                     with open(expected_path, "w", encoding="utf-8") as f:
                         f.write(seen)
                 expected = read(expected_path)
-                if code == status and seen == expected:
+                good = code == status and seen == expected
+                print(f"{'ok' if good else 'not ok'} {count} - {kind}/{name}")
+                if good:
                     continue
                 failures += 1
-                print(f"--- {kind}/{name}: exit {code}, expected {status}")
-                sys.stdout.writelines(difflib.unified_diff(expected.splitlines(True), seen.splitlines(True),
-                    "expected", "seen"))
-    print(f"{count - failures} of {count} configurations as expected")
+                print(f"# exit {code}, expected {status}")
+                for line in difflib.unified_diff(expected.splitlines(), seen.splitlines(), "expected", "seen",
+                        lineterm=""):
+                    print(f"# {line}")
+    print(f"1..{count}")
     return 1 if failures else 0
 
 

@@ -11,10 +11,14 @@ ORIGIN = f"{BACKENDS['be1']}:8090"
 GLOBEX_KEY = "ak_live_globexglobexglobexglobexglobex01"
 ACME_KEY = "ak_live_acmeacmeacmeacmeacmeacmeacme0123"
 UNKNOWN_KEY = "ak_live_" + "0" * 32
+# Of no one length, so that only a regular expression can tell it: Hyperscan finds it, not a comparison.
+SCANNED = "^(sk|tok)-[0-9a-f]{4,12}(-[a-z]+)?$"
+SCANNED_KEY = "tok-0123abcd-edge"
 EXPIRED_KEY = "ak_live_expiredexpiredexpiredexpired0123"
 # Consumers of plans with limits, one a test: tests do not eat each other's budget.
-LIMITED = {name: f"ak_test_{key_digest(name)[:32]}" for name in ("rate", "refill", "reload", "restart", "control")}
-PLAN_OF = {"rate": "bronze", "refill": "bronze", "reload": "hourly", "restart": "hourly", "control": "hourly"}
+LIMITED = {name: f"ak_test_{key_digest(name)[:32]}" for name in ("rate", "refill", "reload", "restart", "control", "workers")}
+PLAN_OF = {"rate": "bronze", "refill": "bronze", "reload": "hourly", "restart": "hourly", "control": "hourly",
+    "workers": "hourly"}
 BRONZE_BURST = 5
 HOURLY_BURST = 20
 
@@ -30,21 +34,21 @@ def _consumer(name, plan, key, more=""):
         f'sha256 = "{key_digest(key)}"; {more} }} ); }}')
 
 
-def config(weights=(5, 3, 2), listeners="", extra=""):
+def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), device="auto:{}"):
     """The text of the configuration; arguments make the variants that tests apply."""
     endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
         for address, weight in zip(BACKENDS.values(), weights) if weight)
     consumers = ",\n".join([_consumer("acme", "bronze", ACME_KEY), _consumer("globex", "gold", GLOBEX_KEY),
-        _consumer("late", "gold", EXPIRED_KEY, 'expires = "2020-01-01";'),
+        _consumer("scanned", "gold", SCANNED_KEY), _consumer("late", "gold", EXPIRED_KEY, 'expires = "2020-01-01";'),
         *(_consumer(name, PLAN_OF[name], key) for name, key in LIMITED.items())])
     return f"""
 version = 1;
 dataplane: {{
-  lcores = [ {GATEWAY_CPU} ];
+  lcores = [ {", ".join(map(str, lcores))} ];
   mbufs = {MBUFS};
   ports = (
-    {{ name = "outside"; device = "auto:sl-out"; addresses = [ "10.71.0.1/24" ]; }},
-    {{ name = "inside"; device = "auto:sl-in"; addresses = [ "10.72.0.1/24" ]; }} );
+    {{ name = "outside"; device = "{device.format("sl-out")}"; addresses = [ "10.71.0.1/24" ]; }},
+    {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24" ]; }} );
 }};
 timeouts: {{ head = "{int(HEAD_TIMEOUT * 1000)}ms"; body = "{int(BODY_TIMEOUT * 1000)}ms";
   idle = "{int(IDLE_TIMEOUT * 1000)}ms"; send = "20s"; }};
@@ -62,7 +66,10 @@ backends = (
   {{ name = "refusing"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.12:9"; }} ); }},
   {{ name = "absent"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.99:80"; }} ); }} );
 credentials = (
-  {{ name = "api_key"; in = "header"; header = "X-API-Key"; pattern = "^ak_(live|test)_[A-Za-z0-9]{{32}}$"; }} );
+  {{ name = "api_key"; in = "header"; header = "X-API-Key"; pattern = "^ak_(live|test)_[A-Za-z0-9]{{32}}$"; }},
+  {{ name = "token"; in = "authorization"; scheme = "Bearer"; pattern = "{SCANNED}"; }},
+  {{ name = "parameter"; in = "query"; parameter = "api_key"; pattern = "{SCANNED}"; }},
+  {{ name = "session"; in = "cookie"; cookie = "key"; pattern = "{SCANNED}"; }} );
 apis = (
   {{ name = "orders"; version = "v1"; hosts = [ "{HOST}" ]; auth = [ "api_key" ];
     routes = (
@@ -71,6 +78,8 @@ apis = (
       {{ path = "/v1/orders/origin/*"; backend = "origin"; }} ); }},
   {{ name = "catalog"; version = "v1"; hosts = [ "{HOST}" ]; auth = [ "api_key" ];
     routes = ( {{ path = "/v1/catalog/*"; backend = "orders"; }} ); }},
+  {{ name = "scanned"; version = "v1"; hosts = [ "{HOST}" ]; auth = [ "token", "parameter", "session" ];
+    routes = ( {{ path = "/v1/scanned/*"; backend = "orders"; }} ); }},
   {{ name = "echo"; hosts = [ "{ECHO_HOST}" ];
     routes = (
       {{ path = "/echo/*"; backend = "origin"; timeout = "{int(ROUTE_TIMEOUT * 1000)}ms"; }},
@@ -80,7 +89,7 @@ apis = (
 plans = (
   {{ name = "bronze"; apis = [ "orders" ]; limits = ( {{ rate = "5/s"; burst = {BRONZE_BURST}; }} ); }},
   {{ name = "hourly"; apis = [ "orders" ]; limits = ( {{ rate = "{HOURLY_BURST}/hour"; burst = {HOURLY_BURST}; }} ); }},
-  {{ name = "gold"; apis = [ "orders", "catalog" ]; limits = ( {{ rate = "1000000/s"; burst = 1000000; }} ); }} );
+  {{ name = "gold"; apis = [ "orders", "catalog", "scanned" ]; limits = ( {{ rate = "1000000/s"; burst = 1000000; }} ); }} );
 consumers = (
 {consumers} );
 {extra}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two workers: packets that arrive where their connection is not are handed over, limits and shares hold for
+both together."""
+import collections
+import hashlib
+import json
+
+import pytest
+
+import settings
+from bed import GATEWAY_CPU, OTHER_CPU
+
+KEY = ("X-API-Key", settings.GLOBEX_KEY)
+# Sockets and packet rings with one queue for each worker; the kernel spreads the flows as it likes.
+DEVICES = {"af_packet": "net_af_packet_{0},iface={0},qpairs=2", "auto": "auto:{}"}
+
+
+@pytest.fixture(params=DEVICES.values(), ids=DEVICES.keys())
+def two(request, bed, gateway):
+    bed.stop("control")
+    bed.stop("dataplane")
+    gateway.write_config(settings.config(lcores=(OTHER_CPU, GATEWAY_CPU), device=request.param))
+    gateway.start()
+    yield gateway
+    bed.stop("control")
+    bed.stop("dataplane")  # the next test begins with one worker
+
+
+def orders(connection, target="/v1/orders/1", key=KEY):
+    return connection.request("GET", target, [key], host=settings.HOST)
+
+
+def by_worker(gateway, counter):
+    return [worker[counter] for worker in gateway.ctl_json("stats", "--workers")["workers"]]
+
+
+def test_both_workers_serve_and_share(two, connect):
+    connections = [connect() for _ in range(20)]
+    answers = [orders(connection) for _ in range(10) for connection in connections]
+    assert [a.status for a in answers] == [200] * 200
+    shares = collections.Counter(json.loads(a.body)["backend"] for a in answers)
+    # Exact in each worker; each can be off by less than one round.
+    assert all(abs(shares[name] - 20 * weight) <= 4 for name, weight in zip(("be1", "be2", "be3"), (5, 3, 2))), shares
+    assert all(n > 0 for n in by_worker(two, "requests")), "the connections are with both"
+    # Nobody can choose the queue of an answer on these ports: some of them came to the other worker.
+    assert sum(by_worker(two, "steered")) > 0
+
+
+def test_a_limit_holds_for_both_workers_together(two, connect):
+    key = ("X-API-Key", settings.LIMITED["workers"])
+    connections = [connect() for _ in range(10)]
+    answers = [orders(connection, key=key).status for _ in range(4) for connection in connections]
+    assert answers.count(200) == settings.HOURLY_BURST and answers.count(429) == 40 - settings.HOURLY_BURST
+
+
+def test_large_bodies_arrive_whole_over_both_workers(two, bed, connect):
+    with open(bed.make_file("two.bin", 3_000_000), "rb") as f:
+        digest = hashlib.sha256(f.read()).digest()
+    for i in range(8):
+        answer = orders(connect(tls=i % 2 == 1), "/v1/orders/files/two.bin")
+        assert hashlib.sha256(answer.body).digest() == digest
+
+
+def test_an_apply_reaches_both_workers_without_a_lost_request(two, load):
+    with open(two.config, encoding="utf-8") as config:
+        text = config.read()
+    with load(3) as running:
+        for weight in (1, 4, 5):
+            two.apply(text.replace("weight = 5;", f"weight = {weight};"))
+    assert running.lost() == 0 and running.result["requests"] > 100, running.result
+    assert by_worker(two, "generation") == [4, 4]
