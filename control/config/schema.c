@@ -186,7 +186,8 @@ static const struct schema_field route_fields[] = {
 			"and "
 			"`/v1/orders` itself. The longest path wins." },
 	{ FIELD(cfg_route, methods), SCHEMA_TEXT, .list = true,
-		.text = "Methods in capitals; all when left out. `HEAD` is not implied by `GET`." },
+		.text = "Methods in capitals; all but `TRACE` when left out. `HEAD` is not implied "
+			"by `GET`." },
 	{ FIELD(cfg_route, backend), SCHEMA_NAME, .required = true, .text = "Name of a backend." },
 	{ FIELD(cfg_route, timeout), SCHEMA_DURATION, .fallback = "30s", RANGE("1ms", "1h"),
 		.text = "From the request's last byte to the head of the backend's answer, and "

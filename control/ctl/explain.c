@@ -91,7 +91,7 @@ static void describe_methods(uint32_t methods, char *out, size_t bytes)
 			len += (size_t)snprintf(
 				out + len, bytes - len, "%s%s", len ? " " : "", method_name(i));
 	if (!methods)
-		snprintf(out, bytes, "any method");
+		snprintf(out, bytes, "any method but TRACE");
 }
 
 static void describe_route(struct explain *e)

@@ -207,6 +207,32 @@ static void show_reasons(const struct reading *now, const struct reading *before
 	table_end(&t, "Why requests end", stdout);
 }
 
+/* The growth a second of every counter, in the shape of the tree that it is read from. Texts, which name
+ * things, stay; a list's entries are those of before only where nothing came or went in front of them. */
+static json_t *growth(const json_t *now, const json_t *before, double seconds)
+{
+	json_t *out = NULL, *part;
+	const char *key;
+	size_t i;
+
+	if (json_is_object(now)) {
+		out = json_object();
+		json_object_foreach((json_t *)now, key, part) json_object_set_new(
+			out, key, growth(part, json_object_get(before, key), seconds));
+	} else if (json_is_array(now)) {
+		out = json_array();
+		json_array_foreach((json_t *)now, i, part) json_array_append_new(
+			out, growth(part, json_array_get(before, i), seconds));
+	} else if (json_is_number(now)) {
+		double grown = json_number_value(now) - json_number_value(before);
+
+		out = json_real(grown > 0 && seconds > 0 ? grown / seconds : 0);
+	} else {
+		out = json_deep_copy(now);
+	}
+	return out;
+}
+
 static int read_now(const struct ctl *ctl, struct reading *out)
 {
 	struct link_client link;
@@ -237,8 +263,9 @@ int ctl_top(const struct ctl *ctl)
 		if (screen)
 			fputs("\033[H\033[2J", stdout);
 		if (ctl->json) {
-			ctl_print_json(json_pack("{s:f, s:O, s:O}", "seconds", seconds, "before",
-				before.tree, "now", now.tree));
+			ctl_print_json(
+				json_pack("{s:f, s:o, s:O}", "seconds", seconds, "per_second",
+					growth(now.tree, before.tree, seconds), "now", now.tree));
 		} else {
 			show_head(&now, &before, seconds);
 			show_apis(&now, &before, seconds);

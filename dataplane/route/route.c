@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "dataplane/http/http1.h"
 #include "dataplane/route/route_priv.h"
 
 #define PATH_BYTES_MAX (64 * 1024) /* a request head is never longer (HTTP1_MAX_HEAD_BYTES) */
@@ -119,6 +120,13 @@ static const struct index_node *path_find(
 	return longer != NULL ? longer : best;
 }
 
+/* A route that names no methods takes all but TRACE, whose answer would tell the client what we told the
+ * backend (RFC 9110 §9.3.8, §17.5). */
+static bool method_fits(const struct index_node *node, uint32_t bit)
+{
+	return node->path.methods != 0 ? (node->path.methods & bit) != 0 : bit != 1u << HTTP1_TRACE;
+}
+
 static enum reason path_match(const struct route_table *table, const struct path_set *set,
 	struct str path, unsigned method_id, struct route_match *out)
 {
@@ -129,7 +137,7 @@ static enum reason path_match(const struct route_table *table, const struct path
 		return REASON_ROUTE_UNKNOWN;
 	out->api = node->path.api;
 	out->allowed_methods = node->path.allowed;
-	while (node->path.methods != 0 && (node->path.methods & bit) == 0) {
+	while (!method_fits(node, bit)) {
 		if (node->path.next == INDEX_NONE)
 			return REASON_METHOD_NOT_ALLOWED;
 		node = &table->paths.nodes[node->path.next];

@@ -16,6 +16,7 @@ cleaned up by the next one in the same way in which a run cleans up after itself
 """
 import contextlib
 import ctypes
+import fcntl
 import glob
 import json
 import os
@@ -117,6 +118,14 @@ def _write(path, text):
         f.write(text)
 
 
+@contextlib.contextmanager
+def _hugepages_locked():
+    """The kernel's count is read and written in two steps: runs that overlap take turns."""
+    with open("/run/sluice-hugepages.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _read_int(path):
     with open(path, encoding="ascii") as f:
         return int(f.read())
@@ -164,7 +173,7 @@ def tear_down(run_dir):
         subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL, check=False)
     for (added,) in record.items("hugepages"):
         # Another run may have reserved its own meanwhile: give back ours, not an old total.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), _hugepages_locked():
             now = _read_int(HUGEPAGE_DIR + "/nr_hugepages")
             _write(HUGEPAGE_DIR + "/nr_hugepages", str(max(0, now - int(added))))
     shutil.rmtree(run_dir, ignore_errors=True)
@@ -401,14 +410,15 @@ class Bed:
         """Make sure that @pages 2 MB pages are free and hugetlbfs is mounted.
         @return "" or the reason why not; the gateway then runs with --no-huge"""
         try:
-            free = _read_int(HUGEPAGE_DIR + "/free_hugepages")
-            before = _read_int(HUGEPAGE_DIR + "/nr_hugepages")
-            if free < pages:
-                self.record.add("hugepages", pages - free)
-                _write(HUGEPAGE_DIR + "/nr_hugepages", str(before + pages - free))
-                got = _read_int(HUGEPAGE_DIR + "/free_hugepages")
-                if got < pages:
-                    return f"only {got} of {pages} hugepages could be reserved"
+            with _hugepages_locked():
+                free = _read_int(HUGEPAGE_DIR + "/free_hugepages")
+                before = _read_int(HUGEPAGE_DIR + "/nr_hugepages")
+                if free < pages:
+                    self.record.add("hugepages", pages - free)
+                    _write(HUGEPAGE_DIR + "/nr_hugepages", str(before + pages - free))
+                    got = _read_int(HUGEPAGE_DIR + "/free_hugepages")
+                    if got < pages:
+                        return f"only {got} of {pages} hugepages could be reserved"
         except OSError as e:
             return f"no hugepages here ({e})"
         with open("/proc/mounts", encoding="utf-8") as f:

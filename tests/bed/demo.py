@@ -224,6 +224,7 @@ def main():
     parser.add_argument("--once", action="store_true", help="check, tear down, exit 0 if all was observed")
     args = parser.parse_args()
     exit_on_signals()
+    good = None
     with Bed() as bed:
         try:
             say("namespaces, wires and three backends")
@@ -251,7 +252,7 @@ def main():
                 supervise(bed, gateway)
         except KeyboardInterrupt:
             say("tearing down")
-            return 130 if args.once else 0
+            return 130 if args.once or good is None else 0 if good else 1
         except BaseException as e:
             if not (isinstance(e, SystemExit) and isinstance(e.code, int)):
                 bed.print_logs()
