@@ -176,6 +176,7 @@ static void fill_net(
 	/* A stranger's flood can fill both: together they hold a quarter of the worker's mbufs at most. */
 	net->neighbour_limit = RTE_MAX(RTE_MIN(g->plan.mbufs / 8, 4096U), 64U);
 	net->neighbour_queue_limit = net->neighbour_limit / 4;
+	net->dad_transmits = 1;
 	for (uint32_t i = 0; i < net->port_count; i++) {
 		const struct snap_port *from = SNAP_AT(snapshot, SNAP_PORTS, snap_port, i);
 		struct net_port_config *to = &net->ports[i];

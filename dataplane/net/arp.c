@@ -43,7 +43,7 @@ void arp_request(struct net *net, uint32_t port_index, const struct ip_addr *tar
 	const struct rte_ether_addr *mac)
 {
 	struct net_port *port = &net->ports[port_index];
-	const struct net_address *source = net_port_source(port, target);
+	const struct ip_addr *source = net_port_source(port, target);
 	struct rte_arp_ipv4 data = {
 		.arp_sha = port->config.port->mac,
 		.arp_tha = unknown,
@@ -52,7 +52,7 @@ void arp_request(struct net *net, uint32_t port_index, const struct ip_addr *tar
 
 	if (!source)
 		return;
-	data.arp_sip = ip_to_v4(&source->addr);
+	data.arp_sip = ip_to_v4(source);
 	arp_send(net, port_index, RTE_ARP_OP_REQUEST, mac ? mac : &broadcast, &data);
 }
 
@@ -90,9 +90,8 @@ static bool arp_valid(const struct rte_arp_hdr *arp)
 	return sender >> 24 != 127 && sender >> 24 < 224 && (sender == 0 || sender >> 24 != 0);
 }
 
-/* Somebody else uses our address (RFC 5227 §2.4). We keep it, and tell the operator. */
-static void conflict_report(struct net *net, const struct net_port *port,
-	const struct ip_addr *addr, const struct rte_ether_addr *mac, uint64_t now_ns)
+void net_conflict_report(struct net *net, const struct net_port *port, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, uint64_t now_ns)
 {
 	char text[IP_TEXT_BYTES];
 
@@ -125,7 +124,7 @@ void arp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_
 	is_reply = arp.arp_opcode == rte_cpu_to_be_16(RTE_ARP_OP_REPLY);
 	for_us = net_port_owns(port, &target);
 	if (net_port_owns(port, &sender)) {
-		conflict_report(net, port, &sender, &arp.arp_data.arp_sha, now_ns);
+		net_conflict_report(net, port, &sender, &arp.arp_data.arp_sha, now_ns);
 		net_drop(net, m, DROP_NOT_FOR_US);
 		return;
 	}

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_mbuf.h>
 
@@ -37,6 +38,20 @@ static inline uint64_t checksum_pseudo_v4(
 {
 	return (uint64_t)src_be + dst_be + ((uint32_t)protocol << 8) +
 	       rte_cpu_to_be_16((uint16_t)length);
+}
+
+/** The pseudo-header of RFC 8200 §8.1. @param src, dst  16 bytes each */
+static inline uint64_t checksum_pseudo_v6(
+	const uint8_t *src, const uint8_t *dst, uint8_t protocol, uint32_t length)
+{
+	uint64_t sum = (uint64_t)rte_cpu_to_be_32(length) + rte_cpu_to_be_32(protocol);
+	uint32_t words[8];
+
+	memcpy(words, src, 16);
+	memcpy(words + 4, dst, 16);
+	for (unsigned i = 0; i < 8; i++)
+		sum += words[i];
+	return sum;
 }
 
 #endif

@@ -16,7 +16,7 @@
 #define ECHO_BURST_NS      (50 * ECHO_INTERVAL_NS) /* and 50 at once */
 
 /* GCRA: the theoretical arrival time may run ahead of the clock by one burst. */
-static bool echo_take(struct net *net, uint64_t now_ns)
+bool icmp_take(struct net *net, uint64_t now_ns)
 {
 	uint64_t tat = RTE_MAX(net->icmp_tat_ns, now_ns);
 
@@ -32,7 +32,7 @@ static void echo_answer(struct net *net, struct rte_mbuf *m, const struct ip_add
 	struct rte_icmp_hdr *icmp;
 	struct net_path path;
 
-	if (!echo_take(net, now_ns)) {
+	if (!icmp_take(net, now_ns)) {
 		net_drop(net, m, DROP_ICMP_RATE);
 		return;
 	}

@@ -3,13 +3,11 @@
  * IPv4 (RFC 791, RFC 1122 §3.2) as a server needs it and no wider. Options and fragments are refused
  * and counted: both are how filters are walked around, and TCP with path MTU discovery needs neither.
  */
-#include "dataplane/net/checksum.h"
-#include "dataplane/net/net_priv.h"
+#include "dataplane/net/segment.h"
 
 #define TTL           64
 
 #define IP_CKSUM_MASK RTE_MBUF_F_RX_IP_CKSUM_MASK
-#define L4_CKSUM_MASK RTE_MBUF_F_RX_L4_CKSUM_MASK
 
 /* Check a field's sum as the port reports it; UNKNOWN, or a port that does not look, means here. */
 static bool ip_checksum_good(
@@ -25,24 +23,6 @@ static bool ip_checksum_good(
 			return false;
 	}
 	return checksum_fold(checksum_sum(ip, (size_t)rte_ipv4_hdr_len(ip))) == 0xffff;
-}
-
-static bool tcp_checksum_good(
-	const struct net_port *port, const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip)
-{
-	uint64_t sum;
-
-	if (port->config.port->caps.rx_checksum) {
-		uint64_t verdict = m->ol_flags & L4_CKSUM_MASK;
-
-		if (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
-			verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE)
-			return true;
-		if (verdict == RTE_MBUF_F_RX_L4_CKSUM_BAD)
-			return false;
-	}
-	sum = checksum_pseudo_v4(ip->src_addr, ip->dst_addr, IPPROTO_TCP, m->pkt_len);
-	return checksum_fold(sum + checksum_sum_mbuf(m, 0)) == 0xffff;
 }
 
 /* Sources that no packet from a wire may have (RFC 1122 §3.2.1.3): "this network", loopback,
@@ -102,32 +82,13 @@ static enum drop ipv4_judge(
 static struct rte_mbuf *tcp_accept(
 	struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct rte_ipv4_hdr *ip)
 {
-	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
-	struct net_meta *meta;
-	uint32_t header;
+	uint64_t pseudo = checksum_pseudo_v4(ip->src_addr, ip->dst_addr, IPPROTO_TCP, m->pkt_len);
 
-	if (m->data_len < sizeof(*tcp)) {
-		net_drop(net, m, DROP_TCP_HEADER);
-		return NULL;
+	m = segment_accept(net, port_index, m, pseudo, ip->type_of_service & 3);
+	if (likely(m != NULL)) {
+		net_meta(m)->src = ip_from_v4(ip->src_addr);
+		net_meta(m)->dst = ip_from_v4(ip->dst_addr);
 	}
-	header = (uint32_t)(tcp->data_off >> 4) * 4;
-	if (header < sizeof(*tcp) || header > m->data_len) {
-		net_drop(net, m, DROP_TCP_HEADER);
-		return NULL;
-	}
-	if (!tcp_checksum_good(&net->ports[port_index], m, ip)) {
-		net_drop(net, m, DROP_TCP_CHECKSUM);
-		return NULL;
-	}
-	meta = net_meta(m);
-	meta->src = ip_from_v4(ip->src_addr);
-	meta->dst = ip_from_v4(ip->dst_addr);
-	meta->src_port = rte_be_to_cpu_16(tcp->src_port);
-	meta->dst_port = rte_be_to_cpu_16(tcp->dst_port);
-	meta->port_index = (uint8_t)port_index;
-	meta->ecn = ip->type_of_service & 3;
-	meta->header_bytes = (uint16_t)header;
-	meta->payload_bytes = m->pkt_len - header;
 	return m;
 }
 
@@ -195,30 +156,4 @@ void ipv4_output(struct net *net, const struct net_path *path, const struct ip_a
 		return;
 	}
 	neigh_output(net, path->port_index, &path->next_hop, path->neighbour, m, now_ns);
-}
-
-void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
-	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns)
-{
-	const struct port_caps *caps = &net->ports[path->port_index].config.port->caps;
-	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
-	uint64_t sum = checksum_pseudo_v4(
-		ip_to_v4(&path->local), ip_to_v4(remote), IPPROTO_TCP, m->pkt_len);
-
-	m->ol_flags &=
-		~(RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
-	m->l2_len = RTE_ETHER_HDR_LEN;
-	m->l3_len = sizeof(struct rte_ipv4_hdr);
-	m->l4_len = (uint64_t)(tcp->data_off >> 4) * 4;
-	tcp->cksum = 0;
-	if (caps->tx_tcp_checksum) {
-		/* The port goes on from the pseudo-header's sum. */
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
-		tcp->cksum = checksum_fold(sum);
-	} else {
-		tcp->cksum = (uint16_t)~checksum_fold(sum + checksum_sum_mbuf(m, 0));
-	}
-	if (caps->tx_ipv4_checksum)
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-	ipv4_output(net, path, remote, m, IPPROTO_TCP, ecn & 3, now_ns);
 }

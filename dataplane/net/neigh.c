@@ -195,9 +195,14 @@ uint32_t neigh_get(struct net *net, uint32_t port_index, const struct ip_addr *a
 
 static void request_send(struct net *net, struct neigh *e, uint64_t now_ns)
 {
+	const struct rte_ether_addr *mac = e->state == NEIGH_PROBE ? &e->mac : NULL;
+
 	e->tries++;
 	e->due_ns = now_ns + REQUEST_NS;
-	arp_request(net, e->port_index, &e->addr, e->state == NEIGH_PROBE ? &e->mac : NULL);
+	if (ip_is_v4(&e->addr))
+		arp_request(net, e->port_index, &e->addr, mac);
+	else
+		ndp_solicit(net, e->port_index, &e->addr, mac);
 }
 
 /* Begin to ask: by broadcast (INCOMPLETE) or the neighbour itself (PROBE). */
@@ -301,6 +306,47 @@ void neigh_learn(struct net *net, uint32_t port_index, const struct ip_addr *add
 		frame_send(net, e, queue_take(t, e));
 }
 
+void neigh_advertised(struct net *net, uint32_t port_index, const struct ip_addr *addr,
+	const struct neigh_news *news, uint64_t now_ns)
+{
+	uint32_t index = neigh_find(&net->neigh, port_index, addr);
+	struct neigh *e;
+	bool known;
+
+	if (index == NEIGH_NONE) {
+		/* Another worker may have asked. */
+		if (net->seen && news->mac && (news->solicited || news->override))
+			net->seen(net->seen_ctx, port_index, addr, news->mac, news->solicited);
+		return;
+	}
+	e = &net->neigh.entries[index];
+	known = e->state != NEIGH_NEW && e->state != NEIGH_INCOMPLETE;
+	if (!news->mac && !known)
+		return;
+	/* Another address that may not override: doubt the one that is known, and keep it. */
+	if (news->mac && known && !news->override && !rte_is_same_ether_addr(news->mac, &e->mac)) {
+		if (e->state == NEIGH_REACHABLE)
+			e->state = NEIGH_STALE;
+		return;
+	}
+	neigh_learn(
+		net, port_index, addr, news->mac ? news->mac : &e->mac, news->solicited, now_ns);
+	if (net->seen)
+		net->seen(net->seen_ctx, port_index, addr, &e->mac, news->solicited);
+}
+
+void neigh_ask_again(struct net *net, uint32_t port_index, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < net->neigh.pending_count; i++) {
+		struct neigh *e = &net->neigh.entries[net->neigh.pending[i]];
+
+		if (e->port_index != port_index || ip_is_v4(&e->addr))
+			continue;
+		e->tries = 0;
+		e->due_ns = now_ns;
+	}
+}
+
 /* The packets' destinations learn that nobody answered; the entry goes first, as TCP may send at once. */
 static void neigh_fail(struct net *net, uint32_t index)
 {
@@ -309,21 +355,22 @@ static void neigh_fail(struct net *net, uint32_t index)
 	struct rte_mbuf *failed[NEIGH_QUEUE];
 	struct ip_addr remotes[NEIGH_QUEUE];
 	unsigned count = 0, remote_count = 0;
+	uint32_t port_index = e->port_index;
 
 	while (e->queue_count)
 		failed[count++] = queue_take(t, e);
 	pending_remove(t, index);
 	neigh_release(t, index);
 	for (unsigned i = 0; i < count; i++) {
-		const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(
-			failed[i], const struct rte_ipv4_hdr *, sizeof(struct rte_ether_hdr));
-		struct ip_addr remote = ip_from_v4(ip->dst_addr);
+		struct ip_addr remote;
 		unsigned k = 0;
 
-		while (k < remote_count && !ip_equal(&remotes[k], &remote))
-			k++;
-		if (k == remote_count)
-			remotes[remote_count++] = remote;
+		if (net_frame_remote(&net->ports[port_index], failed[i], &remote)) {
+			while (k < remote_count && !ip_equal(&remotes[k], &remote))
+				k++;
+			if (k == remote_count)
+				remotes[remote_count++] = remote;
+		}
 		net_drop(net, failed[i], DROP_NEIGH_FAILED);
 	}
 	for (unsigned i = 0; i < remote_count && net->ops && net->ops->unreachable; i++)

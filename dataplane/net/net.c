@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The frame around everything: Ethernet (RFC 894), dispatch by EtherType, drops and timers. The loop
+ * The frame around everything: Ethernet (RFC 894, RFC 2464), its VLAN tag (IEEE 802.1Q), dispatch by
+ * EtherType, drops and timers. The loop
  * over a burst prefetches one frame ahead, as its first touch of a frame is a cache miss.
  */
 #include "dataplane/net/net.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_prefetch.h>
 
@@ -15,11 +17,13 @@
 #define TIMER_STEP_NS  (100 * MILLISECOND_NS)
 #define ANNOUNCE_COUNT 2 /* RFC 5227 §1.1: ANNOUNCE_NUM */
 #define ANNOUNCE_NS    (2 * SECOND_NS)
+#define VLAN_ID_MASK   0x0fff
+#define VLAN_ID_LAST   4094
 
 static bool port_config_valid(const struct net_port_config *port)
 {
 	if (!port->port || port->address_count > NET_PORT_ADDRESSES ||
-		port->gateway_count > NET_PORT_GATEWAYS)
+		port->gateway_count > NET_PORT_GATEWAYS || port->vlan > VLAN_ID_LAST)
 		return false;
 	for (uint32_t i = 0; i < port->address_count; i++)
 		if (port->addresses[i].prefix_len > (ip_is_v4(&port->addresses[i].addr) ? 32 : 128))
@@ -61,6 +65,9 @@ struct net *net_create(const struct net_config *config)
 		net->ports[i].config = config->ports[i];
 		net->ports[i].tx.port = config->ports[i].port;
 		net->ports[i].tx.queue = config->queue;
+		net->ports[i].l2_bytes = RTE_ETHER_HDR_LEN +
+					 (config->ports[i].vlan ? sizeof(struct rte_vlan_hdr) : 0);
+		ndp_init(net, i);
 	}
 	/* One worker speaks for all: the neighbours need to hear it once. */
 	net->announcements_left = config->queue == 0 ? ANNOUNCE_COUNT : 0;
@@ -111,34 +118,46 @@ bool net_port_owns(const struct net_port *port, const struct ip_addr *addr)
 	for (uint32_t i = 0; i < port->config.address_count; i++)
 		if (ip_equal(&port->config.addresses[i].addr, addr))
 			return true;
-	return false;
+	return port->ndp_count && ndp_find(port, addr);
 }
 
-const struct net_address *net_port_source(const struct net_port *port, const struct ip_addr *target)
+bool net_frame_remote(const struct net_port *port, const struct rte_mbuf *m, struct ip_addr *remote)
 {
-	const struct net_address *any = NULL;
+	const rte_be16_t *type =
+		rte_pktmbuf_mtod_offset(m, const rte_be16_t *, port->l2_bytes - sizeof(*type));
 
-	for (uint32_t i = 0; i < port->config.address_count; i++) {
-		const struct net_address *a = &port->config.addresses[i];
-
-		if (ip_in_prefix(target, &a->addr, a->prefix_len))
-			return a;
-		if (!any && ip_is_v4(&a->addr) == ip_is_v4(target))
-			any = a;
+	if (*type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)) {
+		*remote = ip_from_v4(
+			rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, port->l2_bytes)
+				->dst_addr);
+		return true;
 	}
-	return any;
+	if (*type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6))
+		return false;
+	memcpy(remote->bytes,
+		rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, port->l2_bytes)->dst_addr,
+		16);
+	return true;
 }
 
 bool net_ether_push(struct net_port *port, struct rte_mbuf *m, const struct rte_ether_addr *dst,
 	uint16_t ether_type)
 {
-	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
+	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, port->l2_bytes);
 
 	if (!eth)
 		return false;
 	if (dst)
 		eth->dst_addr = *dst;
 	eth->src_addr = port->config.port->mac;
+	if (unlikely(port->config.vlan)) {
+		struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(eth + 1);
+
+		eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
+		tag->vlan_tci = rte_cpu_to_be_16(port->config.vlan);
+		tag->eth_proto = rte_cpu_to_be_16(ether_type);
+		return true;
+	}
 	eth->ether_type = rte_cpu_to_be_16(ether_type);
 	return true;
 }
@@ -159,10 +178,41 @@ static struct rte_mbuf *frame_gather(struct net *net, struct rte_mbuf *m)
 	return copy;
 }
 
+/* Frames to groups: ARP by broadcast, and what IPv6 sends by multicast (RFC 2464 §7), whose group is
+ * looked at with the IP header. */
+static bool is_for_group(
+	const struct net_port *port, const struct rte_ether_addr *dst, uint16_t ether_type)
+{
+	if (ether_type == RTE_ETHER_TYPE_ARP)
+		return rte_is_broadcast_ether_addr(dst);
+	return ether_type == RTE_ETHER_TYPE_IPV6 && port->ndp_count && dst->addr_bytes[0] == 0x33 &&
+	       dst->addr_bytes[1] == 0x33;
+}
+
+/*
+ * The EtherType behind the port's tag, which is taken off. A port without a tag takes those of VLAN 0,
+ * which carry a priority and no more (802.1Q §6.9). Returns 0 when the frame is another VLAN's.
+ */
+static uint16_t vlan_enter(const struct net_port *port, struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(eth + 1);
+	uint16_t type;
+
+	if (eth->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN) ||
+		m->data_len < sizeof(*eth) + sizeof(*tag) ||
+		(rte_be_to_cpu_16(tag->vlan_tci) & VLAN_ID_MASK) != port->config.vlan)
+		return 0;
+	type = rte_be_to_cpu_16(tag->eth_proto);
+	rte_pktmbuf_adj(m, sizeof(*tag));
+	return type;
+}
+
 /* Classify one frame. Returns the TCP segment in it, or NULL. */
 static struct rte_mbuf *frame_input(
 	struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_t now_ns)
 {
+	const struct net_port *port = &net->ports[port_index];
 	const struct rte_ether_hdr *eth;
 	uint16_t ether_type;
 	bool ours;
@@ -177,10 +227,19 @@ static struct rte_mbuf *frame_input(
 		return NULL;
 	}
 	eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	ours = rte_is_same_ether_addr(&eth->dst_addr, &net->ports[port_index].config.port->mac);
+	ours = rte_is_same_ether_addr(&eth->dst_addr, &port->config.port->mac);
 	ether_type = rte_be_to_cpu_16(eth->ether_type);
-	if (unlikely(!ours && !(ether_type == RTE_ETHER_TYPE_ARP &&
-				      rte_is_broadcast_ether_addr(&eth->dst_addr)))) {
+	if (unlikely(port->config.vlan || ether_type == RTE_ETHER_TYPE_VLAN)) {
+		struct rte_ether_addr dst = eth->dst_addr;
+
+		ether_type = vlan_enter(port, m);
+		if (ether_type == 0) {
+			net_drop(net, m, DROP_VLAN);
+			return NULL;
+		}
+		ours |= is_for_group(port, &dst, ether_type);
+	}
+	if (unlikely(!ours && !is_for_group(port, &eth->dst_addr, ether_type))) {
 		net_drop(net, m, DROP_NOT_FOR_US);
 		return NULL;
 	}
@@ -188,13 +247,18 @@ static struct rte_mbuf *frame_input(
 	switch (ether_type) {
 	case RTE_ETHER_TYPE_IPV4:
 		return ipv4_input(net, port_index, m, now_ns);
+	case RTE_ETHER_TYPE_IPV6:
+		if (port->ndp_count == 0)
+			break;
+		return ipv6_input(net, port_index, m, now_ns);
 	case RTE_ETHER_TYPE_ARP:
 		arp_input(net, port_index, m, now_ns);
 		return NULL;
 	default:
-		net_drop(net, m, DROP_ETHER_TYPE);
-		return NULL;
+		break;
 	}
+	net_drop(net, m, DROP_ETHER_TYPE);
+	return NULL;
 }
 
 uint16_t net_input(struct net *net, uint32_t port_index, struct rte_mbuf **pkts, uint16_t n,
@@ -220,7 +284,11 @@ uint16_t net_input(struct net *net, uint32_t port_index, struct rte_mbuf **pkts,
 void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns)
 {
-	if (port_index < net->config.port_count)
+	if (port_index >= net->config.port_count)
+		return;
+	if (!ip_is_v4(addr) && net_port_owns(&net->ports[port_index], addr))
+		ndp_conflict(net, port_index, addr, mac, now_ns);
+	else
 		neigh_learn(net, port_index, addr, mac, solicited, now_ns);
 }
 
@@ -235,5 +303,6 @@ void net_timers(struct net *net, uint64_t now_ns)
 		net->announce_ns = now_ns + ANNOUNCE_NS;
 		arp_announce(net);
 	}
+	ndp_timers(net, now_ns);
 	neigh_timers(net, now_ns);
 }

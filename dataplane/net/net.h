@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The network layer of one worker: Ethernet, ARP, IPv4, ICMP. Frames come in as bursts and leave as
- * transport segments; segments come down and leave as frames. One struct net a worker, shared with
- * nobody. Addresses are of either family in the interface; this version sends and receives IPv4.
+ * The network layer of one worker: Ethernet, ARP and NDP, IPv4 and IPv6, ICMP. Frames come in as
+ * bursts and leave as transport segments; segments come down and leave as frames. One struct net a
+ * worker, shared with nobody. Addresses are of either family throughout.
  */
 #ifndef SLUICE_DATAPLANE_NET_NET_H
 #define SLUICE_DATAPLANE_NET_NET_H
@@ -29,7 +29,8 @@ struct net_port_config {
 	uint32_t address_count;
 	struct net_address addresses[NET_PORT_ADDRESSES];
 	uint32_t gateway_count;
-	struct ip_addr gateways[NET_PORT_GATEWAYS]; /* the first is the default route for now */
+	struct ip_addr gateways[NET_PORT_GATEWAYS]; /* the first of a family is its default route */
+	uint16_t vlan; /* 802.1Q identifier of the port's frames, 0: they have no tag */
 };
 
 struct net_config {
@@ -43,6 +44,9 @@ struct net_config {
 		*pool;   /* headers, ARP and ICMP answers; segments come with their own mbuf */
 	uint64_t *drops; /* DROP_COUNT counters in this worker's statistics */
 	uint64_t seed;   /* of this worker's random choices */
+	/* How often to ask whether an IPv6 address is taken before it is used, with a second after
+	 * each (RFC 4862 §5.1: DupAddrDetectTransmits). 0: not at all. */
+	uint8_t dad_transmits;
 };
 
 /* What the classifier learned about a TCP segment; lives in the mbuf's private area. */
@@ -72,8 +76,17 @@ void net_destroy(struct net *net);
 /** The transmit side of a port, for flushing and statistics. */
 struct port_tx *net_tx(struct net *net, uint32_t port_index);
 
+#define NET_MULTICAST_MAX (NET_PORT_ADDRESSES + 2)
+
 /**
- * Take a burst of frames from one port; consumes all. ARP and ICMP echo are answered here.
+ * The multicast MAC addresses that a port must let in for the sake of IPv6 (RFC 4861 §7.2.1).
+ * @param macs  room for NET_MULTICAST_MAX
+ * @return how many; 0 without IPv6
+ */
+uint32_t net_multicast_macs(const struct net_port_config *config, struct rte_ether_addr *macs);
+
+/**
+ * Take a burst of frames from one port; consumes all. ARP, NDP and ICMP echo are answered here.
  * @param tcp  room for n; filled with valid TCP segments: length and checksum checked, trimmed to
  *             the IP payload (data begins at the TCP header), net_meta filled
  * @return number of segments in @p tcp, owned by the caller
@@ -117,14 +130,15 @@ struct net_ops {
 };
 void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx);
 
-/* A neighbour showed its MAC address. NICs deliver ARP to one queue only: the worker that gets it hands
- * it to the others, who call net_neighbour_learn(). */
+/* A neighbour showed its MAC address, or, where the address is our own, that somebody else has it. NICs
+ * deliver ARP and multicast to one queue only: the worker that gets it hands it to the others, who call
+ * net_neighbour_learn(). */
 typedef void (*net_neighbour_seen_fn)(void *ctx, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited);
 /** Whom to tell of neighbours; NULL for nobody. */
 void net_set_neighbour_seen(struct net *net, net_neighbour_seen_fn seen, void *ctx);
 
-/** What net_neighbour_seen_fn reported on another worker; only an entry that exists is changed. */
+/** What net_neighbour_seen_fn reported on another worker; no entry is made for it. */
 void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of net/ share. A file per protocol: ipv4.c, arp.c, icmp.c; neigh.c and path.c know
- * addresses of either family only, so that IPv6 and NDP find their place beside IPv4 and ARP.
+ * What the files of net/ share. A file per protocol: ipv4.c, arp.c, icmp.c; ipv6.c, ndp.c, icmpv6.c;
+ * neigh.c, path.c and segment.c have one body for both families.
  */
 #ifndef SLUICE_DATAPLANE_NET_NET_PRIV_H
 #define SLUICE_DATAPLANE_NET_NET_PRIV_H
@@ -59,8 +59,29 @@ struct neigh_table {
 	struct siphash_key key;
 };
 
+enum ndp_state {
+	NDP_TENTATIVE, /* asked whether somebody has it: not used, not answered for */
+	NDP_PREFERRED,
+	NDP_DUPLICATE, /* somebody has it: never used */
+};
+
+/* An IPv6 address of a port and what neighbour discovery is doing about it. */
+struct ndp_address {
+	struct ip_addr addr;
+	uint8_t prefix_len;
+	uint8_t state;    /* enum ndp_state */
+	uint8_t left;     /* probes while tentative, then advertisements */
+	uint8_t nonce[6]; /* tells our own probes from another's when they come back (RFC 7527) */
+	uint64_t due_ns;  /* of the next step */
+};
+
+#define NDP_ADDRESSES (NET_PORT_ADDRESSES + 1) /* the configured ones and a link-local one */
+
 struct net_port {
 	struct net_port_config config;
+	uint8_t l2_bytes;  /* Ethernet header, with the VLAN tag where the port has one */
+	uint8_t ndp_count; /* 0: the port speaks no IPv6 */
+	struct ndp_address ndp[NDP_ADDRESSES];
 	struct port_tx tx;
 };
 
@@ -82,15 +103,19 @@ struct net {
 
 /* net.c */
 
-/** True when @p addr is one of the port's own. */
+/** True when @p addr is one of the port's own, tentative or duplicate ones among them. */
 bool net_port_owns(const struct net_port *port, const struct ip_addr *addr);
 
-/** Our address to speak from to a host on the port's link, or NULL when the port has none of the
+/** Our address to speak from to @p target through the port, or NULL when the port has none of the
  *  family. */
-const struct net_address *net_port_source(
-	const struct net_port *port, const struct ip_addr *target);
+const struct ip_addr *net_port_source(const struct net_port *port, const struct ip_addr *target);
 
-/** Put an Ethernet header in front. @return false when there is no room (nothing is freed) */
+/** The destination of a complete frame of ours. @return false when it is no IP packet */
+bool net_frame_remote(
+	const struct net_port *port, const struct rte_mbuf *m, struct ip_addr *remote);
+
+/** Put an Ethernet header in front, with the port's VLAN tag. @return false when there is no room
+ *  (nothing is freed) */
 bool net_ether_push(struct net_port *port, struct rte_mbuf *m, const struct rte_ether_addr *dst,
 	uint16_t ether_type);
 
@@ -108,7 +133,102 @@ struct rte_mbuf *ipv4_input(
 void ipv4_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t protocol, uint8_t tos, uint64_t now_ns);
 
+/* ipv6.c */
+
+/* Beside its bytes, what a message's receiver must know of the packet around it. */
+struct ipv6_info {
+	struct ip_addr src, dst;
+	uint8_t hop_limit;
+	bool multicast; /* sent to a group that the port is in */
+};
+
+/** As ipv4_input(). */
+struct rte_mbuf *ipv6_input(
+	struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_t now_ns);
+
+/** Put an IPv6 header in front and send the packet along the path; consumes. @param tclass  DSCP and
+ *  ECN */
+void ipv6_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t protocol, uint8_t tclass, uint64_t now_ns);
+
+/** Put an IPv6 header in front. @return false when there is no room */
+bool ipv6_push(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+	uint8_t protocol, uint8_t hop_limit);
+
+/* icmpv6.c */
+
+enum {
+	ICMPV6_UNREACHABLE = 1,
+	ICMPV6_TOO_BIG = 2,
+	ICMPV6_TIME_EXCEEDED = 3,
+	ICMPV6_PARAMETER = 4,
+	ICMPV6_ECHO_REQUEST = 128,
+	ICMPV6_ECHO_REPLY = 129,
+	NDP_SOLICITATION = 135,
+	NDP_ADVERTISEMENT = 136,
+	ICMPV6_REDIRECT = 137,
+};
+
+struct icmpv6_hdr {
+	uint8_t type, code;
+	rte_be16_t checksum;
+	rte_be32_t word; /* MTU, pointer, or identifier and sequence number */
+} __attribute__((packed, aligned(2)));
+
+/** @param m  begins at the ICMPv6 header; consumes */
+void icmpv6_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
+	const struct ipv6_info *info, uint64_t now_ns);
+
+/** Set the checksum of a message that begins at @p m's first byte. */
+void icmpv6_seal(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst);
+
+struct icmpv6_fault {
+	enum drop drop;
+	uint8_t type, code;
+	uint32_t pointer;
+};
+
+/** Drop a packet, and tell its sender why where RFC 4443 §2.4 (e) and the rate limit allow it. @param m
+ *  begins at the IPv6 header; consumes */
+void icmpv6_refuse(struct net *net, uint32_t port_index, struct rte_mbuf *m,
+	const struct icmpv6_fault *fault, uint64_t now_ns);
+
+/** RFC 4291 §2.5.6: fe80::/10 */
+static inline bool ip_is_link_local(const struct ip_addr *addr)
+{
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+/* ndp.c */
+
+/** Addresses of the port, from its configuration and its MAC address. */
+void ndp_init(struct net *net, uint32_t port_index);
+
+/** The port's entry for an address of its own, or NULL. */
+const struct ndp_address *ndp_find(const struct net_port *port, const struct ip_addr *addr);
+
+/** True when packets to @p addr are the port's to take: a group it is in, or a preferred address. */
+bool ndp_accepts(const struct net_port *port, const struct ip_addr *addr);
+
+/** @param m  begins at the ICMPv6 header, whose checksum was good; consumes */
+void ndp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
+	const struct ipv6_info *info, uint64_t now_ns);
+
+/** Ask who has @p target. @param mac  whom to ask, NULL for all */
+void ndp_solicit(struct net *net, uint32_t port_index, const struct ip_addr *target,
+	const struct rte_ether_addr *mac);
+
+/** Duplicate address detection and the advertisements that follow it. */
+void ndp_timers(struct net *net, uint64_t now_ns);
+
+/** Another worker heard that somebody else has our address. */
+void ndp_conflict(struct net *net, uint32_t port_index, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, uint64_t now_ns);
+
 /* icmp.c */
+
+/** Take one from the limit of answers, which both families share. @return false when none is left */
+bool icmp_take(struct net *net, uint64_t now_ns);
 
 /** @param m  begins at the ICMP header; consumes */
 void icmp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct ip_addr *src,
@@ -126,6 +246,10 @@ void arp_request(struct net *net, uint32_t port_index, const struct ip_addr *tar
 /** Tell all neighbours of all our addresses (RFC 5227 §2.3). */
 void arp_announce(struct net *net);
 
+/** Somebody else uses our address (RFC 5227 §2.4, RFC 4862 §5.4). We keep it, and tell the operator. */
+void net_conflict_report(struct net *net, const struct net_port *port, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, uint64_t now_ns);
+
 /* neigh.c */
 
 int neigh_init(struct net *net);
@@ -142,6 +266,20 @@ void neigh_output(struct net *net, uint32_t port_index, const struct ip_addr *ad
 /** A neighbour told its MAC address. @param solicited  it answered our request */
 void neigh_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns);
+
+/* The flags of a neighbour advertisement (RFC 4861 §4.4). */
+struct neigh_news {
+	const struct rte_ether_addr *mac; /* NULL: not told */
+	bool solicited, override;
+};
+
+/** A neighbour advertised itself (RFC 4861 §7.2.5). */
+void neigh_advertised(struct net *net, uint32_t port_index, const struct ip_addr *addr,
+	const struct neigh_news *news, uint64_t now_ns);
+
+/** Ask at once, and from the first try again, for the port's IPv6 neighbours that packets wait for: an
+ *  address to ask from is there now. */
+void neigh_ask_again(struct net *net, uint32_t port_index, uint64_t now_ns);
 
 void neigh_timers(struct net *net, uint64_t now_ns);
 

@@ -5,6 +5,7 @@
  * between two networks must not leak one side's addresses to the other.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "dataplane/net/net_priv.h"
 
@@ -25,14 +26,24 @@ static bool is_network_number(const struct net_address *a, const struct ip_addr 
 	return remote_host == 0 || remote_host == mask;
 }
 
+/* Neither unspecified, loopback nor a group. */
 static bool is_host(const struct ip_addr *addr)
 {
+	static const struct ip_addr zero;
 	uint32_t v4;
 
 	if (!ip_is_v4(addr))
-		return false; /* this version sends IPv4 only */
+		return memcmp(addr->bytes, zero.bytes, 15) != 0 ? addr->bytes[0] != 0xff
+								: addr->bytes[15] > 1;
 	v4 = rte_be_to_cpu_32(ip_to_v4(addr));
 	return v4 >> 24 != 0 && v4 >> 24 != 127 && v4 >> 24 < 224;
+}
+
+/* A link-local address is on every link: only one of our own says which (RFC 4007 §9). */
+static bool is_on_link(
+	const struct net_port *port, const struct ip_addr *remote, const struct ip_addr *local)
+{
+	return local && port->ndp_count && ip_is_link_local(remote);
 }
 
 /* The longest connected prefix. @return 0, or -ENETUNREACH when the address is nobody's there */
@@ -54,6 +65,11 @@ static int choose_connected(const struct net *net, const struct ip_addr *remote,
 				return -ENETUNREACH;
 			if (a->prefix_len > out->prefix_len)
 				*out = (struct choice){ p, a->prefix_len };
+		}
+		if (is_on_link(port, remote, local) && out->prefix_len < 0) {
+			if (net_port_owns(port, remote))
+				return -ENETUNREACH;
+			*out = (struct choice){ p, 10 };
 		}
 	}
 	return 0;
@@ -81,7 +97,7 @@ static int choose_gateway(const struct net *net, const struct ip_addr *remote,
 int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip_addr *local,
 	struct net_path *path)
 {
-	const struct net_address *source;
+	const struct ip_addr *source;
 	struct choice connected;
 	int err;
 
@@ -93,15 +109,20 @@ int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip
 	if (connected.prefix_len >= 0) {
 		path->port_index = (uint8_t)connected.port_index;
 		path->next_hop = *remote;
+	} else if (ip_is_link_local(remote)) {
+		return -ENETUNREACH;
 	} else {
 		err = choose_gateway(net, remote, local, path);
 		if (err)
 			return err;
 	}
-	source = net_port_source(&net->ports[path->port_index], &path->next_hop);
+	/* IPv4's is the one of the network that leads there; IPv6's is chosen by scope and prefix. */
+	source = local ? local
+		       : net_port_source(&net->ports[path->port_index],
+				 ip_is_v4(remote) ? &path->next_hop : remote);
 	if (!source)
 		return -ENETUNREACH;
-	path->local = local ? *local : source->addr;
+	path->local = *source;
 	path->mtu = net->ports[path->port_index].config.port->mtu;
 	path->neighbour = neigh_get(net, path->port_index, &path->next_hop);
 	return 0;

@@ -66,7 +66,7 @@ static void frames_for_others_are_dropped(void **state)
 
 static void unknown_ether_types_are_dropped(void **state)
 {
-	static const uint16_t types[] = { 0x8100, 0x88a8, 0x86dd, 0x0000, 0xffff, 46 };
+	static const uint16_t types[] = { 0x88a8, 0x86dd, 0x0000, 0xffff, 46 };
 	struct tcp_frame f;
 	uint32_t len = tcp_frame_make(&f, 4);
 

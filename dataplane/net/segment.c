@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP segments on their way out: the sum over the family's pseudo-header, by the port where it can,
+ * and the choice of the family.
+ */
+#include "dataplane/net/segment.h"
+
+static uint64_t pseudo_sum(
+	const struct net_path *path, const struct ip_addr *remote, bool v4, uint32_t length)
+{
+	if (likely(v4))
+		return checksum_pseudo_v4(
+			ip_to_v4(&path->local), ip_to_v4(remote), IPPROTO_TCP, length);
+	return checksum_pseudo_v6(path->local.bytes, remote->bytes, IPPROTO_TCP, length);
+}
+
+void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns)
+{
+	const struct net_port *port = &net->ports[path->port_index];
+	const struct port_caps *caps = &port->config.port->caps;
+	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
+	bool v4 = ip_is_v4(remote);
+	uint64_t sum = pseudo_sum(path, remote, v4, m->pkt_len);
+
+	m->ol_flags &=
+		~(RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
+	m->l2_len = port->l2_bytes;
+	m->l3_len = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+	m->l4_len = (uint64_t)(tcp->data_off >> 4) * 4;
+	tcp->cksum = 0;
+	if (caps->tx_tcp_checksum) {
+		/* The port goes on from the pseudo-header's sum. */
+		m->ol_flags |=
+			(v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
+		tcp->cksum = checksum_fold(sum);
+	} else {
+		tcp->cksum = (uint16_t)~checksum_fold(sum + checksum_sum_mbuf(m, 0));
+	}
+	if (unlikely(!v4)) {
+		ipv6_output(net, path, remote, m, IPPROTO_TCP, ecn & 3, now_ns);
+		return;
+	}
+	if (caps->tx_ipv4_checksum)
+		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+	ipv4_output(net, path, remote, m, IPPROTO_TCP, ecn & 3, now_ns);
+}
