@@ -6,6 +6,8 @@
                                 └────┘                         ├─ be2 10.72.0.12
                                                                └─ be3 10.72.0.13
 
+Every host has an IPv6 address beside it, with the same ends: fd00:71::2, fd00:72::11 and so on.
+
 Both ends of the gateway are veths without an address: the kernel in `gw` has nothing to answer with, so
 every answer that a client sees is the gateway's own. Everything that a run makes is written down in its
 private run directory *before* it is made; tearing down reads that record. So a run that was killed is
@@ -37,6 +39,10 @@ CLIENT_IP = "10.71.0.2"
 OUTSIDE_IP = "10.71.0.1"
 INSIDE_IP = "10.72.0.1"
 BACKENDS = {"be1": "10.72.0.11", "be2": "10.72.0.12", "be3": "10.72.0.13"}
+CLIENT_IP6 = "fd00:71::2"
+OUTSIDE_IP6 = "fd00:71::1"
+INSIDE_IP6 = "fd00:72::1"
+BACKENDS6 = {"be1": "fd00:72::11", "be2": "fd00:72::12", "be3": "fd00:72::13"}
 BACKEND_PORT = 8080
 NAMESPACES = ("client", "gw", "sw") + tuple(BACKENDS)
 
@@ -246,6 +252,7 @@ class Bed:
         self._wire("gw", "sl-out", "client", "eth0")
         self._wire("gw", "sl-in", "sw", "gw")
         self.ip("client", "addr", "add", CLIENT_IP + "/24", "dev", "eth0")
+        self._add_ipv6("client", CLIENT_IP6)
         # Without STP and its forward delay; multicast snooping would send queries of its own.
         self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0",
             "mcast_snooping", "0")
@@ -255,6 +262,7 @@ class Bed:
             self._wire(role, "eth0", "sw", role)
             self.ip("sw", "link", "set", role, "master", "br0")
             self.ip(role, "addr", "add", address + "/24", "dev", "eth0")
+            self._add_ipv6(role, BACKENDS6[role])
         for role in BACKENDS:
             self.start_backend(role)
         return self
@@ -268,6 +276,13 @@ class Bed:
             run(self.argv(role, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off",
                 "gro", "off"))
             self.ip(role, "link", "set", interface, "mtu", "1500", "up")
+
+    def _add_ipv6(self, role, address):
+        # No router is asked for, no duplicate awaited: the address serves at once.
+        run(self.argv(role, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_ra=0",
+            "net.ipv6.conf.eth0.router_solicitations=0", "net.ipv6.conf.eth0.disable_ipv6=0",
+            "net.ipv6.conf.lo.disable_ipv6=0"))
+        self.ip(role, "addr", "add", address + "/64", "dev", "eth0", "nodad")
 
     def ip(self, role, *args):
         return run(["ip", "-n", self.ns(role), *args])
@@ -296,8 +311,8 @@ class Bed:
         run(self.argv(role, "nft", "flush", "ruleset"))
         if percent:
             run(self.argv(role, "nft",
-                f"add table ip loss; add chain ip loss c {{ type filter hook {hook} priority 0; }}; "
-                f"add rule ip loss c numgen random mod 1000 < {int(percent * 10)} drop"))
+                f"add table inet loss; add chain inet loss c {{ type filter hook {hook} priority 0; }}; "
+                f"add rule inet loss c numgen random mod 1000 < {int(percent * 10)} drop"))
 
     # Processes.
 
@@ -362,7 +377,7 @@ class Bed:
         os.makedirs(prefix, exist_ok=True)
         with open(os.path.join(HERE, "origin.conf.in"), encoding="utf-8") as f:
             text = string.Template(f.read()).safe_substitute(
-                NAME=role, ADDRESS=BACKENDS[role], PORT=port, PREFIX=prefix, FILES=self.path("files"))
+                NAME=role, ADDRESS=BACKENDS[role], ADDRESS6=BACKENDS6[role], PORT=port, PREFIX=prefix, FILES=self.path("files"))
         _write(os.path.join(prefix, "nginx.conf"), text)
         self.spawn(role, role, "nginx", "-p", prefix, "-c", os.path.join(prefix, "nginx.conf"),
             "-e", "stderr", cpu=OTHER_CPU)
@@ -381,7 +396,8 @@ class Bed:
         """A connected TCP socket of a role's namespace."""
         import socket
         with self.inside(role):
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            sock = socket.socket(family, socket.SOCK_STREAM)
         if rcvbuf:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "bed")]
 
 import settings  # noqa: E402
-from bed import BACKENDS, OTHER_CPU, OUTSIDE_IP, Bed, BedError, exit_on_signals  # noqa: E402
+from bed import BACKENDS, BACKENDS6, OTHER_CPU, OUTSIDE_IP, Bed, BedError, exit_on_signals  # noqa: E402
 from client import Client  # noqa: E402
 from sluice import Sluice, make_certificate  # noqa: E402
 
@@ -28,10 +28,10 @@ def bed():
     exit_on_signals()
     with Bed() as bed:
         bed.up()
-        address, port = settings.ORIGIN.split(":")
-        bed.spawn("origin", "be1", sys.executable, os.path.join(HERE, "origin.py"), address, port,
-            cpu=OTHER_CPU)
-        bed.wait_port("be1", address, int(port), "origin")
+        for name, address in (("origin", BACKENDS["be1"]), ("origin6", BACKENDS6["be1"])):
+            bed.spawn(name, "be1", sys.executable, os.path.join(HERE, "origin.py"), address,
+                str(settings.ORIGIN_PORT), cpu=OTHER_CPU)
+            bed.wait_port("be1", address, settings.ORIGIN_PORT, name)
         yield bed
 
 
@@ -95,11 +95,11 @@ def connect(bed, gateway):
     """connect() opens a client's connection to the gateway; tls=… over TLS. All close with the test."""
     opened = []
 
-    def open_one(tls=None, host=settings.HOST, port=None, timeout=15, rcvbuf=None):
+    def open_one(tls=None, host=settings.HOST, port=None, timeout=15, rcvbuf=None, to=OUTSIDE_IP):
         context = None
         if tls:
             context = tls if isinstance(tls, ssl.SSLContext) else trusting(gateway)
-        sock = bed.connect("client", OUTSIDE_IP, port or (443 if tls else 80), timeout=timeout, rcvbuf=rcvbuf)
+        sock = bed.connect("client", to, port or (443 if tls else 80), timeout=timeout, rcvbuf=rcvbuf)
         client = Client(sock, context, host)
         opened.append(client)
         return client

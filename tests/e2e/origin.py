@@ -183,7 +183,7 @@ class Connection:
 
 
 def main():
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((sys.argv[1], int(sys.argv[2])))
     listener.listen(1024)

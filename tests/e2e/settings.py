@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration that the tests run with, and its names and keys."""
-from bed import BACKEND_PORT, BACKENDS, GATEWAY_CPU
+from bed import BACKEND_PORT, BACKENDS, BACKENDS6, GATEWAY_CPU, INSIDE_IP6, OUTSIDE_IP6
 from sluice import DEMO_HOST, key_digest
 
 HOST = DEMO_HOST
 ECHO_HOST = "echo.example"  # open to everyone, served by origin.py
 OTHER_HOST = "other.example"
-ORIGIN = f"{BACKENDS['be1']}:8090"
+ORIGIN_PORT = 8090
+ORIGIN = f"{BACKENDS['be1']}:{ORIGIN_PORT}"
+ORIGIN6 = f"[{BACKENDS6['be1']}]:{ORIGIN_PORT}"
 
 GLOBEX_KEY = "ak_live_globexglobexglobexglobexglobex01"
 ACME_KEY = "ak_live_acmeacmeacmeacmeacmeacmeacme0123"
@@ -38,6 +40,7 @@ def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), dev
     """The text of the configuration; arguments make the variants that tests apply."""
     endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
         for address, weight in zip(BACKENDS.values(), weights) if weight)
+    endpoints6 = ", ".join(f'{{ address = "[{address}]:{BACKEND_PORT}"; }}' for address in BACKENDS6.values())
     consumers = ",\n".join([_consumer("acme", "bronze", ACME_KEY), _consumer("globex", "gold", GLOBEX_KEY),
         _consumer("scanned", "gold", SCANNED_KEY), _consumer("late", "gold", EXPIRED_KEY, 'expires = "2020-01-01";'),
         *(_consumer(name, PLAN_OF[name], key) for name, key in LIMITED.items())])
@@ -47,8 +50,8 @@ dataplane: {{
   lcores = [ {", ".join(map(str, lcores))} ];
   mbufs = {MBUFS};
   ports = (
-    {{ name = "outside"; device = "{device.format("sl-out")}"; addresses = [ "10.71.0.1/24" ]; }},
-    {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24" ]; }} );
+    {{ name = "outside"; device = "{device.format("sl-out")}"; addresses = [ "10.71.0.1/24", "{OUTSIDE_IP6}/64" ]; }},
+    {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24", "{INSIDE_IP6}/64" ]; }} );
 }};
 timeouts: {{ head = "{int(HEAD_TIMEOUT * 1000)}ms"; body = "{int(BODY_TIMEOUT * 1000)}ms";
   idle = "{int(IDLE_TIMEOUT * 1000)}ms"; send = "20s"; }};
@@ -58,11 +61,16 @@ certificates = (
 listeners = (
   {{ name = "web"; port = "outside"; bind = "10.71.0.1:80"; }},
   {{ name = "tls"; port = "outside"; bind = "10.71.0.1:443";
-    tls: {{ certificates = [ "demo", "other" ]; }}; }}{listeners} );
+    tls: {{ certificates = [ "demo", "other" ]; }}; }},
+  {{ name = "web6"; port = "outside"; bind = "[{OUTSIDE_IP6}]:80"; }},
+  {{ name = "tls6"; port = "outside"; bind = "[{OUTSIDE_IP6}]:443"; tls: {{ certificates = [ "demo" ]; }}; }}{listeners} );
 backends = (
   {{ name = "orders"; balance = "round-robin"; connect_timeout = "500ms"; retry_after = "1s";
     endpoints = ( {endpoints} ); }},
   {{ name = "origin"; connect_timeout = "500ms"; endpoints = ( {{ address = "{ORIGIN}"; }} ); }},
+  {{ name = "orders6"; balance = "round-robin"; connect_timeout = "500ms"; endpoints = ( {endpoints6} ); }},
+  {{ name = "origin6"; connect_timeout = "500ms"; endpoints = ( {{ address = "{ORIGIN6}"; }} ); }},
+  {{ name = "absent6"; connect_timeout = "5s"; endpoints = ( {{ address = "[fd00:72::99]:80"; }} ); }},
   {{ name = "refusing"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.12:9"; }} ); }},
   {{ name = "absent"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.99:80"; }} ); }} );
 credentials = (
@@ -75,6 +83,7 @@ apis = (
     routes = (
       {{ path = "/v1/orders/*"; backend = "orders"; }},
       {{ path = "/v1/orders/readonly"; methods = [ "GET" ]; backend = "orders"; }},
+      {{ path = "/v1/orders/six/*"; backend = "orders6"; }},
       {{ path = "/v1/orders/origin/*"; backend = "origin"; }} ); }},
   {{ name = "catalog"; version = "v1"; hosts = [ "{HOST}" ]; auth = [ "api_key" ];
     routes = ( {{ path = "/v1/catalog/*"; backend = "orders"; }} ); }},
@@ -84,6 +93,8 @@ apis = (
     routes = (
       {{ path = "/echo/*"; backend = "origin"; timeout = "{int(ROUTE_TIMEOUT * 1000)}ms"; }},
       {{ path = "/patient/*"; backend = "origin"; timeout = "30s"; }},
+      {{ path = "/six/*"; backend = "origin6"; timeout = "30s"; }},
+      {{ path = "/absent6/*"; backend = "absent6"; timeout = "10s"; }},
       {{ path = "/refusing/*"; backend = "refusing"; }},
       {{ path = "/absent/*"; backend = "absent"; }} ); }} );
 plans = (
