@@ -48,6 +48,11 @@ struct tcp_ops {
 	void (*ended)(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why);
 };
 
+enum tcp_congestion {
+	TCP_CONGESTION_CUBIC,   /* RFC 9438 */
+	TCP_CONGESTION_NEWRENO, /* RFC 5681, RFC 6582 */
+};
+
 struct tcp_config {
 	uint32_t connection_limit; /* control blocks */
 	uint32_t syn_limit;        /* half-open connections */
@@ -57,6 +62,7 @@ struct tcp_config {
 	uint32_t time_wait_ms; /* 0 for 30,000 */
 	uint32_t keepalive_ms; /* idle time before the first probe; 0 for none */
 	uint32_t connect_timeout_ms; /* 0 for 10,000 */
+	enum tcp_congestion congestion;
 	/* Owner rule for local ports: port mod worker_count = worker_index. */
 	uint16_t worker_index;
 	uint16_t worker_count;

@@ -16,12 +16,13 @@ struct place {
 	uint32_t off;
 };
 
+/* Ranges out of order that are told, beside what came twice. */
 static unsigned sack_blocks(const struct tcp_conn *c)
 {
-	unsigned most = c->flags & TCP_F_TS ? 3 : 4;
+	unsigned most = (c->flags & TCP_F_TS ? 3 : 4) - ((c->flags & TCP_F_DSACK) != 0);
 	unsigned n;
 
-	if ((c->flags & (TCP_F_SACK | TCP_F_OOO)) != (TCP_F_SACK | TCP_F_OOO))
+	if (!(c->flags & TCP_F_OOO) || !(c->flags & TCP_F_SACK))
 		return 0;
 	n = tcp_cold(c)->range_count;
 	return n < most ? n : most;
@@ -29,28 +30,37 @@ static unsigned sack_blocks(const struct tcp_conn *c)
 
 uint32_t tcp_build_sack_bytes(const struct tcp_conn *c)
 {
-	unsigned n = sack_blocks(c);
+	unsigned n = 0;
 
+	if (c->flags & (TCP_F_OOO | TCP_F_DSACK))
+		n = sack_blocks(c) + ((c->flags & TCP_F_DSACK) != 0);
 	return n > 0 ? 4 + 8 * n : 0;
+}
+
+static size_t write_range(uint8_t *out, struct tcp_range r)
+{
+	uint32_t words[2] = { rte_cpu_to_be_32(r.left), rte_cpu_to_be_32(r.right) };
+
+	memcpy(out, words, sizeof(words));
+	return sizeof(words);
 }
 
 static size_t write_sack(const struct tcp_conn *c, uint8_t *out)
 {
 	const struct tcp_cold *cold = tcp_cold(c);
+	size_t bytes = tcp_build_sack_bytes(c), at = 4;
 	unsigned n = sack_blocks(c);
 
-	if (n == 0)
+	if (bytes == 0)
 		return 0;
 	out[0] = out[1] = 1;
 	out[2] = 5;
-	out[3] = (uint8_t)(2 + 8 * n);
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t words[2] = { rte_cpu_to_be_32(cold->range[i].left),
-			rte_cpu_to_be_32(cold->range[i].right) };
-
-		memcpy(out + 4 + 8 * i, words, sizeof(words));
-	}
-	return 4 + 8 * n;
+	out[3] = (uint8_t)(bytes - 2);
+	if (c->flags & TCP_F_DSACK)
+		at += write_range(out + at, cold->twice);
+	for (unsigned i = 0; i < n; i++)
+		at += write_range(out + at, cold->range[i]);
+	return bytes;
 }
 
 static void header_write(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint8_t flags,
@@ -197,14 +207,15 @@ struct rte_mbuf *tcp_build_data(struct tcp_conn *c, uint32_t seq, uint32_t len, 
 	options = rte_pktmbuf_mtod_offset(m, uint8_t *, sizeof(struct rte_tcp_hdr));
 	if (c->flags & TCP_F_TS)
 		n = tcp_write_ts(options, tcp_ts_now(c), c->ts_recent);
-	n += write_sack(c, options + n);
+	if (c->flags & (TCP_F_OOO | TCP_F_DSACK))
+		n += write_sack(c, options + n);
 	header_write(c, m, seq, flags, flags & TCP_RST ? 0 : tcp_rcv_window(c), n);
 	if (len > 0 && !payload_put(c, m, seq, len)) {
 		rte_pktmbuf_free(m);
 		return NULL;
 	}
 	c->ack_sent = c->rcv_nxt;
-	c->flags &= ~TCP_F_ACK_NOW;
+	c->flags &= ~(TCP_F_ACK_NOW | TCP_F_DSACK);
 	if (!(c->flags & TCP_F_POOL_SHUT))
 		tcp_timer_clear(c, TCP_TIMER_ACK);
 	return m;

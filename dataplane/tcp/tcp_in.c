@@ -138,6 +138,13 @@ static bool in_check(struct tcp_conn *c, struct tcp_seg *seg)
 	if (!seq_acceptable(c, seg)) {
 		bool old = seq_le(seg->seq + seg->len, c->rcv_nxt);
 
+		/* It may be that only our ACKs get lost: the peer is alive all the same, as it is
+		 * when it asks whether we are (RFC 9293 §3.8.4). */
+		if (old && !(seg->flags & TCP_RST)) {
+			if (seg->len > 0 || seg->seq + 1 == c->rcv_nxt)
+				c->rcv_tick = c->stack->tick;
+			tcp_rcv_twice(c, seg->seq, seg->seq + seg->len);
+		}
 		if (seg->flags & TCP_RST)
 			tcp_seg_drop(c->stack, seg, DROP_TCP_RST_INVALID);
 		else

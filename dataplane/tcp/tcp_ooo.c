@@ -95,6 +95,7 @@ void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32
 	if (prev != NULL && seq_lt(seq, ooo_end(prev))) {
 		uint32_t known = ooo_end(prev) - seq;
 
+		tcp_rcv_twice(c, seq, seq + (known < len ? known : len));
 		if (known >= len) {
 			range_add(cold, seq, seq + len);
 			net_drop(c->stack->net, m, DROP_TCP_DUPLICATE);
@@ -111,6 +112,7 @@ void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32
 	next = ooo_swallow(c, cold, prev != NULL ? tcp_ooo(prev)->next : cold->ooo_head, seq + len);
 	/* What comes again in other pieces may lie across two that are here. */
 	if (next != NULL && seq_le(tcp_ooo(next)->seq, seq)) {
+		tcp_rcv_twice(c, seq, seq + len);
 		range_add(cold, seq, seq + len);
 		net_drop(c->stack->net, m, DROP_TCP_DUPLICATE);
 		return;

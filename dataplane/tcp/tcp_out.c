@@ -68,6 +68,7 @@ static bool out_again(struct tcp_conn *c, struct tcp_rec *rec)
 		return false;
 	}
 	tcp_rec_mark_resent(c, rec);
+	tcp_recovery_sent(c, len);
 	c->stack->count->retransmits++;
 	segment_send(c, m);
 	return true;
@@ -86,13 +87,27 @@ static void out_lost(struct tcp_conn *c)
 	}
 }
 
+/* What the peer's window has room for; negative when it shrank. */
+static int32_t window_room(const struct tcp_conn *c)
+{
+	return (int32_t)(c->snd_una + c->snd_wnd - c->snd_nxt);
+}
+
+/* Whether the FIN goes with the last @p len bytes. It needs a place in the window, too: beyond it, the
+ * peer would drop every ACK of ours that follows (RFC 9293 §3.4). */
+static bool fin_goes(const struct tcp_conn *c, uint32_t len)
+{
+	return (c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT)) == TCP_F_FIN_QUEUED &&
+	       len == c->unsent && window_room(c) > (int32_t)len;
+}
+
 /* How many bytes may go into the next segment; 0 when a window closes it off. */
 static uint32_t new_len(struct tcp_conn *c)
 {
 	uint32_t room = c->mss - tcp_build_sack_bytes(c);
 	uint32_t len = c->unsent < room ? c->unsent : room;
 	uint32_t pipe = tcp_pipe(c);
-	int32_t usable = (int32_t)(c->snd_una + c->snd_wnd - c->snd_nxt);
+	int32_t usable = window_room(c);
 
 	if (pipe + len > c->cwnd) {
 		c->flags |= TCP_F_CWND_LIMITED;
@@ -148,33 +163,49 @@ static bool out_next(struct tcp_conn *c, uint32_t len, bool fin)
 	queue_advance(c, len);
 	c->snd_nxt += len + fin;
 	c->stack->count->bytes_out += len;
+	tcp_recovery_sent(c, len);
 	segment_send(c, m);
 	return true;
 }
 
+/* RFC 5681 §4.1: after a pause the old window is worth nothing. */
+static void idle_restart(struct tcp_conn *c)
+{
+	if (c->stack->tick - tcp_cold(c)->sent_tick > c->rto_ms &&
+		c->cwnd > TCP_INITIAL_SEGS * c->mss)
+		c->cwnd = TCP_INITIAL_SEGS * c->mss;
+}
+
 static void out_new(struct tcp_conn *c)
 {
-	struct tcp_stack *s = c->stack;
+	uint32_t before = c->snd_nxt;
 
-	/* RFC 5681 §4.1: after a pause the old window is worth nothing. */
-	if (c->unsent > 0 && c->rec_head == TCP_NIL) {
-		struct tcp_cold *cold = tcp_cold(c);
-
-		if (s->tick - cold->sent_tick > c->rto_ms && c->cwnd > TCP_INITIAL_SEGS * c->mss)
-			c->cwnd = TCP_INITIAL_SEGS * c->mss;
-		cold->sent_tick = s->tick;
-	}
+	if (c->unsent > 0 && c->rec_head == TCP_NIL)
+		idle_restart(c);
 	while (c->unsent > 0) {
 		uint32_t len = new_len(c);
-		bool fin = len == c->unsent && (c->flags & TCP_F_FIN_QUEUED);
 
-		if (len == 0 || !out_next(c, len, fin))
-			return;
+		if (len == 0 || !out_next(c, len, fin_goes(c, len)))
+			break;
 	}
-	if ((c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT)) == TCP_F_FIN_QUEUED)
+	if (c->snd_nxt != before)
+		tcp_cold(c)->sent_tick = c->stack->tick;
+	if (c->unsent > 0)
+		return;
+	if (fin_goes(c, 0))
 		out_next(c, 0, true);
 	if (tcp_pipe(c) < c->cwnd / 2)
 		c->flags &= ~TCP_F_CWND_LIMITED;
+}
+
+bool tcp_out_probe(struct tcp_conn *c)
+{
+	uint32_t room = c->mss - tcp_build_sack_bytes(c);
+	uint32_t len = c->unsent < room ? c->unsent : room;
+
+	if (len > 0 && window_room(c) >= (int32_t)len && out_next(c, len, fin_goes(c, len)))
+		return true;
+	return out_again(c, tcp_rec_at(c, c->rec_tail));
 }
 
 static void out_acks(struct tcp_conn *c)
@@ -193,15 +224,18 @@ static void out_acks(struct tcp_conn *c)
 }
 
 /* What is in flight has a timeout; what cannot be sent although nothing is in flight, a probe. */
-static void out_timer(struct tcp_conn *c)
+static void out_timer(struct tcp_conn *c, bool sent)
 {
 	bool waits = c->unsent > 0 ||
 		     (c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT)) == TCP_F_FIN_QUEUED;
 
-	if (c->armed & (1u << TCP_TIMER_RTX))
+	if (c->armed & (1u << TCP_TIMER_RTX)) {
+		if (sent)
+			tcp_timer_probe(c);
 		return;
+	}
 	if (c->rec_head != TCP_NIL) {
-		tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+		tcp_timer_rtx(c);
 	} else if (waits) {
 		c->flags |= TCP_F_PERSIST;
 		tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
@@ -213,11 +247,13 @@ void tcp_out_conn(struct tcp_conn *c)
 	if (c->flags & TCP_F_SYN_NOW)
 		out_syn(c);
 	if (c->state >= TCP_ESTABLISHED) {
+		uint32_t before = c->snd_nxt;
+
 		if (c->flags & TCP_F_LOSS)
 			out_lost(c);
 		out_new(c);
 		c->flags &= ~TCP_F_RTX_FORCE;
-		out_timer(c);
+		out_timer(c, c->snd_nxt != before);
 	}
 	if (c->state >= TCP_SYN_RCVD && ((c->flags & TCP_F_ACK_NOW) || c->dup_owed > 0))
 		out_acks(c);

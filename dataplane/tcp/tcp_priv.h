@@ -46,6 +46,7 @@
 #define TCP_RETRIES         9 /* at 200 ms this is 204 s; RFC 9293 §3.8.3 wants at least 100 s */
 #define TCP_ORPHAN_PROBES   8 /* probes of a closed window after tcp_close_both() */
 #define TCP_SYNACK_RETRIES  5
+#define TCP_PTO_MIN_MS      10    /* before the tail is probed */
 #define TCP_FIN_WAIT_MS     60000 /* in FIN-WAIT-2 after tcp_close_both() */
 #define TCP_KEEPALIVE_TRIES 5
 #define TCP_CHALLENGE_LIMIT 10 /* challenge ACKs per connection and second (RFC 5961 §7) */
@@ -98,6 +99,9 @@ enum tcp_timer {
 #define TCP_F_LOSS         0x00020000u /* not the open state of recovery, or something is SACKed */
 #define TCP_F_PERSIST      0x00040000u /* TCP_TIMER_RTX probes a closed window */
 #define TCP_F_POOL_SHUT    0x00080000u /* the window was not opened because the pool is low */
+#define TCP_F_PTO          0x00100000u /* TCP_TIMER_RTX probes the tail (RFC 8985 §7) */
+#define TCP_F_REO          0x00200000u /* it waits for what may have been overtaken (§6.3) */
+#define TCP_F_DSACK        0x00400000u /* what came twice is to be told (RFC 2883) */
 /* Anything that the fast path leaves alone. */
 #define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
 
@@ -181,6 +185,7 @@ struct tcp_conn {
 	uint32_t rto_ms;
 	uint32_t at[TCP_TIMER_COUNT]; /* ticks */
 	struct tcp_wheel_node node;
+	uint32_t min_rtt_us;
 	struct tcp_stack *stack;
 };
 static_assert(sizeof(struct tcp_conn) == 256, "four cache lines");
@@ -193,10 +198,19 @@ struct tcp_cold {
 	uint32_t sack_bytes, sack_segs; /* in records that are SACKed */
 	uint32_t lost_segs;             /* records lost and not yet sent again */
 	uint32_t reno_bytes;            /* what duplicate ACKs stand for where there is no SACK */
-	uint32_t fin_seq;               /* of a FIN that came ahead of its turn */
-	uint32_t sent_tick;             /* when data was last sent */
-	uint32_t challenge_tick;        /* begin of the second that is counted in challenges */
-	uint32_t syn_us;                /* when the SYN was sent, for the first RTT sample */
+	uint32_t rack_sent_us,
+		rack_end;        /* of the delivered segment that was sent last (RFC 8985) */
+	uint32_t rack_rtt_us;    /* how long it took */
+	uint32_t rack_fack;      /* beyond the highest sequence number that was delivered */
+	uint32_t rack_round_end; /* D-SACKs count again beyond it */
+	uint32_t tlp_end;        /* snd_nxt when the tail was probed */
+	uint32_t echo;           /* timestamp that this ACK echoes, or 0 */
+	uint32_t prr_flight;     /* in flight when fast recovery began (RFC 6937) */
+	uint32_t prr_delivered, prr_out; /* reached the peer and sent since then */
+	uint32_t fin_seq;                /* of a FIN that came ahead of its turn */
+	uint32_t sent_tick;              /* when data was last sent */
+	uint32_t challenge_tick;         /* begin of the second that is counted in challenges */
+	uint32_t syn_us;                 /* when the SYN was sent, for the first RTT sample */
 	uint32_t listener_id;
 	uint16_t listener; /* index; TCP_LISTENERS for none */
 	uint16_t listener_gen;
@@ -208,7 +222,12 @@ struct tcp_cold {
 	uint8_t dup_acks;
 	uint8_t end; /* enum tcp_end */
 	uint8_t range_count;
+	uint8_t rack_mult;    /* quarters of the round trip that the window is wider */
+	uint8_t rack_persist; /* recoveries until it is not */
+	bool rack_known, rack_reordered, rack_round;
+	bool tlp_active, tlp_again;           /* a probe is out; it was the last segment again */
 	bool fin_ahead;                       /* fin_seq holds */
+	struct tcp_range twice;               /* what came twice, with TCP_F_DSACK */
 	struct tcp_range range[TCP_SACK_MAX]; /* out of order, newest first: SACK blocks to send */
 	struct rte_mbuf *ooo_head, *ooo_tail;
 	uint64_t cc[TCP_CC_BYTES / 8];
@@ -429,6 +448,18 @@ static inline void tcp_timer_clear(struct tcp_conn *c, enum tcp_timer which)
 {
 	c->armed &= (uint8_t) ~(1u << which);
 }
+/* Start the timer of what is in flight anew: until the tail is probed, or the timeout; stop it when
+ * nothing is (RFC 6298 §5.2). */
+void tcp_timer_flight(struct tcp_conn *c);
+static inline void tcp_timer_rtx(struct tcp_conn *c)
+{
+	if (c->rec_head == TCP_NIL)
+		tcp_timer_clear(c, TCP_TIMER_RTX);
+	else
+		tcp_timer_flight(c);
+}
+/* New data left: the probe of the tail waits from now on. */
+void tcp_timer_probe(struct tcp_conn *c);
 /* The retransmission timeout with its backoff, in milliseconds. */
 uint32_t tcp_rto_ms(const struct tcp_conn *c);
 
@@ -448,8 +479,13 @@ bool tcp_rec_split(struct tcp_conn *c, struct tcp_rec *rec, uint16_t len);
 void tcp_rec_mark_lost(struct tcp_conn *c, struct tcp_rec *rec);
 void tcp_rec_mark_sacked(struct tcp_conn *c, struct tcp_rec *rec);
 void tcp_rec_mark_resent(struct tcp_conn *c, struct tcp_rec *rec);
-/* After a timeout: all that is not SACKed is lost. @param renege  do not trust SACKs any more */
-void tcp_rec_all_lost(struct tcp_conn *c, bool renege);
+/* After a timeout: the first record is lost, and what else left at least @p patience_us ago and is
+ * not SACKed. @param renege  do not trust SACKs any more */
+void tcp_rec_timeout(struct tcp_conn *c, uint32_t patience_us, bool renege);
+static inline bool tcp_rec_resend_due(const struct tcp_rec *rec)
+{
+	return (rec->flags & (TCP_REC_LOST | TCP_REC_RETX | TCP_REC_SACK)) == TCP_REC_LOST;
+}
 /* First record that is lost and not sent again, or NULL. */
 struct tcp_rec *tcp_rec_lost(const struct tcp_conn *c);
 void tcp_rec_free_all(struct tcp_conn *c);
@@ -461,17 +497,55 @@ static inline struct tcp_rec *tcp_rec_at(const struct tcp_conn *c, uint32_t inde
 /* tcp_sack.c */
 /* Take the segment's SACK blocks into the records. @return true when they told something new */
 bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg);
-/* Mark what RFC 6675 calls lost. */
-void tcp_sack_detect(struct tcp_conn *c);
+/* Whether the segment says that something came twice (RFC 2883). */
+bool tcp_sack_twice(struct tcp_conn *c, const struct tcp_seg *seg);
 
 /* tcp_ack.c */
 /* RFC 9293's step 5 for a synchronised connection. @return false when the segment was dropped */
 bool tcp_ack_in(struct tcp_conn *c, struct tcp_seg *seg);
-/* snd_una moves to @p ack, which lies in (snd_una, snd_nxt]. */
-void tcp_ack_advance(struct tcp_conn *c, uint32_t ack);
-void tcp_ack_timeout(struct tcp_conn *c);
-void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
+/* snd_una moves to @p ack, which lies in (snd_una, snd_nxt]. @return true when an RTT was sampled */
+bool tcp_ack_advance(struct tcp_conn *c, uint32_t ack);
+
+/* tcp_recovery.c */
+/* What an acknowledgement brought. */
+struct tcp_ack_news {
+	uint32_t acked;         /* sequence numbers by which snd_una moved */
+	uint32_t sacked_before; /* sack_bytes before it */
+	bool dup;               /* RFC 5681 §2 */
+	bool dsack;             /* something came twice */
+};
+void tcp_recovery_step(struct tcp_conn *c, const struct tcp_ack_news *news);
+void tcp_recovery_timeout(struct tcp_conn *c);
+/* @p len bytes left, new or again. */
+static inline void tcp_recovery_sent(struct tcp_conn *c, uint32_t len)
+{
+	if (unlikely(c->recovery == TCP_RECOVERY))
+		tcp_cold(c)->prr_out += len;
+}
+/* @p bytes were acknowledged and nothing is lost. A window that is not used says nothing about the
+ * network (RFC 7661). */
+static inline void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)
+{
+	if (c->flags & TCP_F_CWND_LIMITED)
+		c->stack->cc->acked(c, bytes, c->stack->now_us);
+}
 void tcp_loss_flag(struct tcp_conn *c);
+
+/* tcp_rack.c */
+/* A record was acknowledged or SACKed, before it is marked so. */
+void tcp_rack_delivered(struct tcp_conn *c, const struct tcp_rec *rec);
+/* Mark what is lost and set the timer for what may be. */
+void tcp_rack_detect(struct tcp_conn *c);
+/* What came twice had not been lost: be more patient. */
+void tcp_rack_dsack(struct tcp_conn *c);
+/* Recovery is over. */
+void tcp_rack_recovered(struct tcp_conn *c);
+/* For how long a segment is not taken for lost by a timeout of another. */
+uint32_t tcp_rack_patience_us(const struct tcp_conn *c);
+
+/* tcp_tlp.c */
+void tcp_tlp_fire(struct tcp_conn *c);
+void tcp_tlp_acked(struct tcp_conn *c, const struct tcp_ack_news *news);
 
 /* tcp_chain.c */
 /* Take @p n bytes off the front or the back of a packet; at least one byte remains. @return its
@@ -491,6 +565,9 @@ void tcp_rcv_append(struct tcp_conn *c, struct rte_mbuf *m, uint32_t len);
 void tcp_rcv_ack(struct tcp_conn *c, uint32_t len);
 /* The window to advertise in a header, moving rcv_adv. */
 uint16_t tcp_rcv_window(struct tcp_conn *c);
+
+/* Bytes from @p left to @p right came again: the next ACK says so (RFC 2883). */
+void tcp_rcv_twice(struct tcp_conn *c, uint32_t left, uint32_t right);
 
 /* tcp_ooo.c */
 void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len);
@@ -534,6 +611,8 @@ void tcp_close_step(struct tcp_conn *c);
 
 /* tcp_out.c */
 void tcp_out_conn(struct tcp_conn *c);
+/* One segment beyond cwnd: new if there is one, else the last again. */
+bool tcp_out_probe(struct tcp_conn *c);
 /* A segment without payload, at once. */
 bool tcp_out_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags);
 

@@ -144,12 +144,27 @@ static void rcv_fin(struct tcp_conn *c)
 	tcp_close_step(c);
 }
 
+void tcp_rcv_twice(struct tcp_conn *c, uint32_t left, uint32_t right)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+
+	if (!(c->flags & TCP_F_SACK) || !seq_lt(left, right))
+		return;
+	if ((c->flags & TCP_F_DSACK) && cold->twice.right == left)
+		cold->twice.right = right;
+	else
+		cold->twice = (struct tcp_range){ left, right };
+	c->flags |= TCP_F_DSACK | TCP_F_ACK_NOW;
+	tcp_conn_output(c);
+}
+
 /* Cut the segment down to what is new and within the window. @return false when nothing is left */
 static bool rcv_trim(struct tcp_conn *c, struct tcp_seg *seg)
 {
 	if (seq_lt(seg->seq, c->rcv_nxt)) {
 		uint32_t known = c->rcv_nxt - seg->seq;
 
+		tcp_rcv_twice(c, seg->seq, seg->seq + (known < seg->len ? known : seg->len));
 		if (known > seg->len) {
 			seg->flags &= (uint8_t)~TCP_FIN;
 			known = seg->len;

@@ -20,11 +20,6 @@ static uint32_t rec_pipe(const struct tcp_rec *rec)
 	return rec->len;
 }
 
-static bool rec_to_resend(const struct tcp_rec *rec)
-{
-	return (rec->flags & (TCP_REC_LOST | TCP_REC_RETX | TCP_REC_SACK)) == TCP_REC_LOST;
-}
-
 static uint32_t rec_alloc(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
@@ -61,7 +56,7 @@ static void rec_uncount(struct tcp_conn *c, const struct tcp_rec *rec)
 	if (rec->flags & TCP_REC_SACK) {
 		tcp_cold(c)->sack_bytes -= rec->len;
 		tcp_cold(c)->sack_segs--;
-	} else if (rec_to_resend(rec)) {
+	} else if (tcp_rec_resend_due(rec)) {
 		tcp_cold(c)->lost_segs--;
 	}
 }
@@ -72,7 +67,7 @@ static void rec_count(struct tcp_conn *c, const struct tcp_rec *rec)
 	if (rec->flags & TCP_REC_SACK) {
 		tcp_cold(c)->sack_bytes += rec->len;
 		tcp_cold(c)->sack_segs++;
-	} else if (rec_to_resend(rec)) {
+	} else if (tcp_rec_resend_due(rec)) {
 		tcp_cold(c)->lost_segs++;
 	}
 }
@@ -119,6 +114,9 @@ void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us)
 		/* A SACKed one was received some time ago: its age is no round trip. The oldest of
 		 * the others is taken, so that the peer's delay of ACKs is in the sample. */
 		again |= (rec->flags & TCP_REC_KARN) != 0;
+		if (unlikely((c->flags & (TCP_F_LOSS | TCP_F_SACK)) == (TCP_F_LOSS | TCP_F_SACK)) &&
+			!(rec->flags & TCP_REC_SACK))
+			tcp_rack_delivered(c, rec);
 		if (*rtt_us == UINT32_MAX && !(rec->flags & TCP_REC_SACK))
 			*rtt_us = c->stack->now_us - rec->sent_us;
 		rec_pop(c);
@@ -174,11 +172,13 @@ void tcp_rec_mark_resent(struct tcp_conn *c, struct tcp_rec *rec)
 	rec_set(c, rec, TCP_REC_RETX | TCP_REC_KARN, 0);
 }
 
-void tcp_rec_all_lost(struct tcp_conn *c, bool renege)
+void tcp_rec_timeout(struct tcp_conn *c, uint32_t patience_us, bool renege)
 {
 	for (uint32_t i = c->rec_head; i != TCP_NIL; i = c->stack->recs[i].next) {
 		struct tcp_rec *rec = &c->stack->recs[i];
 
+		if (i != c->rec_head && c->stack->now_us - rec->sent_us < patience_us)
+			continue;
 		if (renege || !(rec->flags & TCP_REC_SACK))
 			rec_set(c, rec, TCP_REC_LOST, TCP_REC_RETX | TCP_REC_SACK);
 	}
@@ -190,7 +190,7 @@ struct tcp_rec *tcp_rec_lost(const struct tcp_conn *c)
 	if (!(c->flags & TCP_F_LOSS) || tcp_cold(c)->lost_segs == 0)
 		return NULL;
 	for (uint32_t i = c->rec_head; i != TCP_NIL; i = c->stack->recs[i].next)
-		if (rec_to_resend(&c->stack->recs[i]))
+		if (tcp_rec_resend_due(&c->stack->recs[i]))
 			return &c->stack->recs[i];
 	return NULL;
 }

@@ -16,6 +16,8 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us)
 		rtt_us = TCP_RTO_MAX_MS * 1000u;
 	if (rtt_us == 0)
 		rtt_us = 1;
+	if (c->min_rtt_us == 0 || rtt_us < c->min_rtt_us)
+		c->min_rtt_us = rtt_us;
 	if (c->srtt == 0) {
 		c->srtt = rtt_us * 8;
 		c->rttvar = rtt_us * 2;

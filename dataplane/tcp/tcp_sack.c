@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sender's use of SACK: blocks mark records (RFC 2018 §5.1), and what has enough SACKed above
- * it is lost (RFC 6675 §4). A block is a hint that may be taken back, so data is kept until it is
+ * The sender's use of SACK: blocks mark records (RFC 2018 §5.1), and one of what came twice (RFC
+ * 2883) is told apart. A block is a hint that may be taken back, so data is kept until it is
  * acknowledged, and a block that does not lie within what was sent is ignored.
  */
 #include "dataplane/tcp/tcp_priv.h"
@@ -43,26 +43,26 @@ bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg)
 
 		if ((rec->flags & TCP_REC_SACK) || !block_covers(blocks, n, rec))
 			continue;
+		tcp_rack_delivered(c, rec);
 		tcp_rec_mark_sacked(c, rec);
 		any = true;
 	}
 	return any;
 }
 
-void tcp_sack_detect(struct tcp_conn *c)
+/* RFC 2883 §4: the first block lies below the acknowledgement or within the second. */
+bool tcp_sack_twice(struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	uint32_t bytes = tcp_cold(c)->sack_bytes;
-	uint32_t segs = tcp_cold(c)->sack_segs;
+	const struct tcp_range *first = &seg->opt.sack[0], *second = &seg->opt.sack[1];
 
-	for (uint32_t i = c->rec_head; i != TCP_NIL && segs > 0; i = c->stack->recs[i].next) {
-		struct tcp_rec *rec = &c->stack->recs[i];
-
-		if (rec->flags & TCP_REC_SACK) {
-			bytes -= rec->len;
-			segs--;
-		} else if (!(rec->flags & TCP_REC_LOST) &&
-			   (segs >= TCP_DUP_THRESH || bytes > (TCP_DUP_THRESH - 1u) * c->mss)) {
-			tcp_rec_mark_lost(c, rec);
-		}
+	if (!seq_lt(first->left, first->right) || seq_lt(c->snd_nxt, first->right) ||
+		seq_lt(first->left, c->snd_una - 2 * c->stack->config.snd_buf_bytes))
+		return false;
+	if (seq_le(first->right, seg->ack) ||
+		(seg->opt.sack_count > 1 && seq_le(second->left, first->left) &&
+			seq_le(first->right, second->right))) {
+		c->stack->count->dsacks_in++;
+		return true;
 	}
+	return false;
 }

@@ -157,7 +157,7 @@ struct tcp_stack *tcp_stack_create(
 	s->ops = ops;
 	s->ctx = ctx;
 	s->count = config->counters != NULL ? config->counters : &s->spare;
-	s->cc = &tcp_newreno;
+	s->cc = tcp_cc_find(config->congestion);
 	s->conns = (struct tcp_conn *)(block + l.conns);
 	s->cold = (struct tcp_cold *)(block + l.cold);
 	s->ready = (struct tcp_ring){ (uint32_t *)(block + l.ready), config->connection_limit };

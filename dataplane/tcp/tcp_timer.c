@@ -25,6 +25,38 @@ uint32_t tcp_rto_ms(const struct tcp_conn *c)
 	return rto < TCP_RTO_MAX_MS ? (uint32_t)rto : TCP_RTO_MAX_MS;
 }
 
+/* When the tail is to be probed, or 0 (RFC 8985 §7.2): after two round trips. Not for a single
+ * segment: its ACK may be delayed for as long as the timeout takes. */
+static uint32_t probe_ms(const struct tcp_conn *c)
+{
+	uint32_t ms = c->srtt / 4000 + 1;
+
+	if ((c->flags & (TCP_F_SACK | TCP_F_LOSS)) != TCP_F_SACK || c->srtt == 0 ||
+		c->rec_head == c->rec_tail)
+		return 0;
+	ms = ms > TCP_PTO_MIN_MS ? ms : TCP_PTO_MIN_MS;
+	return ms < c->rto_ms ? ms : 0;
+}
+
+void tcp_timer_probe(struct tcp_conn *c)
+{
+	uint32_t ms = probe_ms(c);
+
+	if (ms == 0)
+		return;
+	c->flags |= TCP_F_PTO;
+	tcp_timer_set(c, TCP_TIMER_RTX, ms);
+}
+
+void tcp_timer_flight(struct tcp_conn *c)
+{
+	c->flags &= ~(TCP_F_PTO | TCP_F_REO);
+	/* RFC 6298 §5.3; the block of what is rare need not be looked at when nothing is lost. */
+	tcp_timer_set(c, TCP_TIMER_RTX, c->flags & TCP_F_LOSS ? tcp_rto_ms(c) : c->rto_ms);
+	if (c->rec_head != c->rec_tail)
+		tcp_timer_probe(c);
+}
+
 void tcp_timer_abandon(struct tcp_conn *c)
 {
 	c->stack->count->timeouts++;
@@ -87,16 +119,33 @@ static void retransmit_fire(struct tcp_conn *c)
 		return;
 	}
 	c->stack->count->rto_timeouts++;
-	tcp_ack_timeout(c);
+	tcp_recovery_timeout(c);
 	cold->retries++;
 	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
 	tcp_conn_output(c);
 }
 
+/* What may only have been overtaken had its time (RFC 8985 §6.3). */
+static void reorder_fire(struct tcp_conn *c)
+{
+	struct tcp_ack_news news = { .sacked_before = tcp_cold(c)->sack_bytes };
+
+	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	tcp_recovery_step(c, &news);
+	tcp_conn_output(c);
+}
+
 static void rtx_fire(struct tcp_conn *c)
 {
+	uint32_t how = c->flags & (TCP_F_PTO | TCP_F_REO);
+
+	c->flags &= ~how;
 	if (c->state < TCP_ESTABLISHED)
 		syn_again(c);
+	else if (c->rec_head != TCP_NIL && (how & TCP_F_REO))
+		reorder_fire(c);
+	else if (c->rec_head != TCP_NIL && (how & TCP_F_PTO))
+		tcp_tlp_fire(c);
 	else if (c->rec_head != TCP_NIL)
 		retransmit_fire(c);
 	else if (c->flags & TCP_F_PERSIST)
@@ -139,9 +188,13 @@ static void keepalive_fire(struct tcp_conn *c)
 		tcp_timer_abandon(c);
 		return;
 	}
+	/* A probe that did not leave says nothing about the peer. */
+	if (!tcp_out_bare(c, c->snd_nxt - 1, TCP_ACK)) {
+		tcp_timer_set(c, TCP_TIMER_IDLE, TCP_RETRY_MS);
+		return;
+	}
 	cold->probes++;
 	c->stack->count->keepalive_probes++;
-	tcp_out_bare(c, c->snd_nxt - 1, TCP_ACK);
 	tcp_timer_set(c, TCP_TIMER_IDLE, between < 75000 ? between : 75000);
 }
 

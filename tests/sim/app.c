@@ -9,7 +9,7 @@
 #include "tests/sim/world.h"
 
 #define CONNECTIONS 16
-#define MS          UINT64_C(1000000)
+#define STARVED_NS  UINT64_C(20000000) /* until the next look for free mbufs */
 
 /* A chain of one to three mbufs with the next bytes of the stream, or NULL. */
 static struct rte_mbuf *stream_chain(struct sim_flow *f, uint32_t most)
@@ -82,8 +82,7 @@ static void flow_receive(struct sim_flow *f)
 
 	if (chain != NULL) {
 		rte_mbuf_sanity_check(chain, 1);
-		f->credit_ns =
-			w->now_ns + SCENARIO_OF(&w->o, read_us, f->side->index) * (MS / 1000);
+		f->credit_ns = w->now_ns + SCENARIO_OF(&w->o, read_us, f->side->index) * 1000;
 	}
 	for (const struct rte_mbuf *m = chain; m != NULL; m = m->next) {
 		const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -186,6 +185,7 @@ bool app_init(struct sim_side *side)
 		.rto_min_ms = 200,
 		.time_wait_ms = 120000,
 		.connect_timeout_ms = 120000,
+		.congestion = o->newreno ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 		.worker_count = 1,
 		.pool = side->pool,
 		.seed = o->seed + side->index,
@@ -236,8 +236,9 @@ static uint64_t app_work(struct sim_side *side)
 		if (f->held > 0 && f->credit_ns < next)
 			next = f->credit_ns;
 		/* No mbufs were left: ask again. */
-		if (f->sent < f->to_send && tcp_send_pending(f->conn) == 0 && w->now_ns + MS < next)
-			next = w->now_ns + MS;
+		if (f->sent < f->to_send && tcp_send_pending(f->conn) == 0 &&
+			w->now_ns + STARVED_NS < next)
+			next = w->now_ns + STARVED_NS;
 	}
 	return next;
 }

@@ -244,6 +244,7 @@ static uint64_t open_run(struct model_conn *c)
 {
 	uint64_t now_ns = c->flow->side->model->now_ns, next;
 	uint64_t buf = SCENARIO_OF(scenario(c), rcv_buf, c->flow->side->index);
+	uint32_t step = buf / 2 < c->mss ? (uint32_t)buf / 2 : c->mss;
 	struct sim_flow *f = c->flow;
 
 	if (f->style == SIM_ABORT && f->sent >= f->to_send / 2) {
@@ -265,7 +266,7 @@ static uint64_t open_run(struct model_conn *c)
 		c->heard_ns = now_ns;
 	}
 	/* The window opened after it was almost closed: tell. */
-	if (c->offered - c->rcv < c->mss && c->taken + buf - c->offered >= c->mss)
+	if (c->offered - c->rcv < step && c->taken + buf - c->offered >= step)
 		c->ack_now = true;
 	if (c->ack_now || c->ack_ns <= now_ns)
 		model_send(c, c->nxt, 0, TCP_ACK);

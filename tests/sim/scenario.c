@@ -12,6 +12,8 @@
 #include "dataplane/tcp/tcp_options.h"
 #include "tests/sim/world.h"
 
+#define KEEPALIVE_MS 8000 /* a probe every two seconds: longer than the worst trouble */
+
 const struct scenario_param scenario_params[] = {
 #define PARAM(name, plain, text) { #name, text, offsetof(struct scenario, name), plain },
 #include "tests/sim/scenario.def"
@@ -99,7 +101,7 @@ static void draw_side(struct scenario *o, uint64_t *rng, unsigned side)
 	uint64_t chunk = one_in(rng, 4) ? range(rng, 1, 100) : range(rng, 1, 2000);
 	uint64_t read_us = one_in(rng, 3) ? range(rng, 0, 500000) : 0;
 	uint64_t style = one_in(rng, 4) ? range(rng, 0, 2) : SIM_CLOSE_WHEN_SENT;
-	uint64_t keepalive_ms = one_in(rng, 4) ? 2000 : 0;
+	uint64_t keepalive_ms = one_in(rng, 4) ? KEEPALIVE_MS : 0;
 	uint64_t linear = one_in(rng, 3);
 	uint64_t rcv_buf = PICK(rng, 600, 4096, 20000, 65536, 262144);
 	uint64_t snd_buf = PICK(rng, 600, 4096, 20000, 65536, 262144);
@@ -151,13 +153,14 @@ void scenario_draw(struct scenario *o, uint64_t seed)
 	draw_network(o, &rng);
 	draw_machine(o, &rng);
 	o->flows = one_in(&rng, 3) ? range(&rng, 1, SIM_FLOWS) : 1;
+	o->newreno = one_in(&rng, 3);
 	draw_side(o, &rng, 0);
 	draw_side(o, &rng, 1);
 	draw_model(o, &rng);
 	if (one_in(&rng, 20)) {
 		*(one_in(&rng, 2) ? &o->style1 : &o->style0) = SIM_ABORT;
 		/* When the RST is lost, a side that only waits learns it in no other way. */
-		o->keepalive_ms0 = o->keepalive_ms1 = 2000;
+		o->keepalive_ms0 = o->keepalive_ms1 = KEEPALIVE_MS;
 	}
 	/* Both waiting for the other to close would wait for ever. */
 	if (o->style0 == SIM_CLOSE_AT_EOF && o->style1 == SIM_CLOSE_AT_EOF)

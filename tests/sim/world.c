@@ -11,7 +11,7 @@
 
 #include "dataplane/tcp/tcp_priv.h"
 
-#define STEPS_MAX   500000u
+#define STEPS_MAX   1000000u
 #define TIME_MAX_NS (UINT64_C(4) * 3600 * 1000000000)
 #define MS          UINT64_C(1000000)
 

@@ -180,21 +180,37 @@ static bool loss_allowed(struct fake_row *row, const struct fake_packet *p)
 	return row->same_lost[p->to]++ < FAKE_LOST_IN_ROW;
 }
 
+static struct fake_row *fair_row(struct fake_wire *w, const struct fake_packet *p)
+{
+	unsigned client = p->to == 1 ? 0 : 2; /* where its port is in the header */
+
+	return &w->row[p->bytes[client + 1] % FAKE_ROWS];
+}
+
 /* Chance would at some seed take everything that a connection sends until it rightly gives up. */
 static void fairness_keep(struct fake_wire *w, struct fake_packet *p)
 {
-	unsigned client = p->to == 1 ? 0 : 2; /* where its port is in the header */
 	struct fake_row *row;
 
 	if (!w->faults.fair || p->len < sizeof(struct rte_tcp_hdr))
 		return;
-	row = &w->row[p->bytes[client + 1] % FAKE_ROWS];
+	row = fair_row(w, p);
 	if ((p->lost || p->corrupt) && loss_allowed(row, p)) {
 		row->lost++;
+		row->lost_order = w->order;
 		row->passed = 0;
 		return;
 	}
 	p->lost = p->corrupt = false;
+}
+
+/* What found an mbuf at its destination has passed; what did not was lost all the same. */
+static void fairness_passed(struct fake_wire *w, const struct fake_packet *p)
+{
+	struct fake_row *row = fair_row(w, p);
+
+	if (p->order < row->lost_order)
+		return; /* it was under way before the loss */
 	row->passed |= (uint8_t)(1u << p->to);
 	if (row->passed == 3) {
 		row->lost = 0;
@@ -364,7 +380,10 @@ uint16_t fake_net_receive(struct net *net, struct rte_mbuf **segs, uint16_t room
 			p->lost = damage_found(w, p);
 		if (!p->lost && p->len >= 20) {
 			segs[n] = segment_new(net, p);
-			n += segs[n] != NULL;
+			if (segs[n] != NULL) {
+				fairness_passed(w, p);
+				n++;
+			}
 		}
 		packet_free(p);
 	}

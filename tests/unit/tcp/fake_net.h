@@ -31,7 +31,7 @@ struct fake_faults {
 	uint32_t split;       /* chance that a segment arrives as two mbufs */
 };
 
-#define FAKE_LOST_IN_ROW  4  /* a sender gives up after nine, keep-alive after five */
+#define FAKE_LOST_IN_ROW  3  /* keep-alive gives up after five, and a pool may be empty, too */
 #define FAKE_ROWS         64 /* losses in a row are counted for each client port's last bits */
 
 #define FAKE_STRIP_TS     1
@@ -59,7 +59,8 @@ struct fake_wire {
 	bool trace; /* print what is put on the wire */
 	struct fake_row {
 		uint8_t lost;
-		uint8_t passed;       /* a bit for each direction */
+		uint8_t passed;       /* since then; a bit for each direction */
+		uint64_t lost_order;  /* of the latest loss */
 		uint8_t same_lost[2]; /* of the same bytes, by destination */
 		uint32_t same_seq[2];
 	} row[FAKE_ROWS];

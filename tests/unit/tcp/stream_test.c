@@ -158,7 +158,9 @@ static void out_of_order_data_is_kept_sacked_and_delivered_once(void **state)
 			.flags = TCP_ACK, .seq = base + 350, .ack = r->rcv, .wnd = 9, .len = 400 });
 	seg = rig_take(r);
 	assert_int_equal(seg.ack, base + 750);
-	assert_int_equal(seg.opt.sack_count, 0);
+	assert_int_equal(seg.opt.sack_count, 1); /* what came twice (RFC 2883) */
+	assert_int_equal(seg.opt.sack[0].left, base + 350);
+	assert_int_equal(seg.opt.sack[0].right, base + 400);
 	m = tcp_recv(r->conn);
 	assert_int_equal(m->pkt_len, 750);
 	for (uint32_t i = 0; i < 750; i++) {
@@ -187,9 +189,11 @@ static void what_comes_again_in_other_pieces_adds_nothing(void **state)
 	rig_take(r);
 	rig_take(r);
 	seg = rig_take(r);
-	assert_int_equal(seg.opt.sack_count, 1);
-	assert_int_equal(seg.opt.sack[0].left, r->snd + 100);
-	assert_int_equal(seg.opt.sack[0].right, r->snd + 300);
+	assert_int_equal(seg.opt.sack_count, 2);
+	assert_int_equal(seg.opt.sack[0].left, r->snd + 150); /* RFC 2883 §4.2 */
+	assert_int_equal(seg.opt.sack[0].right, r->snd + 250);
+	assert_int_equal(seg.opt.sack[1].left, r->snd + 100);
+	assert_int_equal(seg.opt.sack[1].right, r->snd + 300);
 	assert_int_equal(tcp_cold(r->conn)->ooo_count, 2);
 }
 
@@ -473,7 +477,9 @@ static void after_a_timeout_everything_is_sent_again_slowly(void **state)
 	rig_data(r, 6 * MSS);
 	rig_loop(r);
 	rig_forget(r);
-	rig_run(r, 205);
+	rig_run(r, 100);
+	assert_int_equal(rig_take(r).seq, r->rcv + 5 * MSS); /* the tail's probe */
+	rig_run(r, 120);
 	assert_int_equal(r->out_count, 1);
 	assert_int_equal(rig_take(r).seq, r->rcv);
 	assert_int_equal(r->conn->cwnd, MSS);
@@ -564,6 +570,70 @@ static void a_small_window_is_not_filled_in_bits(void **state)
 	assert_int_equal(rig_take(r).len, 400); /* until it has waited */
 	peer_acks(r, r->rcv + 400, (struct tcp_options){ 0 });
 	assert_int_equal(rig_take(r).len, MSS - 400);
+}
+
+static void a_peer_that_asks_for_us_is_alive(void **state)
+{
+	struct tcp_config config = rig_config();
+	struct rig *r = *state;
+
+	config.keepalive_ms = 10000;
+	restart(r, &config);
+	open_modern(r);
+	for (unsigned i = 0; i < 4; i++) {
+		rig_run(r, 9000);
+		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+				   .seq = r->snd - 1,
+				   .ack = r->rcv,
+				   .wnd = RIG_WND });
+		assert_int_equal(rig_take(r).seq, r->rcv);
+		rig_none(r);
+	}
+	assert_int_equal(r->counters.keepalive_probes, 0);
+}
+
+static void a_probe_without_an_mbuf_is_not_held_against_the_peer(void **state)
+{
+	struct tcp_config config = rig_config();
+	static struct rte_mbuf *all[2048];
+	struct rig *r = *state;
+	unsigned n = 0;
+
+	config.keepalive_ms = 10000;
+	restart(r, &config);
+	open_modern(r);
+	rig_run(r, 9900);
+	while (n < RTE_DIM(all) && (all[n] = rte_pktmbuf_alloc(pool)) != NULL)
+		n++;
+	rig_run(r, 1000);
+	rte_pktmbuf_free_bulk(all, n);
+	assert_int_equal(r->counters.keepalive_probes, 0);
+	rig_run(r, 10);
+	assert_int_equal(rig_take(r).seq, r->rcv - 1);
+	assert_int_equal(tcp_cold(r->conn)->probes, 1);
+}
+
+static void a_fin_waits_for_a_place_in_the_window(void **state)
+{
+	struct rig *r = *state;
+
+	open_modern(r);
+	rig_put(r, (struct rig_seg){
+			   .flags = TCP_ACK, .seq = r->snd, .ack = r->rcv, .wnd = 25, .len = 0 });
+	rig_data(r, 100); /* the window is scaled by 4 */
+	tcp_close(r->conn);
+	rig_loop(r);
+	assert_int_equal(rig_take(r).flags & TCP_FIN, 0);
+	rig_none(r);
+	r->rcv += 100;
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK, .seq = r->snd, .ack = r->rcv, .wnd = 0 });
+	rig_none(r);
+	/* It is what the closed window is probed for. */
+	rig_run(r, 1100);
+	assert_true(r->counters.persist_probes > 0);
+	rig_forget(r);
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK, .seq = r->snd, .ack = r->rcv, .wnd = 1 });
+	assert_true(rig_take(r).flags & TCP_FIN);
 }
 
 static void keepalive_probes_an_idle_peer_and_gives_up_on_a_dead_one(void **state)
@@ -680,6 +750,9 @@ int main(void)
 		RULE(a_closed_window_without_answers_ends_the_connection),
 		RULE(an_ack_that_advances_brings_its_window_along),
 		RULE(a_small_window_is_not_filled_in_bits),
+		RULE(a_peer_that_asks_for_us_is_alive),
+		RULE(a_probe_without_an_mbuf_is_not_held_against_the_peer),
+		RULE(a_fin_waits_for_a_place_in_the_window),
 		RULE(keepalive_probes_an_idle_peer_and_gives_up_on_a_dead_one),
 		RULE(a_smaller_path_is_learned_from_icmp),
 		RULE(an_empty_pool_delays_but_loses_nothing),

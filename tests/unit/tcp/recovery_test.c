@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loss recovery and congestion control against a scripted peer that is 20 ms away: RACK and the tail
+ * probe (RFC 8985), D-SACK (RFC 2883), PRR (RFC 6937), CUBIC (RFC 9438).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/tcp/rig.h"
+
+#define MSS 1448 /* of 1500 with timestamps */
+
+static struct rte_mempool *pool;
+static struct rig rig;
+
+static int setup(void **state)
+{
+	struct tcp_options opt;
+	struct rig *r = &rig;
+
+	rig_init(r, NULL, pool);
+	opt = rig_modern(r);
+	rig_accept(r, &opt);
+	*state = r;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *r = *state;
+
+	if (r->conn != NULL)
+		tcp_abort(r->conn);
+	rig_loop(r);
+	rig_fini(r);
+	return 0;
+}
+
+/* The peer acknowledges @p segs segments of what follows r->rcv, with SACK blocks in segments. */
+static void peer_acks(struct rig *r, uint32_t segs, unsigned blocks, const uint32_t (*block)[2])
+{
+	struct tcp_options opt = { .sack_count = (uint8_t)blocks };
+
+	for (unsigned i = 0; i < blocks; i++)
+		opt.sack[i] = (struct tcp_range){ r->rcv + block[i][0] * MSS,
+			r->rcv + block[i][1] * MSS };
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+			   .seq = r->snd,
+			   .ack = r->rcv + segs * MSS,
+			   .wnd = RIG_WND,
+			   .opt = opt });
+}
+
+/* A round trip of 20 ms is known. */
+static void learn_rtt(struct rig *r)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		rig_data(r, MSS);
+		rig_loop(r);
+		rig_run(r, 20);
+		peer_acks(r, 1, 0, NULL);
+		r->rcv += MSS;
+	}
+	rig_forget(r);
+	assert_in_range(tcp_srtt_us(r->conn), 5000, 21000);
+	r->conn->srtt = 20000 * 8;
+	r->conn->min_rtt_us = 20000;
+}
+
+static void a_tail_is_probed_before_it_times_out(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 4 * MSS);
+	rig_loop(r);
+	rig_forget(r);
+	rig_run(r, 39);
+	rig_none(r);
+	rig_run(r, 5);
+	assert_int_equal(rig_take(r).seq, r->rcv + 3 * MSS);
+	assert_int_equal(r->counters.tail_probes, 1);
+	/* Its SACK shows what is missing before it. */
+	rig_run(r, 20);
+	peer_acks(r, 1, 1, (const uint32_t[][2]){ { 3, 4 } });
+	rig_run(r, 20);
+	assert_int_equal(rig_take(r).seq, r->rcv + MSS);
+	rig_run(r, 20);
+	peer_acks(r, 4, 0, NULL);
+	assert_int_equal(r->conn->recovery, TCP_OPEN);
+	assert_int_equal(r->counters.rto_timeouts, 0);
+}
+
+static void new_data_is_the_better_probe(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->cwnd = 2 * MSS;
+	rig_data(r, 3 * MSS);
+	rig_loop(r);
+	assert_int_equal(r->out_count, 2);
+	rig_forget(r);
+	rig_run(r, 45);
+	assert_int_equal(rig_take(r).seq, r->rcv + 2 * MSS);
+	peer_acks(r, 3, 0, NULL);
+	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
+	assert_int_equal(r->counters.retransmits, 0);
+}
+
+static void a_probe_that_repaired_a_loss_costs_as_much_as_one(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 4 * MSS);
+	rig_loop(r);
+	rig_run(r, 45);
+	peer_acks(r, 4, 0, NULL);
+	r->rcv += 4 * MSS;
+	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
+	rig_data(r, MSS);
+	rig_loop(r);
+	peer_acks(r, 1, 0, NULL);
+	assert_true(r->conn->ssthresh < UINT32_MAX);
+	rig_forget(r);
+}
+
+static void a_probe_that_came_twice_costs_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 4 * MSS);
+	rig_loop(r);
+	rig_run(r, 45);
+	peer_acks(r, 4, 0, NULL);
+	peer_acks(r, 4, 1, (const uint32_t[][2]){ { 3, 4 } });
+	r->rcv += 4 * MSS;
+	assert_int_equal(r->counters.dsacks_in, 1);
+	rig_data(r, MSS);
+	rig_loop(r);
+	peer_acks(r, 1, 0, NULL);
+	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
+	rig_forget(r);
+}
+
+static void a_lost_retransmission_is_found_without_a_timeout(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 6 * MSS);
+	rig_loop(r);
+	rig_forget(r);
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
+	assert_int_equal(rig_take(r).seq, r->rcv);
+	rig_run(r, 2);
+	rig_data(r, MSS);
+	rig_loop(r);
+	assert_int_equal(rig_take(r).seq, r->rcv + 6 * MSS);
+	rig_none(r);
+	/* What was sent after the retransmission arrives, the retransmission does not. */
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 7 } });
+	rig_run(r, 3);
+	assert_int_equal(rig_take(r).seq, r->rcv);
+	rig_none(r);
+	assert_int_equal(r->counters.rto_timeouts, 0);
+	peer_acks(r, 7, 0, NULL);
+}
+
+static void what_was_only_overtaken_is_not_sent_again(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 8 * MSS);
+	rig_loop(r);
+	rig_forget(r);
+	rig_run(r, 20);
+	/* The second overtakes the first: now the path is known to reorder. */
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 2 } });
+	peer_acks(r, 2, 0, NULL);
+	assert_true(tcp_cold(r->conn)->rack_reordered);
+	/* Three above the hole are no proof any more; a quarter of a round trip later they are. */
+	peer_acks(r, 2, 1, (const uint32_t[][2]){ { 3, 7 } });
+	rig_run(r, 3);
+	rig_none(r);
+	rig_run(r, 5);
+	assert_int_equal(rig_take(r).seq, r->rcv + 2 * MSS);
+	assert_int_equal(r->counters.rto_timeouts, 0);
+	/* It was not lost: the window widens. */
+	assert_int_equal(tcp_cold(r->conn)->rack_mult, 0);
+	peer_acks(r, 8, 1, (const uint32_t[][2]){ { 2, 3 } });
+	assert_int_equal(tcp_cold(r->conn)->rack_mult, 1);
+	rig_forget(r);
+}
+
+static void what_comes_twice_is_told_once(void **state)
+{
+	struct rig *r = *state;
+	struct rig_seg seg;
+
+	rig_say(r, TCP_ACK, 100);
+	rig_forget(r);
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+			   .seq = r->snd - 100,
+			   .ack = r->rcv,
+			   .wnd = RIG_WND,
+			   .len = 100 });
+	seg = rig_take(r);
+	assert_int_equal(seg.opt.sack_count, 1);
+	assert_int_equal(seg.opt.sack[0].left, r->snd - 100);
+	assert_int_equal(seg.opt.sack[0].right, r->snd);
+	rig_say(r, TCP_ACK, 100);
+	assert_int_equal(rig_take(r).opt.sack_count, 0);
+}
+
+static void recovery_sends_in_proportion_to_what_arrives(void **state)
+{
+	struct rig *r = *state;
+	unsigned sent = 0;
+
+	learn_rtt(r);
+	r->conn->cwnd = 20 * MSS;
+	rig_data(r, 40 * MSS);
+	rig_loop(r);
+	assert_int_equal(r->out_count, 20);
+	rig_forget(r);
+	rig_run(r, 20);
+	/* The first is lost; the others arrive one by one. */
+	for (uint32_t i = 1; i < 20; i++) {
+		peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, i + 1 } });
+		assert_true(r->out_count <= 2); /* no burst */
+		sent += r->out_count;
+		rig_forget(r);
+	}
+	/* CUBIC keeps seven of ten. */
+	assert_int_equal(r->conn->ssthresh, 14 * MSS);
+	assert_in_range(sent, 13, 15);
+	assert_in_range(tcp_pipe(r->conn), 12 * MSS, 14 * MSS);
+	peer_acks(r, 20, 0, NULL);
+	assert_in_range(r->conn->cwnd, 13 * MSS, 14 * MSS);
+	rig_forget(r);
+}
+
+static void a_retransmission_is_timed_by_its_timestamp(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, MSS);
+	rig_run(r, 300);
+	assert_int_equal(r->counters.rto_timeouts, 1);
+	assert_int_equal(r->conn->rto_ms, 200);
+	/* The path takes half a second now: the answer is to the first transmission. */
+	rig_run(r, 200);
+	r->ts_ecr = tcp_ts_now(r->conn) - 500;
+	peer_acks(r, 1, 0, NULL);
+	r->rcv += MSS;
+	assert_true(r->conn->rto_ms > 500);
+	rig_forget(r);
+}
+
+static void what_was_delivered_an_hour_ago_judges_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 6 * MSS);
+	rig_loop(r);
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
+	peer_acks(r, 6, 0, NULL);
+	r->rcv += 6 * MSS;
+	assert_false(tcp_cold(r->conn)->rack_known);
+	/* Half of the range of 32 bits of microseconds: old times look like future ones. */
+	r->now_ns += UINT64_C(2400) * 1000000000;
+	r->conn->cwnd = 10 * MSS;
+	rig_data(r, 6 * MSS);
+	rig_loop(r);
+	rig_forget(r);
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
+	assert_int_equal(rig_take(r).seq, r->rcv);
+	rig_none(r);
+	peer_acks(r, 6, 0, NULL);
+	rig_forget(r);
+}
+
+static void a_timeout_does_not_condemn_what_left_just_now(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 8 * MSS);
+	rig_loop(r);
+	rig_run(r, 20);
+	/* The first is lost, its retransmission too; then new data, shortly before the timeout. */
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 8 } });
+	rig_run(r, 190);
+	rig_data(r, MSS);
+	rig_loop(r);
+	assert_int_equal(tcp_pipe(r->conn), 2 * MSS);
+	rig_forget(r);
+	rig_run(r, 15);
+	assert_int_equal(r->counters.rto_timeouts, 1);
+	assert_int_equal(rig_take(r).seq, r->rcv);
+	rig_none(r);
+	assert_int_equal(tcp_cold(r->conn)->lost_segs, 0);
+	assert_int_equal(tcp_pipe(r->conn), 2 * MSS);
+	peer_acks(r, 9, 0, NULL);
+	rig_forget(r);
+}
+
+static void new_data_leaves_for_the_first_two_duplicates(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->cwnd = 6 * MSS;
+	rig_data(r, 10 * MSS);
+	rig_loop(r);
+	assert_int_equal(r->out_count, 6);
+	rig_forget(r);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 2 } });
+	assert_int_equal(rig_take(r).seq, r->rcv + 6 * MSS);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 3 } });
+	assert_int_equal(rig_take(r).seq, r->rcv + 7 * MSS);
+	rig_none(r);
+	assert_int_equal(r->counters.retransmits, 0);
+	/* It does not count as flight when the loss is found (RFC 5681 §3.2). */
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
+	assert_int_equal(r->conn->ssthresh, (uint32_t)(6 * MSS * 0.7f));
+	rig_forget(r);
+}
+
+static void a_window_in_use_survives_a_short_pause(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->cwnd = 30 * MSS;
+	/* Half a second of steady sending: it is never idle for an RTO. */
+	for (unsigned i = 0; i < 10; i++) {
+		rig_data(r, 2 * MSS);
+		rig_loop(r);
+		rig_run(r, 25);
+		rig_data(r, MSS);
+		rig_loop(r);
+		rig_run(r, 25);
+		peer_acks(r, 3, 0, NULL);
+		r->rcv += 3 * MSS;
+		rig_forget(r);
+	}
+	assert_int_equal(r->conn->cwnd, 30 * MSS);
+	rig_run(r, 300);
+	rig_data(r, MSS);
+	rig_loop(r);
+	assert_int_equal(r->conn->cwnd, TCP_INITIAL_SEGS * MSS);
+	peer_acks(r, 1, 0, NULL);
+	rig_forget(r);
+}
+
+/* A round trip's worth of acknowledgements of full segments. */
+static void cc_round(struct rig *r, const struct tcp_cc_ops *cc, uint32_t *now_us)
+{
+	uint32_t segs = r->conn->cwnd / MSS;
+
+	for (uint32_t i = 0; i < segs; i++)
+		cc->acked(r->conn, MSS, *now_us + i * (100000 / segs));
+	*now_us += 100000;
+}
+
+static void cubic_returns_to_where_it_lost_and_waits_there(void **state)
+{
+	struct tcp_config config = rig_config();
+	uint32_t now_us = 0xfff00000, before, w_max = 200 * MSS; /* the clock wraps meanwhile */
+	struct tcp_options opt;
+	struct rig *r = *state;
+
+	rig_fini(r);
+	config.snd_buf_bytes = 1 << 20;
+	rig_init(r, &config, pool);
+	opt = rig_modern(r);
+	rig_accept(r, &opt);
+	assert_ptr_equal(r->stack->cc, &tcp_cubic);
+	r->conn->srtt = 100000 * 8;
+	r->conn->cwnd = w_max;
+	r->conn->ssthresh = r->conn->cwnd = tcp_cubic.ssthresh(r->conn, w_max);
+	assert_in_range(r->conn->cwnd, w_max * 69 / 100, w_max * 7 / 10);
+	/* K is the cube root of 200 * 0.3 / 0.4 s: 5.3 s. */
+	for (unsigned i = 0; i < 26; i++)
+		cc_round(r, &tcp_cubic, &now_us);
+	assert_in_range(r->conn->cwnd, w_max * 94 / 100, w_max);
+	for (unsigned i = 26; i < 53; i++)
+		cc_round(r, &tcp_cubic, &now_us);
+	assert_in_range(r->conn->cwnd, w_max * 98 / 100, w_max * 101 / 100);
+	/* Beyond it slowly, then faster; never by more than half in a round trip. */
+	for (unsigned i = 0; i < 20; i++)
+		cc_round(r, &tcp_cubic, &now_us);
+	assert_in_range(r->conn->cwnd, w_max, w_max * 106 / 100);
+	for (unsigned i = 0; i < 40; i++) {
+		before = r->conn->cwnd;
+		cc_round(r, &tcp_cubic, &now_us);
+		assert_true(r->conn->cwnd <= before + before / 2 + MSS);
+	}
+	assert_true(r->conn->cwnd > w_max * 13 / 10);
+	/* A second loss below the first: room for others (fast convergence). */
+	r->conn->cwnd = w_max / 2;
+	tcp_cubic.ssthresh(r->conn, w_max / 2);
+	r->conn->cwnd = r->conn->ssthresh = w_max / 2 * 7 / 10;
+	for (unsigned i = 0; i < 30; i++)
+		cc_round(r, &tcp_cubic, &now_us);
+	assert_true(r->conn->cwnd < w_max / 2);
+}
+
+static void cubic_is_no_slower_than_reno(void **state)
+{
+	struct rig *r = *state;
+	uint32_t now_us = 5;
+
+	/* On a short path Reno's line is above the curve. */
+	r->conn->srtt = 1000 * 8;
+	r->conn->cwnd = 20 * MSS;
+	r->conn->ssthresh = r->conn->cwnd = tcp_cubic.ssthresh(r->conn, 20 * MSS);
+	for (unsigned i = 0; i < 20; i++) {
+		uint32_t segs = r->conn->cwnd / MSS;
+
+		while (segs-- > 0)
+			tcp_cubic.acked(r->conn, MSS, now_us);
+		now_us += 1000;
+	}
+	assert_true(r->conn->cwnd > 22 * MSS);
+}
+
+static void newreno_is_there_for_who_wants_it(void **state)
+{
+	struct tcp_config config = rig_config();
+	struct rig *r = *state;
+	struct tcp_options opt;
+
+	rig_fini(r);
+	config.congestion = TCP_CONGESTION_NEWRENO;
+	rig_init(r, &config, pool);
+	opt = rig_modern(r);
+	rig_accept(r, &opt);
+	assert_ptr_equal(r->stack->cc, &tcp_newreno);
+	assert_int_equal(r->stack->cc->ssthresh(r->conn, 20 * MSS), 10 * MSS);
+}
+
+#define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		RULE(a_tail_is_probed_before_it_times_out),
+		RULE(new_data_is_the_better_probe),
+		RULE(a_probe_that_repaired_a_loss_costs_as_much_as_one),
+		RULE(a_probe_that_came_twice_costs_nothing),
+		RULE(a_lost_retransmission_is_found_without_a_timeout),
+		RULE(what_was_only_overtaken_is_not_sent_again),
+		RULE(what_comes_twice_is_told_once),
+		RULE(recovery_sends_in_proportion_to_what_arrives),
+		RULE(a_retransmission_is_timed_by_its_timestamp),
+		RULE(what_was_delivered_an_hour_ago_judges_nothing),
+		RULE(a_timeout_does_not_condemn_what_left_just_now),
+		RULE(new_data_leaves_for_the_first_two_duplicates),
+		RULE(a_window_in_use_survives_a_short_pause),
+		RULE(cubic_returns_to_where_it_lost_and_waits_there),
+		RULE(cubic_is_no_slower_than_reno),
+		RULE(newreno_is_there_for_who_wants_it),
+	};
+
+	fake_eal_init();
+	pool = fake_pool("pool", 2048);
+	if (pool == NULL)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
