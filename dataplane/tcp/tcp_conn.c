@@ -70,14 +70,14 @@ static uint64_t conn_hash(const struct tcp_conn *c)
 		&c->stack->flow, &c->path.local, &c->remote, c->local_port, c->remote_port);
 }
 
-static void block_clear(struct tcp_conn *c)
+static void block_clear(struct tcp_stack *s, struct tcp_conn *c)
 {
-	struct tcp_stack *s = c->stack;
-	struct tcp_cold *cold = tcp_cold(c);
+	struct tcp_cold *cold;
 
 	memset(c, 0, sizeof(*c));
-	memset(cold, 0, sizeof(*cold));
 	c->stack = s;
+	cold = tcp_cold(c);
+	memset(cold, 0, sizeof(*cold));
 	tcp_wheel_node_init(&c->node);
 	c->rec_head = c->rec_tail = TCP_NIL;
 	cold->listener = TCP_LISTENERS;
@@ -94,9 +94,9 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple
 	c = &s->conns[index];
 	if (!tcp_flow_insert(&s->flow, hash, TCP_REF_CONN | index))
 		return NULL;
-	s->conn_free = c->node.next;
+	s->conn_free = tcp_free_next(index, c->node.next, s->config.connection_limit);
 	s->conn_count++;
-	block_clear(c);
+	block_clear(s, c);
 	c->flags = TCP_F_IN_FLOW;
 	if (!net_tx(s->net, path->port_index)->port->caps.multi_segs)
 		c->flags |= TCP_F_LINEAR;
@@ -183,7 +183,7 @@ void tcp_conn_reap(struct tcp_conn *c)
 
 	if (c->state != TCP_FREE || (c->flags & (TCP_F_ON_READY | TCP_F_ON_OUTPUT)))
 		return;
-	c->node.next = s->conn_free;
+	c->node.next = tcp_free_link(tcp_conn_index(c), s->conn_free, s->config.connection_limit);
 	s->conn_free = tcp_conn_index(c);
 	s->conn_count--;
 }

@@ -282,6 +282,23 @@ struct tcp_ring {
 	uint32_t size, head, count;
 };
 
+/*
+ * Free lists of blocks that are used one after the other and need no beginning: a free block's link is the
+ * distance from the block behind it, so that in memory that is all zero each block is followed by the next
+ * one. A million connections that never come are never touched, and cost no memory.
+ */
+static inline uint32_t tcp_free_next(uint32_t index, uint32_t link, uint32_t limit)
+{
+	uint32_t next = index + 1 + link;
+
+	return next == limit ? TCP_NIL : next;
+}
+
+static inline uint32_t tcp_free_link(uint32_t index, uint32_t next, uint32_t limit)
+{
+	return (next == TCP_NIL ? limit : next) - index - 1;
+}
+
 struct tcp_stack {
 	struct net *net;
 	const struct tcp_ops *ops;
@@ -299,7 +316,8 @@ struct tcp_stack {
 	struct tcp_ring output; /* waits for tcp_output() */
 	struct tcp_rec *recs;
 	uint32_t rec_free, rec_extra; /* records beyond the one that each connection is sure of */
-	uint32_t conn_free, conn_count;
+	uint32_t rec_limit;
+	uint32_t conn_free, conn_count; /* free lists: see tcp_free_next() */
 	struct tcp_syn *syns;
 	uint32_t syn_free, syn_count;
 	struct tcp_fifo syn_queue[TCP_SYNACK_RETRIES + 1];

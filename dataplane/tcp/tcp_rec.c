@@ -30,7 +30,7 @@ static uint32_t rec_alloc(struct tcp_conn *c)
 			return TCP_NIL;
 		s->rec_extra--;
 	}
-	s->rec_free = s->recs[index].next;
+	s->rec_free = tcp_free_next(index, s->recs[index].next, s->rec_limit);
 	return index;
 }
 
@@ -45,7 +45,7 @@ static void rec_pop(struct tcp_conn *c)
 		c->rec_tail = TCP_NIL;
 	else
 		s->rec_extra++;
-	s->recs[index].next = s->rec_free;
+	s->recs[index].next = tcp_free_link(index, s->rec_free, s->rec_limit);
 	s->rec_free = index;
 }
 

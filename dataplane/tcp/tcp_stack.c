@@ -90,28 +90,6 @@ static void secrets_init(struct tcp_stack *s, void *flow_memory, uint32_t flow_l
 	s->port_cursor = (uint32_t)tcp_random(s);
 }
 
-static void conns_init(struct tcp_stack *s)
-{
-	for (uint32_t i = s->config.connection_limit; i-- > 0;) {
-		struct tcp_conn *c = &s->conns[i];
-
-		c->stack = s;
-		c->state = TCP_FREE;
-		tcp_wheel_node_init(&c->node);
-		c->node.next = s->conn_free;
-		s->conn_free = i;
-	}
-}
-
-static void recs_init(struct tcp_stack *s, uint32_t count)
-{
-	for (uint32_t i = count; i-- > 0;) {
-		s->recs[i].next = s->rec_free;
-		s->rec_free = i;
-	}
-	s->rec_extra = count - s->config.connection_limit;
-}
-
 static void config_defaults(struct tcp_config *config)
 {
 	if (config->rto_min_ms == 0)
@@ -166,11 +144,10 @@ struct tcp_stack *tcp_stack_create(
 	s->syns = (struct tcp_syn *)(block + l.syns);
 	s->tws = (struct tcp_tw *)(block + l.tws);
 	s->tw_limit = l.tw_limit;
-	s->conn_free = s->rec_free = TCP_NIL;
 	secrets_init(s, block + l.flow, l.flow_limit);
 	tcp_wheel_init(&s->wheel, block + l.wheel, &s->conns[0].node, sizeof(struct tcp_conn));
-	conns_init(s);
-	recs_init(s, l.rec_count);
+	s->rec_limit = l.rec_count;
+	s->rec_extra = l.rec_count - config->connection_limit;
 	tcp_syn_init(s);
 	tcp_tw_init(s);
 	limits_init(s);

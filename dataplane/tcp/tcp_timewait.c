@@ -12,12 +12,7 @@
 
 void tcp_tw_init(struct tcp_stack *s)
 {
-	s->tw_free = TCP_NIL;
 	s->tw_queue = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
-	for (uint32_t i = s->tw_limit; i-- > 0;) {
-		s->tws[i].link.next = s->tw_free;
-		s->tw_free = i;
-	}
 }
 
 static void tw_free(struct tcp_stack *s, uint32_t index)
@@ -26,7 +21,7 @@ static void tw_free(struct tcp_stack *s, uint32_t index)
 
 	tcp_fifo_remove(&s->tw_queue, TW_LINKS(s), index);
 	tcp_flow_remove(&s->flow, tw->hash, TCP_REF_TW | index);
-	tw->link.next = s->tw_free;
+	tw->link.next = tcp_free_link(index, s->tw_free, s->tw_limit);
 	s->tw_free = index;
 }
 
@@ -48,7 +43,7 @@ void tcp_tw_enter(struct tcp_conn *c)
 		tw_free(s, s->tw_queue.head);
 	index = s->tw_free;
 	tw = &s->tws[index];
-	s->tw_free = tw->link.next;
+	s->tw_free = tcp_free_next(index, tw->link.next, s->tw_limit);
 	*tw = (struct tcp_tw){ .hash = tcp_tuple_hash(s, &tuple),
 		.snd_nxt = c->snd_nxt,
 		.rcv_nxt = c->rcv_nxt,
