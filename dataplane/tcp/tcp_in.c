@@ -245,6 +245,8 @@ void tcp_in_unknown(struct tcp_stack *s, struct tcp_seg *seg)
 		tcp_seg_drop(s, seg, DROP_TCP_FLAGS);
 		return;
 	}
+	if (l != NULL && tcp_cookie_segment(s, l, seg))
+		return;
 	tcp_reply_tuple(meta, &tuple);
 	tcp_reply_reset(s, &tuple, seg);
 	tcp_seg_drop(s, seg, l != NULL ? DROP_TCP_CLOSING : DROP_TCP_NO_LISTENER);

@@ -47,6 +47,8 @@
 #define TCP_ORPHAN_PROBES   8 /* probes of a closed window after tcp_close_both() */
 #define TCP_SYNACK_RETRIES  5
 #define TCP_PTO_MIN_MS      10    /* before the tail is probed */
+#define TCP_SYN_ANSWERS     4     /* to one SYN that comes again, between two of our own SYN-ACKs */
+#define TCP_RST_LIMIT       1000  /* RSTs a second to segments that nobody knows */
 #define TCP_FIN_WAIT_MS     60000 /* in FIN-WAIT-2 after tcp_close_both() */
 #define TCP_KEEPALIVE_TRIES 5
 #define TCP_CHALLENGE_LIMIT 10 /* challenge ACKs per connection and second (RFC 5961 §7) */
@@ -255,6 +257,7 @@ struct tcp_syn {
 	uint8_t wscale;
 	uint8_t options; /* TCP_OPT_*: what is agreed */
 	uint8_t retries;
+	uint8_t answers; /* given since the last SYN-ACK of our own accord */
 };
 
 /* TIME-WAIT. The four-tuple is represented by its keyed 64-bit hash. */
@@ -326,6 +329,11 @@ struct tcp_stack {
 	struct tcp_fifo tw_queue;
 	const struct tcp_cc_ops *cc;
 	struct siphash_key key;
+	struct siphash_key cookie_key[2]; /* of this minute and of the one before */
+	uint32_t cookie_gen;              /* which minute */
+	uint32_t cookie_sent_gen;         /* when the last cookie left */
+	bool cookie_ready, cookie_sent;
+	uint32_t rst_tick, rst_count; /* begin of the second that is counted, RSTs in it */
 	uint64_t rng;
 	uint32_t port_cursor;
 	uint32_t pool_low, pool_shut; /* mbufs */
@@ -614,6 +622,21 @@ void tcp_syn_segment(struct tcp_stack *s, uint32_t index, struct tcp_seg *seg);
 void tcp_syn_timers(struct tcp_stack *s);
 bool tcp_syn_next(const struct tcp_stack *s, uint32_t *tick);
 void tcp_syn_purge(struct tcp_stack *s, uint16_t listener);
+/* A control block for a handshake that @p seg completes; NULL when there is none. */
+struct tcp_conn *tcp_syn_open(
+	struct tcp_stack *s, const struct tcp_syn *e, const struct tcp_seg *seg);
+/* What our SYN-ACK says of the window. */
+uint16_t tcp_syn_window(const struct tcp_stack *s);
+
+/* tcp_cookie.c */
+/* Answer a SYN without keeping anything of it; the segment is left alone. @return false without a
+ * way back */
+bool tcp_cookie_send(struct tcp_stack *s, const struct tcp_seg *seg);
+/* An ACK from nowhere at a listener. @return true when it brought a cookie of ours; consumes it then
+ */
+bool tcp_cookie_segment(struct tcp_stack *s, const struct tcp_listener *l, struct tcp_seg *seg);
+/* Whether a segment with an ACK answers a cookie of ours. */
+bool tcp_cookie_known(struct tcp_stack *s, const struct tcp_seg *seg);
 
 /* tcp_timewait.c */
 void tcp_tw_init(struct tcp_stack *s);

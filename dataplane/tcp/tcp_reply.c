@@ -88,11 +88,26 @@ void tcp_reply_send(
 	net_output_tcp(s->net, &path, &tuple->remote, m, 0, s->now_ns);
 }
 
+/* Not without limit: whoever forges addresses would have us flood their owners. */
+static bool reset_allowed(struct tcp_stack *s)
+{
+	if (s->tick - s->rst_tick >= 1000) {
+		s->rst_tick = s->tick;
+		s->rst_count = 0;
+	}
+	if (s->rst_count >= TCP_RST_LIMIT) {
+		s->count->answers_limited++;
+		return false;
+	}
+	s->rst_count++;
+	return true;
+}
+
 void tcp_reply_reset(struct tcp_stack *s, const struct tcp_tuple *tuple, const struct tcp_seg *seg)
 {
 	struct tcp_reply r = { .flags = TCP_RST };
 
-	if (seg->flags & TCP_RST)
+	if ((seg->flags & TCP_RST) || !reset_allowed(s))
 		return;
 	if (seg->flags & TCP_ACK) {
 		r.seq = seg->ack;

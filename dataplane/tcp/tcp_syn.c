@@ -2,7 +2,8 @@
 /*
  * SYN cache (RFC 4987 §3.3): a half-open connection is an entry of 80 bytes, and a control block is
  * taken only when the handshake is complete. The entries of each number of retries form a queue, as
- * all of them wait equally long for the next SYN-ACK.
+ * all of them wait equally long for the next SYN-ACK. When it is half full, cookies take over
+ * (tcp_cookie.c).
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -31,8 +32,8 @@ static void syn_free(struct tcp_stack *s, uint32_t index)
 	s->syn_count--;
 }
 
-/* What our SYN-ACK says of the window: not more than fits unscaled (RFC 7323 §2.2). */
-static uint16_t syn_window(const struct tcp_stack *s)
+/* Not more than fits unscaled (RFC 7323 §2.2). */
+uint16_t tcp_syn_window(const struct tcp_stack *s)
 {
 	uint32_t wnd = s->config.rcv_buf_bytes;
 
@@ -44,7 +45,7 @@ static void synack_send(struct tcp_stack *s, struct tcp_syn *e)
 	struct tcp_reply r = { .seq = e->iss,
 		.ack = e->irs + 1,
 		.flags = TCP_SYN | TCP_ACK,
-		.wnd = syn_window(s),
+		.wnd = tcp_syn_window(s),
 		.options = e->options | TCP_OPT_MSS,
 		.wscale = s->rcv_scale,
 		.ts_val = s->tick + tcp_ts_offset(s, &e->tuple),
@@ -57,6 +58,18 @@ static void synack_send(struct tcp_stack *s, struct tcp_syn *e)
 	}
 	r.mss = tcp_path_mss(&path, &e->tuple.remote);
 	tcp_reply_send(s, &e->tuple, &r);
+}
+
+/* Answer a segment that shows the peer without our SYN-ACK; not without limit, for the address may
+ * be forged (RFC 4987 §2). */
+static void synack_answer(struct tcp_stack *s, struct tcp_syn *e)
+{
+	if (e->answers >= TCP_SYN_ANSWERS) {
+		s->count->answers_limited++;
+		return;
+	}
+	e->answers++;
+	synack_send(s, e);
 }
 
 /* Into the queue of its retries, due after the RTO with its backoff. */
@@ -80,9 +93,15 @@ static void syn_fill(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_li
 	e->mss = seg->opt.present & TCP_OPT_MSS ? seg->opt.mss : 0;
 	e->wscale = seg->opt.present & TCP_OPT_WSCALE ? seg->opt.wscale : 0;
 	e->options = seg->opt.present & (TCP_OPT_WSCALE | TCP_OPT_SACK_OK | TCP_OPT_TS);
-	e->retries = 0;
+	e->retries = e->answers = 0;
 	e->listener = (uint16_t)(l - s->listeners);
 	e->listener_gen = l->gen;
+}
+
+/* The other half of the cache is kept for those who come again from TIME-WAIT. */
+static bool syn_crowded(const struct tcp_stack *s, const struct tcp_listener *l)
+{
+	return l->pending >= l->backlog || s->syn_count >= (s->config.syn_limit + 1) / 2;
 }
 
 void tcp_syn_listen(
@@ -96,9 +115,16 @@ void tcp_syn_listen(
 		tcp_seg_drop(s, seg, DROP_POOL_LOW);
 		return;
 	}
-	if (l->pending >= l->backlog || index == TCP_NIL) {
-		tcp_seg_drop(s, seg, DROP_TCP_BACKLOG);
-		return;
+	if (syn_crowded(s, l)) {
+		/* A cookie's number cannot be chosen, so it may not follow TIME-WAIT. */
+		if (after == NULL && tcp_cookie_send(s, seg)) {
+			rte_pktmbuf_free(seg->m);
+			return;
+		}
+		if (l->pending >= l->backlog || index == TCP_NIL) {
+			tcp_seg_drop(s, seg, DROP_TCP_BACKLOG);
+			return;
+		}
 	}
 	if (!tcp_flow_insert(&s->flow, seg->hash, TCP_REF_SYN | index)) {
 		tcp_seg_drop(s, seg, DROP_TCP_NO_MEMORY);
@@ -115,52 +141,67 @@ void tcp_syn_listen(
 	synack_send(s, e);
 }
 
+struct tcp_conn *tcp_syn_open(
+	struct tcp_stack *s, const struct tcp_syn *e, const struct tcp_seg *seg)
+{
+	struct net_path path;
+	struct tcp_conn *c;
+
+	if (net_path_find(s->net, &e->tuple.remote, &e->tuple.local, &path) != 0)
+		return NULL;
+	c = tcp_conn_new(s, &e->tuple, seg->hash, &path);
+	if (c == NULL)
+		return NULL;
+	s->listeners[e->listener].pending++; /* until accepted() */
+	tcp_cold(c)->listener = e->listener;
+	tcp_cold(c)->listener_gen = e->listener_gen;
+	tcp_cold(c)->listener_id = s->listeners[e->listener].id;
+	tcp_cold(c)->peer_mss = e->mss;
+	tcp_cold(c)->iss = e->iss;
+	tcp_cold(c)->irs = e->irs;
+	c->flags |= e->options & TCP_OPT_TS ? TCP_F_TS : 0;
+	c->flags |= e->options & TCP_OPT_SACK_OK ? TCP_F_SACK : 0;
+	c->snd_scale = e->options & TCP_OPT_WSCALE ? e->wscale : 0;
+	c->rcv_scale = e->options & TCP_OPT_WSCALE ? s->rcv_scale : 0;
+	c->ts_recent = e->ts_recent;
+	c->snd_una = c->snd_nxt = e->iss + 1;
+	c->snd_wnd = seg->wnd << c->snd_scale;
+	c->snd_wl1 = seg->seq;
+	c->snd_wl2 = seg->ack;
+	c->rcv_nxt = c->ack_sent = e->irs + 1;
+	c->rcv_adv = c->rcv_nxt + tcp_syn_window(s);
+	tcp_conn_establish(c);
+	if (e->retries == 0)
+		tcp_rtt_sample(c, s->now_us - e->sent_us);
+	s->count->accepted++;
+	tcp_conn_notify(c, TCP_EV_ACCEPTED);
+	return c;
+}
+
 /* The handshake is complete: a control block takes the entry's place. NULL when there is none. */
 static struct tcp_conn *syn_accept(struct tcp_stack *s, uint32_t index, const struct tcp_seg *seg)
 {
 	struct tcp_syn e = s->syns[index];
-	struct net_path path;
-	struct tcp_conn *c;
 
-	if (s->conn_free == TCP_NIL ||
-		net_path_find(s->net, &e.tuple.remote, &e.tuple.local, &path) != 0)
+	if (s->conn_free == TCP_NIL)
 		return NULL;
 	syn_free(s, index);
-	c = tcp_conn_new(s, &e.tuple, seg->hash, &path);
-	if (c == NULL)
-		return NULL;
-	s->listeners[e.listener].pending++; /* until accepted() */
-	tcp_cold(c)->listener = e.listener;
-	tcp_cold(c)->listener_gen = e.listener_gen;
-	tcp_cold(c)->listener_id = s->listeners[e.listener].id;
-	tcp_cold(c)->peer_mss = e.mss;
-	tcp_cold(c)->iss = e.iss;
-	tcp_cold(c)->irs = e.irs;
-	c->flags |= e.options & TCP_OPT_TS ? TCP_F_TS : 0;
-	c->flags |= e.options & TCP_OPT_SACK_OK ? TCP_F_SACK : 0;
-	c->snd_scale = e.options & TCP_OPT_WSCALE ? e.wscale : 0;
-	c->rcv_scale = e.options & TCP_OPT_WSCALE ? s->rcv_scale : 0;
-	c->ts_recent = e.ts_recent;
-	c->snd_una = c->snd_nxt = e.iss + 1;
-	c->snd_wnd = seg->wnd << c->snd_scale;
-	c->snd_wl1 = seg->seq;
-	c->snd_wl2 = seg->ack;
-	c->rcv_nxt = c->ack_sent = e.irs + 1;
-	c->rcv_adv = c->rcv_nxt + syn_window(s);
-	tcp_conn_establish(c);
-	if (e.retries == 0)
-		tcp_rtt_sample(c, s->now_us - e.sent_us);
-	s->count->accepted++;
-	tcp_conn_notify(c, TCP_EV_ACCEPTED);
-	return c;
+	return tcp_syn_open(s, &e, seg);
 }
 
 /* Fifth step of SYN-RECEIVED. */
 static void syn_ack_in(struct tcp_stack *s, uint32_t index, struct tcp_seg *seg)
 {
 	struct tcp_syn *e = &s->syns[index];
+	const struct tcp_listener *l = &s->listeners[e->listener];
 	struct tcp_conn *c;
 
+	/* The peer may answer a cookie that was under way when its SYN came again and found room. */
+	if (seg->ack != e->iss + 1 && tcp_cookie_known(s, seg)) {
+		syn_free(s, index);
+		tcp_cookie_segment(s, l, seg);
+		return;
+	}
 	if (seg->ack != e->iss + 1) {
 		tcp_reply_reset(s, &e->tuple, seg);
 		tcp_seg_drop(s, seg, DROP_TCP_BAD_ACK);
@@ -184,13 +225,13 @@ void tcp_syn_segment(struct tcp_stack *s, uint32_t index, struct tcp_seg *seg)
 	if (again) {
 		s->count->syns_in++;
 		tcp_seg_drop(s, seg, DROP_TCP_DUPLICATE);
-		synack_send(s, e);
+		synack_answer(s, e);
 		return;
 	}
 	/* First, sequence number: within the window that the SYN-ACK offered. */
-	if (offset > syn_window(s)) {
+	if (offset > tcp_syn_window(s)) {
 		if (!(seg->flags & TCP_RST))
-			synack_send(s, e);
+			synack_answer(s, e);
 		tcp_seg_drop(s, seg, DROP_TCP_OUT_OF_WINDOW);
 		return;
 	}
@@ -229,6 +270,7 @@ static void syn_due(struct tcp_stack *s, uint32_t index)
 	}
 	tcp_fifo_remove(&s->syn_queue[e->retries], SYN_LINKS(s), index);
 	e->retries++;
+	e->answers = 0;
 	syn_wait(s, e);
 	s->count->retransmits++;
 	synack_send(s, e);
