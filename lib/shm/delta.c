@@ -7,68 +7,41 @@
 
 #include <errno.h>
 
+#include "lib/shm/ring.h"
 #include "lib/shm/shm_priv.h"
 
-#define RING_HEADER       sizeof(struct segment_header)
-#define RING_RECORDS      (RING_HEADER + sizeof(struct delta_ring_header))
 #define DELTA_RECORDS_MAX (1u << 20)
 
-static_assert(RING_RECORDS % SHM_ALIGN == 0, "records begin on a line");
+static const struct ring_kind delta_kind = {
+	SEGMENT_DELTA,
+	sizeof(struct delta_ring_header),
+	sizeof(struct delta),
+	DELTA_RECORDS_MAX,
+};
+static_assert((sizeof(struct segment_header) + sizeof(struct delta_ring_header)) % SHM_ALIGN == 0,
+	"records begin on a line");
 
-static bool ring_size_valid(uint32_t records)
+static struct delta_ring ring_of(const struct ring_map *map)
 {
-	return records >= 1 && records <= DELTA_RECORDS_MAX && (records & (records - 1)) == 0;
-}
-
-static void ring_place(struct delta_ring *ring, uint32_t records)
-{
-	ring->header = (void *)((uint8_t *)ring->segment.base + RING_HEADER);
-	ring->records = (void *)((uint8_t *)ring->segment.base + RING_RECORDS);
-	ring->mask = records - 1;
+	return (struct delta_ring){ map->segment, map->header, map->records, map->mask };
 }
 
 int delta_ring_create(uint32_t records, uint64_t boot_id, struct delta_ring *out)
 {
-	struct delta_ring ring = { .mask = 0 };
-	int err;
+	struct ring_map map;
+	int err = ring_create(&delta_kind, "sluice-delta", records, boot_id, &map);
 
-	*out = (struct delta_ring){ .segment = segment_none() };
-	if (!ring_size_valid(records))
-		return -EINVAL;
-	err = segment_create("sluice-delta", SEGMENT_DELTA,
-		RING_RECORDS + (size_t)records * sizeof(struct delta), boot_id, &ring.segment);
-	if (err)
-		return err;
-	ring_place(&ring, records);
-	ring.header->records = records;
-	ring.header->record_bytes = sizeof(struct delta);
-	*out = ring;
-	return 0;
+	*out = ring_of(&map);
+	return err;
 }
 
 int delta_ring_open(int fd, struct delta_ring *out)
 {
-	struct delta_ring ring = { .mask = 0 };
-	uint32_t numbers[2]; /* records, record_bytes: read once, for they may change */
-	int err;
+	struct ring_map map;
+	int err = ring_open(&delta_kind, fd, &map);
 
-	*out = (struct delta_ring){ .segment = segment_none() };
-	err = segment_map(fd, SEGMENT_DELTA, true, false, &ring.segment);
-	if (err)
-		return err;
-	if (ring.segment.length < RING_RECORDS)
-		goto fail;
-	memcpy(numbers, (uint8_t *)ring.segment.base + RING_HEADER, sizeof(numbers));
-	if (!ring_size_valid(numbers[0]) || numbers[1] != sizeof(struct delta) ||
-		RING_RECORDS + (uint64_t)numbers[0] * sizeof(struct delta) > ring.segment.length)
-		goto fail;
-	ring_place(&ring, numbers[0]);
-	*out = ring;
-	return 0;
-fail:
-	ring.segment.fd = -1; /* stays the caller's */
-	segment_close(&ring.segment);
-	return -EBADMSG;
+	*out = ring_of(&map);
+	return err;
 }
 
 void delta_ring_close(struct delta_ring *ring)

@@ -9,71 +9,44 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "lib/shm/ring.h"
 #include "lib/shm/shm_priv.h"
 #include "lib/shm/snapshot.h"
 
-#define RING_HEADER  sizeof(struct segment_header)
-#define RING_RECORDS (RING_HEADER + sizeof(struct event_ring_header))
+static const struct ring_kind event_kind = {
+	SEGMENT_EVENTS,
+	sizeof(struct event_ring_header),
+	sizeof(struct event),
+	SNAP_EVENT_RECORDS_MAX,
+};
+static_assert((sizeof(struct segment_header) + sizeof(struct event_ring_header)) % SHM_ALIGN == 0,
+	"records begin on a line");
 
-static_assert(RING_RECORDS % SHM_ALIGN == 0, "records begin on a line");
-
-static bool ring_size_valid(uint32_t records)
+static struct event_ring ring_of(const struct ring_map *map)
 {
-	return records >= 1 && records <= SNAP_EVENT_RECORDS_MAX && (records & (records - 1)) == 0;
-}
-
-static void ring_place(struct event_ring *ring, uint32_t records)
-{
-	ring->header = (void *)((uint8_t *)ring->segment.base + RING_HEADER);
-	ring->records = (void *)((uint8_t *)ring->segment.base + RING_RECORDS);
-	ring->mask = records - 1;
+	return (struct event_ring){ map->segment, map->header, map->records, map->mask, 0 };
 }
 
 int event_ring_create(
 	uint32_t worker_index, uint32_t records, uint64_t boot_id, struct event_ring *out)
 {
-	struct event_ring ring = { .tail_seen = 0 };
+	struct ring_map map;
 	char name[32];
 	int err;
 
-	*out = (struct event_ring){ .segment = segment_none() };
-	if (!ring_size_valid(records))
-		return -EINVAL;
 	snprintf(name, sizeof(name), "sluice-events-%u", worker_index);
-	err = segment_create(name, SEGMENT_EVENTS,
-		RING_RECORDS + (size_t)records * sizeof(struct event), boot_id, &ring.segment);
-	if (err)
-		return err;
-	ring_place(&ring, records);
-	ring.header->records = records;
-	ring.header->record_bytes = sizeof(struct event);
-	*out = ring;
-	return 0;
+	err = ring_create(&event_kind, name, records, boot_id, &map);
+	*out = ring_of(&map);
+	return err;
 }
 
 int event_ring_open(int fd, struct event_ring *out)
 {
-	struct event_ring ring = { .tail_seen = 0 };
-	uint32_t numbers[2]; /* records, record_bytes: read once, for they may change */
-	int err;
+	struct ring_map map;
+	int err = ring_open(&event_kind, fd, &map);
 
-	*out = (struct event_ring){ .segment = segment_none() };
-	err = segment_map(fd, SEGMENT_EVENTS, true, false, &ring.segment);
-	if (err)
-		return err;
-	if (ring.segment.length < RING_RECORDS)
-		goto fail;
-	memcpy(numbers, (uint8_t *)ring.segment.base + RING_HEADER, sizeof(numbers));
-	if (!ring_size_valid(numbers[0]) || numbers[1] != sizeof(struct event) ||
-		RING_RECORDS + (uint64_t)numbers[0] * sizeof(struct event) > ring.segment.length)
-		goto fail;
-	ring_place(&ring, numbers[0]);
-	*out = ring;
-	return 0;
-fail:
-	ring.segment.fd = -1; /* stays the caller's */
-	segment_close(&ring.segment);
-	return -EBADMSG;
+	*out = ring_of(&map);
+	return err;
 }
 
 void event_ring_close(struct event_ring *ring)
