@@ -9,9 +9,12 @@
 
 #define CRLF "\r\n"
 
-/* Inlined throughout, so that copies of constant length are a few moves and no call. */
-static inline __attribute__((always_inline)) void put_bytes(
-	struct http1_writer *w, const char *data, size_t len)
+/* Everything below that takes a writer is inlined into the functions that other files call, and these work
+ * on a copy of the writer: so its length stays in a register instead of going through memory with each
+ * piece, and pieces of constant length are a few moves. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void put_bytes(struct http1_writer *w, const char *data, size_t len)
 {
 	if (http1_likely(w->len <= w->size && len <= w->size - w->len)) {
 		if (len != 0)
@@ -27,7 +30,7 @@ static inline __attribute__((always_inline)) void put_bytes(
 #define put_literal(w, text) put_bytes(w, text, sizeof(text) - 1)
 
 /* The same for a length that is not known here: most are of a few words. */
-static inline void put_str(struct http1_writer *w, struct str s)
+INLINE void put(struct http1_writer *w, struct str s)
 {
 	if (http1_likely(w->len <= w->size && s.len <= w->size - w->len)) {
 		bytes_copy(w->buf + w->len, s.data, s.len);
@@ -37,20 +40,7 @@ static inline void put_str(struct http1_writer *w, struct str s)
 	}
 }
 
-void http1_put(struct http1_writer *w, struct str s)
-{
-	put_str(w, s);
-}
-
-void http1_put_field(struct http1_writer *w, struct str name, struct str value)
-{
-	put_str(w, name);
-	put_literal(w, ": ");
-	put_str(w, value);
-	put_literal(w, CRLF);
-}
-
-void http1_put_number(struct http1_writer *w, uint64_t n)
+INLINE void put_number(struct http1_writer *w, uint64_t n)
 {
 	char digits[20];
 	unsigned at = sizeof(digits);
@@ -59,7 +49,33 @@ void http1_put_number(struct http1_writer *w, uint64_t n)
 		digits[--at] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n != 0);
-	put_str(w, (struct str){ digits + at, sizeof(digits) - at });
+	put(w, (struct str){ digits + at, sizeof(digits) - at });
+}
+
+INLINE void put_field(struct http1_writer *w, struct str name, struct str value)
+{
+	put(w, name);
+	put_literal(w, ": ");
+	put(w, value);
+	put_literal(w, CRLF);
+}
+
+void http1_put(struct http1_writer *w, struct str s)
+{
+	put(w, s);
+}
+
+void http1_put_field(struct http1_writer *w, struct str name, struct str value)
+{
+	struct http1_writer out = *w;
+
+	put_field(&out, name, value);
+	*w = out;
+}
+
+void http1_put_number(struct http1_writer *w, uint64_t n)
+{
+	put_number(w, n);
 }
 
 /* A run of field lines that lie one behind the other in the peer's buffer, not yet copied. */
@@ -68,18 +84,18 @@ struct run {
 	const char *end;
 };
 
-static void run_flush(struct http1_writer *w, struct run *run)
+INLINE void run_flush(struct http1_writer *w, struct run *run)
 {
 	if (run->from != NULL)
 		put_bytes(w, run->from, (size_t)(run->end - run->from));
 	run->from = run->end = NULL;
 }
 
-static void run_add(struct http1_writer *w, struct run *run, const struct http1_field *field)
+INLINE void run_add(struct http1_writer *w, struct run *run, const struct http1_field *field)
 {
 	if (!field->plain) {
 		run_flush(w, run);
-		http1_put_field(w, field->name, field->value);
+		put_field(w, field->name, field->value);
 		return;
 	}
 	if (run->from == NULL || run->end != field->name.data) {
@@ -89,7 +105,7 @@ static void run_add(struct http1_writer *w, struct run *run, const struct http1_
 	run->end = field->value.data + field->value.len + sizeof(CRLF) - 1;
 }
 
-static void put_fields(
+INLINE void put_fields(
 	struct http1_writer *w, const struct http1_head *head, uint32_t skipped, struct str strip)
 {
 	struct run run = { NULL, NULL };
@@ -108,7 +124,7 @@ static void put_fields(
 }
 
 /* RFC 9110 §7.6.3; the version is the one in which we received. */
-static void put_via(struct http1_writer *w, const struct http1_head *head, struct str name)
+INLINE void put_via(struct http1_writer *w, const struct http1_head *head, struct str name)
 {
 	if (name.len == 0)
 		return;
@@ -116,25 +132,25 @@ static void put_via(struct http1_writer *w, const struct http1_head *head, struc
 		put_literal(w, "Via: 1.0 ");
 	else
 		put_literal(w, "Via: 1.1 ");
-	http1_put(w, name);
+	put(w, name);
 	put_literal(w, CRLF);
 }
 
-static void put_length(struct http1_writer *w, uint64_t length)
+INLINE void put_length(struct http1_writer *w, uint64_t length)
 {
 	put_literal(w, "Content-Length: ");
-	http1_put_number(w, length);
+	put_number(w, length);
 	put_literal(w, CRLF);
 }
 
 /* The values of all fields with this id, each followed by ", ". */
-static void put_former(
+INLINE void put_former(
 	struct http1_writer *w, const struct http1_head *head, enum http1_field_id id)
 {
 	for (uint32_t i = 0; i < head->field_count; i++) {
 		if (head->fields[i].id != id || head->fields[i].value.len == 0)
 			continue;
-		http1_put(w, head->fields[i].value);
+		put(w, head->fields[i].value);
 		put_literal(w, ", ");
 	}
 }
@@ -148,7 +164,7 @@ static bool head_has(const struct http1_head *head, enum http1_field_id id)
 }
 
 /* RFC 7239 §4, §6: quoted, because ":" and "[" are no token bytes. */
-static void put_forwarded(
+INLINE void put_forwarded(
 	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
 {
 	bool v6 = forward->client_ip.len != 0 &&
@@ -161,24 +177,24 @@ static void put_forwarded(
 		put_literal(w, "for=\"[");
 	else
 		put_literal(w, "for=\"");
-	http1_put(w, forward->client_ip);
+	put(w, forward->client_ip);
 	if (v6)
 		put_literal(w, "]\"");
 	else
 		put_literal(w, "\"");
 	if (forward->proto.len != 0) {
 		put_literal(w, ";proto=");
-		http1_put(w, forward->proto);
+		put(w, forward->proto);
 	}
 	if (head->authority.len != 0) {
 		put_literal(w, ";host=\"");
-		http1_put(w, head->authority);
+		put(w, head->authority);
 		put_literal(w, "\"");
 	}
 	put_literal(w, CRLF);
 }
 
-static void put_origin(
+INLINE void put_origin(
 	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
 {
 	bool trusted = forward->trust_forwarded;
@@ -187,41 +203,42 @@ static void put_origin(
 		put_literal(w, "X-Forwarded-For: ");
 		if (trusted)
 			put_former(w, head, HTTP1_FIELD_X_FORWARDED_FOR);
-		http1_put(w, forward->client_ip);
+		put(w, forward->client_ip);
 		put_literal(w, CRLF);
 	}
 	if (forward->proto.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_PROTO)))
-		http1_put_field(w, STR("X-Forwarded-Proto"), forward->proto);
+		put_field(w, STR("X-Forwarded-Proto"), forward->proto);
 	if (head->authority.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_HOST)))
-		http1_put_field(w, STR("X-Forwarded-Host"), head->authority);
+		put_field(w, STR("X-Forwarded-Host"), head->authority);
 	if (forward->client_ip.len != 0)
 		put_forwarded(w, head, forward);
 }
 
-static void put_unless_empty(struct http1_writer *w, struct str name, struct str value)
+INLINE void put_unless_empty(struct http1_writer *w, struct str name, struct str value)
 {
 	if (value.len != 0)
-		http1_put_field(w, name, value);
+		put_field(w, name, value);
 }
 
-void http1_write_request(
-	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
+void http1_write_request(struct http1_writer *writer, const struct http1_head *head,
+	const struct http1_forward *forward)
 {
+	struct http1_writer out = *writer, *w = &out;
 	uint32_t skipped = 1u << HTTP1_FIELD_HOST | 1u << HTTP1_FIELD_CONTENT_LENGTH |
 			   1u << HTTP1_FIELD_EXPECT | 1u << HTTP1_FIELD_SLUICE |
 			   1u << HTTP1_FIELD_X_FORWARDED_FOR | 1u << HTTP1_FIELD_FORWARDED;
 
 	if (!forward->trust_forwarded)
 		skipped |= 1u << HTTP1_FIELD_X_FORWARDED_PROTO | 1u << HTTP1_FIELD_X_FORWARDED_HOST;
-	http1_put(w, head->method);
+	put(w, head->method);
 	put_literal(w, " ");
-	http1_put(w, head->path);
+	put(w, head->path);
 	if (head->query.data != NULL) {
 		put_literal(w, "?");
-		http1_put(w, head->query);
+		put(w, head->query);
 	}
 	put_literal(w, " HTTP/1.1\r\nHost: ");
-	http1_put(w, head->authority);
+	put(w, head->authority);
 	put_literal(w, CRLF);
 	put_fields(w, head, skipped, forward->strip_field);
 	if (head->framing == HTTP1_BODY_CHUNKED)
@@ -234,18 +251,20 @@ void http1_write_request(
 	put_unless_empty(w, STR("Sluice-Plan"), forward->plan);
 	put_unless_empty(w, STR("Sluice-Request-Id"), forward->request_id);
 	put_literal(w, CRLF);
+	*writer = out;
 }
 
-void http1_write_response(struct http1_writer *w, const struct http1_head *head,
+void http1_write_response(struct http1_writer *writer, const struct http1_head *head,
 	struct str via_name, struct str extra, bool keep_alive, bool http10)
 {
+	struct http1_writer out = *writer, *w = &out;
 	bool chunked = head->framing == HTTP1_BODY_CHUNKED;
 	bool endless = head->framing == HTTP1_BODY_UNTIL_CLOSE || (chunked && http10);
 
 	put_literal(w, "HTTP/1.1 ");
-	http1_put_number(w, head->status);
+	put_number(w, head->status);
 	put_literal(w, " "); /* stays without a phrase too, RFC 9112 §4 */
-	http1_put(w, head->phrase);
+	put(w, head->phrase);
 	put_literal(w, CRLF);
 	put_fields(w, head, 1u << HTTP1_FIELD_CONTENT_LENGTH | 1u << HTTP1_FIELD_SLUICE,
 		(struct str){ NULL, 0 });
@@ -260,6 +279,7 @@ void http1_write_response(struct http1_writer *w, const struct http1_head *head,
 	else if (http10)
 		put_literal(w, "Connection: keep-alive\r\n");
 	put_via(w, head, via_name);
-	http1_put(w, extra);
+	put(w, extra);
 	put_literal(w, CRLF);
+	*writer = out;
 }
