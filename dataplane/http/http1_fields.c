@@ -46,6 +46,9 @@ enum reason http1_fields_parse(struct http1_parse *parse, size_t pos, struct htt
 	struct http1_head *head = parse->head;
 	uint32_t most =
 		parse->limits->fields < HTTP1_MAX_FIELDS ? parse->limits->fields : HTTP1_MAX_FIELDS;
+	/* Line ends are walked by themselves, so that no line waits for the colon of the one before. */
+	size_t word = pos / 64;
+	uint64_t ends = parse->scan.word[word][HTTP1_CR] & UINT64_MAX << pos % 64;
 	uint32_t n;
 
 	known->once = 0;
@@ -59,7 +62,10 @@ enum reason http1_fields_parse(struct http1_parse *parse, size_t pos, struct htt
 		colon = http1_scan_next(&parse->scan, HTTP1_NOT_TOKEN, pos);
 		if (http1_unlikely(data[colon] != ':' || colon == pos))
 			return name_fault(data, pos, colon);
-		end = http1_scan_next(&parse->scan, HTTP1_CTL, colon);
+		while (ends == 0)
+			ends = parse->scan.word[++word][HTTP1_CR];
+		end = word * 64 + (size_t)__builtin_ctzll(ends);
+		ends &= ends - 1;
 		field->name = (struct str){ data + pos, (uint32_t)(colon - pos) };
 		field->value = http1_trim(data + colon + 1, data + end);
 		field->plain = field->value.data == data + colon + 2 && data[colon + 1] == ' ' &&

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a good head says: the pieces of the target, the fields and what is decided from them. */
+#include "dataplane/http/http1_priv.h"
 #include "tests/unit/http/http_test.h"
 
 static struct http1_head head;
@@ -201,6 +202,30 @@ static void known_names_are_recognised_in_any_case(void **state)
 	assert_true(head.fields[1].hop);
 }
 
+/* Eight bytes at a time as one at a time, for every pair of bytes at every place. */
+static void names_compare_folded(void **state)
+{
+	char *a = guarded_new(), *b = guarded_new();
+
+	for (uint32_t len = 1; len <= 19; len++) {
+		char *x = a + GUARDED_BYTES - len, *y = b + GUARDED_BYTES - len;
+
+		for (uint32_t at = 0; at < len; at++) {
+			memset(x, '_', len);
+			memset(y, '-', len);
+			for (unsigned i = 0; i<65536; i += len> 1 ? 7 : 1) {
+				x[at] = (char)(i >> 8);
+				y[at] = (char)i;
+				assert_int_equal(http1_name_same((struct str){ x, len },
+							 (struct str){ y, len }),
+					http1_fold(x[at]) == http1_fold(y[at]));
+			}
+		}
+	}
+	guarded_free(a);
+	guarded_free(b);
+}
+
 static void underscore_aliases_are_never_forwarded(void **state)
 {
 	static const char *const aliases[] = { "Transfer_Encoding", "content_length",
@@ -373,6 +398,7 @@ int main(void)
 		cmocka_unit_test(host_is_split_from_its_port),
 		cmocka_unit_test(values_lose_the_white_space_around_them),
 		cmocka_unit_test(known_names_are_recognised_in_any_case),
+		cmocka_unit_test(names_compare_folded),
 		cmocka_unit_test(underscore_aliases_are_never_forwarded),
 		cmocka_unit_test(connection_names_hop_by_hop_fields),
 		cmocka_unit_test(connection_cannot_take_what_identifies),
