@@ -224,9 +224,14 @@ static uint32_t random_value(uint64_t *seed, char *out)
 		len = (uint32_t)(fixture_random(seed) % 45);
 	for (uint32_t i = 40; i < len; i++)
 		out[i] = 'x';
-	for (uint64_t n = fixture_random(seed) % 3; n > 0 && len > 0; n--)
+	for (uint64_t n = fixture_random(seed) % 3; n > 0 && len > 0; n--) {
+		char c = (char)fixture_random(seed); /* no field has a line end */
+
 		out[fixture_random(seed) % len] =
-			alphabet[fixture_random(seed) % (sizeof(alphabet) - 1)];
+			c != '\n' && fixture_random(seed) % 2
+				? c
+				: alphabet[fixture_random(seed) % (sizeof(alphabet) - 1)];
+	}
 	return len;
 }
 
