@@ -72,6 +72,24 @@ static uint64_t digest(void *ctx, uint32_t n)
 	return sum;
 }
 
+static uint64_t digest_bulk(void *ctx, uint32_t n)
+{
+	char text[ENGINE_KEY_BYTES];
+	uint8_t out[POLICY_BULK][SNAP_DIGEST_BYTES];
+	struct str credentials[POLICY_BULK];
+	uint64_t sum = 0;
+
+	engine_key_text(7, text);
+	for (uint32_t i = 0; i < POLICY_BULK; i++)
+		credentials[i] = (struct str){ text, sizeof(text) };
+	for (uint32_t i = 0; i < n; i++) {
+		policy_digest_bulk(credentials, POLICY_BULK, out);
+		text[20] = (char)('a' + out[0][0] % 16);
+		sum += out[1][1];
+	}
+	return sum;
+}
+
 static uint64_t find_credential(void *ctx, uint32_t n)
 {
 	struct keys *k = ctx;
@@ -245,6 +263,7 @@ void micro_policy(struct micro *m)
 	k.now_ns = 1000000000000u;
 	micro_run(m, "credential in header", 1, find_credential, &k);
 	micro_run(m, "digest, SHA-256 of a key", 1, digest, &k);
+	micro_run(m, "digest, SHA-256 of a burst's keys", POLICY_BULK, digest_bulk, &k);
 	micro_run(m, "limits of a plan with one rate", 1, take_limits, &k);
 	micro_gcra(m);
 	balance = balance_create(&k.snapshot, NULL, 1);

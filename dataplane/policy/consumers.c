@@ -226,7 +226,7 @@ static void caller_fill(
 	caller->name = (struct str){ c->names + record->name_at, record->name_bytes };
 }
 
-void consumers_prefetch(const struct consumers *c, const uint8_t *digest)
+static void bucket_prefetch(const struct consumers *c, const uint8_t *digest)
 {
 	rte_prefetch0(&c->buckets[hash_bucket(c, digest_hash(c, digest))]);
 }
@@ -249,7 +249,7 @@ uint32_t consumers_lookup_bulk(const struct consumers *c,
 
 	n = n < POLICY_BULK ? n : POLICY_BULK;
 	for (uint32_t i = 0; i < n; i++)
-		consumers_prefetch(c, digests[i]);
+		bucket_prefetch(c, digests[i]);
 	for (uint32_t i = 0; i < n; i++)
 		record_prefetch(c, digests[i]);
 	for (uint32_t i = 0; i < n; i++) {

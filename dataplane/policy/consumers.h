@@ -23,9 +23,6 @@ void consumers_release(struct consumers *consumers);
 /** Does the table, with the deltas it got, say what this snapshot says? */
 bool consumers_match(const struct consumers *consumers, const struct snapshot *snapshot);
 
-/** Ask for what the look-up of this digest reads first. */
-void consumers_prefetch(const struct consumers *consumers, const uint8_t *digest);
-
 /** @return bit i is set where callers[i] was found */
 uint32_t consumers_lookup_bulk(const struct consumers *consumers,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);

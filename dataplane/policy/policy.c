@@ -153,9 +153,10 @@ void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_
 	digest_sha256(credential, digest);
 }
 
-void policy_prefetch_key(const struct policy *policy, const uint8_t *digest)
+void policy_digest_bulk(
+	const struct str *credentials, uint32_t n, uint8_t (*digests)[SNAP_DIGEST_BYTES])
 {
-	consumers_prefetch(policy->consumers, digest);
+	digest_sha256_bulk(credentials, n, digests);
 }
 
 uint32_t policy_lookup_bulk(const struct policy *policy,

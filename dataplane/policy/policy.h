@@ -69,9 +69,9 @@ struct policy_caller {
 /** SHA-256 of a credential, with algorithms fetched once. @param digest SNAP_DIGEST_BYTES */
 void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_t *digest);
 
-/** Ask for what the look-up of a digest reads first: among a million keys it is a cache miss, which passes
- *  while the next digest is made. */
-void policy_prefetch_key(const struct policy *policy, const uint8_t *digest);
+/** The digests of several credentials, faster than one by one. */
+void policy_digest_bulk(
+	const struct str *credentials, uint32_t n, uint8_t (*digests)[SNAP_DIGEST_BYTES]);
 
 #define POLICY_BULK 32
 /**

@@ -64,6 +64,7 @@ static void identify(struct proxy *p, struct decision *decisions, uint32_t count
 {
 	uint8_t digests[DECIDE_BATCH][SNAP_DIGEST_BYTES];
 	struct policy_caller callers[DECIDE_BATCH];
+	struct str credentials[DECIDE_BATCH];
 	uint32_t which[DECIDE_BATCH], n = 0, hits;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -71,12 +72,12 @@ static void identify(struct proxy *p, struct decision *decisions, uint32_t count
 
 		if (!d->client || !d->has_caller || d->verdict != REASON_PROXIED)
 			continue;
-		policy_digest(p->scratch, d->credential.value, digests[n]);
-		policy_prefetch_key(p->tables->policy, digests[n]);
+		credentials[n] = d->credential.value;
 		which[n++] = i;
 	}
 	if (n == 0)
 		return;
+	policy_digest_bulk(credentials, n, digests);
 	hits = policy_lookup_bulk(
 		p->tables->policy, (const uint8_t(*)[SNAP_DIGEST_BYTES])digests, n, callers);
 	for (uint32_t i = 0; i < n; i++) {

@@ -88,6 +88,35 @@ static void the_digest_is_sha256(void **state)
 	assert_memory_equal(digest, abc, sizeof(abc));
 }
 
+/* Of every length up to three blocks, in every mixture of short and long. */
+static void digests_of_a_burst_are_those_of_each(void **state)
+{
+	char text[200];
+	uint64_t seed = 20260101;
+
+	for (unsigned round = 0; round < 20000; round++) {
+		struct str texts[9];
+		uint8_t digests[9][DIGEST_BYTES];
+		uint32_t n = (uint32_t)(fixture_random(&seed) % 10);
+
+		for (size_t i = 0; i < sizeof(text); i++)
+			text[i] = (char)fixture_random(&seed);
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t len = (uint32_t)(fixture_random(&seed) %
+						  (fixture_random(&seed) % 4 ? 60 : 180));
+
+			texts[i] = (struct str){ text + fixture_random(&seed) % 20, len };
+		}
+		digest_sha256_bulk(texts, n, digests);
+		for (uint32_t i = 0; i < n; i++) {
+			digest_t expected;
+
+			digest_sha256(texts[i], expected);
+			assert_memory_equal(digests[i], expected, sizeof(expected));
+		}
+	}
+}
+
 static void every_key_is_found_and_no_other(void **state)
 {
 	struct snapshot snapshot;
@@ -381,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_digest_is_sha256),
+		cmocka_unit_test(digests_of_a_burst_are_those_of_each),
 		cmocka_unit_test(every_key_is_found_and_no_other),
 		cmocka_unit_test(digests_with_equal_halves_are_told_apart),
 		cmocka_unit_test(deltas_change_the_table_and_are_checked),
