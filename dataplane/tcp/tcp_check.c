@@ -137,6 +137,8 @@ const char *tcp_stack_check(const struct tcp_stack *s)
 			blocks++;
 		if (c->state == TCP_FREE)
 			continue;
+		if ((c->state == TCP_SYN_SENT) != ((c->flags & TCP_F_CONNECTING) != 0))
+			return "the list of connects is not of those in SYN-SENT";
 		if (c->state > TCP_CLOSED) {
 			wrong = check_records(c, &records);
 			if (wrong == NULL)

@@ -60,6 +60,40 @@ static bool port_choose(struct tcp_stack *s, struct tcp_tuple *tuple, uint64_t *
 	return false;
 }
 
+#define CONNECT_LINKS(s) (&(s)->cold[0].connecting), sizeof(struct tcp_cold)
+
+static void connect_begin(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	c->state = TCP_SYN_SENT;
+	c->flags |= TCP_F_CONNECTING;
+	tcp_fifo_put(&s->connecting, CONNECT_LINKS(s), tcp_conn_index(c));
+}
+
+void tcp_connect_over(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	if (!(c->flags & TCP_F_CONNECTING))
+		return;
+	c->flags &= ~TCP_F_CONNECTING;
+	tcp_fifo_remove(&s->connecting, CONNECT_LINKS(s), tcp_conn_index(c));
+}
+
+void tcp_connect_unreachable(struct tcp_stack *s, const struct ip_addr *remote)
+{
+	uint32_t next;
+
+	for (uint32_t i = s->connecting.head; i != TCP_NIL; i = next) {
+		struct tcp_conn *c = &s->conns[i];
+
+		next = s->cold[i].connecting.next;
+		if (ip_equal(&c->remote, remote))
+			tcp_conn_end(c, TCP_END_UNREACHABLE);
+	}
+}
+
 static uint32_t syn_window(const struct tcp_stack *s)
 {
 	return s->config.rcv_buf_bytes < UINT16_MAX ? s->config.rcv_buf_bytes : UINT16_MAX;
@@ -85,7 +119,7 @@ int tcp_connect(struct tcp_stack *s, const struct ip_addr *remote, uint16_t port
 	if (c == NULL)
 		return -ENOMEM;
 	c->user = user;
-	c->state = TCP_SYN_SENT;
+	connect_begin(c);
 	c->flags |= TCP_F_KNOWN | TCP_F_SYN_NOW;
 	c->rcv_scale = s->rcv_scale;
 	c->snd_una = tcp_isn(s, &tuple);
@@ -171,6 +205,7 @@ void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg)
 		tcp_seg_drop(s, seg, DROP_TCP_FLAGS);
 		return;
 	}
+	tcp_connect_over(c);
 	syn_take(c, seg);
 	if (seg->flags & TCP_ACK) {
 		connected(c);

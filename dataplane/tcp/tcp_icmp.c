@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ICMP errors (RFC 5927, RFC 5461). Anyone can send one, so it must quote a sequence number that is
- * in flight; it ends a connection only while that is being opened, and lowers the path's MTU within
- * reason.
+ * ICMP errors (RFC 5927, RFC 5461), and neighbours that do not answer. Anyone can send an ICMP error, so
+ * it must quote a sequence number that is in flight. It ends a connection only while that is being
+ * opened, for there is another endpoint to try; later it is remembered as the reason, should nothing
+ * else come (RFC 1122 §4.2.3.9). The path's MTU it lowers within reason.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -30,12 +31,30 @@ static bool quoted_match(const void *arg, uint32_t ref)
 	       ip_equal(&c->path.local, &q->meta->src) && ip_equal(&c->remote, &q->meta->dst);
 }
 
-static void path_shrink(struct tcp_conn *c, uint32_t mtu)
+/* Whether what begins at @p seq, or holds it, was too large for @p mtu and is still under way: who says
+ * so of a segment that fits did not see it (RFC 5927 §7.2). */
+static bool was_too_big(const struct tcp_conn *c, uint32_t seq, uint32_t mtu)
+{
+	uint32_t headers = ip_is_v4(&c->remote) ? 40 : 60;
+
+	if (c->state < TCP_ESTABLISHED)
+		return true; /* nobody knows how a SYN grew on its way */
+	headers += c->flags & TCP_F_TS ? TCP_TS_BYTES : 0;
+	for (uint32_t i = c->rec_head; i != TCP_NIL; i = c->stack->recs[i].next) {
+		const struct tcp_rec *rec = &c->stack->recs[i];
+
+		if (seq - rec->seq < rec->len)
+			return !(rec->flags & TCP_REC_SACK) && rec->len + headers > mtu;
+	}
+	return false;
+}
+
+static void path_shrink(struct tcp_conn *c, uint32_t seq, uint32_t mtu)
 {
 	uint32_t low = ip_is_v4(&c->remote) ? V4_MTU_MIN : V6_MTU_MIN;
 
 	mtu = mtu > low ? mtu : low;
-	if (mtu >= c->path.mtu)
+	if (mtu >= c->path.mtu || !was_too_big(c, seq, mtu))
 		return;
 	c->path.mtu = (uint16_t)mtu;
 	if (c->state < TCP_ESTABLISHED)
@@ -74,11 +93,22 @@ static void icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, u
 	if (seq_lt(seq, c->snd_una) || seq_le(c->snd_nxt, seq))
 		return;
 	if (v4 ? type == V4_UNREACHABLE && code == V4_CODE_NEEDS_FRAG : type == V6_PACKET_TOO_BIG)
-		path_shrink(c, mtu);
-	else if (type == (v4 ? V4_UNREACHABLE : V6_UNREACHABLE) && c->state == TCP_SYN_SENT)
+		path_shrink(c, seq, mtu);
+	else if (type != (v4 ? V4_UNREACHABLE : V6_UNREACHABLE))
+		return;
+	else if (c->state == TCP_SYN_SENT)
 		tcp_conn_end(c, TCP_END_UNREACHABLE);
+	else
+		tcp_cold(c)->soft_error = true;
+}
+
+/* To connections that are open it is a soft error: they go on as long as they have tries left. */
+static void unreachable(void *ctx, const struct ip_addr *remote)
+{
+	tcp_connect_unreachable(ctx, remote);
 }
 
 const struct net_ops tcp_icmp_ops = {
 	.icmp_error = icmp_error,
+	.unreachable = unreachable,
 };

@@ -104,6 +104,7 @@ enum tcp_timer {
 #define TCP_F_PTO          0x00100000u /* TCP_TIMER_RTX probes the tail (RFC 8985 §7) */
 #define TCP_F_REO          0x00200000u /* it waits for what may have been overtaken (§6.3) */
 #define TCP_F_DSACK        0x00400000u /* what came twice is to be told (RFC 2883) */
+#define TCP_F_CONNECTING   0x00800000u /* in tcp_stack.connecting */
 /* Anything that the fast path leaves alone. */
 #define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
 
@@ -192,6 +193,14 @@ struct tcp_conn {
 };
 static_assert(sizeof(struct tcp_conn) == 256, "four cache lines");
 
+/* Queue of entries linked by index. */
+struct tcp_link {
+	uint32_t next, prev;
+};
+struct tcp_fifo {
+	uint32_t head, tail;
+};
+
 /* The rest of a connection, found by the same index. */
 struct tcp_cold {
 	uint32_t iss, irs;
@@ -229,18 +238,12 @@ struct tcp_cold {
 	bool rack_known, rack_reordered, rack_round;
 	bool tlp_active, tlp_again;           /* a probe is out; it was the last segment again */
 	bool fin_ahead;                       /* fin_seq holds */
+	bool soft_error;                      /* ICMP spoke of it since the last progress */
+	struct tcp_link connecting;           /* with TCP_F_CONNECTING */
 	struct tcp_range twice;               /* what came twice, with TCP_F_DSACK */
 	struct tcp_range range[TCP_SACK_MAX]; /* out of order, newest first: SACK blocks to send */
 	struct rte_mbuf *ooo_head, *ooo_tail;
 	uint64_t cc[TCP_CC_BYTES / 8];
-};
-
-/* Queue of entries linked by index. */
-struct tcp_link {
-	uint32_t next, prev;
-};
-struct tcp_fifo {
-	uint32_t head, tail;
 };
 
 /* Half-open connection. */
@@ -315,8 +318,9 @@ struct tcp_stack {
 	struct tcp_cold *cold;
 	struct tcp_flow flow;
 	struct tcp_wheel wheel;
-	struct tcp_ring ready;  /* waits for tcp_dispatch() */
-	struct tcp_ring output; /* waits for tcp_output() */
+	struct tcp_fifo connecting; /* in SYN-SENT */
+	struct tcp_ring ready;      /* waits for tcp_dispatch() */
+	struct tcp_ring output;     /* waits for tcp_output() */
 	struct tcp_rec *recs;
 	uint32_t rec_free, rec_extra; /* records beyond the one that each connection is sure of */
 	uint32_t rec_limit;
@@ -610,6 +614,10 @@ void tcp_seg_drop(struct tcp_stack *s, struct tcp_seg *seg, enum drop why);
 void tcp_in_unknown(struct tcp_stack *s, struct tcp_seg *seg);
 
 /* tcp_connect.c */
+/* In SYN-SENT no more. */
+void tcp_connect_over(struct tcp_conn *c);
+/* Nobody answers on the way to @p remote: what is being opened towards it fails at once. */
+void tcp_connect_unreachable(struct tcp_stack *s, const struct ip_addr *remote);
 void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg);
 void tcp_in_syn_rcvd(struct tcp_conn *c, struct tcp_seg *seg);
 

@@ -107,6 +107,7 @@ static void limits_init(struct tcp_stack *s)
 	while (s->config.rcv_buf_bytes >> s->rcv_scale > UINT16_MAX &&
 		s->rcv_scale < TCP_WSCALE_MAX)
 		s->rcv_scale++;
+	s->connecting = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
 	for (unsigned i = 0; i < RTE_DIM(s->syn_queue); i++)
 		s->syn_queue[i] = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
 }

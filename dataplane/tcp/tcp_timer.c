@@ -62,7 +62,7 @@ void tcp_timer_abandon(struct tcp_conn *c)
 	c->stack->count->timeouts++;
 	if (c->state >= TCP_ESTABLISHED)
 		tcp_out_bare(c, c->snd_nxt, TCP_RST | TCP_ACK);
-	tcp_conn_end(c, TCP_END_TIMEOUT);
+	tcp_conn_end(c, tcp_cold(c)->soft_error ? TCP_END_UNREACHABLE : TCP_END_TIMEOUT);
 }
 
 static void syn_again(struct tcp_conn *c)
@@ -118,6 +118,8 @@ static void retransmit_fire(struct tcp_conn *c)
 		tcp_timer_abandon(c);
 		return;
 	}
+	if (cold->retries == 0)
+		cold->soft_error = false; /* what was said before is over */
 	c->stack->count->rto_timeouts++;
 	tcp_recovery_timeout(c);
 	cold->retries++;

@@ -437,6 +437,62 @@ static void icmp_unreachable_ends_a_connect_but_not_a_connection(void **state)
 	tcp_abort(r->conn);
 }
 
+static void a_silent_neighbour_ends_what_is_being_opened_alone(void **state)
+{
+	struct ip_addr other = ip_from_v4(rte_cpu_to_be_32(0x0a000063));
+	struct rig *r = *state;
+	struct tcp_options opt = rig_modern(r);
+	struct tcp_conn *open, *elsewhere;
+
+	rig_connect(r, &opt);
+	open = r->conn;
+	assert_int_equal(tcp_connect(r->stack, &other, 80, r, r->now_ns, &elsewhere), 0);
+	assert_int_equal(
+		tcp_connect(r->stack, &r->peer.addr, RIG_PEER_PORT, r, r->now_ns, &r->conn), 0);
+	rig_loop(r);
+	r->net.ops.unreachable(r->net.ops_ctx, &r->peer.addr);
+	rig_loop(r);
+	assert_int_equal(r->ended, 1);
+	assert_int_equal(r->end, TCP_END_UNREACHABLE);
+	assert_int_equal(open->state, TCP_ESTABLISHED);
+	assert_int_equal(elsewhere->state, TCP_SYN_SENT);
+	/* None is left but the other one. */
+	r->net.ops.unreachable(r->net.ops_ctx, &r->peer.addr);
+	assert_int_equal(elsewhere->state, TCP_SYN_SENT);
+	tcp_abort(elsewhere);
+	tcp_abort(open);
+	rig_loop(r);
+	rig_forget(r);
+}
+
+static void a_soft_error_is_the_reason_when_nothing_else_comes(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_options opt = rig_modern(r);
+	struct net_meta quoted = { .src = r->net.addr, .dst = r->peer.addr };
+	struct rig_seg seg;
+
+	rig_connect(r, &opt);
+	quoted.src_port = r->port;
+	quoted.dst_port = r->peer_port;
+	/* One that was followed by progress is forgotten. */
+	rig_data(r, 100);
+	rig_loop(r);
+	seg = rig_take(r);
+	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, seg.seq, 3, 1, 0);
+	assert_true(tcp_cold(r->conn)->soft_error);
+	r->rcv += 100;
+	rig_say(r, TCP_ACK, 0);
+	rig_data(r, 100);
+	rig_run(r, 300);
+	assert_false(tcp_cold(r->conn)->soft_error);
+	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, r->rcv, 3, 1, 0);
+	for (unsigned i = 0; i < 300 && r->ended == 0; i++)
+		rig_run(r, 1000);
+	assert_int_equal(r->end, TCP_END_UNREACHABLE);
+	rig_forget(r);
+}
+
 static void both_sides_may_open_at_once(void **state)
 {
 	struct rig *r = *state;
@@ -836,6 +892,8 @@ int main(void)
 		RULE(a_refused_connect_ends_as_refused),
 		RULE(a_connect_without_answer_times_out),
 		RULE(icmp_unreachable_ends_a_connect_but_not_a_connection),
+		RULE(a_silent_neighbour_ends_what_is_being_opened_alone),
+		RULE(a_soft_error_is_the_reason_when_nothing_else_comes),
 		RULE(both_sides_may_open_at_once),
 		RULE(local_ports_belong_to_the_worker_and_are_not_used_twice),
 		RULE(exhausted_ports_are_an_error),
