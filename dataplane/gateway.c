@@ -271,6 +271,22 @@ static struct tables *build_tables(struct gateway *g, struct snapshot *snapshot,
 	return tables_create(&config, snapshot, secrets, g->shared.tables, why, why_bytes);
 }
 
+/* Memory that is not there would be found out later, by whoever the kernel kills for it. */
+static int check_memory(const struct start_plan *plan, char *why, size_t why_bytes)
+{
+	uint64_t huge_mb = eal_free_huge_mb(), available_mb = eal_available_mb();
+
+	if (plan->memory_mb <= RTE_MAX(huge_mb, available_mb))
+		return 0;
+	snprintf(why, why_bytes,
+		"connections, mbufs and keys need %u MiB; %" PRIu64
+		" MiB of huge pages are free and "
+		"%" PRIu64
+		" MiB of memory available: lower dataplane.connections or dataplane.mbufs",
+		plan->memory_mb, huge_mb, available_mb);
+	return -ENOMEM;
+}
+
 static int start(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes)
 {
@@ -286,6 +302,9 @@ static int start(struct gateway *g, struct snapshot *snapshot, const struct secr
 	if (rc)
 		return rc;
 	start_plan_log(&g->plan);
+	rc = check_memory(&g->plan, why, why_bytes);
+	if (rc)
+		return rc;
 	snprintf(why, why_bytes, "the EAL does not start, its reason is in the log");
 	rc = start_eal(g, snapshot);
 	if (rc)

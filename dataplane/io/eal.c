@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <mntent.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,6 +109,20 @@ uint64_t eal_free_huge_mb(void)
 	}
 	closedir(dir);
 	return free_kb / 1024;
+}
+
+uint64_t eal_available_mb(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	uint64_t kb = UINT64_MAX;
+	char line[128];
+
+	if (!f)
+		return UINT64_MAX;
+	while (fgets(line, sizeof(line), f) && sscanf(line, "MemAvailable: %" SCNu64, &kb) != 1)
+		;
+	fclose(f);
+	return kb == UINT64_MAX ? kb : kb / 1024;
 }
 
 __attribute__((format(printf, 2, 3))) static void arg_add(

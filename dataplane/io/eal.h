@@ -36,6 +36,10 @@ bool eal_is_pci(const char *device);
 /** Megabytes of free huge pages of all sizes; 0 where no hugetlbfs is mounted to take them from. */
 uint64_t eal_free_huge_mb(void);
 
+/** Megabytes of ordinary memory that a new program can have without swapping (MemAvailable); UINT64_MAX where
+ * the kernel does not tell. */
+uint64_t eal_available_mb(void);
+
 /**
  * Make the argument vector, without starting anything.
  * @param free_huge_mb  from eal_free_huge_mb()

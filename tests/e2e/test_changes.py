@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes of configuration, and processes that die."""
 import json
+import re
 import signal
 import time
 
@@ -127,3 +128,27 @@ def test_sigterm_lets_the_request_under_way_finish(bed, gateway, connect):
         assert bed.stop("dataplane") == 0
     except BedError as e:
         pytest.fail(str(e))
+
+
+def test_what_cannot_fit_into_memory_is_refused_at_the_start(bed, gateway, connect):
+    bed.stop("control")
+    bed.stop("dataplane")
+    mbufs = f"mbufs = {settings.MBUFS};"
+    assert mbufs in settings.config()
+    gateway.write_config(settings.config().replace(mbufs, "mbufs = 16777216; connections = 4194304;"))
+    gateway.start_dataplane()
+    gateway.start_control()
+
+    def refusal():
+        try:
+            text = gateway.ctl("status", "--json")
+        except CtlError as e:
+            text = e.output
+        control = json.loads(text)["control"] if text.startswith("{") else None
+        return control and control["refusal"]
+    wait_for(refusal, 20, "the dataplane's refusal")
+    assert re.search(r"need \d+ MiB.*lower dataplane.connections or dataplane.mbufs", refusal())
+    # Nothing was begun: what fits starts without a restart.
+    gateway.apply(settings.config())
+    gateway.wait_serving()
+    assert orders(connect()).status == 200
