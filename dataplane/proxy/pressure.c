@@ -2,20 +2,21 @@
 /*
  * Who reads too slowly while mbufs are short. Back-pressure bounds what one connection holds, not what
  * many hold together: some hundred clients that read nothing would keep everybody else out until their
- * send timeout. So while the pool is low, connections that hold bytes must have them acknowledged at a
- * rate that doubles with each second that the shortage goes on, or they are given up. An idle connection,
- * and a request that waits for its backend, hold next to nothing and are left alone.
+ * send timeout, and as many as there are mbufs need only leave one small answer unread each. So while the
+ * pool is low, connections that hold bytes must have them acknowledged at a rate that doubles with each
+ * second that the shortage goes on, or they are given up. An idle connection, and a request that waits for
+ * its backend, hold nothing and are left alone.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
 #define LOOK_EVERY_NS  UINT64_C(1000000)
-#define GIVE_UP_STEP   2    /* given up by one call: what that freed is seen before the next */
-#define LOOK_STEP      64   /* connections looked at by one call */
-#define HELD_MIN       4096 /* bytes: less is not worth a connection */
+#define LOOK_STEP      128 /* connections looked at by one call */
+#define GIVE_UP_MBUFS  64 /* given up by one call, about: what that freed is seen before the next */
+#define MUCH_BYTES     4096
 #define RATE_FIRST     4096 /* bytes a second */
 #define RATE_LAST      (1u << 20)
 #define WINDOW_NS      UINT64_C(1000000000) /* what a rate is measured over */
-#define WINDOW_NONE_NS (WINDOW_NS / 4)      /* when next to no mbuf is left */
+#define WINDOW_MUCH_NS (WINDOW_NS / 4)      /* of who holds much when next to no mbuf is left */
 
 static const struct tcp_conn *upstream_tcp(const struct client *c)
 {
@@ -29,18 +30,17 @@ static uint32_t acked(const struct client *c)
 	return tcp_send_acked(c->tcp) + (upstream ? tcp_send_acked(upstream) : 0);
 }
 
-/* It holds bytes that somebody should have read. */
-static bool holds(const struct client *c)
+/* Bytes that somebody should have read. */
+static uint32_t held(const struct client *c)
 {
 	const struct tcp_conn *upstream = upstream_tcp(c);
 
-	return tcp_send_pending(c->tcp) >= HELD_MIN ||
-	       (upstream && tcp_send_pending(upstream) >= HELD_MIN);
+	return tcp_send_pending(c->tcp) + (upstream ? tcp_send_pending(upstream) : 0);
 }
 
 static void give_up(struct proxy *p, struct client *c)
 {
-	if (tcp_send_pending(c->tcp) < HELD_MIN) {
+	if (tcp_send_pending(c->tcp) == 0) {
 		exchange_refuse(p, c->exchange, REASON_OVERLOADED); /* the backend does not read */
 		return;
 	}
@@ -51,26 +51,36 @@ static void give_up(struct proxy *p, struct client *c)
 	client_abort(p, c);
 }
 
-/* @return true when it was given up */
-static bool look(struct proxy *p, struct client *c, uint64_t window_ns)
+static bool too_slow(const struct proxy *p, const struct client *c, uint32_t bytes)
 {
 	uint64_t passed_ns = p->now_ns - c->looked_ns;
 	uint32_t taken = acked(c) - c->looked_acked;
 
-	if (!holds(c)) {
+	/* Of who holds little no more can be asked than that it takes that. */
+	return (uint64_t)taken * WINDOW_NS < (uint64_t)p->pressure.rate * passed_ns &&
+	       taken < bytes;
+}
+
+/* @return about how many mbufs it had, when it was given up */
+static uint32_t look(struct proxy *p, struct client *c, bool shut)
+{
+	uint32_t bytes = held(c);
+	uint64_t window_ns = shut && bytes >= MUCH_BYTES ? WINDOW_MUCH_NS : WINDOW_NS;
+
+	if (bytes == 0) {
 		c->looked_ns = 0;
-		return false;
+		return 0;
 	}
-	if (c->looked_ns && passed_ns < window_ns)
-		return false;
+	if (c->looked_ns && p->now_ns - c->looked_ns < window_ns)
+		return 0;
 	/* An exchange that ended meanwhile makes the sum jump: that counts as progress, rightly. */
-	if (c->looked_ns && (uint64_t)taken * WINDOW_NS < (uint64_t)p->pressure.rate * passed_ns) {
+	if (c->looked_ns && too_slow(p, c, bytes)) {
 		give_up(p, c);
-		return true;
+		return 1 + bytes / 1024;
 	}
 	c->looked_ns = p->now_ns;
 	c->looked_acked = acked(c);
-	return false;
+	return 0;
 }
 
 static void raise_rate(struct proxy *p)
@@ -117,12 +127,12 @@ void pressure_run(struct proxy *p)
 		return;
 	}
 	raise_rate(p);
-	for (unsigned i = 0, given_up = 0; i < LOOK_STEP && given_up < GIVE_UP_STEP; i++) {
+	for (uint32_t i = 0, mbufs = 0; i < LOOK_STEP && mbufs < GIVE_UP_MBUFS; i++) {
 		struct client *c = pressure->next ? pressure->next : LIST_FIRST(&p->all);
 
 		if (!c)
 			return;
 		pressure->next = LIST_NEXT(c, all_entry);
-		given_up += look(p, c, level == TCP_POOL_SHUT ? WINDOW_NONE_NS : WINDOW_NS);
+		mbufs += look(p, c, level == TCP_POOL_SHUT);
 	}
 }

@@ -83,7 +83,7 @@ static struct rte_mempool *pool_of(uint32_t size)
 static void fill_net(struct world *w, struct net_config *net)
 {
 	net->port_count = PORTS;
-	net->neighbour_limit = 64;
+	net->neighbour_limit = 256;
 	net->neighbour_queue_limit = 1024;
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct net_port_config *port = &net->ports[i];
