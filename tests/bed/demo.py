@@ -199,6 +199,8 @@ class Demo:
             f"X-API-Key: {globex}", f"http://{OUTSIDE_IP}{CATALOG}"]))
         for command in (["status"], ["stats"], ["top"], ["apply", self.gateway.config]):
             print(line(*self.gateway.ctl_argv(*command)))
+        print(f"Processes: sluice-dataplane {self.bed.processes['dataplane'].pid}, "
+            f"sluice-control {self.bed.processes['control'].pid} (try kill -9 under load)")
         print(f"Configuration: {self.gateway.config}\nLogs: {self.bed.path('log')}, {self.gateway.access_log}")
 
 
@@ -215,7 +217,7 @@ def supervise(bed, gateway):
                 say(f"sluice-{name} ended ({bed.processes[name].returncode}); it is started again in 3 s")
                 time.sleep(3)
                 again()
-                say(f"sluice-{name} is started")
+                say(f"sluice-{name} is started, pid {bed.processes[name].pid}")
         time.sleep(0.3)
 
 
