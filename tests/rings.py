@@ -121,15 +121,15 @@ def ring_lint(ring):
         script(ring, [sys.executable, "tests/lint/lint.py", "build"], 600)
 
 
-def pytest_run(ring, build_dir, *args):
-    report = os.path.join(ROOT, build_dir, "e2e.xml")
+def pytest_run(ring, build_dir, *args, tests="tests/e2e", seconds=900):
+    report = os.path.join(ROOT, build_dir, f"{os.path.basename(tests)}.xml")
     if os.path.exists(report):
         os.unlink(report)
     process = subprocess.Popen([sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider",
-        f"--junitxml={report}", *args, "tests/e2e"], cwd=ROOT, stdout=subprocess.PIPE,
+        f"--junitxml={report}", *args, tests], cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, env={**os.environ, "SLUICE_BUILD": os.path.join(ROOT, build_dir)})
     try:
-        output, _ = process.communicate(timeout=900)
+        output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.terminate()  # it tears its bed down
         output, _ = process.communicate(timeout=60)
@@ -147,8 +147,14 @@ def pytest_run(ring, build_dir, *args):
 def ring_e2e(ring):
     if build(ring, []):
         pytest_run(ring, "build")
+        pytest_run(ring, "build", "-m", "short", tests="tests/interop")
     if build(ring, ["asan"]):
         pytest_run(ring, "build-asan", "-m", "asan")
+
+
+def ring_interop(ring):
+    if build(ring, []):
+        pytest_run(ring, "build", tests="tests/interop", seconds=1800)
 
 
 RINGS = {
@@ -159,6 +165,7 @@ RINGS = {
     "fuzz": ring_fuzz,
     "lint": ring_lint,
     "e2e": ring_e2e,
+    "interop": ring_interop,
 }
 
 

@@ -7,6 +7,8 @@
                                                                └─ be3 10.72.0.13
 
 Every host has an IPv6 address beside it, with the same ends: fd00:71::2, fd00:72::11 and so on.
+up(paths=True) puts a bridge into each of the gateway's wires, `out` and `in`: a place for losses that neither
+end knows of, and for path.c, which delays and reorders.
 
 Both ends of the gateway are veths without an address: the kernel in `gw` has nothing to answer with, so
 every answer that a client sees is the gateway's own. Everything that a run makes is written down in its
@@ -45,6 +47,7 @@ INSIDE_IP6 = "fd00:72::1"
 BACKENDS6 = {"be1": "fd00:72::11", "be2": "fd00:72::12", "be3": "fd00:72::13"}
 BACKEND_PORT = 8080
 NAMESPACES = ("client", "gw", "sw") + tuple(BACKENDS)
+PATHS = ("out", "in")
 
 # The gateway's worker has core 1 for itself; all else shares core 0. On a larger machine the same two
 # cores are used, so that figures compare.
@@ -240,32 +243,48 @@ class Bed:
 
     # Namespaces and wires.
 
-    def up(self):
-        """Make the namespaces, wire them and start the backends."""
-        for role in NAMESPACES:
+    def up(self, paths=False):
+        """Make the namespaces, wire them and start the backends. @param paths  bridges in the gateway's
+        wires, see start_path() and lose()"""
+        for role in NAMESPACES + (PATHS if paths else ()):
             self.record.add("namespace", self.ns(role))
             run(["ip", "netns", "add", self.ns(role)])
             run(self.argv(role, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
                 "net.ipv6.conf.default.disable_ipv6=1", "net.core.somaxconn=4096",
                 "net.ipv4.ip_local_port_range=10000 65000"))
             self.ip(role, "link", "set", "lo", "up")
-        self._wire("gw", "sl-out", "client", "eth0")
-        self._wire("gw", "sl-in", "sw", "gw")
+        if paths:
+            self._wire("gw", "sl-out", "out", "gw")
+            self._wire("out", "far", "client", "eth0")
+            self._wire("gw", "sl-in", "in", "gw")
+            self._wire("in", "far", "sw", "gw")
+            for path in PATHS:
+                self._add_bridge(path, "gw", "far")
+        else:
+            self._wire("gw", "sl-out", "client", "eth0")
+            self._wire("gw", "sl-in", "sw", "gw")
         self.ip("client", "addr", "add", CLIENT_IP + "/24", "dev", "eth0")
         self._add_ipv6("client", CLIENT_IP6)
-        # Without STP and its forward delay; multicast snooping would send queries of its own.
-        self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0",
-            "mcast_snooping", "0")
-        self.ip("sw", "link", "set", "br0", "up")
-        self.ip("sw", "link", "set", "gw", "master", "br0")
-        for role, address in BACKENDS.items():
+        for role in BACKENDS:
             self._wire(role, "eth0", "sw", role)
-            self.ip("sw", "link", "set", role, "master", "br0")
+        self._add_bridge("sw", "gw", *BACKENDS)
+        for role, address in BACKENDS.items():
             self.ip(role, "addr", "add", address + "/24", "dev", "eth0")
             self._add_ipv6(role, BACKENDS6[role])
         for role in BACKENDS:
             self.start_backend(role)
         return self
+
+    def _add_bridge(self, role, *interfaces):
+        # Without STP and its forward delay; multicast snooping would send queries of its own.
+        self.ip(role, "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0",
+            "mcast_snooping", "0")
+        self.ip(role, "link", "set", "br0", "up")
+        for interface in interfaces:
+            self.ip(role, "link", "set", interface, "master", "br0")
+
+    def set_mtu(self, role, interface, mtu):
+        self.ip(role, "link", "set", interface, "mtu", str(mtu))
 
     def _wire(self, role_a, if_a, role_b, if_b):
         self.ip(role_a, "link", "add", if_a, "type", "veth", "peer", "name", if_b, "netns",
@@ -313,6 +332,35 @@ class Bed:
             run(self.argv(role, "nft",
                 f"add table inet loss; add chain inet loss c {{ type filter hook {hook} priority 0; }}; "
                 f"add rule inet loss c numgen random mod 1000 < {int(percent * 10)} drop"))
+
+    def lose(self, path, percent):
+        """Lose that share of the frames on one of PATHS at random, both ways; 0 ends it."""
+        run(self.argv(path, "nft", "flush", "ruleset"))
+        if percent:
+            run(self.argv(path, "nft",
+                "add table bridge loss; add chain bridge loss c { type filter hook forward priority 0; }; "
+                f"add rule bridge loss c numgen random mod 1000 < {int(percent * 10)} drop"))
+
+    def start_path(self, path, build, **options):
+        """Have path.c forward on one of PATHS instead of the bridge; options are its own, delay_us=5000."""
+        for interface in ("gw", "far"):
+            self.ip(path, "link", "set", interface, "nomaster")
+        name = "path-" + path
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.log_path(name))
+        self.spawn(name, path, os.path.join(build, "tests", "bed", "path"), "gw", "far",
+            *(f"--{option.replace('_', '-')}={value}" for option, value in options.items()), cpu=OTHER_CPU)
+        wait_for(lambda: "ready" in self.log_tail(name), 10, name)
+
+    def stop_path(self, path):
+        """The bridge again. @return what path.c says it did"""
+        name = "path-" + path
+        if name not in self.processes:
+            return ""
+        self.stop(name)
+        for interface in ("gw", "far"):
+            self.ip(path, "link", "set", interface, "master", "br0")
+        return self.log_tail(name, 1)
 
     # Processes.
 
