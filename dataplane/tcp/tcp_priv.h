@@ -44,7 +44,9 @@
 #define TCP_RTO_INITIAL_MS  1000 /* RFC 6298 §2.1 */
 #define TCP_RTO_MAX_MS      60000
 #define TCP_RETRIES         9 /* at 200 ms this is 204 s; RFC 9293 §3.8.3 wants at least 100 s */
-#define TCP_ORPHAN_PROBES   8 /* probes of a closed window after tcp_close_both() */
+#define TCP_ORPHAN_RETRIES  7 /* when the application has left: 51 s at 200 ms */
+#define TCP_ORPHAN_MS       60000 /* a FIN alone waits no longer for a word from the peer */
+#define TCP_ORPHAN_PROBES   8     /* probes of a closed window after tcp_close_both() */
 #define TCP_SYNACK_RETRIES  5
 #define TCP_PTO_MIN_MS      10    /* before the tail is probed */
 #define TCP_SYN_ANSWERS     4     /* to one SYN that comes again, between two of our own SYN-ACKs */

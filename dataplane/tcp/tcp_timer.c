@@ -107,14 +107,33 @@ static void persist_fire(struct tcp_conn *c)
 	tcp_conn_output(c);
 }
 
+/* Nobody waits for the connection any more but the peer, if it lives. */
+static bool orphan(const struct tcp_conn *c)
+{
+	return (c->flags & TCP_F_RCV_SHUT) || c->state == TCP_LAST_ACK || c->state == TCP_CLOSING;
+}
+
+/* Whether what is in flight was sent often enough (RFC 9293 §3.8.3; RFC 1122 §4.2.3.5 speaks of open
+ * connections: a block that only waits for the ACK of its FIN is worth less). */
+static bool exhausted(struct tcp_conn *c)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	uint8_t most = orphan(c) ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
+	uint32_t silent_ms = c->stack->tick - c->rcv_tick;
+
+	/* A peer that shrank its window to nothing drops what it sees, but it is alive. */
+	if (c->snd_wnd == 0 && silent_ms <= tcp_rto_ms(c) + 1)
+		cold->retries = cold->retries < most ? cold->retries : most - 1;
+	if (orphan(c) && c->sq_bytes == 0 && cold->retries > 1 && silent_ms >= TCP_ORPHAN_MS)
+		return true;
+	return cold->retries >= most;
+}
+
 static void retransmit_fire(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
 
-	/* A peer that shrank its window to nothing drops what it sees, but it is alive. */
-	if (c->snd_wnd == 0 && c->stack->tick - c->rcv_tick <= tcp_rto_ms(c) + 1)
-		cold->retries = cold->retries < TCP_RETRIES ? cold->retries : TCP_RETRIES - 1;
-	if (cold->retries >= TCP_RETRIES) {
+	if (exhausted(c)) {
 		tcp_timer_abandon(c);
 		return;
 	}

@@ -205,12 +205,17 @@ static void fairness_keep(struct fake_wire *w, struct fake_packet *p)
 }
 
 /* What found an mbuf at its destination has passed; what did not was lost all the same. */
-static void fairness_passed(struct fake_wire *w, const struct fake_packet *p)
+static void fairness_arrived(struct fake_wire *w, const struct fake_packet *p, bool taken)
 {
 	struct fake_row *row = fair_row(w, p);
 
 	if (p->order < row->lost_order)
 		return; /* it was under way before the loss */
+	if (!taken) {
+		row->lost = FAKE_LOST_IN_ROW;
+		row->passed = 0;
+		return;
+	}
 	row->passed |= (uint8_t)(1u << p->to);
 	if (row->passed == 3) {
 		row->lost = 0;
@@ -380,10 +385,8 @@ uint16_t fake_net_receive(struct net *net, struct rte_mbuf **segs, uint16_t room
 			p->lost = damage_found(w, p);
 		if (!p->lost && p->len >= 20) {
 			segs[n] = segment_new(net, p);
-			if (segs[n] != NULL) {
-				fairness_passed(w, p);
-				n++;
-			}
+			fairness_arrived(w, p, segs[n] != NULL);
+			n += segs[n] != NULL;
 		}
 		packet_free(p);
 	}

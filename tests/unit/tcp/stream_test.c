@@ -613,6 +613,35 @@ static void a_probe_without_an_mbuf_is_not_held_against_the_peer(void **state)
 	assert_int_equal(tcp_cold(r->conn)->probes, 1);
 }
 
+static void a_connection_that_was_left_is_given_up_sooner(void **state)
+{
+	struct rig *r = *state;
+
+	open_modern(r);
+	tcp_close_both(r->conn);
+	rig_run(r, 50000);
+	assert_int_equal(r->ended, 0);
+	assert_int_equal(r->out_count, 1 + TCP_ORPHAN_RETRIES);
+	rig_run(r, 2000);
+	assert_int_equal(r->ended, 1);
+	assert_int_equal(r->end, TCP_END_TIMEOUT);
+	rig_forget(r);
+}
+
+static void a_slow_path_is_no_reason_to_keep_what_was_left_for_minutes(void **state)
+{
+	struct rig *r = *state;
+
+	open_modern(r);
+	r->conn->rto_ms = 5000;
+	tcp_close_both(r->conn);
+	rig_run(r, 74000); /* sent at 0, 5, 15 and 35 s; after 75 s it was silent for a minute */
+	assert_int_equal(r->ended, 0);
+	rig_run(r, 2000);
+	assert_int_equal(r->ended, 1);
+	rig_forget(r);
+}
+
 static void a_fin_waits_for_a_place_in_the_window(void **state)
 {
 	struct rig *r = *state;
@@ -761,6 +790,8 @@ int main(void)
 		RULE(a_peer_that_asks_for_us_is_alive),
 		RULE(a_probe_without_an_mbuf_is_not_held_against_the_peer),
 		RULE(a_fin_waits_for_a_place_in_the_window),
+		RULE(a_connection_that_was_left_is_given_up_sooner),
+		RULE(a_slow_path_is_no_reason_to_keep_what_was_left_for_minutes),
 		RULE(keepalive_probes_an_idle_peer_and_gives_up_on_a_dead_one),
 		RULE(a_smaller_path_is_learned_from_icmp),
 		RULE(an_empty_pool_delays_but_loses_nothing),
