@@ -113,6 +113,50 @@ static int make_pools(struct gateway *g)
 	return 0;
 }
 
+static uint32_t fill_gateways(
+	const struct snapshot *snapshot, struct snap_range from, struct ip_addr *to)
+{
+	uint32_t count = RTE_MIN(from.count, (uint32_t)NET_PORT_GATEWAYS);
+
+	for (uint32_t i = 0; i < count; i++)
+		to[i] = SNAP_AT(snapshot, SNAP_GATEWAYS, snap_address, from.first + i)->addr;
+	return count;
+}
+
+static void fill_port(const struct snapshot *snapshot, uint32_t index, struct net_port_config *to)
+{
+	const struct snap_port *from = SNAP_AT(snapshot, SNAP_PORTS, snap_port, index);
+
+	to->vlan = (uint16_t)from->vlan;
+	to->address_count = RTE_MIN(from->addresses.count, (uint32_t)NET_PORT_ADDRESSES);
+	for (uint32_t i = 0; i < to->address_count; i++) {
+		const struct snap_address *a =
+			SNAP_AT(snapshot, SNAP_ADDRESSES, snap_address, from->addresses.first + i);
+
+		to->addresses[i] = (struct net_address){ a->addr, (uint8_t)a->prefix_len };
+	}
+	to->gateway_count = fill_gateways(snapshot, from->gateways, to->gateways);
+	to->way_count = RTE_MIN(from->ways.count, (uint32_t)NET_PORT_WAYS);
+	for (uint32_t i = 0; i < to->way_count; i++) {
+		const struct snap_way *w =
+			SNAP_AT(snapshot, SNAP_WAYS, snap_way, from->ways.first + i);
+
+		to->ways[i].to = (struct net_address){ w->to, (uint8_t)w->prefix_len };
+		to->ways[i].gateway_count =
+			fill_gateways(snapshot, w->gateways, to->ways[i].gateways);
+	}
+}
+
+/* IPv6 neighbours ask by multicast. A port that does not hear them is no use with IPv6. */
+static int join_groups(const struct gateway *g, const struct snapshot *snapshot, uint32_t index)
+{
+	struct net_port_config config = { .port = &g->ports[index] };
+	struct rte_ether_addr macs[NET_MULTICAST_MAX];
+
+	fill_port(snapshot, index, &config);
+	return port_multicast(&g->ports[index], macs, net_multicast_macs(&config, macs));
+}
+
 static int start_ports(
 	struct gateway *g, const struct snapshot *snapshot, char *why, size_t why_bytes)
 {
@@ -131,6 +175,8 @@ static int start_ports(
 
 		snprintf(text, sizeof(text), "%.*s", (int)device.len, device.data);
 		rc = port_setup(text, &config, &g->ports[i]);
+		if (!rc)
+			rc = join_groups(g, snapshot, i);
 		if (rc) {
 			snprintf(why, why_bytes, "port %.*s (%s): %s", (int)name.len, name.data,
 				text, strerror(-rc));
@@ -178,22 +224,8 @@ static void fill_net(
 	net->neighbour_queue_limit = net->neighbour_limit / 4;
 	net->dad_transmits = 1;
 	for (uint32_t i = 0; i < net->port_count; i++) {
-		const struct snap_port *from = SNAP_AT(snapshot, SNAP_PORTS, snap_port, i);
-		struct net_port_config *to = &net->ports[i];
-
-		to->port = &g->ports[i];
-		to->address_count = RTE_MIN(from->addresses.count, (uint32_t)NET_PORT_ADDRESSES);
-		to->gateway_count = RTE_MIN(from->gateways.count, (uint32_t)NET_PORT_GATEWAYS);
-		for (uint32_t k = 0; k < to->address_count; k++) {
-			const struct snap_address *a = SNAP_AT(
-				snapshot, SNAP_ADDRESSES, snap_address, from->addresses.first + k);
-
-			to->addresses[k] = (struct net_address){ a->addr, (uint8_t)a->prefix_len };
-		}
-		for (uint32_t k = 0; k < to->gateway_count; k++)
-			to->gateways[k] = SNAP_AT(
-				snapshot, SNAP_GATEWAYS, snap_address, from->gateways.first + k)
-						  ->addr;
+		net->ports[i].port = &g->ports[i];
+		fill_port(snapshot, i, &net->ports[i]);
 	}
 }
 

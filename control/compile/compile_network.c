@@ -96,6 +96,20 @@ static struct snap_range add_addresses(
 	return range;
 }
 
+static struct snap_range add_ways(struct compile *c, const struct cfg_list *list)
+{
+	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_WAYS), list->count };
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct cfg_way *way = CFG_ITEM(*list, struct cfg_way, i);
+		struct snap_way record = { way->to.addr, way->to.prefix_len,
+			add_addresses(c, SNAP_GATEWAYS, &way->gateways) };
+
+		snapshot_builder_add(c->builder, SNAP_WAYS, &record);
+	}
+	return range;
+}
+
 static void compile_ports(struct compile *c)
 {
 	const struct cfg_dataplane *d = &c->root->dataplane;
@@ -109,6 +123,8 @@ static void compile_ports(struct compile *c)
 			.gateways = add_addresses(c, SNAP_GATEWAYS, &port->gateways),
 			.mtu = number(&port->mtu),
 			.queues = number(&port->queues),
+			.ways = add_ways(c, &port->routes),
+			.vlan = number(&port->vlan),
 		};
 
 		snapshot_builder_add(c->builder, SNAP_PORTS, &record);

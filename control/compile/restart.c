@@ -28,6 +28,22 @@ static bool same_addresses(const struct snapshot *a, struct snap_range x, const 
 		       x.count * sizeof(struct snap_address)) == 0;
 }
 
+static bool same_ways(const struct snapshot *a, struct snap_range x, const struct snapshot *b,
+	struct snap_range y)
+{
+	if (x.count != y.count)
+		return false;
+	for (uint32_t i = 0; i < x.count; i++) {
+		const struct snap_way *v = SNAP_AT(a, SNAP_WAYS, snap_way, x.first + i);
+		const struct snap_way *w = SNAP_AT(b, SNAP_WAYS, snap_way, y.first + i);
+
+		if (!ip_equal(&v->to, &w->to) || v->prefix_len != w->prefix_len ||
+			!same_addresses(a, v->gateways, b, w->gateways, SNAP_GATEWAYS))
+			return false;
+	}
+	return true;
+}
+
 static void check_port(struct compile *c, const struct snapshot *now, uint32_t i)
 {
 	const struct snapshot *old = c->input->previous;
@@ -47,6 +63,10 @@ static void check_port(struct compile *c, const struct snapshot *now, uint32_t i
 		refuse(c, port->addresses.at, "addresses");
 	if (!same_addresses(old, a->gateways, now, b->gateways, SNAP_GATEWAYS))
 		refuse(c, port->gateways.at, "gateways");
+	if (!same_ways(old, a->ways, now, b->ways))
+		refuse(c, port->routes.at, "routes");
+	if (a->vlan != b->vlan)
+		refuse(c, port->vlan.at, "vlan");
 }
 
 void compile_check_restart(struct compile *c, const struct snapshot *now)

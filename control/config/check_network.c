@@ -2,6 +2,13 @@
 /* The check of ports, listeners and backends: whether addresses belong together. */
 #include "control/config/check_priv.h"
 
+#include <string.h>
+
+/* What a port of the dataplane has room for: see dataplane/net/net.h. */
+#define PORT_ADDRESSES 8
+#define PORT_ROUTES    16
+#define ROUTE_GATEWAYS 4
+
 static struct cfg_port *port_at(struct check *c, uint32_t i)
 {
 	return CFG_ITEM(c->config->root.dataplane.ports, struct cfg_port, i);
@@ -17,6 +24,79 @@ static const struct cfg_value *own_address(const struct cfg_port *port, const st
 			return a;
 	}
 	return NULL;
+}
+
+static bool has_ipv6(const struct cfg_port *port)
+{
+	for (uint32_t i = 0; i < port->addresses.count; i++) {
+		const struct cfg_value *a = CFG_ITEM(port->addresses, struct cfg_value, i);
+
+		if (a->valid && !ip_is_v4(&a->addr))
+			return true;
+	}
+	return false;
+}
+
+static bool is_link_local(const struct ip_addr *addr)
+{
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+/* Why no host can have the address, or NULL. */
+static const char *unusable(const struct ip_addr *addr)
+{
+	static const struct ip_addr zero;
+	const uint8_t *v4 = addr->bytes + 12;
+
+	if (ip_is_v4(addr)) {
+		if (v4[0] == 127)
+			return "a loopback address";
+		return v4[0] == 0     ? "no host's address"
+		       : v4[0] >= 224 ? "a multicast address"
+				      : NULL;
+	}
+	if (addr->bytes[0] == 0xff)
+		return "a multicast address";
+	if (memcmp(addr->bytes, zero.bytes, 15) != 0)
+		return NULL;
+	return addr->bytes[15] == 1   ? "a loopback address"
+	       : addr->bytes[15] == 0 ? "no host's address"
+				      : NULL;
+}
+
+/* "::ffff:192.0.2.1", with or without brackets and port */
+static bool is_written_as_ipv6(struct str text)
+{
+	unsigned colons = 0;
+
+	for (uint32_t i = 0; i < text.len; i++)
+		colons += text.data[i] == ':';
+	return colons > 1;
+}
+
+/* Says what is wrong with an address for any use, and makes it invalid then. */
+static void check_usable(struct check *c, struct cfg_value *value)
+{
+	const char *why;
+
+	if (!value->valid)
+		return;
+	why = unusable(&value->addr);
+	if (ip_is_v4(&value->addr) && is_written_as_ipv6(value->text))
+		why = "an IPv4 address: write it as one";
+	if (!why)
+		return;
+	mistake_add(c->mistakes, value->at, "'%.*s' is %s", (int)value->text.len, value->text.data,
+		why);
+	value->valid = false;
+}
+
+static void check_most(
+	struct check *c, const struct cfg_list *list, uint32_t most, const char *what)
+{
+	if (list->count > most)
+		mistake_add(c->mistakes, list->at, "%u %s, but there is room for %u",
+			(unsigned)list->count, what, (unsigned)most);
 }
 
 static bool is_on_link(const struct cfg_port *port, const struct ip_addr *addr)
@@ -43,6 +123,9 @@ static void check_addresses(struct check *c, uint32_t index)
 {
 	struct cfg_port *port = port_at(c, index);
 
+	check_most(c, &port->addresses, PORT_ADDRESSES, "addresses");
+	for (uint32_t i = 0; i < port->addresses.count; i++)
+		check_usable(c, CFG_ITEM(port->addresses, struct cfg_value, i));
 	for (uint32_t i = 0; i < port->addresses.count; i++) {
 		const struct cfg_value *a = CFG_ITEM(port->addresses, struct cfg_value, i);
 		const struct cfg_value *other = NULL;
@@ -56,43 +139,86 @@ static void check_addresses(struct check *c, uint32_t index)
 	}
 }
 
-static void check_gateways(struct check *c, const struct cfg_port *port)
+/* @param to  the network that they lead to, NULL for all others */
+static void check_gateways(struct check *c, const struct cfg_port *port,
+	const struct cfg_list *gateways, const struct cfg_value *to)
 {
-	const struct cfg_value *families[2] = { NULL };
+	check_most(c, gateways, ROUTE_GATEWAYS, "gateways");
+	for (uint32_t i = 0; i < gateways->count; i++) {
+		struct cfg_value *g = CFG_ITEM(*gateways, struct cfg_value, i);
+		int len = (int)g->text.len;
 
-	for (uint32_t i = 0; i < port->gateways.count; i++) {
-		const struct cfg_value *g = CFG_ITEM(port->gateways, struct cfg_value, i);
-
+		check_usable(c, g);
 		if (!g->valid)
 			continue;
-
-		unsigned family = ip_is_v4(&g->addr);
-
 		if (own_address(port, &g->addr))
 			mistake_add(c->mistakes, g->at, "gateway '%.*s' is the port's own address",
-				(int)g->text.len, g->text.data);
-		else if (!is_on_link(port, &g->addr))
+				len, g->text.data);
+		else if (is_link_local(&g->addr) ? !has_ipv6(port) : !is_on_link(port, &g->addr))
 			mistake_add(c->mistakes, g->at,
-				"gateway '%.*s' is in none of the port's networks",
-				(int)g->text.len, g->text.data);
-		if (families[family])
+				"gateway '%.*s' is in none of the port's networks", len,
+				g->text.data);
+		if (to && to->valid && ip_is_v4(&to->addr) != ip_is_v4(&g->addr))
 			mistake_add(c->mistakes, g->at,
-				"the port has an %s gateway already (line %u)",
-				family ? "IPv4" : "IPv6", families[family]->at.line);
-		families[family] = g;
+				"gateway '%.*s' is not of the family of '%.*s'", len, g->text.data,
+				(int)to->text.len, to->text.data);
+		for (uint32_t k = 0; k < i; k++) {
+			const struct cfg_value *other = CFG_ITEM(*gateways, struct cfg_value, k);
+
+			if (other->valid && ip_equal(&other->addr, &g->addr))
+				mistake_add(c->mistakes, g->at,
+					"gateway '%.*s' is in the list already", len, g->text.data);
+		}
+	}
+}
+
+/* The same with all bits beyond the prefix cleared. */
+static struct ip_addr network_of(const struct cfg_value *prefix)
+{
+	struct ip_addr net = prefix->addr;
+	unsigned bits = prefix->prefix_len + (ip_is_v4(&net) ? 96u : 0u);
+
+	for (; bits < 128; bits++)
+		net.bytes[bits / 8] &= (uint8_t) ~(0x80u >> bits % 8);
+	return net;
+}
+
+static void check_routes(struct check *c, const struct cfg_port *port)
+{
+	check_most(c, &port->routes, PORT_ROUTES, "routes");
+	for (uint32_t i = 0; i < port->routes.count; i++) {
+		const struct cfg_way *way = CFG_ITEM(port->routes, struct cfg_way, i);
+		const struct cfg_value *to = &way->to;
+
+		check_gateways(c, port, &way->gateways, to);
+		if (!to->valid)
+			continue;
+
+		struct ip_addr net = network_of(to);
+		char text[IP_TEXT_BYTES];
+
+		ip_format(&net, text);
+		if (!ip_equal(&net, &to->addr))
+			mistake_add(c->mistakes, to->at,
+				"'%.*s' names no network: its network is %s/%u", (int)to->text.len,
+				to->text.data, text, (unsigned)to->prefix_len);
+		for (uint32_t k = 0; k < i; k++) {
+			const struct cfg_value *other =
+				&CFG_ITEM(port->routes, struct cfg_way, k)->to;
+
+			if (other->valid && other->prefix_len == to->prefix_len &&
+				ip_equal(&other->addr, &to->addr))
+				mistake_add(c->mistakes, to->at,
+					"the port has a route to '%.*s' already (line %u)",
+					(int)to->text.len, to->text.data, other->at.line);
+		}
 	}
 }
 
 static void check_mtu(struct check *c, const struct cfg_port *port)
 {
-	uint64_t least = 576;
+	uint64_t least = has_ipv6(port) ? 1280 : 576;
 
-	for (uint32_t i = 0; i < port->addresses.count; i++) {
-		const struct cfg_value *a = CFG_ITEM(port->addresses, struct cfg_value, i);
-
-		if (a->valid && !ip_is_v4(&a->addr))
-			least = 1280;
-	}
 	if (port->mtu.valid && port->mtu.number && port->mtu.number < least)
 		mistake_add(c->mistakes, port->mtu.at, "'mtu' must be 0, or %u or more%s",
 			(unsigned)least, least == 1280 ? " with IPv6" : "");
@@ -155,7 +281,8 @@ void check_dataplane(struct check *c)
 		struct cfg_port *port = port_at(c, i);
 
 		check_addresses(c, i);
-		check_gateways(c, port);
+		check_gateways(c, port, &port->gateways, NULL);
+		check_routes(c, port);
 		check_mtu(c, port);
 		for (uint32_t j = 0; j < i && port->device.valid; j++) {
 			const struct cfg_port *other = port_at(c, j);
@@ -178,6 +305,7 @@ static void check_bind(struct check *c, uint32_t index)
 	const struct cfg_list *listeners = &c->config->root.listeners;
 	struct cfg_listener *l = CFG_ITEM(*listeners, struct cfg_listener, index);
 
+	check_usable(c, &l->bind);
 	if (!l->bind.valid)
 		return;
 
@@ -216,11 +344,40 @@ void check_listeners(struct check *c)
 	}
 }
 
+static bool leads_to(const struct cfg_list *gateways, const struct ip_addr *addr)
+{
+	for (uint32_t i = 0; i < gateways->count; i++) {
+		const struct cfg_value *g = CFG_ITEM(*gateways, struct cfg_value, i);
+
+		if (g->valid && ip_is_v4(&g->addr) == ip_is_v4(addr))
+			return true;
+	}
+	return false;
+}
+
+static bool is_routed(const struct cfg_port *port, const struct ip_addr *addr)
+{
+	for (uint32_t i = 0; i < port->routes.count; i++) {
+		const struct cfg_way *way = CFG_ITEM(port->routes, struct cfg_way, i);
+
+		if (way->to.valid && ip_in_prefix(addr, &way->to.addr, way->to.prefix_len))
+			return true;
+	}
+	return leads_to(&port->gateways, addr);
+}
+
 static void check_reachable(struct check *c, const struct cfg_value *address)
 {
 	const struct cfg_list *ports = &c->config->root.dataplane.ports;
 	bool reachable = false;
 
+	if (is_link_local(&address->addr)) {
+		mistake_add(c->mistakes, address->at,
+			"endpoint %.*s is link-local: it does not say through which port it is "
+			"reached",
+			(int)address->text.len, address->text.data);
+		return;
+	}
 	for (uint32_t i = 0; i < ports->count; i++) {
 		const struct cfg_port *port = port_at(c, i);
 
@@ -230,12 +387,7 @@ static void check_reachable(struct check *c, const struct cfg_value *address)
 				address->text.data);
 			return;
 		}
-		reachable |= is_on_link(port, &address->addr);
-		for (uint32_t j = 0; j < port->gateways.count; j++) {
-			const struct cfg_value *g = CFG_ITEM(port->gateways, struct cfg_value, j);
-
-			reachable |= g->valid && ip_is_v4(&g->addr) == ip_is_v4(&address->addr);
-		}
+		reachable |= is_on_link(port, &address->addr) || is_routed(port, &address->addr);
 	}
 	if (!reachable)
 		mistake_add(c->mistakes, address->at,
@@ -251,9 +403,10 @@ void check_backends(struct check *c)
 		const struct cfg_backend *backend = CFG_ITEM(root->backends, struct cfg_backend, b);
 
 		for (uint32_t i = 0; i < backend->endpoints.count; i++) {
-			const struct cfg_value *a =
+			struct cfg_value *a =
 				&CFG_ITEM(backend->endpoints, struct cfg_endpoint, i)->address;
 
+			check_usable(c, a);
 			if (!a->valid)
 				continue;
 			check_reachable(c, a);

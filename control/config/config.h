@@ -57,8 +57,15 @@ struct cfg_named {
 struct cfg_port {
 	struct cfg_group head;
 	struct cfg_value name, device;
-	struct cfg_list addresses, gateways;
-	struct cfg_value mtu, queues;
+	struct cfg_list addresses, gateways, routes;
+	struct cfg_value mtu, vlan, queues;
+};
+
+/* A static route of a port; a request's is struct cfg_route. */
+struct cfg_way {
+	struct cfg_group head;
+	struct cfg_value to;
+	struct cfg_list gateways;
 };
 
 struct cfg_buffers {

@@ -11,6 +11,20 @@
 #define FIELD_AS(type, member, setting) .name = setting, .offset = offsetof(struct type, member)
 #define RANGE(low, high)                .min = (low), .max = (high)
 
+static const struct schema_field way_fields[] = {
+	{ FIELD(cfg_way, to), SCHEMA_PREFIX, .required = true, .text = "The network." },
+	{ FIELD(cfg_way, gateways), SCHEMA_ADDRESS, .list = true, .required = true,
+		.text = "Routers that lead there, at most four, of the network's family and in one "
+			"of "
+			"the port's networks. New connections are spread over those that answer." },
+	{ NULL },
+};
+
+static const struct schema_group way_group = { "a route", "dataplane.ports.routes",
+	"Networks that are behind a router other than the port's `gateways`. The longest prefix of "
+	"all ports decides.",
+	sizeof(struct cfg_way), way_fields };
+
 static const struct schema_field port_fields[] = {
 	{ FIELD(cfg_port, name), SCHEMA_NAME, .required = true, .text = "What listeners call it." },
 	{ FIELD(cfg_port, device), SCHEMA_TEXT, .required = true,
@@ -18,13 +32,25 @@ static const struct schema_field port_fields[] = {
 			"(`net_af_packet0,iface=eth1`), or `auto:INTERFACE`, which takes a kernel "
 			"interface by AF_XDP and, where that does not work, by AF_PACKET." },
 	{ FIELD(cfg_port, addresses), SCHEMA_PREFIX, .list = true, .required = true,
-		.text = "The port's own addresses, each with the length of its network's prefix." },
+		.text = "The port's own addresses, at most eight, each with the length of its "
+			"network's prefix. A port with an IPv6 address has a link-local one too. "
+			"IPv6 "
+			"addresses are used after a second in which no other host claimed them." },
 	{ FIELD(cfg_port, gateways), SCHEMA_ADDRESS, .list = true,
-		.text = "Routers for everything outside the port's networks, at most one of each "
-			"family. They are in one of the port's networks." },
+		.text = "Routers for everything outside the port's networks, at most four. They "
+			"are "
+			"in one of the port's networks or, with IPv6, link-local. New connections "
+			"are "
+			"spread over those that answer." },
+	{ FIELD(cfg_port, routes), SCHEMA_GROUP, .list = true, .group = &way_group,
+		.text = "Static routes, at most sixteen." },
 	{ FIELD(cfg_port, mtu), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "9000"),
 		.text = "Largest IP packet in bytes, 576 or more (1280 with IPv6). 0 is the port's "
 			"own." },
+	{ FIELD(cfg_port, vlan), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "4094"),
+		.text = "802.1Q VLAN of the port's frames: they have its tag and others are "
+			"dropped. "
+			"0 is none." },
 	{ FIELD(cfg_port, queues), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "64"),
 		.text = "Pairs of receive and transmit queues. 0 is one for each worker." },
 	{ NULL },

@@ -378,5 +378,6 @@ int port_setup(const char *device, const struct port_setup_config *config, struc
 
 void port_close(const struct port *port)
 {
+	port_multicast_end(port);
 	port_unplug(port->id);
 }

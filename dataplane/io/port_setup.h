@@ -37,6 +37,18 @@ struct rte_mempool *port_pool_create(const char *name, uint32_t count, uint32_t 
  */
 int port_setup(const char *device, const struct port_setup_config *config, struct port *out);
 
+#define PORT_GROUPS_MAX 16
+
+/**
+ * Let frames to multicast groups in, by whatever the driver has for that.
+ * @param count  at most PORT_GROUPS_MAX; with 0 nothing is changed
+ * @return 0, also where the port filters nothing, or -errno
+ */
+int port_multicast(const struct port *port, const struct rte_ether_addr *macs, uint32_t count);
+
+/** Leave the groups; port_close() does so. */
+void port_multicast_end(const struct port *port);
+
 /** Stop and release; no worker may use the port any more. */
 void port_close(const struct port *port);
 

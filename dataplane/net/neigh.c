@@ -357,6 +357,7 @@ static void neigh_fail(struct net *net, uint32_t index)
 	unsigned count = 0, remote_count = 0;
 	uint32_t port_index = e->port_index;
 
+	net_gateway_failed(net, port_index, &e->addr);
 	while (e->queue_count)
 		failed[count++] = queue_take(t, e);
 	pending_remove(t, index);

@@ -20,18 +20,31 @@
 #define VLAN_ID_MASK   0x0fff
 #define VLAN_ID_LAST   4094
 
+static bool gateways_valid(
+	const struct net_port_config *port, const struct ip_addr *gateways, uint32_t count)
+{
+	if (count > NET_PORT_GATEWAYS)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < port->address_count; k++)
+			if (ip_equal(&gateways[i], &port->addresses[k].addr))
+				return false;
+	return true;
+}
+
 static bool port_config_valid(const struct net_port_config *port)
 {
-	if (!port->port || port->address_count > NET_PORT_ADDRESSES ||
-		port->gateway_count > NET_PORT_GATEWAYS || port->vlan > VLAN_ID_LAST)
+	if (!port->port || port->address_count > NET_PORT_ADDRESSES || port->vlan > VLAN_ID_LAST)
 		return false;
 	for (uint32_t i = 0; i < port->address_count; i++)
 		if (port->addresses[i].prefix_len > (ip_is_v4(&port->addresses[i].addr) ? 32 : 128))
 			return false;
-	for (uint32_t i = 0; i < port->gateway_count; i++)
-		for (uint32_t k = 0; k < port->address_count; k++)
-			if (ip_equal(&port->gateways[i], &port->addresses[k].addr))
-				return false;
+	if (!gateways_valid(port, port->gateways, port->gateway_count) ||
+		port->way_count > NET_PORT_WAYS)
+		return false;
+	for (uint32_t i = 0; i < port->way_count; i++)
+		if (!gateways_valid(port, port->ways[i].gateways, port->ways[i].gateway_count))
+			return false;
 	return true;
 }
 

@@ -17,20 +17,30 @@
 #include "lib/shm/reason.h"
 
 #define NET_PORT_ADDRESSES 8
-#define NET_PORT_GATEWAYS  4
+#define NET_PORT_GATEWAYS  4 /* of one route */
+#define NET_PORT_WAYS      16
 
 struct net_address {
 	struct ip_addr addr;
 	uint8_t prefix_len;
 };
 
+/* A static route. */
+struct net_way {
+	struct net_address to;
+	uint32_t gateway_count;
+	struct ip_addr gateways[NET_PORT_GATEWAYS];
+};
+
 struct net_port_config {
 	const struct port *port;
+	uint16_t vlan; /* 802.1Q identifier of the port's frames, 0: they have no tag */
 	uint32_t address_count;
 	struct net_address addresses[NET_PORT_ADDRESSES];
 	uint32_t gateway_count;
-	struct ip_addr gateways[NET_PORT_GATEWAYS]; /* the first of a family is its default route */
-	uint16_t vlan; /* 802.1Q identifier of the port's frames, 0: they have no tag */
+	struct ip_addr gateways[NET_PORT_GATEWAYS]; /* of either family: its default route */
+	uint32_t way_count;
+	struct net_way ways[NET_PORT_WAYS];
 };
 
 struct net_config {

@@ -78,11 +78,20 @@ struct ndp_address {
 #define NDP_ADDRESSES (NET_PORT_ADDRESSES + 1) /* the configured ones and a link-local one */
 
 struct net_port {
-	struct net_port_config config;
 	uint8_t l2_bytes;  /* Ethernet header, with the VLAN tag where the port has one */
 	uint8_t ndp_count; /* 0: the port speaks no IPv6 */
+	struct net_port_config config;
 	struct ndp_address ndp[NDP_ADDRESSES];
 	struct port_tx tx;
+};
+
+#define NET_DOWN 16
+
+/* A gateway that did not answer. */
+struct net_down {
+	struct ip_addr addr;
+	uint32_t port_index;
+	uint64_t until_ns;
 };
 
 struct net {
@@ -99,6 +108,8 @@ struct net {
 	uint32_t announcements_left;
 	uint64_t icmp_tat_ns; /* GCRA of the answers to ICMP */
 	uint64_t conflict_log_ns;
+	struct net_down down[NET_DOWN]; /* the latest; most are over */
+	uint32_t down_next;
 };
 
 /* net.c */
@@ -118,6 +129,11 @@ bool net_frame_remote(
  *  (nothing is freed) */
 bool net_ether_push(struct net_port *port, struct rte_mbuf *m, const struct rte_ether_addr *dst,
 	uint16_t ether_type);
+
+/* path.c */
+
+/** A neighbour did not answer: when it is a gateway, others are preferred for a while. */
+void net_gateway_failed(struct net *net, uint32_t port_index, const struct ip_addr *addr);
 
 /* ipv4.c */
 

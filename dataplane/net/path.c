@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which way to a peer: the longest connected prefix, else a gateway (RFC 1122 §3.3.1). The source
+ * Which way to a peer: the longest connected prefix, else a gateway of the longest static route (RFC
+ * 1122 §3.3.1, RFC 4861 §5.2). The source
  * address is always one of the port that sends (the strong host model, RFC 1122 §3.3.4.2): a gateway
  * between two networks must not leak one side's addresses to the other.
  */
@@ -8,6 +9,8 @@
 #include <string.h>
 
 #include "dataplane/net/net_priv.h"
+
+#define DOWN_NS (10 * SECOND_NS) /* how long a gateway that did not answer is passed over */
 
 struct choice {
 	uint32_t port_index;
@@ -75,23 +78,97 @@ static int choose_connected(const struct net *net, const struct ip_addr *remote,
 	return 0;
 }
 
+static bool is_gateway_down(
+	const struct net *net, uint32_t port_index, const struct ip_addr *gateway)
+{
+	for (unsigned i = 0; i < NET_DOWN; i++)
+		if (net->now_ns < net->down[i].until_ns && net->down[i].port_index == port_index &&
+			ip_equal(&net->down[i].addr, gateway))
+			return true;
+	return false;
+}
+
+/* One of the family's gateways, the same for one remote as long as they all answer. One that does not
+ * answer is passed over; when none does, the first choice is tried again. */
+static const struct ip_addr *choose_among(const struct net *net, uint32_t port_index,
+	const struct ip_addr *gateways, uint32_t count, const struct ip_addr *remote)
+{
+	const struct ip_addr *first = NULL;
+	uint64_t word;
+	uint32_t start;
+
+	memcpy(&word, remote->bytes + 8, sizeof(word));
+	start = (uint32_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 32) % RTE_MAX(count, 1u);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ip_addr *g = &gateways[(start + i) % count];
+
+		if (ip_is_v4(g) != ip_is_v4(remote))
+			continue;
+		if (!is_gateway_down(net, port_index, g))
+			return g;
+		if (!first)
+			first = g;
+	}
+	return first;
+}
+
+/* The port's longest route that holds the remote; the default one has length 0. */
+static const struct ip_addr *choose_way(
+	const struct net *net, uint32_t port_index, const struct ip_addr *remote, int *prefix_len)
+{
+	const struct net_port_config *config = &net->ports[port_index].config;
+	const struct net_way *best = NULL;
+
+	for (uint32_t i = 0; i < config->way_count; i++) {
+		const struct net_way *w = &config->ways[i];
+
+		if (ip_in_prefix(remote, &w->to.addr, w->to.prefix_len) &&
+			(!best || w->to.prefix_len > best->to.prefix_len))
+			best = w;
+	}
+	*prefix_len = best ? best->to.prefix_len : 0;
+	return best ? choose_among(net, port_index, best->gateways, best->gateway_count, remote)
+		    : choose_among(
+			      net, port_index, config->gateways, config->gateway_count, remote);
+}
+
 static int choose_gateway(const struct net *net, const struct ip_addr *remote,
 	const struct ip_addr *local, struct net_path *path)
 {
-	for (uint32_t p = 0; p < net->config.port_count; p++) {
-		const struct net_port *port = &net->ports[p];
+	int longest = -1;
 
-		if (local && !net_port_owns(port, local))
+	for (uint32_t p = 0; p < net->config.port_count; p++) {
+		const struct ip_addr *gateway;
+		int prefix_len;
+
+		if (local && !net_port_owns(&net->ports[p], local))
 			continue;
-		for (uint32_t i = 0; i < port->config.gateway_count; i++) {
-			if (ip_is_v4(&port->config.gateways[i]) != ip_is_v4(remote))
-				continue;
-			path->port_index = (uint8_t)p;
-			path->next_hop = port->config.gateways[i];
-			return 0;
-		}
+		gateway = choose_way(net, p, remote, &prefix_len);
+		if (!gateway || prefix_len <= longest)
+			continue;
+		longest = prefix_len;
+		path->port_index = (uint8_t)p;
+		path->next_hop = *gateway;
 	}
-	return -ENETUNREACH;
+	return longest >= 0 ? 0 : -ENETUNREACH;
+}
+
+void net_gateway_failed(struct net *net, uint32_t port_index, const struct ip_addr *addr)
+{
+	const struct net_port_config *config = &net->ports[port_index].config;
+	bool ours = false;
+
+	for (uint32_t i = 0; i < config->gateway_count; i++)
+		ours |= ip_equal(&config->gateways[i], addr);
+	for (uint32_t w = 0; w < config->way_count; w++)
+		for (uint32_t i = 0; i < config->ways[w].gateway_count; i++)
+			ours |= ip_equal(&config->ways[w].gateways[i], addr);
+	if (!ours)
+		return;
+	net->down[net->down_next % NET_DOWN] = (struct net_down){
+		.addr = *addr, .port_index = port_index, .until_ns = net->now_ns + DOWN_NS
+	};
+	net->down_next++;
 }
 
 int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip_addr *local,

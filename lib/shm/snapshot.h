@@ -55,6 +55,7 @@ enum snap_section_id {
 	SNAP_LIMITS,      /* struct snap_limit */
 	SNAP_CONSUMERS,   /* struct snap_consumer */
 	SNAP_KEYS,        /* struct snap_key, sorted by digest, no digest twice */
+	SNAP_WAYS,        /* struct snap_way */
 	SNAP_SECTION_COUNT
 };
 
@@ -111,16 +112,27 @@ struct snap_port {
 	struct snap_text device; /* PCI address, vdev string, or "auto:INTERFACE" */
 	struct snap_range addresses;
 	struct snap_range gateways;
-	uint32_t mtu;    /* 0: the port's own */
-	uint32_t queues; /* 0: one for each worker */
+	uint32_t mtu;           /* 0: the port's own */
+	uint32_t queues;        /* 0: one for each worker */
+	struct snap_range ways; /* SNAP_WAYS */
+	uint32_t vlan;          /* 802.1Q identifier of the port's frames; 0: no tag */
+	uint32_t reserved;
 };
-static_assert(sizeof(struct snap_port) == 40, "");
+static_assert(sizeof(struct snap_port) == 56, "");
 
 struct snap_address {
 	struct ip_addr addr;
 	uint32_t prefix_len; /* of the address's family; gateways: unused */
 };
 static_assert(sizeof(struct snap_address) == 20, "");
+
+/* A static route of a port ("route" is the way of a request here). */
+struct snap_way {
+	struct ip_addr to;
+	uint32_t prefix_len;        /* of the address's family */
+	struct snap_range gateways; /* SNAP_GATEWAYS, of the same family */
+};
+static_assert(sizeof(struct snap_way) == 28, "");
 
 struct snap_listener {
 	struct snap_text name;

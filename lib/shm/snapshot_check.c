@@ -153,7 +153,18 @@ static bool check_port(struct snap_check *c, const void *record)
 	       check_range(c, "addresses", p->addresses, SNAP_ADDRESSES) &&
 	       check_range(c, "gateways", p->gateways, SNAP_GATEWAYS) &&
 	       (p->mtu == 0 || check_between(c, "mtu", p->mtu, 576, 65535)) &&
-	       check_between(c, "queues", p->queues, 0, SNAP_WORKERS_MAX);
+	       check_between(c, "queues", p->queues, 0, SNAP_WORKERS_MAX) &&
+	       check_range(c, "ways", p->ways, SNAP_WAYS) &&
+	       check_between(c, "vlan", p->vlan, 0, 4094);
+}
+
+static bool check_way(struct snap_check *c, const void *record)
+{
+	const struct snap_way *w = record;
+
+	return check_between(c, "prefix_len", w->prefix_len, 0, ip_is_v4(&w->to) ? 32 : 128) &&
+	       check_range(c, "gateways", w->gateways, SNAP_GATEWAYS) &&
+	       check_between(c, "gateways of a way", w->gateways.count, 1, SNAP_NONE);
 }
 
 static bool check_address(struct snap_check *c, const void *record)
@@ -410,6 +421,7 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_LIMITS] = check_limit,
 	[SNAP_CONSUMERS] = check_consumer,
 	[SNAP_KEYS] = check_key,
+	[SNAP_WAYS] = check_way,
 };
 
 bool snapshot_check_records(struct snap_check *c)

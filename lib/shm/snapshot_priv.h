@@ -31,7 +31,8 @@
 	X(PLAN_APIS, uint32_t, "plan apis", 1u << 20)                                              \
 	X(LIMITS, struct snap_limit, "limits", SNAP_PLAN_SLOTS *SNAP_LIMITS_PER_PLAN)              \
 	X(CONSUMERS, struct snap_consumer, "consumers", SNAP_CONSUMER_CAPACITY_MAX)                \
-	X(KEYS, struct snap_key, "keys", 1u << 25)
+	X(KEYS, struct snap_key, "keys", 1u << 25)                                                 \
+	X(WAYS, struct snap_way, "ways", 1u << 12)
 
 struct snap_section_info {
 	const char *name;

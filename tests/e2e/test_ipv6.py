@@ -165,3 +165,13 @@ def test_many_short_connections(bed, gateway, connect):
         with bed.connect("client", OUTSIDE_IP6, 80) as sock:
             sock.sendall(b"GET /six/x HTTP/1.1\r\nHost: echo.example\r\nConnection: close\r\n\r\n")
             assert sock.recv(12) == b"HTTP/1.1 200"
+
+
+def groups(bed, interface):
+    told = json.loads(bed.run("gw", "ip", "-j", "maddress", "show", "dev", interface).stdout)
+    return {entry["link"] for entry in told[0]["maddr"] if "link" in entry}
+
+
+def test_the_interface_lets_the_groups_in(bed, gateway):
+    assert groups(bed, "sl-out") >= {"33:33:00:00:00:01", "33:33:ff:00:00:01"}
+    assert groups(bed, "sl-in") >= {"33:33:00:00:00:01", "33:33:ff:00:00:01"}

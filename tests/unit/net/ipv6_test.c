@@ -479,6 +479,79 @@ static void path_is_chosen_by_prefix_scope_and_gateway(void **state)
 	}
 }
 
+static void with_routes(void)
+{
+	rig.config.ports[0].addresses[1] = (struct net_address){ ip_of(OUR_IP6), 64 };
+	rig.config.ports[0].address_count = 2;
+	rig.config.ports[0].gateways[1] = ip_of(GATEWAY_IP6);
+	rig.config.ports[0].gateways[2] = ip_of("fe80::fd");
+	rig.config.ports[0].gateway_count = 3;
+	rig.config.ports[1].ways[0] =
+		(struct net_way){ { ip_of("198.18.0.0"), 15 }, 1, { ip_of("10.0.0.254") } };
+	rig.config.ports[0].ways[0] =
+		(struct net_way){ { ip_of("198.18.5.0"), 24 }, 1, { ip_of("192.0.2.250") } };
+	rig.config.ports[0].ways[1] =
+		(struct net_way){ { ip_of("2001:db8:9::"), 48 }, 1, { ip_of("2001:db8::fc") } };
+	rig.config.ports[1].way_count = 1;
+	rig.config.ports[0].way_count = 2;
+}
+
+static void leads(const char *remote, unsigned port_index, const char *gateway)
+{
+	struct ip_addr addr = ip_of(remote), hop = ip_of(gateway);
+	struct net_path path;
+
+	assert_int_equal(net_path_find(rig.net, &addr, NULL, &path), 0);
+	assert_int_equal(path.port_index, port_index);
+	assert_true(ip_equal(&path.next_hop, &hop));
+}
+
+static void the_longest_route_of_all_ports_decides(void **state)
+{
+	net_destroy(rig.net);
+	rig_start(with_routes);
+	leads("198.18.4.1", 1, "10.0.0.254");
+	leads("198.18.5.1", 0, "192.0.2.250");
+	leads("198.51.100.1", 0, GATEWAY_IP);
+	leads("2001:db8:9::1", 0, "2001:db8::fc");
+}
+
+/* Which of the two gateways a remote is sent to: 0 or 1. */
+static unsigned gateway_of(unsigned host)
+{
+	struct ip_addr addr = ip_of("2606:4700::"), first = ip_of(GATEWAY_IP6);
+	struct net_path path;
+
+	addr.bytes[15] = (uint8_t)host;
+	assert_int_equal(net_path_find(rig.net, &addr, NULL, &path), 0);
+	return !ip_equal(&path.next_hop, &first);
+}
+
+static void gateways_share_and_stand_in_for_each_other(void **state)
+{
+	struct ip_addr addr = ip_of("2606:4700::");
+	unsigned second = 0, lost = 0;
+	struct net_path path;
+
+	net_destroy(rig.net);
+	rig_start(with_routes);
+	for (unsigned i = 1; i < 200; i++)
+		second += gateway_of(i);
+	assert_in_range(second, 60, 140);
+	/* The first does not answer: what waited is lost, others go by the second, for ten seconds. */
+	for (addr.bytes[15] = 1; gateway_of(addr.bytes[15]) != 0;)
+		addr.bytes[15]++;
+	lost = addr.bytes[15];
+	assert_int_equal(net_path_find(rig.net, &addr, NULL, &path), 0);
+	net_output_tcp(rig.net, &path, &addr, segment_of(1), 0, SECOND);
+	for (unsigned t = 10; t < 60; t++)
+		net_timers(rig.net, t * SECOND / 10);
+	assert_int_equal(rig.drops[DROP_NEIGH_FAILED], 1);
+	assert_int_equal(gateway_of(lost), 1);
+	net_timers(rig.net, 20 * SECOND);
+	assert_int_equal(gateway_of(lost), 0);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, rig6_setup, rig_teardown)
@@ -503,6 +576,8 @@ int main(void)
 		CASE(segments_leave_with_header_and_sum),
 		CASE(a_port_that_sums_is_told_what),
 		CASE(path_is_chosen_by_prefix_scope_and_gateway),
+		CASE(the_longest_route_of_all_ports_decides),
+		CASE(gateways_share_and_stand_in_for_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_start, NULL);

@@ -66,16 +66,22 @@ static const struct golden goldens[] = {
 	FIELD(snap_settings, via, 80, 8),
 	FIELD(snap_settings, body_bytes_max, 88, 8),
 	FIELD(snap_settings, access_log, 96, 4),
-	RECORD(snap_port, 40),
+	RECORD(snap_port, 56),
 	FIELD(snap_port, name, 0, 8),
 	FIELD(snap_port, device, 8, 8),
 	FIELD(snap_port, addresses, 16, 8),
 	FIELD(snap_port, gateways, 24, 8),
 	FIELD(snap_port, mtu, 32, 4),
 	FIELD(snap_port, queues, 36, 4),
+	FIELD(snap_port, ways, 40, 8),
+	FIELD(snap_port, vlan, 48, 4),
 	RECORD(snap_address, 20),
 	FIELD(snap_address, addr, 0, 16),
 	FIELD(snap_address, prefix_len, 16, 4),
+	RECORD(snap_way, 28),
+	FIELD(snap_way, to, 0, 16),
+	FIELD(snap_way, prefix_len, 16, 4),
+	FIELD(snap_way, gateways, 20, 8),
 	RECORD(snap_listener, 56),
 	FIELD(snap_listener, name, 0, 8),
 	FIELD(snap_listener, addr, 8, 16),
@@ -265,7 +271,8 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(LINK_PONG, 7);
 	assert_int_equal(SNAP_STRINGS, 0);
 	assert_int_equal(SNAP_ROUTES, 16);
-	assert_int_equal(SNAP_SECTION_COUNT, 24);
+	assert_int_equal(SNAP_WAYS, 24);
+	assert_int_equal(SNAP_SECTION_COUNT, 25);
 	assert_int_equal(HIST_BUCKETS, 337);
 }
 
