@@ -23,7 +23,8 @@
 #define WINDOWS_MAX 4096
 
 struct window {
-	uint64_t begin, busy, requests, answers;
+	uint64_t begin, answers;
+	struct gen_worker worker;
 	uint32_t count;
 	struct {
 		double rate, cycles;
@@ -74,20 +75,21 @@ static void turn(struct gen *g, enum engine_side side)
  * and the best tenth shows what a core of one's own would. */
 static void close_window(struct gen *g, struct window *w, uint64_t now)
 {
-	uint64_t busy, requests, answers = engine_stats(g->engine)->answers;
+	uint64_t answers = engine_stats(g->engine)->answers;
+	struct gen_worker worker;
 
 	if (w->begin <= now && now - w->begin < WINDOW_MS * rte_get_tsc_hz() / 1000)
 		return;
-	gen_worker_cycles(&busy, &requests);
+	gen_worker_look(&worker);
 	if (w->begin <= now && w->count < WINDOWS_MAX && answers > w->answers) {
 		w->at[w->count].rate = (double)(answers - w->answers) * (double)rte_get_tsc_hz() /
 				       (double)(now - w->begin);
 		w->at[w->count++].cycles =
-			(double)(busy - w->busy) / (double)RTE_MAX(requests - w->requests, 1u);
+			(double)(worker.busy - w->worker.busy) /
+			(double)RTE_MAX(worker.requests - w->worker.requests, 1u);
 	}
 	w->begin = now;
-	w->busy = busy;
-	w->requests = requests;
+	w->worker = worker;
 	w->answers = answers;
 }
 
@@ -140,6 +142,21 @@ static void report_latency(struct gen *g, const char *name, double rate)
 		strstr(name, "50%") ? 150 : REPORT_NO_TARGET);
 }
 
+/* Where the worker's cycles went, for a look beside l7's. */
+static void report_stages(struct gen *g, const struct gen_worker *from, const struct gen_worker *to)
+{
+	static const enum stage shown[] = { STAGE_RX, STAGE_NET, STAGE_TCP_IN, STAGE_PROXY,
+		STAGE_TCP_OUT, STAGE_TX, STAGE_TIMERS };
+	double requests = (double)RTE_MAX(to->requests - from->requests, 1u);
+
+	for (unsigned i = 0; i < RTE_DIM(shown); i++)
+		report_row(g->report, "closed", stage_name(shown[i]), "cycles",
+			(double)(to->stage[shown[i]] - from->stage[shown[i]]) / requests,
+			REPORT_NO_TARGET);
+	report_row(g->report, "closed", "batch", "requests",
+		requests / (double)RTE_MAX(to->loops - from->loops, 1u), REPORT_NO_TARGET);
+}
+
 /* @return the rate that the open loops are shares of */
 static double report_closed(struct gen *g, struct window *w, double rate)
 {
@@ -164,15 +181,20 @@ static bool measure(struct gen *g)
 {
 	static struct window window;
 	const struct gen_options *o = g->options;
+	struct gen_worker before, after;
 	double rate;
 
 	/* Everything open and warm. */
 	if (run(g, o->seconds / 2, &window) == 0)
 		return false;
+	gen_worker_look(&before);
 	rate = run(g, o->seconds, &window);
+	gen_worker_look(&after);
 	if (rate == 0)
 		return false;
 	rate = report_closed(g, &window, rate);
+	if (o->form == GEN_RING)
+		report_stages(g, &before, &after);
 	for (unsigned percent = 50; percent <= 80; percent += 30) {
 		char name[16];
 		double got;

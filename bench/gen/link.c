@@ -36,17 +36,19 @@ void gen_gateway_macs(struct rte_ether_addr *out)
 	memcpy(out, macs, sizeof(macs));
 }
 
-void gen_worker_cycles(uint64_t *busy, uint64_t *requests)
+void gen_worker_look(struct gen_worker *out)
 {
 	const struct stats *stats = &world.at[0].stats;
 
-	*busy = *requests = 0;
+	*out = (struct gen_worker){ 0 };
 	if (!worker_runs)
 		return;
-	for (unsigned i = 0; i < STAGE_COUNT; i++)
-		if (i != STAGE_IDLE)
-			*busy += stats->stage_cycles[i];
-	*requests = stats->worker->requests;
+	for (unsigned i = 0; i < STAGE_COUNT; i++) {
+		out->stage[i] = stats->stage_cycles[i];
+		out->busy += i == STAGE_IDLE ? 0 : stats->stage_cycles[i];
+	}
+	out->requests = stats->worker->requests;
+	out->loops = stats->worker->busy_loops;
 }
 
 static struct rte_ring *ring(const char *name, unsigned side)

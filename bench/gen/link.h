@@ -8,6 +8,7 @@
 
 #include "bench/engine/engine.h"
 #include "dataplane/clock.h"
+#include "lib/shm/stats.h"
 
 #define GEN_BURST 32
 
@@ -34,8 +35,13 @@ void gen_stop(void);
 
 /** The gateway's addresses. */
 void gen_gateway_macs(struct rte_ether_addr *macs);
-/** Ring form: cycles of the worker that were not idle, and requests it saw. */
-void gen_worker_cycles(uint64_t *busy, uint64_t *requests);
+/* What the worker counted, in the ring form; else zeros. */
+struct gen_worker {
+	uint64_t stage[STAGE_COUNT]; /* cycles */
+	uint64_t busy;               /* all but idle */
+	uint64_t requests, loops;    /* loops with packets in them */
+};
+void gen_worker_look(struct gen_worker *out);
 
 static inline uint16_t gen_link_receive(struct gen_link *l, struct rte_mbuf **frames, uint16_t n)
 {
