@@ -5,7 +5,8 @@
  * the wire ring's world; its first input byte chooses how backends behave.
  *
  * After it come steps of one byte and what they take:
- *   0 frame as it is · 1 frame with addresses, lengths and checksums put right
+ *   0 frame as it is · 1 frame with addresses, lengths and checksums put right, of the family that
+ *     its version says
  *   2 segment on a flow that the fuzzer speaks for · 3 time · 4 bytes from a well-behaved client
  *   5 bytes from a well-behaved backend · 6 close, reset, pause, resume · 7 mbufs kept away, or an apply
  */
@@ -87,6 +88,42 @@ static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum)
 	return ~sum & 0xffff;
 }
 
+/* The same for IPv6: TCP, ICMPv6, a neighbour message, or extension headers as they come, to an address
+ * of ours or its group. */
+static void repair6(struct frame *f, uint8_t port)
+{
+	static const uint8_t protocols[] = { 6, 58, 58 };
+	uint8_t *ip = f->data + 14, *upper = f->data + 54, kind = ip[6] % 4;
+	uint32_t len = f->len - 54, sum_at;
+
+	if (f->len < 54 + 20)
+		return;
+	put16(f->data + 12, 0x86dd);
+	ip[0] = 0x60 | (ip[0] & 15);
+	put16(ip + 4, len);
+	if (kind < sizeof(protocols))
+		ip[6] = protocols[kind];
+	if (kind == 2) {
+		ip[7] = 255;
+		upper[0] = 135 + (upper[0] & 1);
+		upper[1] = 0;
+	}
+	memset(ip + 8, 0, 32);
+	ip[8] = 0xfd;
+	memcpy(ip + 20, (uint8_t[]){ 10, 0, port, (uint8_t)(200 + upper[1] % RAW_CLIENTS) }, 4);
+	if (kind == 2 && (upper[2] & 1))
+		memcpy(ip + 24,
+			(uint8_t[]){ 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, port, 1 }, 16);
+	else
+		memcpy(ip + 24,
+			(uint8_t[]){ 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, port, 1 }, 16);
+	if (kind == 0)
+		put16(upper + 2, 80);
+	sum_at = ip[6] == 6 ? 16 : 2;
+	put16(upper + sum_at, 0);
+	put16(upper + sum_at, sum_of(upper, len, (uint16_t)~sum_of(ip + 8, 32, ip[6] + len)));
+}
+
 /* Make a frame go deeper: for us, from a neighbour, with right lengths and sums. */
 static void repair(struct frame *f, uint8_t port)
 {
@@ -96,6 +133,10 @@ static void repair(struct frame *f, uint8_t port)
 	if (f->len < 54)
 		return;
 	memcpy(f->data, fake_ports[port].port.mac.addr_bytes, 6);
+	if (ip[0] >> 4 == 6) {
+		repair6(f, port);
+		return;
+	}
 	put16(f->data + 12, 0x0800);
 	len = f->len - 14;
 	ip[0] = 0x45;
@@ -296,6 +337,9 @@ static void run(void *input)
 		configure(&world, "cert main names=open.test");
 		configure(&world, "listener secure 10.0.0.1:443 tls=main");
 	}
+	configure(&world, "port outside addresses=10.0.0.1/24,fd00::a00:1/120");
+	configure(&world, "port inside addresses=10.0.1.1/24,fd00::a00:101/120");
+	configure(&world, "listener six [fd00::a00:1]:80");
 	configure(&world, "pool 2047");
 	configure(&world, "tcp connection_limit 96");
 	set_backends(&world, how);

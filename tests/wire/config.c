@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads `config` lines, see config.h; config_build.c compiles what they said. */
 #include "tests/wire/config.h"
+#include "tests/wire/six.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -239,9 +240,22 @@ static void set_host(struct config *c, struct cursor *cursor)
 		text_mac(mac, host->mac);
 }
 
+/* IPv6 on one side, or on both. */
+static void set_six(struct cursor *cursor)
+{
+	bool outside = cursor_word(cursor, "outside"), inside = cursor_word(cursor, "inside");
+
+	six_sides[OUTSIDE] |= outside || !inside;
+	six_sides[INSIDE] |= inside || !outside;
+}
+
 void config_line(struct config *c, struct cursor *cursor)
 {
-	if (cursor_word(cursor, "set"))
+	if (cursor_word(cursor, "six"))
+		set_six(cursor);
+	else if (cursor_word(cursor, "dad"))
+		c->dad = true;
+	else if (cursor_word(cursor, "set"))
 		set_setting(c, cursor);
 	else if (cursor_word(cursor, "tcp"))
 		set_number(

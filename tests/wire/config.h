@@ -64,6 +64,7 @@ struct config {
 	struct tcp_config tcp;
 	struct proxy_config proxy;
 	uint32_t pool;
+	bool dad; /* look for duplicate addresses at the start */
 	struct config_port ports[PORTS];
 	struct config_item items[CONFIG_KINDS][CONFIG_ITEMS];
 	uint32_t counts[CONFIG_KINDS];
@@ -92,5 +93,8 @@ struct certificate {
 	uint8_t fingerprint[32];
 };
 const struct certificate *certificate_get(const char *name, const char *dns_names);
+
+/** An address of the configuration in the family of its side, see six.h. */
+struct ip_addr config_address(const struct ip_addr *addr);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the model of config.h to a snapshot, through the builder that control uses too. */
 #include "tests/wire/config.h"
+#include "tests/wire/six.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -46,6 +47,11 @@ static uint32_t time_ms(const struct config_item *item, const char *key, const c
 	return (uint32_t)(text_time(config_arg(item, key, otherwise)) / 1000000);
 }
 
+struct ip_addr config_address(const struct ip_addr *addr)
+{
+	return ip_is_v4(addr) ? six_address(rte_be_to_cpu_32(ip_to_v4(addr))) : *addr;
+}
+
 static void parse_endpoint(const char *word, struct ip_addr *addr, uint32_t *port)
 {
 	uint16_t number = 0;
@@ -53,6 +59,7 @@ static void parse_endpoint(const char *word, struct ip_addr *addr, uint32_t *por
 	if (ip_port_parse(str_of(word), addr, &number) != 0)
 		wire_fail("not ADDRESS:PORT: %s", word);
 	*port = number;
+	*addr = config_address(addr);
 }
 
 static void add_ports(struct build *s)
@@ -72,6 +79,10 @@ static void add_ports(struct build *s)
 			if (ip_prefix_parse((struct str){ item, (uint32_t)len }, &a.addr, &prefix))
 				wire_fail("not ADDRESS/BITS: %s", item);
 			a.prefix_len = prefix;
+			if (six_sides[i] && ip_is_v4(&a.addr)) {
+				a.addr = config_address(&a.addr);
+				a.prefix_len += SIX_PREFIX_BITS;
+			}
 			snapshot_builder_add(s->b, SNAP_ADDRESSES, &a);
 			port.addresses.count++;
 		}

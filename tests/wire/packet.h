@@ -6,6 +6,7 @@
  *   FLAGS [A:B[(LEN)]] [FIELD VALUE]… [DATA] [<OPTIONS>]   TCP; flags of SFRPU.EW, "." for ACK
  *   arp who-has IP tell IP | arp reply IP is-at MAC        and the fields op, hlen, plen, htype, ptype
  *   icmp echo|reply|too-big|unreachable|type N …           and the fields code, id, seq, mtu, quote
+ *   ndp who-has IP tell IP | ndp reply IP is-at MAC        and the fields naflags, type, code, no-option
  *   udp DATA · ip proto N DATA · frame x"…"
  * The listing of fields is in packet_parse.c.
  */
@@ -15,7 +16,15 @@
 #include "tests/wire/flow.h"
 #include "tests/wire/text.h"
 
-enum packet_kind { PACKET_TCP, PACKET_ARP, PACKET_ICMP, PACKET_UDP, PACKET_IP, PACKET_FRAME };
+enum packet_kind {
+	PACKET_TCP,
+	PACKET_ARP,
+	PACKET_ICMP,
+	PACKET_NDP,
+	PACKET_UDP,
+	PACKET_IP,
+	PACKET_FRAME
+};
 
 enum packet_field {
 	F_SEQ,
@@ -55,6 +64,8 @@ enum packet_field {
 	F_PTYPE,
 	F_TPA,
 	F_SPA,
+	F_NAFLAGS,
+	F_NO_OPTION,
 	F_COUNT
 };
 
@@ -89,6 +100,7 @@ struct packet {
 	uint8_t mac_given;
 	uint8_t mac[MAC_COUNT][6];
 	uint8_t flags;
+	bool named_type; /* of ICMP: "echo" and the like, which have other numbers in IPv6 */
 	bool has_data, any_data; /* "…" */
 	struct bytes data;
 	const char *regex;

@@ -4,6 +4,7 @@
  * are not made here too.
  */
 #include "tests/wire/packet.h"
+#include "tests/wire/six.h"
 
 static void put8(struct frame *f, uint32_t v)
 {
@@ -89,9 +90,64 @@ static void finish_ip(const struct packet *p, uint32_t at, struct frame *f)
 		internet_sum(f, at, at + header, 0) ^ (packet_has(p, F_BADIPSUM) ? 0x5555 : 0));
 }
 
-/* Sum of the pseudo-header (RFC 9293 §3.1). */
-static uint32_t pseudo_sum(uint32_t from, uint32_t to, uint32_t protocol, uint32_t len)
+static bool is_six(const struct flow *flow)
 {
+	return six_sides[flow->host->port];
+}
+
+/* Neighbour messages are IPv6's wherever they are sent. */
+static bool has_ip6(const struct packet *p, const struct flow *flow)
+{
+	return p->kind == PACKET_NDP || is_six(flow);
+}
+
+static void put_six(struct frame *f, uint32_t id)
+{
+	struct ip_addr addr = six_of(id);
+
+	put_all(f, addr.bytes, sizeof(addr.bytes));
+}
+
+/* RFC 8200 §3; `ipopt` are extension headers as they are, `frag` and `mf` make a fragment header.
+ * @return where the IPv6 header begins */
+static uint32_t put_ip6(
+	const struct packet *p, uint32_t protocol, uint32_t from, uint32_t to, struct frame *f)
+{
+	bool fragment = packet_has(p, F_FRAG) || packet_has(p, F_MF);
+	uint32_t at = f->len, next = packet_get(p, F_PROTO, fragment ? 44 : protocol);
+
+	put32(f, packet_get(p, F_VER, 6) << 28 | packet_get(p, F_TOS, 0) << 20);
+	put16(f, 0);
+	put8(f, next);
+	put8(f, packet_get(p, F_TTL, p->kind == PACKET_NDP ? 255 : 64));
+	put_six(f, from);
+	put_six(f, to);
+	put_all(f, p->ip_options.data, p->ip_options.len);
+	if (fragment) {
+		put8(f, protocol);
+		put8(f, 0);
+		put16(f, packet_get(p, F_FRAG, 0) << 3 | packet_has(p, F_MF));
+		put32(f, packet_get(p, F_IPID, 1));
+	}
+	return at;
+}
+
+/* Sum of the pseudo-header of RFC 8200 §8.1. */
+static uint32_t pseudo_sum6(uint32_t from, uint32_t to, uint32_t protocol, uint32_t len)
+{
+	struct ip_addr ends[2] = { six_of(from), six_of(to) };
+	uint32_t sum = protocol + len;
+
+	for (unsigned i = 0; i < 32; i += 2)
+		sum += (uint32_t)ends[i / 16].bytes[i % 16] << 8 | ends[i / 16].bytes[i % 16 + 1];
+	return sum;
+}
+
+/* Sum of the pseudo-header (RFC 9293 §3.1). */
+static uint32_t pseudo_sum(bool six, uint32_t from, uint32_t to, uint32_t protocol, uint32_t len)
+{
+	if (six)
+		return pseudo_sum6(from, to, protocol, len);
 	return (from >> 16) + (from & 0xffff) + (to >> 16) + (to & 0xffff) + protocol + len;
 }
 
@@ -181,7 +237,7 @@ static void build_tcp(const struct packet *p, const struct flow *flow, uint32_t 
 				     (packet_get(p, F_RESERVED, 0) & 15));
 	put_payload(p, seq, f);
 	set16(f, at + 16,
-		internet_sum(f, at, f->len, pseudo_sum(from, to, 6, f->len - at)) ^
+		internet_sum(f, at, f->len, pseudo_sum(is_six(flow), from, to, 6, f->len - at)) ^
 			(packet_has(p, F_BADSUM) ? 0x5555 : 0));
 }
 
@@ -190,6 +246,18 @@ static void put_quote(const struct packet *p, const struct flow *flow, struct fr
 {
 	uint32_t at = f->len;
 
+	if (is_six(flow)) {
+		put32(f, 6u << 28);
+		put16(f, 20);
+		put8(f, packet_get(p, F_PROTO, 6));
+		put8(f, 63);
+		put_six(f, packet_get(p, F_SPA, flow->sut_ip));
+		put_six(f, flow->host->ip);
+		put16(f, packet_get(p, F_SPORT, flow->sut_port));
+		put16(f, packet_get(p, F_DPORT, flow->peer_port));
+		put32(f, flow->sut_isn + p->value[F_QUOTE]);
+		return;
+	}
 	put8(f, 0x45);
 	put8(f, 0);
 	put16(f, 40);
@@ -205,19 +273,59 @@ static void put_quote(const struct packet *p, const struct flow *flow, struct fr
 	put32(f, flow->sut_isn + p->value[F_QUOTE]);
 }
 
-static void build_icmp(const struct packet *p, const struct flow *flow, struct frame *f)
+/* The numbers that ICMPv6 has for what scripts name. */
+static uint32_t icmp_type(const struct packet *p, bool six)
 {
-	uint32_t at = f->len;
+	uint32_t type = packet_get(p, F_TYPE, 8);
 
-	put8(f, packet_get(p, F_TYPE, 8));
-	put8(f, packet_get(p, F_CODE, 0));
+	if (!six || !p->named_type)
+		return type;
+	if (type == 3)
+		return packet_has(p, F_CODE) && p->value[F_CODE] == 4 ? 2 : 1;
+	return type == 8 ? 128 : 129;
+}
+
+static void build_icmp(const struct packet *p, const struct flow *flow, uint32_t from, uint32_t to,
+	struct frame *f)
+{
+	uint32_t at = f->len, type = icmp_type(p, is_six(flow));
+	bool too_big = is_six(flow) && type == 2;
+
+	put8(f, type);
+	put8(f, too_big ? 0 : packet_get(p, F_CODE, 0));
 	put16(f, 0);
 	put16(f, packet_get(p, F_ID, 0));
 	put16(f, packet_has(p, F_MTU) ? p->value[F_MTU] : packet_get(p, F_SEQ, 0));
 	if (packet_has(p, F_QUOTE))
 		put_quote(p, flow, f);
 	put_all(f, p->data.data, p->data.len);
-	set16(f, at + 2, internet_sum(f, at, f->len, 0) ^ (packet_has(p, F_BADSUM) ? 0x5555 : 0));
+	set16(f, at + 2,
+		internet_sum(
+			f, at, f->len, is_six(flow) ? pseudo_sum6(from, to, 58, f->len - at) : 0) ^
+			(packet_has(p, F_BADSUM) ? 0x5555 : 0));
+}
+
+/* RFC 4861 §4.3, §4.4 */
+static void build_ndp(const struct packet *p, const struct flow *flow, uint32_t from, uint32_t to,
+	struct frame *f)
+{
+	bool advertises = packet_get(p, F_OP, 1) == 2;
+	uint32_t at = f->len;
+
+	put8(f, packet_get(p, F_TYPE, advertises ? 136 : 135));
+	put8(f, packet_get(p, F_CODE, 0));
+	put16(f, 0);
+	put32(f, packet_get(p, F_NAFLAGS, advertises ? 0x60 : 0) << 24);
+	put_six(f, advertises ? packet_get(p, F_SPA, flow->host->ip) : p->value[F_TPA]);
+	if (!packet_has(p, F_NO_OPTION)) {
+		put8(f, advertises ? 2 : 1);
+		put8(f, 1);
+		put_all(f, p->mac_given >> MAC_SHA & 1 ? p->mac[MAC_SHA] : flow->host->mac, 6);
+	}
+	put_all(f, p->data.data, p->data.len);
+	set16(f, at + 2,
+		internet_sum(f, at, f->len, pseudo_sum6(from, to, 58, f->len - at)) ^
+			(packet_has(p, F_BADSUM) ? 0x5555 : 0));
 }
 
 static void build_udp(const struct packet *p, const struct flow *flow, struct frame *f)
@@ -251,16 +359,24 @@ static void build_ip(
 	static const uint8_t protocols[] = {
 		[PACKET_TCP] = 6, [PACKET_ICMP] = 1, [PACKET_UDP] = 17, [PACKET_IP] = 253
 	};
-	uint32_t from = packet_get(p, F_FROM, flow->host->ip);
+	bool six = has_ip6(p, flow);
+	uint32_t protocol =
+		six && (p->kind == PACKET_ICMP || p->kind == PACKET_NDP) ? 58 : protocols[p->kind];
+	uint32_t from =
+		packet_get(p, p->kind == PACKET_NDP && packet_get(p, F_OP, 1) == 1 ? F_SPA : F_FROM,
+			flow->host->ip);
 	uint32_t to = packet_get(p, F_TO, flow->bound && flow->sut_ip ? flow->sut_ip : sut_ip);
-	uint32_t at = put_ip(p, protocols[p->kind], from, to, f);
+	uint32_t at = six ? put_ip6(p, protocol, from, to, f) : put_ip(p, protocol, from, to, f);
 
 	switch (p->kind) {
 	case PACKET_TCP:
 		build_tcp(p, flow, from, to, f);
 		break;
 	case PACKET_ICMP:
-		build_icmp(p, flow, f);
+		build_icmp(p, flow, from, to, f);
+		break;
+	case PACKET_NDP:
+		build_ndp(p, flow, from, to, f);
 		break;
 	case PACKET_UDP:
 		build_udp(p, flow, f);
@@ -268,13 +384,29 @@ static void build_ip(
 	default:
 		put_all(f, p->data.data, p->data.len);
 	}
-	finish_ip(p, at, f);
+	if (six)
+		set16(f, at + 4, packet_get(p, F_IPLEN, f->len - at - 40));
+	else
+		finish_ip(p, at, f);
+}
+
+/* A group's MAC address (RFC 2464 §7), where the packet goes to one. */
+static const uint8_t *group_mac(const struct packet *p, const uint8_t *sut_mac, uint8_t *out)
+{
+	struct ip_addr to = six_of(packet_get(p, F_TO, 0));
+
+	if (!packet_has(p, F_TO) || to.bytes[0] != 0xff)
+		return sut_mac;
+	out[0] = out[1] = 0x33;
+	memcpy(out + 2, to.bytes + 12, 4);
+	return out;
 }
 
 void packet_build(const struct packet *p, const struct flow *flow, const uint8_t *sut_mac,
 	uint32_t sut_ip, struct frame *f)
 {
 	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	uint8_t group[6];
 
 	f->len = 0;
 	if (p->kind == PACKET_FRAME) {
@@ -283,7 +415,8 @@ void packet_build(const struct packet *p, const struct flow *flow, const uint8_t
 		put_ether(p, flow, packet_get(p, F_OP, 1) == 1 ? broadcast : sut_mac, 0x0806, f);
 		build_arp(p, flow, sut_ip, f);
 	} else {
-		put_ether(p, flow, sut_mac, 0x0800, f);
+		put_ether(p, flow, has_ip6(p, flow) ? group_mac(p, sut_mac, group) : sut_mac,
+			has_ip6(p, flow) ? 0x86dd : 0x0800, f);
 		build_ip(p, flow, sut_ip, f);
 	}
 	for (uint32_t i = 0; i < packet_get(p, F_PAD, 0); i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets from a script's text, see packet.h. */
 #include "tests/wire/packet.h"
+#include "tests/wire/six.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -16,39 +17,28 @@ static const struct {
 	{ "seq", F_SEQ, VALUE_NUMBER }, /* relative; of ICMP echo as it is */
 	{ "ack", F_ACK, VALUE_NUMBER }, /* relative */
 	{ "win", F_WIN, VALUE_NUMBER }, /* as in the header */
-	{ "urg", F_URG, VALUE_NUMBER },
-	{ "doff", F_DOFF, VALUE_NUMBER }, /* words */
-	{ "reserved", F_RESERVED, VALUE_NUMBER },
-	{ "ttl", F_TTL, VALUE_NUMBER },
-	{ "tos", F_TOS, VALUE_NUMBER },
-	{ "ver", F_VER, VALUE_NUMBER },
+	{ "urg", F_URG, VALUE_NUMBER }, { "doff", F_DOFF, VALUE_NUMBER }, /* words */
+	{ "reserved", F_RESERVED, VALUE_NUMBER }, { "ttl", F_TTL, VALUE_NUMBER },
+	{ "tos", F_TOS, VALUE_NUMBER }, { "ver", F_VER, VALUE_NUMBER },
 	{ "ihl", F_IHL, VALUE_NUMBER },     /* words */
 	{ "iplen", F_IPLEN, VALUE_NUMBER }, /* total length */
 	{ "ipid", F_IPID, VALUE_NUMBER },
 	{ "frag", F_FRAG, VALUE_NUMBER }, /* offset in units of 8 bytes */
-	{ "mf", F_MF, VALUE_FLAG },
-	{ "proto", F_PROTO, VALUE_NUMBER },
-	{ "from", F_FROM, VALUE_IP },
-	{ "to", F_TO, VALUE_IP },
-	{ "sport", F_SPORT, VALUE_NUMBER },
-	{ "dport", F_DPORT, VALUE_NUMBER },
-	{ "ethertype", F_ETHERTYPE, VALUE_NUMBER },
+	{ "mf", F_MF, VALUE_FLAG }, { "proto", F_PROTO, VALUE_NUMBER },
+	{ "from", F_FROM, VALUE_IP }, { "to", F_TO, VALUE_IP }, { "sport", F_SPORT, VALUE_NUMBER },
+	{ "dport", F_DPORT, VALUE_NUMBER }, { "ethertype", F_ETHERTYPE, VALUE_NUMBER },
 	{ "trunc", F_TRUNC, VALUE_NUMBER }, /* bytes of the frame that are left */
 	{ "pad", F_PAD, VALUE_NUMBER },     /* bytes behind the packet */
-	{ "badsum", F_BADSUM, VALUE_FLAG },
-	{ "badipsum", F_BADIPSUM, VALUE_FLAG },
-	{ "type", F_TYPE, VALUE_NUMBER },
-	{ "code", F_CODE, VALUE_NUMBER },
-	{ "id", F_ID, VALUE_NUMBER },
-	{ "mtu", F_MTU, VALUE_NUMBER },
+	{ "badsum", F_BADSUM, VALUE_FLAG }, { "badipsum", F_BADIPSUM, VALUE_FLAG },
+	{ "type", F_TYPE, VALUE_NUMBER }, { "code", F_CODE, VALUE_NUMBER },
+	{ "id", F_ID, VALUE_NUMBER }, { "mtu", F_MTU, VALUE_NUMBER },
 	{ "quote", F_QUOTE, VALUE_NUMBER }, /* relative sequence number of the quoted segment */
-	{ "op", F_OP, VALUE_NUMBER },
-	{ "hlen", F_HLEN, VALUE_NUMBER },
-	{ "plen", F_PLEN, VALUE_NUMBER },
-	{ "htype", F_HTYPE, VALUE_NUMBER },
-	{ "ptype", F_PTYPE, VALUE_NUMBER },
-	{ "who-has", F_TPA, VALUE_IP },
+	{ "op", F_OP, VALUE_NUMBER }, { "hlen", F_HLEN, VALUE_NUMBER },
+	{ "plen", F_PLEN, VALUE_NUMBER }, { "htype", F_HTYPE, VALUE_NUMBER },
+	{ "ptype", F_PTYPE, VALUE_NUMBER }, { "who-has", F_TPA, VALUE_IP },
 	{ "tell", F_SPA, VALUE_IP },
+	{ "naflags", F_NAFLAGS, VALUE_NUMBER }, /* the first byte: 0x40 solicited, 0x20 override */
+	{ "no-option", F_NO_OPTION, VALUE_FLAG }, /* without a link-layer address */
 };
 
 static const struct {
@@ -122,7 +112,7 @@ static bool parse_field(struct cursor *c, struct packet *p)
 			packet_set(p, fields[i].field, 1);
 			break;
 		case VALUE_IP:
-			packet_set(p, fields[i].field, text_ip(cursor_take(c, fields[i].name)));
+			packet_set(p, fields[i].field, six_text(cursor_take(c, fields[i].name)));
 			break;
 		case VALUE_NUMBER:
 			packet_set(p, fields[i].field, (uint32_t)cursor_number(c, fields[i].name));
@@ -220,19 +210,20 @@ static void parse_options(struct packet *p, const char *text)
 	}
 }
 
-static void parse_arp(struct cursor *c, struct packet *p)
+static void parse_arp(struct cursor *c, struct packet *p, enum packet_kind kind)
 {
-	p->kind = PACKET_ARP;
+	p->kind = kind;
 	packet_set(p, F_OP, 1);
 	if (cursor_word(c, "reply")) {
 		packet_set(p, F_OP, 2);
-		packet_set(p, F_SPA, text_ip(cursor_take(c, "address")));
+		packet_set(p, F_SPA, six_text(cursor_take(c, "address")));
 	}
 }
 
 static void parse_icmp(struct cursor *c, struct packet *p)
 {
 	p->kind = PACKET_ICMP;
+	p->named_type = true;
 	if (cursor_word(c, "echo"))
 		packet_set(p, F_TYPE, 8);
 	else if (cursor_word(c, "reply"))
@@ -242,13 +233,17 @@ static void parse_icmp(struct cursor *c, struct packet *p)
 	else if (cursor_word(c, "too-big")) {
 		packet_set(p, F_TYPE, 3);
 		packet_set(p, F_CODE, 4);
+	} else {
+		p->named_type = false;
 	}
 }
 
 static void parse_kind(struct cursor *c, struct packet *p)
 {
 	if (cursor_word(c, "arp")) {
-		parse_arp(c, p);
+		parse_arp(c, p, PACKET_ARP);
+	} else if (cursor_word(c, "ndp")) {
+		parse_arp(c, p, PACKET_NDP);
 	} else if (cursor_word(c, "icmp")) {
 		parse_icmp(c, p);
 	} else if (cursor_word(c, "udp")) {
@@ -259,7 +254,8 @@ static void parse_kind(struct cursor *c, struct packet *p)
 		p->kind = PACKET_FRAME;
 	} else {
 		p->kind = PACKET_TCP;
-		p->flags = parse_flags(cursor_take(c, "TCP flags, or arp, icmp, udp, ip, frame"));
+		p->flags =
+			parse_flags(cursor_take(c, "TCP flags, or arp, ndp, icmp, udp, ip, frame"));
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements about the world and about packets, see run.h. */
 #include "tests/wire/run.h"
+#include "tests/wire/six.h"
 
 #include <stdio.h>
 
@@ -38,7 +39,7 @@ static uint32_t port_ip(const struct run *run, uint8_t port)
 {
 	const char *list = run->w->config.ports[port].addresses;
 
-	return text_ip(wire_text("%.*s", (int)strcspn(list, "/"), list));
+	return six_text(wire_text("%.*s", (int)strcspn(list, "/"), list));
 }
 
 static void send_packet(struct run *run, struct flow *flow, const struct packet *p)
@@ -382,8 +383,19 @@ static void check_all_expected(struct run *run)
 
 void run_script(struct run *run)
 {
+	struct cursor first = { &run->script->lines[0], 0 };
+
+	run->at = 0;
+	if (run->script->count && cursor_word(&first, "only")) {
+		if (!cursor_word(&first, "ipv4"))
+			wire_fail("only ipv4");
+		run->at = 1;
+		run->skipped = run->w->six;
+		if (run->skipped)
+			return;
+	}
 	/* Hosts that scripts define come before the look for raw ones. */
-	for (run->at = 0; run->at < run->script->count; run->at++) {
+	for (; run->at < run->script->count; run->at++) {
 		struct cursor c = { &run->script->lines[run->at], 0 };
 
 		run->line = c.line;

@@ -20,6 +20,8 @@
  *
  *   FLOW > PACKET       the host sends            FLOW < PACKET     the gateway sent it, next on its port
  *   FLOW handshake [win N] [<options>]            SYN, SYN-ACK and a client's ACK, for raw flows
+ *   only ipv4                                     first line: not run over IPv6
+ *   config six [outside|inside]                   IPv6 on that side or on both, see six.h
  *   burst … end         packets that arrive together, in one turn of the worker
  *
  *   expect none T                        no packet for that time
@@ -42,6 +44,7 @@ struct run {
 	uint32_t at;
 	bool bursting, leave;
 	const char *broken;
+	bool skipped; /* of IPv4 alone, and run over IPv6 */
 	/* The time before the statement: exact with +, at most with ~. */
 	bool has_time, at_most;
 	uint64_t wait_ns, began_ns;

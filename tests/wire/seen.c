@@ -4,6 +4,7 @@
  * script asks for it or not: a wrong checksum or length fails the script in any test.
  */
 #include "tests/wire/seen.h"
+#include "tests/wire/six.h"
 
 #include <stdio.h>
 
@@ -52,7 +53,9 @@ static const char *read_tcp(struct seen *s, const uint8_t *p, uint32_t len, cons
 	header = (uint32_t)(p[12] >> 4) * 4;
 	if (header < 20 || header > len)
 		return "TCP data offset is wrong";
-	pseudo = (s->src >> 16) + (s->src & 0xffff) + (s->dst >> 16) + (s->dst & 0xffff) + 6 + len;
+	pseudo = s->six ? s->pseudo
+			: (s->src >> 16) + (s->src & 0xffff) + (s->dst >> 16) + (s->dst & 0xffff) +
+				  6 + len;
 	fault(&why, fold(p, len, pseudo) != 0xffff, "TCP checksum is wrong");
 	fault(&why, p[12] & 15, "reserved bits are set");
 	s->kind = PACKET_TCP;
@@ -75,7 +78,7 @@ static const char *read_icmp(struct seen *s, const uint8_t *p, uint32_t len, con
 {
 	if (len < 8)
 		return "ICMP header is short";
-	fault(&why, fold(p, len, 0) != 0xffff, "ICMP checksum is wrong");
+	fault(&why, fold(p, len, s->six ? s->pseudo : 0) != 0xffff, "ICMP checksum is wrong");
 	s->kind = PACKET_ICMP;
 	s->type = p[0];
 	s->code = p[1];
@@ -83,6 +86,51 @@ static const char *read_icmp(struct seen *s, const uint8_t *p, uint32_t len, con
 	s->seq = get16(p + 6);
 	s->payload = p + 8;
 	s->payload_len = len - 8;
+	return why;
+}
+
+static const char *read_ndp(struct seen *s, const uint8_t *p, uint32_t len, const char *why)
+{
+	fault(&why, len < 24, "neighbour message is short");
+	fault(&why, s->ttl != 255, "neighbour message's hop limit is not 255");
+	if (why)
+		return why;
+	s->kind = PACKET_NDP;
+	s->op = p[0] == 135 ? 1 : 2;
+	s->naflags = p[4];
+	s->target = six_id(p + 8);
+	s->has_option = len >= 32 && p[24] == (p[0] == 135 ? 1 : 2);
+	if (s->has_option)
+		memcpy(s->sha, p + 26, 6);
+	return why;
+}
+
+static const char *read_ip6(struct seen *s, const uint8_t *p, uint32_t len, uint32_t mtu)
+{
+	const char *why = NULL;
+	uint32_t payload;
+
+	if (len < 40 || p[0] >> 4 != 6)
+		return "IPv6 header is short or no such";
+	payload = get16(p + 4);
+	if (payload > len - 40)
+		return "IPv6 length is wrong";
+	fault(&why, payload != len - 40, "bytes after the IPv6 packet");
+	fault(&why, len > mtu, "packet is longer than the MTU");
+	fault(&why, p[7] == 0, "hop limit is 0");
+	s->six = true;
+	s->tos = (uint8_t)(get16(p) >> 4);
+	s->ttl = p[7];
+	s->src = six_id(p + 8);
+	s->dst = six_id(p + 24);
+	s->pseudo = fold(p + 8, 32, p[6] + payload);
+	if (p[6] == 6)
+		return read_tcp(s, p + 40, payload, why);
+	if (p[6] != 58)
+		return "neither TCP nor ICMPv6";
+	why = read_icmp(s, p + 40, payload, why);
+	if (!why && (s->type == 135 || s->type == 136))
+		return read_ndp(s, p + 40, payload, why);
 	return why;
 }
 
@@ -126,8 +174,10 @@ const char *seen_read(struct seen *s, const uint8_t *data, uint32_t len, uint32_
 	memcpy(s->src_mac, copy + 6, 6);
 	if (get16(copy + 12) == 0x0800)
 		return read_ip(s, copy + 14, len - 14, mtu);
+	if (get16(copy + 12) == 0x86dd)
+		return read_ip6(s, copy + 14, len - 14, mtu);
 	if (get16(copy + 12) != 0x0806 || len < 42)
-		return "neither IPv4 nor ARP";
+		return "neither IP nor ARP";
 	s->kind = PACKET_ARP;
 	s->op = (uint16_t)get16(copy + 20);
 	memcpy(s->sha, copy + 22, 6);
@@ -162,11 +212,6 @@ const uint8_t *seen_option(const struct seen *s, uint8_t kind, uint32_t *len)
 static void say(struct bytes *b, const char *text)
 {
 	bytes_put(b, text, (uint32_t)strlen(text));
-}
-
-static char *ip_text(uint32_t ip)
-{
-	return wire_text("%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
 }
 
 static char *mac_text(const uint8_t *m)
@@ -216,7 +261,7 @@ static char *show_tcp(const struct seen *s, const struct flow *flow, bool from_p
 		ack_base = from_peer ? flow->sut_isn : flow->peer_isn;
 		say(&out, wire_text("%s %s ", flow->name, from_peer ? ">" : "<"));
 	} else {
-		say(&out, wire_text("%s:%u > %s:%u ", ip_text(s->src), s->sport, ip_text(s->dst),
+		say(&out, wire_text("%s:%u > %s:%u ", six_show(s->src), s->sport, six_show(s->dst),
 				  s->dport));
 	}
 	seq = s->seq - seq_base;
@@ -244,11 +289,18 @@ char *seen_show(const struct seen *s, const struct flow *flow, bool from_peer)
 	case PACKET_ARP:
 		if (s->op == 2)
 			return wire_text(
-				"arp reply %s is-at %s", ip_text(s->src), mac_text(s->sha));
-		return wire_text("arp who-has %s tell %s", ip_text(s->dst), ip_text(s->src));
+				"arp reply %s is-at %s", six_show(s->src), mac_text(s->sha));
+		return wire_text("arp who-has %s tell %s", six_show(s->dst), six_show(s->src));
+	case PACKET_NDP:
+		if (s->op == 2)
+			return wire_text("ndp reply %s is-at %s (%s > %s, naflags 0x%02x)",
+				six_show(s->target), mac_text(s->sha), six_show(s->src),
+				six_show(s->dst), s->naflags);
+		return wire_text("ndp who-has %s tell %s (> %s%s)", six_show(s->target),
+			six_show(s->src), six_show(s->dst), s->has_option ? "" : ", no-option");
 	case PACKET_ICMP:
 		return wire_text("icmp %s > %s type %u code %u id %u seq %u (%u bytes)",
-			ip_text(s->src), ip_text(s->dst), s->type, s->code, s->id, s->seq,
+			six_show(s->src), six_show(s->dst), s->type, s->code, s->id, s->seq,
 			s->payload_len);
 	default:
 		return wire_text("frame of %u bytes", s->frame_len);
@@ -323,21 +375,54 @@ static const char *differs_tcp(
 	return differs_data(s, p);
 }
 
+static const char *differs_ndp(const struct seen *s, const struct packet *p)
+{
+	bool advertises = packet_get(p, F_OP, 1) == 2;
+	enum packet_field target = advertises ? F_SPA : F_TPA, source = advertises ? F_FROM : F_SPA;
+
+	if (s->op != packet_get(p, F_OP, 1))
+		return wire_text("type is %u", s->type);
+	if (packet_has(p, target) && s->target != p->value[target])
+		return wire_text("target is %s", six_show(s->target));
+	if (packet_has(p, source) && s->src != p->value[source])
+		return wire_text("it comes from %s", six_show(s->src));
+	if (packet_has(p, F_TO) && s->dst != p->value[F_TO])
+		return wire_text("it is sent to %s", six_show(s->dst));
+	if (packet_has(p, F_NAFLAGS) && s->naflags != p->value[F_NAFLAGS])
+		return wire_text("flags are 0x%02x", s->naflags);
+	if (packet_has(p, F_NO_OPTION) && s->has_option)
+		return "it has the option";
+	if ((p->mac_given >> MAC_SHA & 1) && memcmp(s->sha, p->mac[MAC_SHA], 6) != 0)
+		return wire_text("sender's MAC is %s", mac_text(s->sha));
+	return NULL;
+}
+
+static uint32_t type_wanted(const struct seen *s, const struct packet *p)
+{
+	uint32_t type = p->value[F_TYPE];
+
+	if (!s->six || !p->named_type)
+		return type;
+	return type == 8 ? 128 : type == 0 ? 129 : 1;
+}
+
 static const char *differs_other(
 	const struct seen *s, const struct packet *p, const struct flow *flow)
 {
+	if (p->kind == PACKET_NDP)
+		return differs_ndp(s, p);
 	if (p->kind == PACKET_ARP) {
 		if (s->op != packet_get(p, F_OP, 1))
 			return wire_text("op is %u", s->op);
 		if (packet_has(p, F_SPA) && s->src != p->value[F_SPA])
-			return wire_text("sender is %s", ip_text(s->src));
+			return wire_text("sender is %s", six_show(s->src));
 		if (packet_has(p, F_TPA) && s->dst != p->value[F_TPA])
-			return wire_text("target is %s", ip_text(s->dst));
+			return wire_text("target is %s", six_show(s->dst));
 		if ((p->mac_given >> MAC_SHA & 1) && memcmp(s->sha, p->mac[MAC_SHA], 6) != 0)
 			return wire_text("sender's MAC is %s", mac_text(s->sha));
 		return NULL;
 	}
-	if (packet_has(p, F_TYPE) && s->type != p->value[F_TYPE])
+	if (packet_has(p, F_TYPE) && s->type != type_wanted(s, p))
 		return wire_text("type is %u", s->type);
 	if (packet_has(p, F_CODE) && s->code != p->value[F_CODE])
 		return wire_text("code is %u", s->code);
@@ -346,7 +431,7 @@ static const char *differs_other(
 	if (packet_has(p, F_SEQ) && s->seq != p->value[F_SEQ])
 		return wire_text("seq is %u", s->seq);
 	if (s->dst != flow->host->ip)
-		return wire_text("it is sent to %s", ip_text(s->dst));
+		return wire_text("it is sent to %s", six_show(s->dst));
 	return differs_data(s, p);
 }
 
@@ -361,7 +446,7 @@ const char *seen_differs(const struct seen *s, const struct packet *p, const str
 	if (packet_has(p, F_TOS) && s->tos != p->value[F_TOS])
 		return wire_text("tos is %u", s->tos);
 	if (packet_has(p, F_FROM) && s->src != p->value[F_FROM])
-		return wire_text("it comes from %s", ip_text(s->src));
+		return wire_text("it comes from %s", six_show(s->src));
 	if (p->kind != PACKET_TCP)
 		return differs_other(s, p, flow);
 	if (s->dst != flow->host->ip || s->dport != flow->peer_port || s->src != flow->sut_ip ||

@@ -25,6 +25,10 @@ struct seen {
 	const uint8_t *payload;
 	uint32_t payload_len;
 	uint8_t sha[6];
+	uint32_t target; /* of NDP */
+	uint8_t naflags;
+	bool six, has_option;
+	uint32_t pseudo; /* sum of the IPv6 pseudo-header */
 };
 
 /** Take a frame apart. @return NULL, or what is wrong with it: sums, lengths, padding */

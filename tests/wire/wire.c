@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire_run [--verbose] [--tap] SCRIPT|FOLDER…: runs wire scripts against a whole worker, one EAL for
- * all and a fresh worker for each. A folder stands for the *.wire files in it. Exit status 1 when one
+ * wire_run [--verbose] [--tap] [--six] SCRIPT|FOLDER…: runs wire scripts against a whole worker, one EAL
+ * for all and a fresh worker for each; with --six over IPv6. A folder stands for the *.wire files in it. Exit status 1 when one
  * fails.
  */
 #include <dirent.h>
@@ -19,7 +19,7 @@
 static struct {
 	char *files[SCRIPTS_MAX];
 	unsigned count, failed;
-	bool verbose, tap;
+	bool verbose, tap, six;
 } all;
 
 static struct world world;
@@ -109,6 +109,7 @@ static bool run_file(const char *file)
 	bool well;
 
 	memset(&run, 0, sizeof(run));
+	world.six = all.six;
 	world_init(&world);
 	world.verbose = all.verbose;
 	run.w = &world;
@@ -127,7 +128,9 @@ static bool run_file(const char *file)
 /* One line for a script. What is known to fail does not count, but says so when it no longer does. */
 static void conclude(unsigned i, bool well)
 {
-	const char *directive = run.broken ? wire_text(" # TO%s %s", "DO", run.broken) : "";
+	const char *directive = run.skipped  ? " # SKIP of IPv4 alone"
+				: run.broken ? wire_text(" # TO%s %s", "DO", run.broken)
+					     : "";
 
 	all.failed += !well && !run.broken;
 	if (all.tap)
@@ -148,6 +151,8 @@ int main(int argc, char **argv)
 			all.verbose = true;
 		else if (strcmp(argv[i], "--tap") == 0)
 			all.tap = true;
+		else if (strcmp(argv[i], "--six") == 0)
+			all.six = true;
 		else if (!add_path(argv[i]))
 			return 2;
 	}

@@ -12,6 +12,7 @@
 #include <rte_eal.h>
 
 #include "tests/wire/peers.h"
+#include "tests/wire/six.h"
 #include "tests/wire/tcp/watch.h"
 
 #define TURNS_MAX     20000 /* at one moment: more is a storm */
@@ -55,8 +56,12 @@ bool world_start_eal(const char *program)
 
 void world_init(struct world *w)
 {
+	bool six = w->six;
+
 	memset(w, 0, sizeof(*w));
+	w->six = six;
 	w->now_ns = WORLD_START_NS;
+	six_init(w->six);
 	hosts_init(&w->net);
 	config_init(&w->config, &w->net);
 }
@@ -99,11 +104,15 @@ static void fill_net(struct world *w, struct net_config *net)
 			if (port->address_count > NET_PORT_ADDRESSES ||
 				ip_prefix_parse(str_of(list), &a->addr, &a->prefix_len))
 				wire_fail("not a port's address: %s", list);
+			if (six_sides[i] && ip_is_v4(&a->addr)) {
+				a->addr = config_address(&a->addr);
+				a->prefix_len += SIX_PREFIX_BITS;
+			}
 		}
 	}
 	net->ports[OUTSIDE].gateway_count = 1;
-	net->ports[OUTSIDE].gateways[0] =
-		ip_from_v4(rte_cpu_to_be_32(host_find(&w->net, "gateway")->ip));
+	net->ports[OUTSIDE].gateways[0] = six_address(host_find(&w->net, "gateway")->ip);
+	net->dad_transmits = w->config.dad;
 }
 
 static void make_tables(struct world *w)
@@ -222,6 +231,22 @@ static void answer_arp(struct world *w, const struct seen *s)
 	world_inject(w, s->port, &f, NULL);
 }
 
+/* The same for IPv6. Advertisements that nobody asked for are only for scripts that want them. */
+static void answer_ndp(struct world *w, const struct seen *s)
+{
+	struct host *host = host_by_ip(&w->net, s->target);
+	struct flow flow = { .host = host };
+	struct packet reply = { .kind = PACKET_NDP };
+	struct frame f;
+
+	if (s->op != 1 || !host || host->no_arp || host->port != s->port || w->quiet)
+		return;
+	packet_set(&reply, F_OP, 2);
+	packet_set(&reply, F_TO, s->src);
+	packet_build(&reply, &flow, s->src_mac, s->src, &f);
+	world_inject(w, s->port, &f, NULL);
+}
+
 static void enqueue(struct world *w, struct seen *s)
 {
 	struct seen **last = &w->queue[s->port];
@@ -233,7 +258,8 @@ static void enqueue(struct world *w, struct seen *s)
 
 static void deliver(struct world *w, struct seen *s)
 {
-	struct host *host = s->kind == PACKET_ARP ? NULL : host_by_ip(&w->net, s->dst);
+	struct host *host =
+		s->kind == PACKET_ARP || s->kind == PACKET_NDP ? NULL : host_by_ip(&w->net, s->dst);
 	struct flow *flow = NULL;
 
 	if (s->kind == PACKET_TCP)
@@ -247,6 +273,8 @@ static void deliver(struct world *w, struct seen *s)
 		return;
 	if (s->kind == PACKET_ARP && !w->arp_manual)
 		answer_arp(w, s);
+	else if (s->kind == PACKET_NDP && !w->arp_manual)
+		answer_ndp(w, s);
 	else if (s->kind == PACKET_TCP && host && !host->raw)
 		peers_frame(w, s, host, flow);
 	else

@@ -22,6 +22,7 @@ struct conn;
 struct world {
 	struct net_world net;
 	struct config config;
+	bool six; /* both sides have IPv6 unless the script says otherwise; outlives world_init() */
 	bool started, arp_manual, quiet, verbose;
 	struct rte_mempool *pool;
 	struct worker *worker;
