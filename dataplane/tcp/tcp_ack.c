@@ -114,7 +114,8 @@ bool tcp_ack_in(struct tcp_conn *c, struct tcp_seg *seg)
 		rtt_from_timestamp(c, seg);
 	if ((c->flags & TCP_F_SACK) && seg->opt.sack_count > 0)
 		tcp_sack_in(c, seg);
-	if (news.acked > 0 || news.dup || (c->flags & TCP_F_LOSS) || cold->sack_segs > 0)
+	if (news.acked > 0 || news.dup || news.dsack || (c->flags & TCP_F_LOSS) ||
+		cold->sack_segs > 0)
 		tcp_recovery_step(c, &news);
 	if (c->unsent > 0 || cold->lost_segs > 0 || (c->flags & TCP_F_FIN_QUEUED))
 		tcp_conn_output(c);

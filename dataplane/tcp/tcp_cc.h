@@ -13,7 +13,7 @@
 
 #include "dataplane/tcp/tcp.h"
 
-#define TCP_CC_BYTES 48
+#define TCP_CC_BYTES 32
 
 struct tcp_conn;
 

@@ -238,9 +238,14 @@ struct tcp_cold {
 	uint8_t rack_mult;    /* quarters of the round trip that the window is wider */
 	uint8_t rack_persist; /* recoveries until it is not */
 	bool rack_known, rack_reordered, rack_round;
-	bool tlp_active, tlp_again;           /* a probe is out; it was the last segment again */
-	bool fin_ahead;                       /* fin_seq holds */
-	bool soft_error;                      /* ICMP spoke of it since the last progress */
+	bool tlp_active, tlp_again;        /* a probe is out; it was the last segment again */
+	bool fin_ahead;                    /* fin_seq holds */
+	bool soft_error;                   /* ICMP spoke of it since the last progress */
+	bool undo_known;                   /* the last recovery may turn out to be needless */
+	uint16_t undo_resent, undo_twice;  /* segments sent again in it; D-SACKs of these */
+	uint32_t undo_una, undo_end;       /* what it was about */
+	uint32_t undo_cwnd, undo_ssthresh; /* before it */
+	uint64_t undo_cc[TCP_CC_BYTES / 8];
 	struct tcp_link connecting;           /* with TCP_F_CONNECTING */
 	struct tcp_range twice;               /* what came twice, with TCP_F_DSACK */
 	struct tcp_range range[TCP_SACK_MAX]; /* out of order, newest first: SACK blocks to send */
@@ -531,6 +536,14 @@ static inline struct tcp_rec *tcp_rec_at(const struct tcp_conn *c, uint32_t inde
 bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg);
 /* Whether the segment says that something came twice (RFC 2883). */
 bool tcp_sack_twice(struct tcp_conn *c, const struct tcp_seg *seg);
+
+/* tcp_undo.c */
+/* Recovery is about to begin: note what it will cost. */
+void tcp_undo_note(struct tcp_conn *c);
+/* What lies in @p r was sent twice and came twice. */
+void tcp_undo_twice(struct tcp_conn *c, const struct tcp_range *r);
+/* Recovery is over: take it back if all that was sent again came twice. */
+void tcp_undo_try(struct tcp_conn *c);
 
 /* tcp_ack.c */
 /* RFC 9293's step 5 for a synchronised connection. @return false when the segment was dropped */

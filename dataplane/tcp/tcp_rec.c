@@ -168,6 +168,10 @@ void tcp_rec_mark_sacked(struct tcp_conn *c, struct tcp_rec *rec)
 
 void tcp_rec_mark_resent(struct tcp_conn *c, struct tcp_rec *rec)
 {
+	struct tcp_cold *cold = tcp_cold(c);
+
+	if (cold->undo_resent < UINT16_MAX)
+		cold->undo_resent++;
 	rec->sent_us = c->stack->now_us;
 	rec_set(c, rec, TCP_REC_RETX | TCP_REC_KARN, 0);
 }

@@ -38,6 +38,7 @@ static void recovery_enter(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
 
+	tcp_undo_note(c);
 	cold->prr_flight = c->snd_nxt - c->snd_una;
 	cold->prr_delivered = cold->prr_out = 0;
 	c->ssthresh = c->stack->cc->ssthresh(c, flight(c));
@@ -94,6 +95,8 @@ void tcp_recovery_timeout(struct tcp_conn *c)
 	bool renege = cold->retries > 0 || (tcp_rec_at(c, c->rec_head)->flags & TCP_REC_SACK);
 
 	/* RFC 5681 §3.1: the threshold stays for a segment that times out again. */
+	if (c->recovery == TCP_OPEN)
+		tcp_undo_note(c);
 	if (c->recovery != TCP_LOSS) {
 		c->ssthresh = c->stack->cc->ssthresh(c, flight(c));
 		if (c->stack->cc->timeout != NULL)
@@ -178,6 +181,8 @@ void tcp_recovery_step(struct tcp_conn *c, const struct tcp_ack_news *news)
 		c->stack->cc->acked(c, acked, c->stack->now_us);
 	if (c->recovery == TCP_RECOVERY)
 		recovery_reduce(c, delivered);
+	else if (c->recovery == TCP_OPEN)
+		tcp_undo_try(c);
 	tcp_loss_flag(c);
 	/* A probe of the tail has no place in recovery. */
 	if ((c->flags & (TCP_F_LOSS | TCP_F_PTO)) == (TCP_F_LOSS | TCP_F_PTO))

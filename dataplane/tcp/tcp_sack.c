@@ -62,6 +62,7 @@ bool tcp_sack_twice(struct tcp_conn *c, const struct tcp_seg *seg)
 		(seg->opt.sack_count > 1 && seq_le(second->left, first->left) &&
 			seq_le(first->right, second->right))) {
 		c->stack->count->dsacks_in++;
+		tcp_undo_twice(c, first);
 		return true;
 	}
 	return false;

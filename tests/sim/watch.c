@@ -36,7 +36,9 @@ static void watch_conn(struct world *w, struct sim_flow *f)
 	bool open = f->connected && !f->ended && c->state >= TCP_ESTABLISHED;
 
 	if (open && was->known) {
-		watch_growth(w, c, was);
+		/* What was needless may be taken back at once (RFC 9438 §4.9). */
+		if (was->undos == f->side->counters.undos)
+			watch_growth(w, c, was);
 		/* RFC 5681 §3.1: new data leaves only below the window; a segment that was cut, a
 		 * forced retransmission and a FIN come on top. */
 		if (c->snd_nxt - was->nxt > 1 && tcp_pipe(c) > c->cwnd + 2u * c->mss)
@@ -45,6 +47,7 @@ static void watch_conn(struct world *w, struct sim_flow *f)
 	was->known = open;
 	if (!open)
 		return;
+	was->undos = f->side->counters.undos;
 	was->cwnd = c->cwnd;
 	was->ssthresh = c->ssthresh;
 	was->una = c->snd_una;

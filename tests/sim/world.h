@@ -30,6 +30,7 @@ enum sim_close {
 
 /* What watch.c saw of a connection when the last loop ended. */
 struct sim_watch {
+	uint64_t undos; /* recoveries of this side that were taken back */
 	bool known;
 	uint32_t cwnd, ssthresh, una, nxt, pipe;
 	uint32_t edge; /* right edge of the window that was advertised last */

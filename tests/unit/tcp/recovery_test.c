@@ -203,6 +203,54 @@ static void what_was_only_overtaken_is_not_sent_again(void **state)
 	rig_forget(r);
 }
 
+static void a_needless_recovery_is_taken_back(void **state)
+{
+	static const uint32_t hole[][2] = { { 1, 8 } }, twice[][2] = { { 0, 1 } };
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->cwnd = 20 * MSS;
+	rig_data(r, 8 * MSS);
+	rig_loop(r);
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, hole);
+	assert_int_equal(r->counters.fast_retransmits, 1);
+	assert_true(r->conn->ssthresh < UINT32_MAX);
+	/* First the ACK, then what it says of the retransmission. */
+	peer_acks(r, 8, 0, NULL);
+	assert_true(r->conn->cwnd < 20 * MSS);
+	peer_acks(r, 8, 1, twice);
+	assert_int_equal(r->conn->cwnd, 20 * MSS);
+	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
+	assert_int_equal(r->counters.undos, 1);
+	/* Once. */
+	peer_acks(r, 8, 1, twice);
+	assert_int_equal(r->counters.undos, 1);
+	r->rcv += 8 * MSS;
+	rig_forget(r);
+}
+
+static void a_duplicate_of_something_else_takes_nothing_back(void **state)
+{
+	static const uint32_t hole[][2] = { { 1, 8 } };
+	struct rig *r = *state;
+	uint32_t before;
+
+	learn_rtt(r);
+	r->conn->cwnd = 20 * MSS;
+	rig_data(r, 8 * MSS);
+	rig_loop(r);
+	rig_run(r, 20);
+	before = r->rcv;
+	peer_acks(r, 0, 1, hole);
+	r->rcv -= MSS; /* the block is of the segment before the hole */
+	peer_acks(r, 9, 1, (const uint32_t[][2]){ { 0, 1 } });
+	assert_int_equal(r->counters.undos, 0);
+	assert_true(r->conn->ssthresh < UINT32_MAX);
+	r->rcv = before + 8 * MSS;
+	rig_forget(r);
+}
+
 static void what_comes_twice_is_told_once(void **state)
 {
 	struct rig *r = *state;
@@ -468,6 +516,8 @@ int main(void)
 		RULE(a_probe_that_came_twice_costs_nothing),
 		RULE(a_lost_retransmission_is_found_without_a_timeout),
 		RULE(what_was_only_overtaken_is_not_sent_again),
+		RULE(a_needless_recovery_is_taken_back),
+		RULE(a_duplicate_of_something_else_takes_nothing_back),
 		RULE(what_comes_twice_is_told_once),
 		RULE(recovery_sends_in_proportion_to_what_arrives),
 		RULE(a_retransmission_is_timed_by_its_timestamp),
