@@ -12,7 +12,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <mntent.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,16 +112,18 @@ uint64_t eal_free_huge_mb(void)
 
 uint64_t eal_available_mb(void)
 {
+	static const char name[] = "MemAvailable:";
 	FILE *f = fopen("/proc/meminfo", "re");
-	uint64_t kb = UINT64_MAX;
+	uint64_t mb = UINT64_MAX;
 	char line[128];
 
 	if (!f)
 		return UINT64_MAX;
-	while (fgets(line, sizeof(line), f) && sscanf(line, "MemAvailable: %" SCNu64, &kb) != 1)
-		;
+	while (mb == UINT64_MAX && fgets(line, sizeof(line), f))
+		if (strncmp(line, name, sizeof(name) - 1) == 0)
+			mb = strtoull(line + sizeof(name) - 1, NULL, 10) / 1024;
 	fclose(f);
-	return kb == UINT64_MAX ? kb : kb / 1024;
+	return mb;
 }
 
 __attribute__((format(printf, 2, 3))) static void arg_add(
