@@ -110,6 +110,34 @@ static struct snap_range add_ways(struct compile *c, const struct cfg_list *list
 	return range;
 }
 
+static uint64_t interval_ns(const struct cfg_value *rate)
+{
+	return rate->number ? rate->window_s * UINT64_C(1000000000) / rate->number : 1;
+}
+
+static void add_kernel(struct compile *c, const struct cfg_kernel *k, uint32_t port)
+{
+	struct snap_kernel record = {
+		.interface = compile_text(c, k->interface.text),
+		.addresses = add_addresses(c, SNAP_KERNEL_ADDRESSES, &k->addresses),
+		.ports = { snapshot_builder_count(c->builder, SNAP_KERNEL_PORTS), k->ports.count },
+		.port = port,
+		.burst = number(&k->burst),
+		.interval_ns = {
+#define KERNEL_CLASS(NAME, name, rate, text) [KERNEL_##NAME] = interval_ns(&k->rates.name),
+#include "lib/shm/kernel_class.def"
+#undef KERNEL_CLASS
+		},
+	};
+
+	for (uint32_t i = 0; i < k->ports.count; i++) {
+		uint32_t value = number(CFG_ITEM(k->ports, struct cfg_value, i));
+
+		snapshot_builder_add(c->builder, SNAP_KERNEL_PORTS, &value);
+	}
+	snapshot_builder_add(c->builder, SNAP_KERNELS, &record);
+}
+
 static void compile_ports(struct compile *c)
 {
 	const struct cfg_dataplane *d = &c->root->dataplane;
@@ -128,6 +156,8 @@ static void compile_ports(struct compile *c)
 		};
 
 		snapshot_builder_add(c->builder, SNAP_PORTS, &record);
+		if (port->kernel.head.set)
+			add_kernel(c, &port->kernel, i);
 	}
 	for (uint32_t i = 0; i < d->lcores.count; i++) {
 		uint32_t core = number(CFG_ITEM(d->lcores, struct cfg_value, i));

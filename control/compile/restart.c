@@ -69,6 +69,19 @@ static void check_port(struct compile *c, const struct snapshot *now, uint32_t i
 		refuse(c, port->vlan.at, "vlan");
 }
 
+static void check_kernels(struct compile *c, const struct snapshot *now)
+{
+	const struct cfg_list *ports = &c->root->dataplane.ports;
+	struct cfg_at at = ports->at;
+
+	if (snapshot_same_kernels(c->input->previous, now))
+		return;
+	for (uint32_t i = 0; i < ports->count; i++)
+		if (CFG_ITEM(*ports, struct cfg_port, i)->kernel.head.set)
+			at = CFG_ITEM(*ports, struct cfg_port, i)->kernel.head.at;
+	refuse(c, at, "kernel");
+}
+
 void compile_check_restart(struct compile *c, const struct snapshot *now)
 {
 	const struct cfg_dataplane *d = &c->root->dataplane;
@@ -108,4 +121,5 @@ void compile_check_restart(struct compile *c, const struct snapshot *now)
 	}
 	for (uint32_t i = 0; i < now->sections[SNAP_PORTS].count; i++)
 		check_port(c, now, i);
+	check_kernels(c, now);
 }

@@ -105,6 +105,7 @@ void config_check(struct config *config, struct mistakes *mistakes)
 	c.plans = check_names(&c, &root->plans, sizeof(struct cfg_plan), "plan");
 
 	check_dataplane(&c);
+	check_kernels(&c);
 	check_listeners(&c);
 	check_backends(&c);
 	check_apis(&c);

@@ -30,6 +30,7 @@ void check_references(struct check *c, const struct cfg_list *values, const stru
 	const struct cfg_list *list, size_t bytes, const char *noun);
 
 void check_dataplane(struct check *c);
+void check_kernels(struct check *c);
 void check_listeners(struct check *c);
 void check_backends(struct check *c);
 void check_apis(struct check *c);

@@ -54,11 +54,27 @@ struct cfg_named {
 	struct cfg_value name;
 };
 
+struct cfg_kernel_rates {
+	struct cfg_group head;
+#define KERNEL_CLASS(NAME, name, rate, text) struct cfg_value name;
+#include "lib/shm/kernel_class.def"
+#undef KERNEL_CLASS
+};
+
+struct cfg_kernel {
+	struct cfg_group head;
+	struct cfg_value interface;
+	struct cfg_list addresses, ports;
+	struct cfg_value burst;
+	struct cfg_kernel_rates rates;
+};
+
 struct cfg_port {
 	struct cfg_group head;
 	struct cfg_value name, device;
 	struct cfg_list addresses, gateways, routes;
 	struct cfg_value mtu, vlan, queues;
+	struct cfg_kernel kernel;
 };
 
 /* A static route of a port; a request's is struct cfg_route. */

@@ -25,6 +25,44 @@ static const struct schema_group way_group = { "a route", "dataplane.ports.route
 	"all ports decides.",
 	sizeof(struct cfg_way), way_fields };
 
+static const struct schema_field kernel_rates_fields[] = {
+#define KERNEL_CLASS(NAME, name, rate, meaning)                                                    \
+	{ FIELD(cfg_kernel_rates, name), SCHEMA_RATE, .fallback = (rate), .text = meaning "." },
+#include "lib/shm/kernel_class.def"
+#undef KERNEL_CLASS
+	{ NULL },
+};
+
+static const struct schema_group kernel_rates_group = { "kernel.rates",
+	"dataplane.ports.kernel.rates",
+	"Packets that the kernel gets in the long run, of each kind by itself: a flood of one kind "
+	"leaves the others their share. What is above is dropped and counted "
+	"(`sluicectl stats --drops`).",
+	sizeof(struct cfg_kernel_rates), kernel_rates_fields };
+
+static const struct schema_field kernel_fields[] = {
+	{ FIELD(cfg_kernel, interface), SCHEMA_NAME, .required = true,
+		.text = "Name of the kernel's network interface, which is made when the dataplane "
+			"starts, with the port's MAC address. Its addresses are yours to set." },
+	{ FIELD(cfg_kernel, addresses), SCHEMA_ADDRESS, .list = true,
+		.text = "Addresses that are the kernel's alone, with ARP and neighbour "
+			"discovery." },
+	{ FIELD(cfg_kernel, ports), SCHEMA_NUMBER, .list = true, RANGE("1", "65535"),
+		.text = "TCP and UDP ports that the kernel serves, or speaks to, on the port's own "
+			"addresses: what comes from or for them and is no connection of Sluice's. "
+			"With any, the kernel also gets ICMP that is about its own packets." },
+	{ FIELD(cfg_kernel, burst), SCHEMA_NUMBER, .fallback = "64", RANGE("1", "4096"),
+		.text = "Packets of each kind that may come at once." },
+	{ FIELD(cfg_kernel, rates), SCHEMA_GROUP, .group = &kernel_rates_group,
+		.text = "How many packets the kernel gets." },
+	{ NULL },
+};
+
+static const struct schema_group kernel_group = { "a port's kernel", "dataplane.ports.kernel",
+	"What of the port's packets the operating system's kernel gets, so that sshd or a routing "
+	"daemon live on the same network card. See [the kernel's side of a port](kernel.md).",
+	sizeof(struct cfg_kernel), kernel_fields };
+
 static const struct schema_field port_fields[] = {
 	{ FIELD(cfg_port, name), SCHEMA_NAME, .required = true, .text = "What listeners call it." },
 	{ FIELD(cfg_port, device), SCHEMA_TEXT, .required = true,
@@ -53,6 +91,8 @@ static const struct schema_field port_fields[] = {
 			"0 is none." },
 	{ FIELD(cfg_port, queues), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "64"),
 		.text = "Pairs of receive and transmit queues. 0 is one for each worker." },
+	{ FIELD(cfg_port, kernel), SCHEMA_GROUP, .group = &kernel_group,
+		.text = "What the operating system's kernel gets; without it, nothing." },
 	{ NULL },
 };
 

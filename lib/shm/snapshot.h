@@ -56,6 +56,9 @@ enum snap_section_id {
 	SNAP_CONSUMERS,   /* struct snap_consumer */
 	SNAP_KEYS,        /* struct snap_key, sorted by digest, no digest twice */
 	SNAP_WAYS,        /* struct snap_way */
+	SNAP_KERNELS,     /* struct snap_kernel, at most one a port */
+	SNAP_KERNEL_ADDRESSES, /* struct snap_address */
+	SNAP_KERNEL_PORTS,     /* uint32_t, TCP and UDP ports */
 	SNAP_SECTION_COUNT
 };
 
@@ -133,6 +136,27 @@ struct snap_way {
 	struct snap_range gateways; /* SNAP_GATEWAYS, of the same family */
 };
 static_assert(sizeof(struct snap_way) == 28, "");
+
+enum kernel_class {
+#define KERNEL_CLASS(NAME, name, rate, text) KERNEL_##NAME,
+#include "lib/shm/kernel_class.def"
+#undef KERNEL_CLASS
+	KERNEL_CLASSES
+};
+
+/* What of a port's packets the operating system's kernel gets, on an interface made for it. */
+struct snap_kernel {
+	struct snap_text interface;
+	struct snap_range addresses;          /* SNAP_KERNEL_ADDRESSES: the kernel's alone */
+	struct snap_range ports;              /* SNAP_KERNEL_PORTS: on the port's own addresses */
+	uint32_t port;                        /* index into SNAP_PORTS */
+	uint32_t burst;                       /* packets of each class at once */
+	uint64_t interval_ns[KERNEL_CLASSES]; /* between two packets of a class in the long run */
+};
+static_assert(sizeof(struct snap_kernel) == 72, "");
+#define SNAP_KERNEL_INTERFACE_BYTES 15
+#define SNAP_KERNEL_ADDRESSES_MAX   8
+#define SNAP_KERNEL_PORTS_MAX       32
 
 struct snap_listener {
 	struct snap_text name;
@@ -300,6 +324,8 @@ struct snapshot {
 int snapshot_open(struct segment *segment, struct snapshot *out, char *why, size_t why_bytes);
 /** Unmap and close; a snapshot that holds nothing is left alone. */
 void snapshot_close(struct snapshot *snapshot);
+/** True when both hand the same to the kernel. */
+bool snapshot_same_kernels(const struct snapshot *a, const struct snapshot *b);
 
 /** The records of one section and their number; typed by the SNAP_* list above. */
 static inline const void *snap_records(

@@ -174,6 +174,31 @@ static bool check_address(struct snap_check *c, const void *record)
 	return check_between(c, "prefix_len", a->prefix_len, 0, ip_is_v4(&a->addr) ? 32 : 128);
 }
 
+static bool check_kernel(struct snap_check *c, const void *record)
+{
+	const struct snap_kernel *k = record;
+
+	if (c->record > 0 && k[-1].port >= k->port)
+		return snap_refuse(c, "port: not above the one before it");
+	for (unsigned i = 0; i < KERNEL_CLASSES; i++)
+		if (!check_between(c, "interval_ns", k->interval_ns[i], 1, UINT64_C(1) << 40))
+			return false;
+	return check_text(c, "interface", k->interface, 0) &&
+	       check_between(c, "length of the interface's name", k->interface.length, 1,
+		       SNAP_KERNEL_INTERFACE_BYTES) &&
+	       check_range(c, "addresses", k->addresses, SNAP_KERNEL_ADDRESSES) &&
+	       check_between(c, "addresses", k->addresses.count, 0, SNAP_KERNEL_ADDRESSES_MAX) &&
+	       check_range(c, "ports", k->ports, SNAP_KERNEL_PORTS) &&
+	       check_between(c, "ports", k->ports.count, 0, SNAP_KERNEL_PORTS_MAX) &&
+	       check_index(c, "port", k->port, SNAP_PORTS) &&
+	       check_between(c, "burst", k->burst, 1, 65536);
+}
+
+static bool check_kernel_port(struct snap_check *c, const void *record)
+{
+	return check_between(c, "port", *(const uint32_t *)record, 1, 65535);
+}
+
 static bool check_lcore(struct snap_check *c, const void *record)
 {
 	return check_between(c, "lcore", *(const uint32_t *)record, 0, 1023);
@@ -422,6 +447,9 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_CONSUMERS] = check_consumer,
 	[SNAP_KEYS] = check_key,
 	[SNAP_WAYS] = check_way,
+	[SNAP_KERNELS] = check_kernel,
+	[SNAP_KERNEL_ADDRESSES] = check_address,
+	[SNAP_KERNEL_PORTS] = check_kernel_port,
 };
 
 bool snapshot_check_records(struct snap_check *c)

@@ -32,7 +32,10 @@
 	X(LIMITS, struct snap_limit, "limits", SNAP_PLAN_SLOTS *SNAP_LIMITS_PER_PLAN)              \
 	X(CONSUMERS, struct snap_consumer, "consumers", SNAP_CONSUMER_CAPACITY_MAX)                \
 	X(KEYS, struct snap_key, "keys", 1u << 25)                                                 \
-	X(WAYS, struct snap_way, "ways", 1u << 12)
+	X(WAYS, struct snap_way, "ways", 1u << 12)                                                 \
+	X(KERNELS, struct snap_kernel, "kernels", SNAP_PORTS_MAX)                                  \
+	X(KERNEL_ADDRESSES, struct snap_address, "kernel addresses", 4096)                         \
+	X(KERNEL_PORTS, uint32_t, "kernel ports", 4096)
 
 struct snap_section_info {
 	const char *name;

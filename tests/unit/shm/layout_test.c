@@ -75,6 +75,13 @@ static const struct golden goldens[] = {
 	FIELD(snap_port, queues, 36, 4),
 	FIELD(snap_port, ways, 40, 8),
 	FIELD(snap_port, vlan, 48, 4),
+	RECORD(snap_kernel, 72),
+	FIELD(snap_kernel, interface, 0, 8),
+	FIELD(snap_kernel, addresses, 8, 8),
+	FIELD(snap_kernel, ports, 16, 8),
+	FIELD(snap_kernel, port, 24, 4),
+	FIELD(snap_kernel, burst, 28, 4),
+	FIELD(snap_kernel, interval_ns, 32, 40),
 	RECORD(snap_address, 20),
 	FIELD(snap_address, addr, 0, 16),
 	FIELD(snap_address, prefix_len, 16, 4),
@@ -272,7 +279,7 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(SNAP_STRINGS, 0);
 	assert_int_equal(SNAP_ROUTES, 16);
 	assert_int_equal(SNAP_WAYS, 24);
-	assert_int_equal(SNAP_SECTION_COUNT, 25);
+	assert_int_equal(SNAP_SECTION_COUNT, 28);
 	assert_int_equal(HIST_BUCKETS, 337);
 }
 

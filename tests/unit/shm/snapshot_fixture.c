@@ -27,6 +27,11 @@ static void add_ports(struct snapshot_builder *b)
 		.addresses = { 0, 1 },
 		.gateways = { 0, 1 },
 		.mtu = 1500 };
+	struct snap_kernel kernel = { .interface = text(b, "sl0"),
+		.addresses = { 0, 1 },
+		.ports = { 0, 1 },
+		.burst = 64,
+		.interval_ns = { 1, 2, 3, 4, 5 } };
 	struct snap_listener listener = { .name = text(b, "public"),
 		.addr = address.addr,
 		.tcp_port = 443,
@@ -38,6 +43,9 @@ static void add_ports(struct snapshot_builder *b)
 	snapshot_builder_add(b, SNAP_ADDRESSES, &address);
 	snapshot_builder_add(b, SNAP_GATEWAYS, &address);
 	snapshot_builder_add(b, SNAP_PORTS, &port);
+	snapshot_builder_add(b, SNAP_KERNELS, &kernel);
+	snapshot_builder_add(b, SNAP_KERNEL_ADDRESSES, &address);
+	number(b, SNAP_KERNEL_PORTS, 179);
 	number(b, SNAP_LCORES, 2);
 	number(b, SNAP_LISTENER_CERTS, 0);
 	memcpy(cert.fingerprint, fingerprint, sizeof(fingerprint));
@@ -203,6 +211,17 @@ static uint64_t edge_walk(const struct snapshot *s)
 			p->addresses.count * sizeof(struct snap_address));
 		sum += bytes_walk(SNAP_AT(s, SNAP_GATEWAYS, snap_address, p->gateways.first),
 			p->gateways.count * sizeof(struct snap_address));
+	}
+	for (uint32_t i = 0; i < s->sections[SNAP_KERNELS].count; i++) {
+		const struct snap_kernel *k = SNAP_AT(s, SNAP_KERNELS, snap_kernel, i);
+
+		sum += text_walk(s, k->interface);
+		sum += SNAP_AT(s, SNAP_PORTS, snap_port, k->port)->mtu;
+		sum += bytes_walk(
+			SNAP_AT(s, SNAP_KERNEL_ADDRESSES, snap_address, k->addresses.first),
+			k->addresses.count * sizeof(struct snap_address));
+		for (uint32_t p = k->ports.first; p < k->ports.first + k->ports.count; p++)
+			sum += SNAP_INDEX_AT(s, SNAP_KERNEL_PORTS, p);
 	}
 	for (uint32_t i = 0; i < s->sections[SNAP_LISTENERS].count; i++) {
 		const struct snap_listener *l = SNAP_AT(s, SNAP_LISTENERS, snap_listener, i);
