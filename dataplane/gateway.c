@@ -20,7 +20,9 @@
 
 #include "dataplane/harden.h"
 #include "dataplane/io/eal.h"
+#include "dataplane/io/kernel_port.h"
 #include "dataplane/io/port_setup.h"
+#include "dataplane/net/kernel.h"
 #include "dataplane/plan.h"
 #include "dataplane/worker.h"
 #include "lib/base/log.h"
@@ -34,6 +36,8 @@ struct gateway {
 	bool eal_started, running;
 	struct start_plan plan;
 	struct port ports[PORT_MAX];
+	struct net_kernel kernels[PORT_MAX]; /* by port */
+	bool has_kernel[PORT_MAX];
 	struct rte_mempool *pools[TABLES_WORKERS_MAX];
 	struct stats stats[TABLES_WORKERS_MAX];
 	struct event_ring events[TABLES_WORKERS_MAX];
@@ -197,6 +201,51 @@ static int start_ports(
 	return 0;
 }
 
+static void fill_kernel(
+	const struct snapshot *snapshot, const struct snap_kernel *from, struct net_kernel *to)
+{
+	to->address_count = from->addresses.count;
+	for (uint32_t i = 0; i < to->address_count; i++)
+		to->addresses[i] = SNAP_AT(
+			snapshot, SNAP_KERNEL_ADDRESSES, snap_address, from->addresses.first + i)
+					   ->addr;
+	to->port_count = from->ports.count;
+	for (uint32_t i = 0; i < to->port_count; i++)
+		to->ports[i] =
+			(uint16_t)SNAP_INDEX_AT(snapshot, SNAP_KERNEL_PORTS, from->ports.first + i);
+	to->burst = from->burst;
+	memcpy(to->interval_ns, from->interval_ns, sizeof(to->interval_ns));
+}
+
+/* The kernel's sides of the ports that have one. */
+static int start_kernels(
+	struct gateway *g, const struct snapshot *snapshot, char *why, size_t why_bytes)
+{
+	for (uint32_t i = 0; i < snapshot->sections[SNAP_KERNELS].count; i++) {
+		const struct snap_kernel *from = SNAP_AT(snapshot, SNAP_KERNELS, snap_kernel, i);
+		struct net_kernel *to = &g->kernels[from->port];
+		struct str name = snap_str(snapshot, from->interface);
+		char interface[SNAP_KERNEL_INTERFACE_BYTES + 1];
+		int rc;
+
+		snprintf(interface, sizeof(interface), "%.*s", (int)name.len, name.data);
+		rc = kernel_port_setup(interface, &g->ports[from->port],
+			(uint16_t)g->plan.worker_count, g->pools, &to->port);
+		if (rc) {
+			snprintf(why, why_bytes, "kernel interface %s: %s", interface,
+				strerror(-rc));
+			return rc;
+		}
+		g->has_kernel[from->port] = true;
+		fill_kernel(snapshot, from, to);
+		/* The kernel's addresses are asked for by groups that are not the port's. */
+		for (uint32_t k = 0; k < to->address_count; k++)
+			if (!ip_is_v4(&to->addresses[k]))
+				(void)rte_eth_allmulticast_enable(g->ports[from->port].id);
+	}
+	return 0;
+}
+
 static int make_segments(struct gateway *g, const struct snapshot *snapshot)
 {
 	const struct snap_settings *settings = snap_settings(snapshot);
@@ -215,8 +264,7 @@ static int make_segments(struct gateway *g, const struct snapshot *snapshot)
 	return 0;
 }
 
-static void fill_net(
-	const struct gateway *g, const struct snapshot *snapshot, struct net_config *net)
+static void fill_net(struct gateway *g, const struct snapshot *snapshot, struct net_config *net)
 {
 	net->port_count = g->plan.port_count;
 	/* A stranger's flood can fill both: together they hold a quarter of the worker's mbufs at most. */
@@ -226,6 +274,7 @@ static void fill_net(
 	for (uint32_t i = 0; i < net->port_count; i++) {
 		net->ports[i].port = &g->ports[i];
 		fill_port(snapshot, i, &net->ports[i]);
+		net->ports[i].kernel = g->has_kernel[i] ? &g->kernels[i] : NULL;
 	}
 }
 
@@ -348,6 +397,8 @@ static int start(struct gateway *g, struct snapshot *snapshot, const struct secr
 	rc = make_pools(g);
 	if (rc == 0)
 		rc = start_ports(g, snapshot, why, why_bytes);
+	if (rc == 0)
+		rc = start_kernels(g, snapshot, why, why_bytes);
 	if (rc)
 		return rc;
 	snprintf(why, why_bytes, "not enough memory for statistics and workers");
@@ -535,6 +586,9 @@ void gateway_destroy(struct gateway *g)
 	tables_destroy(g->shared.tables);
 	for (uint32_t i = 0; g->running && i < g->plan.port_count; i++)
 		port_close(&g->ports[i]);
+	for (uint32_t i = 0; i < g->plan.port_count; i++)
+		if (g->has_kernel[i])
+			port_close(&g->kernels[i].port);
 	if (g->eal_started)
 		rte_eal_cleanup();
 	OPENSSL_cleanse(g->ticket_secret, sizeof(g->ticket_secret));

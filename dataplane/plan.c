@@ -10,12 +10,13 @@
 
 #include "lib/base/log.h"
 
-#define MBUF_BYTES     (sizeof(struct rte_mbuf) + NET_META_BYTES + RTE_MBUF_DEFAULT_BUF_SIZE + 64)
-#define MBUFS_PER_PORT 8192 /* descriptors of both directions and what the drivers hold back */
-#define MBUFS_BASE     16384
-#define MBUF_CACHE     256
-#define KEY_BYTES      192 /* of the key table: record, share of the index, name */
-#define EAL_BASE_MB    48
+#define MBUF_BYTES       (sizeof(struct rte_mbuf) + NET_META_BYTES + RTE_MBUF_DEFAULT_BUF_SIZE + 64)
+#define MBUFS_PER_PORT   8192 /* descriptors of both directions and what the drivers hold back */
+#define MBUFS_PER_KERNEL 1024 /* the same of a port's kernel side */
+#define MBUFS_BASE       16384
+#define MBUF_CACHE       256
+#define KEY_BYTES        192 /* of the key table: record, share of the index, name */
+#define EAL_BASE_MB      48
 
 static uint32_t online_cpus(void)
 {
@@ -107,6 +108,8 @@ int start_plan_make(
 	size_connections(settings, plan);
 	plan->mbufs =
 		settings->mbufs ? settings->mbufs : MBUFS_BASE + MBUFS_PER_PORT * plan->port_count;
+	if (!settings->mbufs)
+		plan->mbufs += MBUFS_PER_KERNEL * snapshot->sections[SNAP_KERNELS].count;
 	plan->mbuf_cache = MBUF_CACHE;
 	plan->pool_bytes = (uint64_t)plan->mbufs * MBUF_BYTES;
 	plan->tcp_bytes = tcp_stack_bytes(&plan->tcp);
@@ -199,6 +202,8 @@ int start_plan_compatible(
 	for (uint32_t i = 0; i < n; i++)
 		if (!same_port(running, next, i))
 			return needs_restart(why, why_bytes, "a port");
+	if (!snapshot_same_kernels(running, next))
+		return needs_restart(why, why_bytes, "what the kernel gets of a port");
 	if (a->workers != b->workers || a->connections != b->connections || a->mbufs != b->mbufs ||
 		a->rcv_buf_bytes != b->rcv_buf_bytes || a->snd_buf_bytes != b->snd_buf_bytes ||
 		a->rto_min_ms != b->rto_min_ms)

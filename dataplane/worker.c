@@ -16,6 +16,8 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+#include "dataplane/net/kernel.h"
+
 #define LONG_LOOP_US     200
 #define IDLE_PAUSE_TURNS 64                 /* empty turns before the core pauses between polls */
 #define IDLE_SLEEP_NS    UINT64_C(20000000) /* without a packet for so long, naps begin */
@@ -33,6 +35,7 @@ struct worker {
 	uint64_t *stage_cycles;
 	uint64_t long_loop_cycles;
 	uint64_t gauges_ns; /* when they were written last */
+	bool has_kernel;    /* a port has a kernel's side */
 	uint32_t stop;
 	_Atomic uint64_t generation;
 	_Atomic bool idle;
@@ -58,6 +61,7 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	w->config.net.seed = config->seed;
 	w->config.net.queue = (uint16_t)config->index;
 	w->net = net_create(&w->config.net);
+	w->has_kernel = w->net && net_has_kernel(w->net);
 
 	w->config.proxy.worker_index = config->index;
 	w->config.proxy.pool = config->pool;
@@ -134,6 +138,17 @@ static inline uint64_t border(struct worker *w, enum stage stage, uint64_t befor
 	return now;
 }
 
+static void write_kernel(struct stats_port *port, struct net_kernel_counts counts)
+{
+	port->kernel_neighbour = counts.handed[KERNEL_NEIGHBOUR];
+	port->kernel_bgp = counts.handed[KERNEL_BGP];
+	port->kernel_ssh = counts.handed[KERNEL_SSH];
+	port->kernel_icmp = counts.handed[KERNEL_ICMP];
+	port->kernel_other = counts.handed[KERNEL_OTHER];
+	port->kernel_full = counts.full;
+	port->kernel_sent = counts.sent;
+}
+
 static void write_gauges(struct worker *w, uint64_t now_ns)
 {
 	struct stats_worker *counters = w->counters;
@@ -148,6 +163,8 @@ static void write_gauges(struct worker *w, uint64_t now_ns)
 		port->tx_packets = tx->sent_packets;
 		port->tx_bytes = tx->sent_bytes;
 		port->tx_full = tx->full_drops;
+		if (w->has_kernel)
+			write_kernel(port, net_kernel_counts(w->net, i));
 	}
 }
 
@@ -201,6 +218,8 @@ bool worker_turn(struct worker *w, uint64_t now_ns, uint64_t wall_s)
 	proxy_timers(w->proxy);
 	t = border(w, packets || timer_due ? STAGE_PROXY : STAGE_IDLE, t);
 
+	if (unlikely(w->has_kernel))
+		packets = (uint16_t)(packets + net_kernel_turn(w->net));
 	tcp_output(w->tcp, now_ns);
 	t = border(w, packets || timer_due ? STAGE_TCP_OUT : STAGE_IDLE, t);
 	for (uint32_t i = 0; i < w->config.net.port_count; i++)

@@ -257,6 +257,31 @@ static void print_stages(const json_t *stages)
 	table_end(&t, "Stages", stdout);
 }
 
+static void print_kernels(const json_t *list)
+{
+	struct table t;
+	json_t *p;
+	size_t i;
+
+	table_begin(&t, "kernel's side of|>sent|>full"
+#define KERNEL_CLASS(NAME, name, rate, text) "|>" #name
+#include "lib/shm/kernel_class.def"
+#undef KERNEL_CLASS
+	);
+	json_array_foreach(list, i, p)
+	{
+		if (!json_is_true(json_object_get(p, "kernel")))
+			continue;
+		table_cell(&t, "%s", text_of(p, "name"));
+		table_count(&t, count_of(p, "kernel_sent"));
+		table_count(&t, count_of(p, "kernel_full"));
+#define KERNEL_CLASS(NAME, name, rate, text) table_count(&t, count_of(p, "kernel_" #name));
+#include "lib/shm/kernel_class.def"
+#undef KERNEL_CLASS
+	}
+	table_end(&t, "Kernel", stdout);
+}
+
 static void print_ports(const json_t *list)
 {
 	struct table t;
@@ -279,6 +304,7 @@ static void print_ports(const json_t *list)
 		table_count(&t, count_of(p, "rx_no_mbuf"));
 	}
 	table_end(&t, "Ports", stdout);
+	print_kernels(list);
 }
 
 static void print_tcp(const json_t *counters)

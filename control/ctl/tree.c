@@ -263,6 +263,14 @@ json_t *stats_stages(const struct link_client *link)
 		"load_percent", load_percent(values));
 }
 
+static bool has_kernel(const struct snapshot *s, uint32_t port)
+{
+	for (uint32_t i = 0; i < s->sections[SNAP_KERNELS].count; i++)
+		if (SNAP_AT(s, SNAP_KERNELS, snap_kernel, i)->port == port)
+			return true;
+	return false;
+}
+
 static json_t *ports(const struct link_client *link)
 {
 	const struct snapshot *s = &link->snapshot;
@@ -270,8 +278,9 @@ static json_t *ports(const struct link_client *link)
 
 	for (uint32_t i = 0; i < s->sections[SNAP_PORTS].count; i++) {
 		const struct snap_port *p = SNAP_AT(s, SNAP_PORTS, snap_port, i);
-		json_t *port = json_pack("{s:o, s:o}", "name", json_str(snap_str(s, p->name)),
-			"device", json_str(snap_str(s, p->device)));
+		json_t *port = json_pack("{s:o, s:o, s:b}", "name", json_str(snap_str(s, p->name)),
+			"device", json_str(snap_str(s, p->device)), "kernel",
+			(int)has_kernel(s, i));
 
 		add_sums(port, link, port_at, i, NAMES(port_names));
 		json_array_append_new(list, port);

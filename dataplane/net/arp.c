@@ -136,6 +136,12 @@ void arp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_
 			net->seen(net->seen_ctx, port_index, &sender, &arp.arp_data.arp_sha,
 				is_reply);
 	}
+	/* A reply to us may answer what the kernel asked from an address of ours. */
+	if (for_us ? is_reply && kernel_shares(net, port_index)
+		   : kernel_owns(net, port_index, &target)) {
+		kernel_hand(net, port_index, m, KERNEL_NEIGHBOUR);
+		return;
+	}
 	if (!for_us) {
 		net_drop(net, m, DROP_NOT_FOR_US);
 		return;

@@ -26,6 +26,14 @@ bool icmp_take(struct net *net, uint64_t now_ns)
 	return true;
 }
 
+void icmp_leave(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint32_t ip_bytes)
+{
+	if (kernel_shares(net, port_index))
+		kernel_hand_back(net, port_index, m, ip_bytes, KERNEL_ICMP);
+	else
+		net_drop(net, m, DROP_ICMP_UNHANDLED);
+}
+
 static void echo_answer(struct net *net, struct rte_mbuf *m, const struct ip_addr *src,
 	const struct ip_addr *dst, uint64_t now_ns)
 {
@@ -78,7 +86,7 @@ static void error_input(
 		return;
 	}
 	if (q->ip.next_proto_id != IPPROTO_TCP || !net->ops || !net->ops->icmp_error) {
-		net_drop(net, m, DROP_ICMP_UNHANDLED);
+		icmp_leave(net, port_index, m, sizeof(struct rte_ipv4_hdr));
 		return;
 	}
 	quoted.src_port = rte_be_to_cpu_16(q->src_port);
@@ -86,9 +94,12 @@ static void error_input(
 	if (icmp->icmp_type == ICMP_UNREACHABLE && icmp->icmp_code == ICMP_CODE_TOO_BIG)
 		mtu = rte_be_to_cpu_16(
 			icmp->icmp_seq_nb); /* RFC 1191 §4: the header's last two bytes */
-	net->ops->icmp_error(net->ops_ctx, &quoted, rte_be_to_cpu_32(q->seq), icmp->icmp_type,
-		icmp->icmp_code, mtu);
-	rte_pktmbuf_free(m);
+	if (net->ops->icmp_error(net->ops_ctx, &quoted, rte_be_to_cpu_32(q->seq), icmp->icmp_type,
+		    icmp->icmp_code, mtu) ||
+		!kernel_serves(net, port_index, quoted.src_port, quoted.dst_port))
+		rte_pktmbuf_free(m);
+	else
+		icmp_leave(net, port_index, m, sizeof(struct rte_ipv4_hdr));
 }
 
 void icmp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct ip_addr *src,
@@ -110,6 +121,9 @@ void icmp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, const 
 			net_drop(net, m, DROP_ICMP_INVALID);
 		else
 			echo_answer(net, m, src, dst, now_ns);
+		return;
+	case RTE_IP_ICMP_ECHO_REPLY:
+		icmp_leave(net, port_index, m, sizeof(struct rte_ipv4_hdr));
 		return;
 	case ICMP_UNREACHABLE:
 	case ICMP_TIME_EXCEEDED:

@@ -87,9 +87,9 @@ struct quote {
 	rte_be32_t seq;
 } __rte_packed;
 
-static void error_input(
-	struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct icmpv6_hdr *icmp)
+static void error_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint16_t ip_bytes)
 {
+	const struct icmpv6_hdr *icmp = rte_pktmbuf_mtod(m, const struct icmpv6_hdr *);
 	struct net_meta quoted = { .port_index = (uint8_t)port_index };
 	const struct quote *q;
 
@@ -107,14 +107,17 @@ static void error_input(
 	}
 	/* Our packets carry no extension headers: TCP follows at once, or it is none of them. */
 	if (q->ip.proto != IPPROTO_TCP || !net->ops || !net->ops->icmp_error) {
-		net_drop(net, m, DROP_ICMP_UNHANDLED);
+		icmp_leave(net, port_index, m, ip_bytes);
 		return;
 	}
 	quoted.src_port = rte_be_to_cpu_16(q->src_port);
 	quoted.dst_port = rte_be_to_cpu_16(q->dst_port);
-	net->ops->icmp_error(net->ops_ctx, &quoted, rte_be_to_cpu_32(q->seq), icmp->type,
-		icmp->code, icmp->type == ICMPV6_TOO_BIG ? rte_be_to_cpu_32(icmp->word) : 0);
-	rte_pktmbuf_free(m);
+	if (net->ops->icmp_error(net->ops_ctx, &quoted, rte_be_to_cpu_32(q->seq), icmp->type,
+		    icmp->code, icmp->type == ICMPV6_TOO_BIG ? rte_be_to_cpu_32(icmp->word) : 0) ||
+		!kernel_serves(net, port_index, quoted.src_port, quoted.dst_port))
+		rte_pktmbuf_free(m);
+	else
+		icmp_leave(net, port_index, m, ip_bytes);
 }
 
 static bool checksum_good(const struct rte_mbuf *m, const struct ipv6_info *info)
@@ -160,13 +163,19 @@ void icmpv6_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 		else
 			echo_answer(net, port_index, m, info, now_ns);
 		return;
+	case ICMPV6_ECHO_REPLY:
+		if (info->multicast)
+			break;
+		icmp_leave(net, port_index, m, info->ip_bytes);
+		return;
 	case ICMPV6_UNREACHABLE:
 	case ICMPV6_TOO_BIG:
 	case ICMPV6_TIME_EXCEEDED:
 	case ICMPV6_PARAMETER:
-		error_input(net, port_index, m, icmp);
+		error_input(net, port_index, m, info->ip_bytes);
 		return;
 	default:
-		net_drop(net, m, DROP_ICMP_UNHANDLED);
+		break;
 	}
+	net_drop(net, m, DROP_ICMP_UNHANDLED);
 }

@@ -88,6 +88,7 @@ static struct rte_mbuf *tcp_accept(
 	if (likely(m != NULL)) {
 		net_meta(m)->src = ip_from_v4(ip->src_addr);
 		net_meta(m)->dst = ip_from_v4(ip->dst_addr);
+		net_meta(m)->ip_bytes = sizeof(*ip);
 	}
 	return m;
 }
@@ -106,7 +107,8 @@ struct rte_mbuf *ipv4_input(
 	verdict = ipv4_judge(
 		&net->ports[port_index], m, rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *));
 	if (unlikely(verdict != DROP_COUNT)) {
-		net_drop(net, m, verdict);
+		if (!kernel_take_ipv4(net, port_index, m, verdict))
+			net_drop(net, m, verdict);
 		return NULL;
 	}
 	ip = *rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
@@ -122,10 +124,15 @@ struct rte_mbuf *ipv4_input(
 		dst = ip_from_v4(ip.dst_addr);
 		icmp_input(net, port_index, m, &src, &dst, now_ns);
 		return NULL;
+	case IPPROTO_UDP:
+		if (kernel_take_udp(net, port_index, m, sizeof(ip)))
+			return NULL;
+		break;
 	default:
-		net_drop(net, m, DROP_IP_PROTOCOL);
-		return NULL;
+		break;
 	}
+	net_drop(net, m, DROP_IP_PROTOCOL);
+	return NULL;
 }
 
 void ipv4_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,

@@ -224,6 +224,7 @@ static struct rte_mbuf *tcp_accept(struct net *net, uint32_t port_index, struct 
 	if (likely(m != NULL)) {
 		net_meta(m)->src = info->src;
 		net_meta(m)->dst = info->dst;
+		net_meta(m)->ip_bytes = info->ip_bytes;
 	}
 	return m;
 }
@@ -239,6 +240,19 @@ static void protocol_refuse(struct net *net, uint32_t port_index, struct rte_mbu
 		fault = (struct icmpv6_fault){ DROP_IP_PROTOCOL, ICMPV6_UNREACHABLE,
 			UNREACHABLE_PORT, 0 };
 	refuse(net, port_index, m, !multicast && c->protocol != IPPROTO_NONE, &fault, now_ns);
+}
+
+/* @return false when it was not for the kernel; @p m begins at the IPv6 header then as before */
+static bool udp_to_kernel(struct net *net, uint32_t port_index, struct rte_mbuf *m,
+	const struct chain *c, bool multicast)
+{
+	if (multicast || c->protocol != IPPROTO_UDP || !kernel_shares(net, port_index))
+		return false;
+	rte_pktmbuf_adj(m, c->payload_at);
+	if (kernel_take_udp(net, port_index, m, c->payload_at))
+		return true;
+	rte_pktmbuf_prepend(m, c->payload_at);
+	return false;
 }
 
 struct rte_mbuf *ipv6_input(
@@ -262,7 +276,8 @@ struct rte_mbuf *ipv6_input(
 	vtc_flow = rte_be_to_cpu_32(ip->vtc_flow);
 	verdict = header_judge(port, m, ip, &info);
 	if (unlikely(verdict != DROP_COUNT)) {
-		net_drop(net, m, verdict);
+		if (verdict != DROP_NOT_FOR_US || !kernel_take_ipv6(net, port_index, m, &info.dst))
+			net_drop(net, m, verdict);
 		return NULL;
 	}
 	/* Ethernet pads short frames: cut to what IP says. */
@@ -275,6 +290,7 @@ struct rte_mbuf *ipv6_input(
 		net_drop(net, m, DROP_IP_SOURCE);
 		return NULL;
 	}
+	info.ip_bytes = chain.payload_at;
 	if (likely(chain.protocol == IPPROTO_TCP && !info.multicast)) {
 		/* A port may look no further than the IPv6 header for what to sum. */
 		if (unlikely(chain.count))
@@ -283,7 +299,8 @@ struct rte_mbuf *ipv6_input(
 		return tcp_accept(net, port_index, m, &info, vtc_flow);
 	}
 	if (chain.protocol != IPPROTO_ICMPV6) {
-		protocol_refuse(net, port_index, m, &chain, info.multicast, now_ns);
+		if (!udp_to_kernel(net, port_index, m, &chain, info.multicast))
+			protocol_refuse(net, port_index, m, &chain, info.multicast, now_ns);
 		return NULL;
 	}
 	rte_pktmbuf_adj(m, chain.payload_at);

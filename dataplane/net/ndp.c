@@ -367,6 +367,10 @@ void ndp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 	}
 	memcpy(target.bytes, message->target, sizeof(target.bytes));
 	own = ip_is_v4(&target) ? NULL : ndp_find(&net->ports[port_index], &target);
+	if (!own && kernel_owns(net, port_index, &target)) {
+		kernel_hand_back(net, port_index, m, info->ip_bytes, KERNEL_NEIGHBOUR);
+		return;
+	}
 	if (ip_is_v4(&target) ||
 		(message->icmp.type == NDP_SOLICITATION && (!own || own->state == NDP_DUPLICATE))) {
 		net_drop(net, m, DROP_NOT_FOR_US);
@@ -377,7 +381,11 @@ void ndp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 	else
 		advertisement_input(net, port_index, &target, rte_be_to_cpu_32(message->icmp.word),
 			&options, now_ns);
-	rte_pktmbuf_free(m);
+	/* An advertisement may answer what the kernel asked from an address of ours. */
+	if (message->icmp.type == NDP_ADVERTISEMENT && kernel_shares(net, port_index))
+		kernel_hand_back(net, port_index, m, info->ip_bytes, KERNEL_NEIGHBOUR);
+	else
+		rte_pktmbuf_free(m);
 }
 
 /* One step of an address's start: probes, the end of the wait, advertisements. */

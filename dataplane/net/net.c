@@ -90,6 +90,12 @@ struct net *net_create(const struct net_config *config)
 		errno = -err;
 		return NULL;
 	}
+	err = kernel_init(net);
+	if (err) {
+		net_destroy(net);
+		errno = -err;
+		return NULL;
+	}
 	return net;
 }
 
@@ -98,6 +104,7 @@ void net_destroy(struct net *net)
 	if (!net)
 		return;
 	neigh_fini(net);
+	kernel_fini(net);
 	for (uint32_t i = 0; i < net->config.port_count; i++)
 		rte_pktmbuf_free_bulk(net->ports[i].tx.pkts, net->ports[i].tx.count);
 	free(net);
@@ -198,8 +205,8 @@ static bool is_for_group(
 {
 	if (ether_type == RTE_ETHER_TYPE_ARP)
 		return rte_is_broadcast_ether_addr(dst);
-	return ether_type == RTE_ETHER_TYPE_IPV6 && port->ndp_count && dst->addr_bytes[0] == 0x33 &&
-	       dst->addr_bytes[1] == 0x33;
+	return ether_type == RTE_ETHER_TYPE_IPV6 && (port->ndp_count || port->config.kernel) &&
+	       dst->addr_bytes[0] == 0x33 && dst->addr_bytes[1] == 0x33;
 }
 
 /*
@@ -217,7 +224,8 @@ static uint16_t vlan_enter(const struct net_port *port, struct rte_mbuf *m)
 		(rte_be_to_cpu_16(tag->vlan_tci) & VLAN_ID_MASK) != port->config.vlan)
 		return 0;
 	type = rte_be_to_cpu_16(tag->eth_proto);
-	rte_pktmbuf_adj(m, sizeof(*tag));
+	/* The addresses move to the type, so that a whole header is in front of the packet. */
+	memmove(rte_pktmbuf_adj(m, sizeof(*tag)), eth, 2 * sizeof(eth->dst_addr));
 	return type;
 }
 
@@ -261,7 +269,7 @@ static struct rte_mbuf *frame_input(
 	case RTE_ETHER_TYPE_IPV4:
 		return ipv4_input(net, port_index, m, now_ns);
 	case RTE_ETHER_TYPE_IPV6:
-		if (port->ndp_count == 0)
+		if (port->ndp_count == 0 && !port->config.kernel)
 			break;
 		return ipv6_input(net, port_index, m, now_ns);
 	case RTE_ETHER_TYPE_ARP:

@@ -32,6 +32,8 @@ struct net_way {
 	struct ip_addr gateways[NET_PORT_GATEWAYS];
 };
 
+struct net_kernel; /* kernel.h */
+
 struct net_port_config {
 	const struct port *port;
 	uint16_t vlan; /* 802.1Q identifier of the port's frames, 0: they have no tag */
@@ -41,6 +43,7 @@ struct net_port_config {
 	struct ip_addr gateways[NET_PORT_GATEWAYS]; /* of either family: its default route */
 	uint32_t way_count;
 	struct net_way ways[NET_PORT_WAYS];
+	struct net_kernel *kernel; /* NULL: nothing is handed to the operating system's kernel */
 };
 
 struct net_config {
@@ -67,6 +70,7 @@ struct net_meta {
 	uint8_t ecn;                 /* the two ECN bits of the IP header */
 	uint16_t header_bytes;       /* TCP header with options */
 	uint32_t payload_bytes;
+	uint16_t ip_bytes; /* IP header with what extends it, in front of the TCP header */
 };
 
 /** Private area that every mbuf pool of the dataplane must reserve; pools ask for whole words. */
@@ -132,8 +136,9 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 /** Calls upward; a member may be NULL. */
 struct net_ops {
 	/* An ICMP error quotes one of our segments (RFC 5927). @p quoted holds the tuple as we sent it: src
-	 * is ours, dst the peer; its lengths are 0. @p mtu only for "fragmentation needed", else 0. */
-	void (*icmp_error)(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
+	 * is ours, dst the peer; its lengths are 0. @p mtu only for "fragmentation needed", else 0. Returns false when no
+	 * connection has that tuple. */
+	bool (*icmp_error)(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
 		uint8_t code, uint32_t mtu);
 	/* The next hop towards @p remote did not answer three requests: what waited for it was dropped. */
 	void (*unreachable)(void *ctx, const struct ip_addr *remote);

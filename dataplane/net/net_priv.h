@@ -11,6 +11,7 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
+#include "dataplane/net/kernel.h"
 #include "dataplane/net/net.h"
 #include "lib/base/siphash.h"
 
@@ -77,12 +78,20 @@ struct ndp_address {
 
 #define NDP_ADDRESSES (NET_PORT_ADDRESSES + 1) /* the configured ones and a link-local one */
 
+/* A worker's part of a port's kernel side. */
+struct kernel_side {
+	struct port_tx tx; /* towards the kernel */
+	uint64_t handed[KERNEL_CLASSES];
+	uint64_t sent;
+};
+
 struct net_port {
 	uint8_t l2_bytes;  /* Ethernet header, with the VLAN tag where the port has one */
 	uint8_t ndp_count; /* 0: the port speaks no IPv6 */
 	struct net_port_config config;
 	struct ndp_address ndp[NDP_ADDRESSES];
 	struct port_tx tx;
+	struct kernel_side *kernel; /* NULL as config.kernel is */
 };
 
 #define NET_DOWN 16
@@ -155,7 +164,8 @@ void ipv4_output(struct net *net, const struct net_path *path, const struct ip_a
 struct ipv6_info {
 	struct ip_addr src, dst;
 	uint8_t hop_limit;
-	bool multicast; /* sent to a group that the port is in */
+	bool multicast;    /* sent to a group that the port is in */
+	uint16_t ip_bytes; /* IPv6 header and extension headers */
 };
 
 /** As ipv4_input(). */
@@ -246,9 +256,48 @@ void ndp_conflict(struct net *net, uint32_t port_index, const struct ip_addr *ad
 /** Take one from the limit of answers, which both families share. @return false when none is left */
 bool icmp_take(struct net *net, uint64_t now_ns);
 
+/** A message about nothing of ours: the kernel's where it shares our addresses, else dropped. @param m
+ *  begins @p ip_bytes behind the IP header; consumes */
+void icmp_leave(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint32_t ip_bytes);
+
 /** @param m  begins at the ICMP header; consumes */
 void icmp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct ip_addr *src,
 	const struct ip_addr *dst, uint64_t now_ns);
+
+/* kernel.c */
+
+int kernel_init(struct net *net);
+void kernel_fini(struct net *net);
+
+/** True when @p addr is the kernel's alone. */
+bool kernel_owns(const struct net *net, uint32_t port_index, const struct ip_addr *addr);
+
+/** True when the kernel serves ports on the port's own addresses. */
+bool kernel_shares(const struct net *net, uint32_t port_index);
+
+/** True when the kernel serves either of two TCP or UDP ports there. */
+bool kernel_serves(const struct net *net, uint32_t port_index, uint16_t a, uint16_t b);
+
+/** True when the group is where one of the kernel's addresses is asked for. */
+bool kernel_hears(const struct net_port *port, const struct ip_addr *group);
+
+/** Hand a packet to the kernel, as far as the class's rate allows; consumes. @param m  begins behind the
+ *  Ethernet header, which is still in front of it */
+void kernel_hand(struct net *net, uint32_t port_index, struct rte_mbuf *m, enum kernel_class class);
+
+/** As kernel_hand() for what begins @p ip_bytes behind the IP header. */
+void kernel_hand_back(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint32_t ip_bytes,
+	enum kernel_class class);
+
+/** Hand over a packet that @p verdict would drop when its address is the kernel's. @param m  begins at
+ *  the IP header, which is whole  @return false when it was not, and nothing was done */
+bool kernel_take_ipv4(struct net *net, uint32_t port_index, struct rte_mbuf *m, enum drop verdict);
+bool kernel_take_ipv6(
+	struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct ip_addr *dst);
+
+/** Hand over UDP that is from or for a port that the kernel serves. @param m  begins at the UDP header
+ *  @return false when it was not, and nothing was done */
+bool kernel_take_udp(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint32_t ip_bytes);
 
 /* arp.c */
 

@@ -74,7 +74,7 @@ static void path_shrink(struct tcp_conn *c, uint32_t seq, uint32_t mtu)
 	tcp_conn_output(c);
 }
 
-static void icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
+static bool icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
 	uint8_t code, uint32_t mtu)
 {
 	struct tcp_stack *s = ctx;
@@ -88,18 +88,19 @@ static void icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, u
 			&s->flow, &quoted->src, &quoted->dst, quoted->src_port, quoted->dst_port),
 		quoted_match, &q);
 	if (ref == TCP_FLOW_NONE)
-		return;
+		return false;
 	c = &s->conns[TCP_REF_INDEX(ref)];
 	if (seq_lt(seq, c->snd_una) || seq_le(c->snd_nxt, seq))
-		return;
+		return true;
 	if (v4 ? type == V4_UNREACHABLE && code == V4_CODE_NEEDS_FRAG : type == V6_PACKET_TOO_BIG)
 		path_shrink(c, seq, mtu);
 	else if (type != (v4 ? V4_UNREACHABLE : V6_UNREACHABLE))
-		return;
+		return true;
 	else if (c->state == TCP_SYN_SENT)
 		tcp_conn_end(c, TCP_END_UNREACHABLE);
 	else
 		tcp_cold(c)->soft_error = true;
+	return true;
 }
 
 /* To connections that are open it is a soft error: they go on as long as they have tries left. */

@@ -10,6 +10,7 @@
 #include <rte_byteorder.h>
 #include <rte_prefetch.h>
 
+#include "dataplane/net/kernel.h"
 #include "dataplane/tcp/tcp_priv.h"
 
 #define TS_HEADER_BYTES 32 /* a header with nothing but the usual timestamp option */
@@ -231,12 +232,14 @@ void tcp_in_unknown(struct tcp_stack *s, struct tcp_seg *seg)
 	struct tcp_listener *l;
 	struct tcp_tuple tuple;
 
+	l = tcp_listener_find(s, &meta->dst, meta->dst_port);
+	if (l == NULL && net_kernel_offer(s->net, seg->m))
+		return;
 	/* RFC 9293 §3.10.7.1 (closed) and §3.10.7.2 (listen). */
 	if (seg->flags & TCP_RST) {
 		tcp_seg_drop(s, seg, DROP_TCP_CLOSING);
 		return;
 	}
-	l = tcp_listener_find(s, &meta->dst, meta->dst_port);
 	if (l != NULL && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
 		tcp_syn_listen(s, l, seg, NULL);
 		return;

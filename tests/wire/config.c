@@ -221,6 +221,20 @@ static void set_port(struct config *c, struct cursor *cursor)
 	port->addresses = config_arg(&item, "addresses", port->addresses);
 }
 
+static void set_kernel(struct config *c, struct cursor *cursor)
+{
+	struct config_item item = { 0 };
+
+	take_words(&item, cursor);
+	c->kernel = (struct config_kernel){
+		.set = true,
+		.addresses = config_arg(&item, "addresses", ""),
+		.ports = config_arg(&item, "ports", ""),
+		.rate = (uint32_t)text_number(config_arg(&item, "rate", "1000"), "rate"),
+		.burst = (uint32_t)text_number(config_arg(&item, "burst", "64"), "burst"),
+	};
+}
+
 static void set_host(struct config *c, struct cursor *cursor)
 {
 	const char *name = cursor_take(cursor, "a name");
@@ -267,6 +281,8 @@ void config_line(struct config *c, struct cursor *cursor)
 		c->pool = (uint32_t)cursor_number(cursor, "mbufs");
 	else if (cursor_word(cursor, "port"))
 		set_port(c, cursor);
+	else if (cursor_word(cursor, "kernel"))
+		set_kernel(c, cursor);
 	else if (cursor_word(cursor, "host"))
 		set_host(c, cursor);
 	else if (cursor_word(cursor, "without"))

@@ -7,6 +7,7 @@
  *   config tcp|proxy KEY VALUE        a member of struct tcp_config, struct proxy_config
  *   config pool N                     mbufs
  *   config port outside|inside [mtu=N] [linear] [addresses=A/N,…]
+ *   config kernel [addresses=A,…] [ports=N,…] [rate=N] [burst=N]     of the outside port; rate of each class
  *   config host NAME IP [inside] [mac=M] [noarp]
  *   config listener NAME IP:PORT [backlog=N] [tls=CERT,…]
  *   config cert NAME names=DNS,…
@@ -58,6 +59,12 @@ struct config_port {
 	const char *addresses;
 };
 
+struct config_kernel {
+	bool set;
+	const char *addresses, *ports;
+	uint32_t rate, burst;
+};
+
 struct config {
 	struct snap_settings settings;
 	const char *via;
@@ -66,6 +73,7 @@ struct config {
 	uint32_t pool;
 	bool dad; /* look for duplicate addresses at the start */
 	struct config_port ports[PORTS];
+	struct config_kernel kernel;
 	struct config_item items[CONFIG_KINDS][CONFIG_ITEMS];
 	uint32_t counts[CONFIG_KINDS];
 	uint32_t slots[CONFIG_KINDS]; /* given so far */

@@ -8,7 +8,8 @@
 
 #include "dataplane/io/port.h"
 
-#define FAKE_PORTS    2
+#define FAKE_PORTS    3 /* OUTSIDE, INSIDE and the kernel's side of the first */
+#define KERNEL_PORT   2
 #define FAKE_RX_QUEUE 4096
 
 struct fake_port {

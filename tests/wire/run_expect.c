@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/wire/counters.h"
 #include "tests/wire/run.h"
@@ -133,6 +134,18 @@ static void expect_event(struct run *run, struct cursor *c)
 	}
 }
 
+static void expect_kernel(struct world *w, struct cursor *c)
+{
+	uint32_t count = w->handed_count;
+
+	w->handed_count = 0;
+	compare("the number of frames for the kernel", count, c);
+	/* Padding is not the packet's. */
+	if (count > 0 && (w->handed.len > w->sent.len ||
+				 memcmp(w->handed.data, w->sent.data, w->handed.len) != 0))
+		wire_fail("the kernel did not get the last frame as it was sent");
+}
+
 void run_expect(struct run *run, struct cursor *c)
 {
 	struct event e;
@@ -150,6 +163,8 @@ void run_expect(struct run *run, struct cursor *c)
 		const char *name = cursor_take(c, "a gauge");
 
 		compare(name, *counter_find(run->w, name), c);
+	} else if (cursor_word(c, "kernel")) {
+		expect_kernel(run->w, c);
 	} else if (cursor_word(c, "generation")) {
 		compare("generation", worker_generation(run->w->worker), c);
 	} else if (cursor_word(c, "usage")) {

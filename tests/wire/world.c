@@ -31,8 +31,15 @@ static struct {
 static void take_frame(uint8_t port, const uint8_t *data, uint32_t len)
 {
 	struct seen *s = wire_alloc(sizeof(*s)), **last = &running->fresh;
-	const char *why = seen_read(s, data, len, fake_ports[port].port.mtu);
+	const char *why;
 
+	if (port == KERNEL_PORT) {
+		memcpy(running->handed.data, data, len);
+		running->handed.len = len;
+		running->handed_count++;
+		return;
+	}
+	why = seen_read(s, data, len, fake_ports[port].port.mtu);
 	s->port = port;
 	s->time_ns = running->now_ns;
 	if (why && !fake_ports[port].broken)
@@ -85,6 +92,29 @@ static struct rte_mempool *pool_of(uint32_t size)
 	wire_fail("more than %d sizes of pools", POOL_SIZES);
 }
 
+static struct net_kernel *fill_kernel(struct world *w)
+{
+	const struct config_kernel *from = &w->config.kernel;
+	struct net_kernel *to = &w->kernel;
+	char *list = wire_text("%s,", from->addresses), *comma;
+
+	memset(to, 0, sizeof(*to));
+	to->port = fake_ports[KERNEL_PORT].port;
+	to->burst = from->burst;
+	for (unsigned i = 0; i < KERNEL_CLASSES; i++)
+		to->interval_ns[i] = UINT64_C(1000000000) / from->rate;
+	for (; (comma = strchr(list, ',')) && comma != list; list = comma + 1) {
+		*comma = '\0';
+		to->addresses[to->address_count++] = ip_from_v4(rte_cpu_to_be_32(text_ip(list)));
+	}
+	list = wire_text("%s,", from->ports);
+	for (; (comma = strchr(list, ',')) && comma != list; list = comma + 1) {
+		*comma = '\0';
+		to->ports[to->port_count++] = (uint16_t)text_number(list, "port");
+	}
+	return to;
+}
+
 static void fill_net(struct world *w, struct net_config *net)
 {
 	net->port_count = PORTS;
@@ -110,6 +140,8 @@ static void fill_net(struct world *w, struct net_config *net)
 			}
 		}
 	}
+	if (w->config.kernel.set)
+		net->ports[OUTSIDE].kernel = fill_kernel(w);
 	net->ports[OUTSIDE].gateway_count = 1;
 	net->ports[OUTSIDE].gateways[0] = six_address(host_find(&w->net, "gateway")->ip);
 	net->dad_transmits = w->config.dad;
@@ -212,6 +244,7 @@ void world_inject(struct world *w, uint8_t port, const struct frame *f, const st
 	seen_read(&s, f->data, f->len, UINT32_MAX);
 	s.time_ns = w->now_ns;
 	trace(w, &s, s.kind == PACKET_TCP ? flow : NULL, true);
+	w->sent = *f;
 	if (!fake_port_receive(port, w->pool, f->data, f->len))
 		wire_fail("the gateway's pool or receive queue is exhausted");
 }

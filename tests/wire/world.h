@@ -6,6 +6,7 @@
 #ifndef SLUICE_TESTS_WIRE_WORLD_H
 #define SLUICE_TESTS_WIRE_WORLD_H
 
+#include "dataplane/net/kernel.h"
 #include "dataplane/worker.h"
 #include "tests/wire/config.h"
 #include "tests/wire/fake_port.h"
@@ -34,6 +35,9 @@ struct world {
 	uint64_t now_ns, generation, turns;
 	/* Frames of the turn that runs, then those that the script has to expect, by port. */
 	struct seen *fresh, *queue[PORTS];
+	struct net_kernel kernel;  /* the outside port's */
+	struct frame sent, handed; /* the last one to the gateway, the last one to the kernel */
+	uint32_t handed_count;     /* since the script looked */
 	const char *trace[WORLD_TRACE];
 	uint32_t trace_count;
 	struct conn *conns;

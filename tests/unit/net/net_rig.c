@@ -14,7 +14,16 @@ struct rig rig;
 
 uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
-	return 0;
+	uint16_t count = 0;
+
+	while (port->id == KERNEL_ID && count < n && count < rig.kernel_rx_count) {
+		pkts[count] = rig.kernel_rx[count];
+		count++;
+	}
+	rig.kernel_rx_count -= count;
+	memmove(rig.kernel_rx, rig.kernel_rx + count,
+		rig.kernel_rx_count * sizeof(rig.kernel_rx[0]));
+	return count;
 }
 
 void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
@@ -64,13 +73,14 @@ static void on_unreachable(void *ctx, const struct ip_addr *remote)
 	rig.unreachable = *remote;
 }
 
-static void on_icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
+static bool on_icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
 	uint8_t code, uint32_t mtu)
 {
 	rig.icmp_count++;
 	rig.icmp_quoted = *quoted;
 	rig.icmp_seq = seq;
 	rig.icmp_mtu = mtu;
+	return !rig.icmp_strange;
 }
 
 static void on_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr *addr,

@@ -22,6 +22,7 @@
 #define SECOND          UINT64_C(1000000000)
 
 #define RIG_QUEUE_LIMIT 512
+#define KERNEL_ID       7
 
 /* Port 0: 192.0.2.1/24, gateway 192.0.2.254. Port 1: 10.0.0.1/24. */
 #define OUR_IP     "192.0.2.1"
@@ -47,7 +48,11 @@ struct rig {
 	unsigned icmp_count;
 	struct net_meta icmp_quoted;
 	uint32_t icmp_seq, icmp_mtu;
+	bool icmp_strange; /* no connection has what is quoted */
 	unsigned seen_count;
+	/* What the kernel's interface, a port with the id KERNEL_ID, has for us. */
+	struct rte_mbuf *kernel_rx[64];
+	unsigned kernel_rx_count;
 };
 
 extern struct rig rig;

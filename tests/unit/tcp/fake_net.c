@@ -14,6 +14,7 @@
 #include <rte_tcp.h>
 
 #include "dataplane/net/checksum.h"
+#include "dataplane/net/kernel.h"
 
 struct fake_packet {
 	uint64_t at_ns, order;
@@ -278,6 +279,13 @@ void fake_wire_put(struct fake_wire *w, struct net *from, const struct ip_addr *
 
 	memcpy(p->bytes, bytes, len);
 	packet_schedule(w, p);
+}
+
+bool net_kernel_offer(struct net *net, struct rte_mbuf *m)
+{
+	(void)net;
+	(void)m;
+	return false;
 }
 
 void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
