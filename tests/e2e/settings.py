@@ -36,7 +36,8 @@ def _consumer(name, plan, key, more=""):
         f'sha256 = "{key_digest(key)}"; {more} }} ); }}')
 
 
-def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), device="auto:{}"):
+def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), device="auto:{}",
+        outside=""):
     """The text of the configuration; arguments make the variants that tests apply."""
     endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
         for address, weight in zip(BACKENDS.values(), weights) if weight)
@@ -50,7 +51,7 @@ dataplane: {{
   lcores = [ {", ".join(map(str, lcores))} ];
   mbufs = {MBUFS};
   ports = (
-    {{ name = "outside"; device = "{device.format("sl-out")}"; addresses = [ "10.71.0.1/24", "{OUTSIDE_IP6}/64" ]; }},
+    {{ name = "outside"; device = "{device.format("sl-out")}"; addresses = [ "10.71.0.1/24", "{OUTSIDE_IP6}/64" ]; {outside} }},
     {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24", "{INSIDE_IP6}/64" ]; }} );
 }};
 timeouts: {{ head = "{int(HEAD_TIMEOUT * 1000)}ms"; body = "{int(BODY_TIMEOUT * 1000)}ms";
