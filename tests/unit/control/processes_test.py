@@ -220,8 +220,13 @@ class Apply(Case):
         first = self.control
         self.control = subprocess.Popen([CONTROL, "--config", self.path("s.conf"), "--socket", self.path("d.sock"),
             "--control-socket", self.path("other.sock")], stderr=subprocess.PIPE, text=True)
-        time.sleep(0.5)
-        log = self.stop_control()
+        log = ""
+        while "another control process" not in log:
+            line = self.control.stderr.readline()
+            self.assertTrue(line, f"it ended without a word of it: {log}")
+            log += line
+        time.sleep(0.5) # and does not say it again and again
+        log += self.stop_control()
         self.control = first
         self.assertEqual(log.count("another control process"), 1)
         other = subprocess.run([CONTROL, "--config", self.path("s.conf"), "--socket", self.path("d.sock"),
@@ -266,7 +271,7 @@ class Restart(Case):
         self.dataplane.ask("requests 10")
         for _ in range(3):
             self.dataplane.kill()
-            eventually(lambda: self.status()["control"]["state"] == "waiting for a dataplane", "notice", 2)
+            eventually(lambda: self.status()["control"]["state"] == "waiting for a dataplane", "notice")
             self.start_dataplane()
             self.wait_generation(1)
             self.assertEqual(self.dataplane.ask("line acme"), "bronze 123456789 0 0 0 10")
@@ -373,7 +378,9 @@ class Log(Case):
         for _ in range(3):
             self.dataplane.ask("requests 100")
             time.sleep(0.15)
-        log = eventually(lambda: self.status()["control"]["access_log"], "status")
+        access_log = lambda: self.status()["control"]["access_log"]
+        eventually(lambda: access_log()["lost"] == 300, "300 lost lines")
+        log = access_log()
         self.assertEqual((log["lost"], log["written"], log["failing"]), (300, 0, True))
         os.unlink(self.path("access.log"))
         self.control.send_signal(signal.SIGUSR1)
