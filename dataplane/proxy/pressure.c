@@ -51,6 +51,12 @@ static void give_up(struct proxy *p, struct client *c)
 	client_abort(p, c);
 }
 
+/* What was noted in an earlier shortage says nothing of this one. */
+static bool noted(const struct proxy *p, const struct client *c)
+{
+	return c->looked_ns && c->looked_ns >= p->pressure.since_ns;
+}
+
 static bool too_slow(const struct proxy *p, const struct client *c, uint32_t bytes)
 {
 	uint64_t passed_ns = p->now_ns - c->looked_ns;
@@ -71,10 +77,10 @@ static uint32_t look(struct proxy *p, struct client *c, bool shut)
 		c->looked_ns = 0;
 		return 0;
 	}
-	if (c->looked_ns && p->now_ns - c->looked_ns < window_ns)
+	if (noted(p, c) && p->now_ns - c->looked_ns < window_ns)
 		return 0;
 	/* An exchange that ended meanwhile makes the sum jump: that counts as progress, rightly. */
-	if (c->looked_ns && too_slow(p, c, bytes)) {
+	if (noted(p, c) && too_slow(p, c, bytes)) {
 		give_up(p, c);
 		return 1 + bytes / 1024;
 	}
@@ -89,21 +95,12 @@ static void raise_rate(struct proxy *p)
 
 	if (!pressure->rate) {
 		pressure->rate = RATE_FIRST;
+		pressure->since_ns = p->now_ns;
 		pressure->raise_ns = p->now_ns + WINDOW_NS;
 	} else if (p->now_ns >= pressure->raise_ns) {
 		pressure->rate = RTE_MIN(2 * pressure->rate, RATE_LAST);
 		pressure->raise_ns = p->now_ns + WINDOW_NS;
 	}
-}
-
-static void forget_all(struct proxy *p)
-{
-	struct client *c;
-
-	LIST_FOREACH (c, &p->all, all_entry)
-		c->looked_ns = 0;
-	p->pressure.rate = 0;
-	p->pressure.next = NULL;
 }
 
 void pressure_forget(struct proxy *p, const struct client *c)
@@ -123,7 +120,8 @@ void pressure_run(struct proxy *p)
 		return;
 	pressure->look_ns = p->now_ns + LOOK_EVERY_NS;
 	if (level == TCP_POOL_FINE) {
-		forget_all(p);
+		pressure->rate = 0;
+		pressure->next = NULL;
 		return;
 	}
 	raise_rate(p);

@@ -49,7 +49,7 @@ struct client {
 	struct tcp_peer peer;
 	TAILQ_ENTRY(client) ready_entry;
 	LIST_ENTRY(client) all_entry;
-	uint64_t looked_ns; /* when looked_acked was noted, while mbufs are short; 0: not noted */
+	uint64_t looked_ns; /* when looked_acked was noted, while mbufs were short; 0: not noted */
 	uint32_t looked_acked;
 	uint8_t ip_bytes;
 	char ip_text[IP_TEXT_BYTES];
@@ -141,6 +141,7 @@ struct decision {
 /* What slow readers are held to while mbufs are short. */
 struct pressure {
 	struct client *next; /* to look at; NULL: the first */
+	uint64_t since_ns;   /* when they became short */
 	uint64_t look_ns, raise_ns;
 	uint32_t rate; /* bytes a second; 0: mbufs are not short */
 };
