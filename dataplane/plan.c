@@ -135,51 +135,17 @@ void start_plan_log(const struct start_plan *plan)
 		plan->memory_mb);
 }
 
-static bool same_text(
-	const struct snapshot *a, struct snap_text x, const struct snapshot *b, struct snap_text y)
-{
-	return str_equal(snap_str(a, x), snap_str(b, y));
-}
-
-static bool same_addresses(const struct snapshot *a, enum snap_section_id section,
-	struct snap_range x, const struct snapshot *b, struct snap_range y)
-{
-	if (x.count != y.count)
-		return false;
-	for (uint32_t i = 0; i < x.count; i++)
-		if (memcmp(SNAP_AT(a, section, snap_address, x.first + i),
-			    SNAP_AT(b, section, snap_address, y.first + i),
-			    sizeof(struct snap_address)) != 0)
-			return false;
-	return true;
-}
-
-static bool same_ways(const struct snapshot *a, struct snap_range x, const struct snapshot *b,
-	struct snap_range y)
-{
-	if (x.count != y.count)
-		return false;
-	for (uint32_t i = 0; i < x.count; i++) {
-		const struct snap_way *v = SNAP_AT(a, SNAP_WAYS, snap_way, x.first + i);
-		const struct snap_way *w = SNAP_AT(b, SNAP_WAYS, snap_way, y.first + i);
-
-		if (!ip_equal(&v->to, &w->to) || v->prefix_len != w->prefix_len ||
-			!same_addresses(a, SNAP_GATEWAYS, v->gateways, b, w->gateways))
-			return false;
-	}
-	return true;
-}
-
 static bool same_port(const struct snapshot *a, const struct snapshot *b, uint32_t i)
 {
 	const struct snap_port *x = SNAP_AT(a, SNAP_PORTS, snap_port, i);
 	const struct snap_port *y = SNAP_AT(b, SNAP_PORTS, snap_port, i);
 
-	return same_text(a, x->name, b, y->name) && same_text(a, x->device, b, y->device) &&
-	       x->mtu == y->mtu && x->queues == y->queues && x->vlan == y->vlan &&
-	       same_ways(a, x->ways, b, y->ways) &&
-	       same_addresses(a, SNAP_ADDRESSES, x->addresses, b, y->addresses) &&
-	       same_addresses(a, SNAP_GATEWAYS, x->gateways, b, y->gateways);
+	return snapshot_same_text(a, x->name, b, y->name) &&
+	       snapshot_same_text(a, x->device, b, y->device) && x->mtu == y->mtu &&
+	       x->queues == y->queues && x->vlan == y->vlan &&
+	       snapshot_same_ways(a, x->ways, b, y->ways) &&
+	       snapshot_same_addresses(a, x->addresses, b, y->addresses, SNAP_ADDRESSES) &&
+	       snapshot_same_addresses(a, x->gateways, b, y->gateways, SNAP_GATEWAYS);
 }
 
 static int needs_restart(char *why, size_t why_bytes, const char *what)

@@ -12,38 +12,6 @@ static void refuse(struct compile *c, struct cfg_at at, const char *setting)
 		setting);
 }
 
-static bool same_text(
-	const struct snapshot *a, struct snap_text x, const struct snapshot *b, struct snap_text y)
-{
-	return str_equal(snap_str(a, x), snap_str(b, y));
-}
-
-static bool same_addresses(const struct snapshot *a, struct snap_range x, const struct snapshot *b,
-	struct snap_range y, enum snap_section_id id)
-{
-	if (x.count != y.count)
-		return false;
-	return x.count == 0 ||
-	       memcmp(SNAP_AT(a, id, snap_address, x.first), SNAP_AT(b, id, snap_address, y.first),
-		       x.count * sizeof(struct snap_address)) == 0;
-}
-
-static bool same_ways(const struct snapshot *a, struct snap_range x, const struct snapshot *b,
-	struct snap_range y)
-{
-	if (x.count != y.count)
-		return false;
-	for (uint32_t i = 0; i < x.count; i++) {
-		const struct snap_way *v = SNAP_AT(a, SNAP_WAYS, snap_way, x.first + i);
-		const struct snap_way *w = SNAP_AT(b, SNAP_WAYS, snap_way, y.first + i);
-
-		if (!ip_equal(&v->to, &w->to) || v->prefix_len != w->prefix_len ||
-			!same_addresses(a, v->gateways, b, w->gateways, SNAP_GATEWAYS))
-			return false;
-	}
-	return true;
-}
-
 static void check_port(struct compile *c, const struct snapshot *now, uint32_t i)
 {
 	const struct snapshot *old = c->input->previous;
@@ -51,19 +19,19 @@ static void check_port(struct compile *c, const struct snapshot *now, uint32_t i
 	const struct snap_port *b = SNAP_AT(now, SNAP_PORTS, snap_port, i);
 	const struct cfg_port *port = CFG_ITEM(c->root->dataplane.ports, struct cfg_port, i);
 
-	if (!same_text(old, a->name, now, b->name))
+	if (!snapshot_same_text(old, a->name, now, b->name))
 		refuse(c, port->name.at, "name");
-	if (!same_text(old, a->device, now, b->device))
+	if (!snapshot_same_text(old, a->device, now, b->device))
 		refuse(c, port->device.at, "device");
 	if (a->mtu != b->mtu)
 		refuse(c, port->mtu.at, "mtu");
 	if (a->queues != b->queues)
 		refuse(c, port->queues.at, "queues");
-	if (!same_addresses(old, a->addresses, now, b->addresses, SNAP_ADDRESSES))
+	if (!snapshot_same_addresses(old, a->addresses, now, b->addresses, SNAP_ADDRESSES))
 		refuse(c, port->addresses.at, "addresses");
-	if (!same_addresses(old, a->gateways, now, b->gateways, SNAP_GATEWAYS))
+	if (!snapshot_same_addresses(old, a->gateways, now, b->gateways, SNAP_GATEWAYS))
 		refuse(c, port->gateways.at, "gateways");
-	if (!same_ways(old, a->ways, now, b->ways))
+	if (!snapshot_same_ways(old, a->ways, now, b->ways))
 		refuse(c, port->routes.at, "routes");
 	if (a->vlan != b->vlan)
 		refuse(c, port->vlan.at, "vlan");

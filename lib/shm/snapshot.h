@@ -324,6 +324,18 @@ struct snapshot {
 int snapshot_open(struct segment *segment, struct snapshot *out, char *why, size_t why_bytes);
 /** Unmap and close; a snapshot that holds nothing is left alone. */
 void snapshot_close(struct snapshot *snapshot);
+/* What two snapshots have in common, for settings that a running dataplane cannot change. */
+
+/** True when both texts are the same. */
+bool snapshot_same_text(
+	const struct snapshot *a, struct snap_text x, const struct snapshot *b, struct snap_text y);
+/** True when both ranges of struct snap_address records are the same.
+ * @param id  the section that both lie in */
+bool snapshot_same_addresses(const struct snapshot *a, struct snap_range x,
+	const struct snapshot *b, struct snap_range y, enum snap_section_id id);
+/** True when both ranges of SNAP_WAYS lead to the same places over the same gateways. */
+bool snapshot_same_ways(const struct snapshot *a, struct snap_range x, const struct snapshot *b,
+	struct snap_range y);
 /** True when both hand the same to the kernel. */
 bool snapshot_same_kernels(const struct snapshot *a, const struct snapshot *b);
 

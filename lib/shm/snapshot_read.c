@@ -113,33 +113,3 @@ void snapshot_close(struct snapshot *snapshot)
 	segment_close(&snapshot->segment);
 	*snapshot = (struct snapshot){ .segment = segment_none() };
 }
-
-static bool same_records(
-	const struct snapshot *a, const struct snapshot *b, enum snap_section_id id, size_t bytes)
-{
-	uint32_t count = a->sections[id].count;
-
-	return b->sections[id].count == count &&
-	       (count == 0 || memcmp(a->sections[id].records, b->sections[id].records,
-				      count * bytes) == 0);
-}
-
-bool snapshot_same_kernels(const struct snapshot *a, const struct snapshot *b)
-{
-	if (a->sections[SNAP_KERNELS].count != b->sections[SNAP_KERNELS].count ||
-		!same_records(a, b, SNAP_KERNEL_ADDRESSES, sizeof(struct snap_address)) ||
-		!same_records(a, b, SNAP_KERNEL_PORTS, sizeof(uint32_t)))
-		return false;
-	for (uint32_t i = 0; i < a->sections[SNAP_KERNELS].count; i++) {
-		struct snap_kernel x = *SNAP_AT(a, SNAP_KERNELS, snap_kernel, i);
-		struct snap_kernel y = *SNAP_AT(b, SNAP_KERNELS, snap_kernel, i);
-
-		if (!str_equal(snap_str(a, x.interface), snap_str(b, y.interface)))
-			return false;
-		/* Texts lie elsewhere in each snapshot. */
-		x.interface = y.interface;
-		if (memcmp(&x, &y, sizeof(x)) != 0)
-			return false;
-	}
-	return true;
-}
