@@ -148,11 +148,6 @@ enum reason policy_find_credential(const struct policy *policy, struct policy_sc
 	return credential_find(policy->credentials, scratch->credentials, head, api, out);
 }
 
-void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_t *digest)
-{
-	digest_sha256(credential, digest);
-}
-
 void policy_digest_bulk(
 	const struct str *credentials, uint32_t n, uint8_t (*digests)[SNAP_DIGEST_BYTES])
 {

@@ -66,10 +66,7 @@ struct policy_caller {
 	struct str name;   /* the consumer's; valid as long as the tables */
 };
 
-/** SHA-256 of a credential, with algorithms fetched once. @param digest SNAP_DIGEST_BYTES */
-void policy_digest(struct policy_scratch *scratch, struct str credential, uint8_t *digest);
-
-/** The digests of several credentials, faster than one by one. */
+/** SHA-256 of @p n credentials, faster than one by one. */
 void policy_digest_bulk(
 	const struct str *credentials, uint32_t n, uint8_t (*digests)[SNAP_DIGEST_BYTES]);
 
