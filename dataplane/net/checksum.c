@@ -31,27 +31,6 @@ uint64_t checksum_sum_plain(const void *data, size_t len)
 	return sum;
 }
 
-/* What remains after the vectors: at most 63 bytes. */
-static inline uint64_t sum_tail(const uint8_t *p, size_t len, uint64_t sum)
-{
-	uint32_t word;
-
-	for (; len >= 4; len -= 4, p += 4) {
-		memcpy(&word, p, 4);
-		sum += word;
-	}
-	if (len & 2) {
-		uint16_t half;
-
-		memcpy(&half, p, 2);
-		sum += half;
-		p += 2;
-	}
-	if (len & 1)
-		sum += *p; /* the low half of a little-endian word whose other byte is 0 */
-	return sum;
-}
-
 #ifdef __SSE2__
 static uint64_t sum_sse2(const uint8_t *p, size_t len)
 {
@@ -69,7 +48,7 @@ static uint64_t sum_sse2(const uint8_t *p, size_t len)
 		odd = _mm_add_epi64(odd, _mm_srli_epi64(b, 32));
 	}
 	_mm_storeu_si128((__m128i *)lanes, _mm_add_epi64(even, odd));
-	return sum_tail(p, len, lanes[0] + lanes[1]);
+	return lanes[0] + lanes[1] + checksum_sum_short(p, len);
 }
 
 __attribute__((target("avx2"))) static uint64_t sum_avx2(const uint8_t *p, size_t len)
@@ -88,7 +67,7 @@ __attribute__((target("avx2"))) static uint64_t sum_avx2(const uint8_t *p, size_
 		odd = _mm256_add_epi64(odd, _mm256_srli_epi64(b, 32));
 	}
 	_mm256_storeu_si256((__m256i *)lanes, _mm256_add_epi64(even, odd));
-	return sum_tail(p, len, lanes[0] + lanes[1] + lanes[2] + lanes[3]);
+	return lanes[0] + lanes[1] + lanes[2] + lanes[3] + checksum_sum_short(p, len);
 }
 
 static uint64_t (*sum_best)(const uint8_t *p, size_t len) = sum_sse2;
@@ -101,13 +80,13 @@ __attribute__((constructor)) static void checksum_choose(void)
 }
 #endif
 
-uint64_t checksum_sum(const void *data, size_t len)
+uint64_t checksum_sum_long(const void *data, size_t len)
 {
 #ifdef __SSE2__
-	if (len >= 64)
-		return sum_best(data, len);
+	return sum_best(data, len);
+#else
+	return checksum_sum_short(data, len);
 #endif
-	return sum_tail(data, len, 0);
 }
 
 uint64_t checksum_sum_mbuf(const struct rte_mbuf *m, uint32_t offset)

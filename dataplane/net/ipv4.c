@@ -22,7 +22,21 @@ static bool ip_checksum_good(
 		if (verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD)
 			return false;
 	}
-	return checksum_fold(checksum_sum(ip, (size_t)rte_ipv4_hdr_len(ip))) == 0xffff;
+	if (likely(rte_ipv4_hdr_len(ip) == sizeof(*ip)))
+		return checksum_fold(checksum_sum_short(ip, sizeof(*ip))) == 0xffff;
+	return checksum_fold(checksum_sum(ip, rte_ipv4_hdr_len(ip))) == 0xffff;
+}
+
+/* Of the header as ipv4_output() writes it, from the values: a load of whole words would wait until the
+ * stores of their parts have reached the cache. */
+static uint16_t header_checksum(const struct rte_ipv4_hdr *ip, uint8_t tos, uint8_t protocol)
+{
+	uint64_t sum = (uint64_t)rte_cpu_to_be_16(RTE_IPV4_VHL_DEF << 8 | tos) + ip->total_length +
+		       rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG) +
+		       rte_cpu_to_be_16((uint16_t)(TTL << 8 | protocol)) + ip->src_addr +
+		       ip->dst_addr;
+
+	return (uint16_t)~checksum_fold(sum);
 }
 
 /* Sources that no packet from a wire may have (RFC 1122 §3.2.1.3): "this network", loopback,
@@ -93,6 +107,19 @@ static struct rte_mbuf *tcp_accept(
 	return m;
 }
 
+/* On to what is behind the header. Ethernet pads short frames: cut to what IP says. */
+static void header_leave(struct rte_mbuf *m, uint16_t total)
+{
+	if (unlikely(m->nb_segs > 1)) {
+		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - total));
+		rte_pktmbuf_adj(m, sizeof(struct rte_ipv4_hdr));
+		return;
+	}
+	m->data_off = (uint16_t)(m->data_off + sizeof(struct rte_ipv4_hdr));
+	m->data_len = (uint16_t)(total - sizeof(struct rte_ipv4_hdr));
+	m->pkt_len = m->data_len;
+}
+
 struct rte_mbuf *ipv4_input(
 	struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_t now_ns)
 {
@@ -112,10 +139,7 @@ struct rte_mbuf *ipv4_input(
 		return NULL;
 	}
 	ip = *rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	/* Ethernet pads short frames: cut to what IP says. */
-	if (m->pkt_len > rte_be_to_cpu_16(ip.total_length))
-		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - rte_be_to_cpu_16(ip.total_length)));
-	rte_pktmbuf_adj(m, sizeof(ip));
+	header_leave(m, rte_be_to_cpu_16(ip.total_length));
 	switch (ip.next_proto_id) {
 	case IPPROTO_TCP:
 		return tcp_accept(net, port_index, m, &ip);
@@ -157,7 +181,7 @@ void ipv4_output(struct net *net, const struct net_path *path, const struct ip_a
 	ip->src_addr = ip_to_v4(&path->local);
 	ip->dst_addr = ip_to_v4(remote);
 	if (!(m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
-		ip->hdr_checksum = (uint16_t)~checksum_fold(checksum_sum(ip, sizeof(*ip)));
+		ip->hdr_checksum = header_checksum(ip, tos, protocol);
 	if (unlikely(!net_ether_push(port, m, NULL, RTE_ETHER_TYPE_IPV4))) {
 		net_drop(net, m, DROP_NO_MBUF);
 		return;

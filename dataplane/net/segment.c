@@ -25,17 +25,19 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 
 	m->ol_flags &=
 		~(RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
-	m->l2_len = port->l2_bytes;
-	m->l3_len = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
-	m->l4_len = (uint64_t)(tcp->data_off >> 4) * 4;
-	tcp->cksum = 0;
+	m->tx_offload = rte_mbuf_tx_offload(port->l2_bytes,
+		v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr),
+		(uint64_t)(tcp->data_off >> 4) * 4, 0, 0, 0, 0);
 	if (caps->tx_tcp_checksum) {
 		/* The port goes on from the pseudo-header's sum. */
 		m->ol_flags |=
 			(v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
 		tcp->cksum = checksum_fold(sum);
 	} else {
-		tcp->cksum = (uint16_t)~checksum_fold(sum + checksum_sum_mbuf(m, 0));
+		/* What is in the field is taken off again: a zero that was just stored would make the loads
+		 * around it wait. */
+		sum += checksum_sum_packet(m) + (uint16_t)~tcp->cksum;
+		tcp->cksum = (uint16_t)~checksum_fold(sum);
 	}
 	if (unlikely(!v4)) {
 		ipv6_output(net, path, remote, m, IPPROTO_TCP, ecn & 3, now_ns);

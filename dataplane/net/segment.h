@@ -22,7 +22,7 @@ static inline bool segment_checksum_good(
 		if (verdict == RTE_MBUF_F_RX_L4_CKSUM_BAD)
 			return false;
 	}
-	return checksum_fold(pseudo + checksum_sum_mbuf(m, 0)) == 0xffff;
+	return checksum_fold(pseudo + checksum_sum_packet(m)) == 0xffff;
 }
 
 /**
