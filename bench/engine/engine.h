@@ -44,7 +44,8 @@ struct engine_config {
 	uint32_t connections;    /* client connections */
 	uint32_t depth;          /* requests under way on each */
 	uint32_t per_connection; /* requests until it is closed; 0: without end */
-	uint32_t keys;           /* 0: requests carry none */
+	uint32_t keys;           /* that requests are of; 0: they carry none */
+	uint32_t first_key;      /* of these */
 	double zipf;             /* exponent of the keys' popularity; 0: uniform */
 	uint32_t head_bytes;     /* of a request */
 	uint32_t body_bytes;     /* of an answer */

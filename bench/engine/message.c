@@ -84,8 +84,8 @@ uint32_t message_key(const struct engine *e, uint64_t id)
 	uint64_t random = mix64(id);
 
 	if (e->popular)
-		return e->popular[random & (POPULAR_SAMPLES - 1)];
-	return (uint32_t)((unsigned __int128)random * e->config.keys >> 64);
+		return e->config.first_key + e->popular[random & (POPULAR_SAMPLES - 1)];
+	return e->config.first_key + (uint32_t)((unsigned __int128)random * e->config.keys >> 64);
 }
 
 __attribute__((format(printf, 2, 3))) static void put(struct template *t, const char *format, ...)

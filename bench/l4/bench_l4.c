@@ -70,7 +70,20 @@ static bool same_flow(const void *arg, uint32_t ref)
 	       ip_equal(&f->remote, &w->meta->src) && ip_equal(&f->local, &w->meta->dst);
 }
 
-static void forward(struct l4 *l, struct rte_mbuf **segs, uint16_t n, uint64_t now_ns)
+/* How far packets get before they go back: what each step adds is the difference to the one before. */
+enum step { STEP_PORT, STEP_INPUT, STEP_LOOKUP, STEP_ALL, STEPS };
+static const char *const step_names[] = { "port alone", "and classified", "and looked up",
+	"sluice" };
+
+static void send_back(struct l4 *l, struct rte_mbuf **frames, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		port_tx_put(net_tx(l->net, 0), frames[i]);
+	l->packets += n;
+}
+
+static void forward(
+	struct l4 *l, enum step step, struct rte_mbuf **segs, uint16_t n, uint64_t now_ns)
 {
 	uint64_t hashes[PORT_RX_BURST];
 
@@ -87,6 +100,10 @@ static void forward(struct l4 *l, struct rte_mbuf **segs, uint16_t n, uint64_t n
 		if (ref == TCP_FLOW_NONE) {
 			l->unknown++;
 			rte_pktmbuf_free(segs[i]);
+			continue;
+		}
+		if (step == STEP_LOOKUP) {
+			send_back(l, &segs[i], 1);
 			continue;
 		}
 		l->packets++;
@@ -140,7 +157,7 @@ static void make_net(struct l4 *l, struct rte_mempool *pool)
 		give_up("no memory for the network layer");
 }
 
-static void run(struct l4 *l, double seconds)
+static void run(struct l4 *l, enum step step, double seconds)
 {
 	struct rte_mbuf *frames[PORT_RX_BURST], *segs[PORT_RX_BURST];
 	uint64_t end = cpu_ns() + (uint64_t)(seconds * 1e9);
@@ -150,8 +167,12 @@ static void run(struct l4 *l, double seconds)
 		uint64_t now_ns = rte_rdtsc() / 4; /* any clock will do */
 		uint16_t n = port_rx(&l->port, 0, frames, PORT_RX_BURST);
 
-		n = net_input(l->net, 0, frames, n, segs, now_ns);
-		forward(l, segs, n, now_ns);
+		if (step != STEP_PORT)
+			n = net_input(l->net, 0, frames, n, segs, now_ns);
+		if (step >= STEP_LOOKUP)
+			forward(l, step, segs, n, now_ns);
+		else
+			send_back(l, step == STEP_PORT ? frames : segs, n);
 		port_tx_flush(net_tx(l->net, 0));
 	}
 }
@@ -168,7 +189,7 @@ int main(int argc, char **argv)
 	double seconds = argc > 2 ? strtod(argv[2], NULL) : 1;
 
 	if (argc < 2) {
-		fputs("Usage: l4 DEVICE [SECONDS]; see bench/l4.py\n", stderr);
+		fputs("Usage: l4 DEVICE [SECONDS of each step]; see bench/l4.py\n", stderr);
 		return 2;
 	}
 	for (unsigned i = 0; i < RTE_DIM(eal); i++)
@@ -184,9 +205,12 @@ int main(int argc, char **argv)
 	l4.port.mac = (struct rte_ether_addr){ { 2, 0, 0, 0, 0xee, 0 } };
 	make_net(&l4, pool);
 	make_flows(&l4, rte_rdtsc() / 4);
-	run(&l4, 0.1);
-	run(&l4, seconds);
-	printf("%.0f packets/s, %lu unknown, %lu dropped\n", (double)l4.packets / seconds,
-		l4.unknown, net_tx(l4.net, 0)->full_drops);
-	return l4.packets && !l4.unknown ? 0 : 1;
+	run(&l4, STEP_ALL, 0.1);
+	for (enum step step = 0; step < STEPS; step++) {
+		run(&l4, step, seconds);
+		printf("%.0f %s\n", (double)l4.packets / seconds, step_names[step]);
+		if (l4.packets == 0 || l4.unknown || net_tx(l4.net, 0)->full_drops)
+			give_up("packets were lost");
+	}
+	return 0;
 }

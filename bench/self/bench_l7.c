@@ -14,7 +14,7 @@
 
 #include "bench/common/bench_eal.h"
 #include "bench/common/report.h"
-#include "bench/self/drive.h"
+#include "bench/common/world.h"
 #include "bench/self/l7_case.h"
 
 static const char usage[] =
@@ -23,7 +23,8 @@ static const char usage[] =
 	"--body=BYTES\n"
 	"  --per-connection=N --weights=5:3:2 --limit=PER_SECOND --routes=N --no-events "
 	"--no-multi-segs\n"
-	"  --offload --no-timestamps --load=SHARE (open loop, of what the closed loop gave)\n";
+	"  --offload --no-timestamps --load=SHARE (open loop, of what the closed loop gave)\n"
+	"  --workers=2 (each with such a load, beside one worker with it)\n";
 
 struct l7_options {
 	bool quick, json, plain_pages, custom;
@@ -53,6 +54,7 @@ enum {
 	OPT_OFFLOAD,
 	OPT_NO_TIMESTAMPS,
 	OPT_LOAD,
+	OPT_WORKERS,
 };
 
 static const struct option long_options[] = {
@@ -76,6 +78,7 @@ static const struct option long_options[] = {
 	{ "offload", no_argument, NULL, OPT_OFFLOAD },
 	{ "no-timestamps", no_argument, NULL, OPT_NO_TIMESTAMPS },
 	{ "load", required_argument, NULL, OPT_LOAD },
+	{ "workers", required_argument, NULL, OPT_WORKERS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -137,7 +140,10 @@ static bool parse_load(struct l7_case *c, int opt, const char *value)
 		c->no_timestamps = true;
 		return true;
 	case OPT_LOAD:
-		c->load = strtod(value, NULL);
+		c->loads[0] = strtod(value, NULL);
+		return true;
+	case OPT_WORKERS:
+		c->workers = RTE_MIN(n, (uint32_t)WORLD_WORKERS_MAX);
 		return true;
 	default:
 		return false;
@@ -194,7 +200,7 @@ int main(int argc, char **argv)
 {
 	struct l7_options o = { .load = l7_default };
 	struct bench_eal eal = { .lcores = "0" };
-	uint32_t most_keys = 0;
+	uint32_t most_keys = 0, most_workers = 1;
 	struct report *report;
 	bool huge, good = true;
 
@@ -203,11 +209,17 @@ int main(int argc, char **argv)
 		o.seconds = o.quick ? 1 : 3;
 	o.load.name = "custom";
 	for (const struct l7_case *c = l7_cases; c->name; c++)
-		if (chosen(&o, c))
+		if (chosen(&o, c)) {
 			most_keys = RTE_MAX(most_keys, c->keys);
-	if (o.custom)
+			most_workers = RTE_MAX(most_workers, c->workers);
+		}
+	if (o.custom) {
 		most_keys = o.load.keys;
-	eal.memory_mb = world_memory_mb(most_keys, 1);
+		most_workers = RTE_MAX(o.load.workers, 1u);
+	}
+	if (most_workers > 1)
+		eal.lcores = "0@0,1@1";
+	eal.memory_mb = world_memory_mb(most_keys, most_workers);
 	eal.plain_pages = o.plain_pages;
 	huge = bench_eal_start(&eal);
 	report = report_new("l7", o.json);

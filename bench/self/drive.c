@@ -13,6 +13,7 @@
 #define ROUND_CYCLES   UINT64_C(25000000)
 #define IDLE_STEP_NS   UINT64_C(20000) /* timers run at least so often */
 #define TURN_MIN_NS    UINT64_C(20000)
+#define LAG_NS         UINT64_C(100000000) /* behind the other worker's clock at most */
 #define EVENTS_AT_ONCE 256
 #define STUCK_NS       UINT64_C(5000000000)
 
@@ -78,6 +79,15 @@ static uint64_t average_turn_ns(const struct drive *d)
 	return (uint64_t)((double)(d->cycles / d->turns) * self_ports[d->index].ns_per_cycle);
 }
 
+static void stay_near_peer(struct drive *d)
+{
+	uint64_t peer_ns = atomic_load_explicit(&d->peer->shown_ns, memory_order_relaxed);
+
+	if (peer_ns > LAG_NS)
+		d->now_ns = RTE_MAX(d->now_ns, peer_ns - LAG_NS);
+	atomic_store_explicit(&d->shown_ns, d->now_ns, memory_order_relaxed);
+}
+
 static void one_turn(struct drive *d, struct counted *round)
 {
 	struct self_port *s = &self_ports[d->index];
@@ -86,6 +96,8 @@ static void one_turn(struct drive *d, struct counted *round)
 	uint64_t before[STAGE_COUNT], cpu, tsc, own, generator;
 	bool busy;
 
+	if (d->peer)
+		stay_near_peer(d);
 	memcpy(before, d->world->at[d->index].stats.stage_cycles, sizeof(before));
 	s->rx_cycles = s->rx_empty_cycles = s->tx_cycles = s->put_cycles = s->free_cycles = 0;
 	s->start_ns = d->now_ns;

@@ -8,6 +8,9 @@
 #ifndef SLUICE_BENCH_SELF_DRIVE_H
 #define SLUICE_BENCH_SELF_DRIVE_H
 
+#include <stdalign.h>
+#include <stdatomic.h>
+
 #include "bench/common/hdr.h"
 #include "bench/common/world.h"
 #include "bench/engine/engine.h"
@@ -36,6 +39,10 @@ struct drive {
 
 	uint64_t now_ns;                /* the worker's time */
 	uint64_t frames_in, frames_out; /* seen after the last turn */
+
+	/* Two workers share limits, whose words hold times: neither clock may fall far behind. */
+	struct drive *peer;                                     /* NULL: there is one worker */
+	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint64_t shown_ns; /* now_ns, for the peer */
 };
 
 /** Open all connections and let them answer twice. @return false on failure */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_launch.h>
 
 #include "bench/self/drive.h"
 
@@ -15,17 +16,17 @@
 	.connections = (n), .depth = (requests), .head_bytes = 300, .body_bytes = (body),          \
 	.routes = (paths), .backends = 3, .weights = { 5, 3, 2 }
 #define UNREACHED 1000000000 /* a limit that is counted and refuses nobody */
+#define LATENCY   .loads = { 0.5, 0.8 }
 #define KEYED(n)  LOAD(256, 1, 1024, 1), .keys = (n), .limit = UNREACHED
 
 const struct l7_case l7_default = { .name = "custom", KEYED(1000000) };
 
 const struct l7_case l7_cases[] = {
-	{ .name = "plain", LOAD(256, 1, 1024, 1) },
-	{ .name = "keys-1k", KEYED(1000) },
-	{ .name = "keys-1M", KEYED(1000000), .target = 2500, .load = 0.5 },
-	{ .name = "keys-1M-load80", KEYED(1000000), .load = 0.8, .slow = true },
+	{ .name = "plain", LOAD(256, 1, 1024, 1), LATENCY },
+	{ .name = "keys-1k", KEYED(1000), LATENCY },
+	{ .name = "keys-1M", KEYED(1000000), .target = 2500, LATENCY },
 	{ .name = "keys-1M-zipf", KEYED(1000000), .zipf = 1.0 },
-	{ .name = "keys-10M", KEYED(10000000), .slow = true },
+	{ .name = "keys-10M", KEYED(10000000), LATENCY, .slow = true },
 	{ .name = "no-limit", LOAD(256, 1, 1024, 1), .keys = 1000000, .slow = true },
 	{ .name = "no-events", KEYED(1000000), .no_events = true },
 	{ .name = "offload", KEYED(1000000), .offload = true },
@@ -44,6 +45,8 @@ const struct l7_case l7_cases[] = {
 		.keys = 1000000,
 		.limit = UNREACHED,
 		.slow = true },
+	{ .name = "two-workers", KEYED(1000000), .workers = 2, .speedup_target = 1.9 },
+	{ .name = "two-workers-hot-key", KEYED(1), .workers = 2, .speedup_target = 1.7 },
 	{ .name = NULL },
 };
 
@@ -52,9 +55,8 @@ static double per(uint64_t a, uint64_t b)
 	return b ? (double)a / (double)b : 0;
 }
 
-static void report_drops(const struct world *w, const char *name)
+static void report_drops(const struct stats *stats, const char *name)
 {
-	const struct stats *stats = &w->at[0].stats;
 
 	for (unsigned i = 0; i < DROP_COUNT; i++)
 		if (stats->drop[i])
@@ -86,17 +88,23 @@ static bool shares_right(const struct l7_case *c, const struct engine_stats *sta
 	return true;
 }
 
-static void report_closed(const struct l7_case *c, struct drive *d, struct report *r)
+static void report_stages(const struct l7_case *c, const struct drive *d, struct report *r)
 {
-	double hz = (double)rte_get_tsc_hz(), cycles = median(d->round_cycles, d->rounds);
 	static const enum stage shown[] = { STAGE_RX, STAGE_NET, STAGE_TCP_IN, STAGE_PROXY,
 		STAGE_TCP_OUT, STAGE_TX, STAGE_TIMERS };
 
-	report_row(r, c->name, "requests", "1/s", hz / cycles, c->rate_target);
-	report_row(r, c->name, "cycles", "", cycles, c->target);
 	for (unsigned i = 0; i < RTE_DIM(shown); i++)
 		report_row(r, c->name, stage_name(shown[i]), "cycles",
 			per(d->stage[shown[i]], d->answers), REPORT_NO_TARGET);
+}
+
+static void report_closed(const struct l7_case *c, struct drive *d, struct report *r)
+{
+	double hz = (double)rte_get_tsc_hz(), cycles = median(d->round_cycles, d->rounds);
+
+	report_row(r, c->name, "requests", "1/s", hz / cycles, c->rate_target);
+	report_row(r, c->name, "cycles", "", cycles, c->target);
+	report_stages(c, d, r);
 	report_row(r, c->name, "batch", "answers", per(d->answers, d->turns), REPORT_NO_TARGET);
 	report_row(r, c->name, "loop_p50", "us", (double)hdr_quantile(&d->turn_ns, 0.5) / 1e3,
 		REPORT_NO_TARGET);
@@ -114,89 +122,176 @@ static void report_closed(const struct l7_case *c, struct drive *d, struct repor
 		cycles, per(d->cycles, d->answers), d->answers, d->turns, d->lost_turns);
 }
 
-static bool run_open(const struct l7_case *c, struct drive *d, struct report *r)
-{
-	const struct engine_stats *stats = engine_stats(d->engine);
-	double rate = (double)rte_get_tsc_hz() / per(d->cycles, d->answers) * c->load;
+static struct world world;
+static struct drive drives[WORLD_WORKERS_MAX];
 
-	engine_set_rate(d->engine, rate, d->now_ns);
-	progress("  open loop at %.0f requests/s", rate);
-	if (!drive_measure(d))
-		return false;
-	report_row(r, c->name, "load", "share", c->load, REPORT_NO_TARGET);
-	report_row(r, c->name, "p50", "us", (double)hdr_quantile(&stats->latency_ns, 0.5) / 1e3,
-		REPORT_NO_TARGET);
-	report_row(r, c->name, "p99", "us", (double)hdr_quantile(&stats->latency_ns, 0.99) / 1e3,
-		c->load <= 0.5 ? 50 : REPORT_NO_TARGET);
-	report_row(r, c->name, "p99.9", "us", (double)hdr_quantile(&stats->latency_ns, 0.999) / 1e3,
-		c->load <= 0.5 ? 150 : REPORT_NO_TARGET);
-	return true;
+/* On each worker's core at once; the first is this one. */
+static bool all(lcore_function_t *phase)
+{
+	uint32_t workers = world.options.workers;
+	bool good;
+
+	for (uint32_t i = 1; i < workers; i++)
+		rte_eal_remote_launch(phase, &drives[i], i);
+	good = phase(&drives[0]) == 0;
+	for (uint32_t i = 1; i < workers; i++)
+		good &= rte_eal_wait_lcore(i) == 0;
+	return good;
 }
 
-static struct world world;
-static struct drive drive;
-
-static bool begin(const struct l7_case *c, double seconds)
+static int warm_up(void *drive)
 {
-	struct world_options options = { 1, c->connections, c->keys, c->routes, c->backends,
-		c->weights, c->limit, !c->no_events, !c->no_multi_segs, c->offload };
+	return drive_warm_up(drive) ? 0 : -1;
+}
+
+static int measure(void *drive)
+{
+	return drive_measure(drive) ? 0 : -1;
+}
+
+static void make_drive(const struct l7_case *c, uint32_t index, double seconds)
+{
+	struct drive *d = &drives[index];
+	bool divided = c->keys >= world.options.workers;
+	uint32_t keys = divided ? c->keys / world.options.workers : c->keys;
 	struct engine_config config = {
+		.index = index,
 		.connections = c->connections,
 		.depth = c->depth,
 		.per_connection = c->per_connection,
-		.keys = c->keys,
+		.keys = keys,
+		.first_key = divided ? index * keys : 0,
 		.zipf = c->zipf,
 		.head_bytes = c->head_bytes,
 		.body_bytes = c->body_bytes,
 		.backends = c->backends,
 		.timestamps = !c->no_timestamps,
 		.no_checksums = c->offload,
+		.pool = world.at[index].pool,
 	};
 
-	progress("%s: building %u keys, %u routes", c->name, c->keys, c->routes);
-	world_create(&world, &options);
-	config.pool = world.at[0].pool;
 	for (unsigned i = 0; i < ENGINE_SIDES; i++)
 		config.gateway_mac[i] = world.ports[i].mac;
-	memset(&drive, 0, sizeof(drive));
-	drive.world = &world;
-	drive.connections = c->connections;
-	drive.seconds = seconds;
-	drive.now_ns = clock_ns(&world.shared.clock, rte_rdtsc());
-	drive.engine = engine_create(&config, drive.now_ns);
-	if (!drive.engine)
-		drive.failure = "the generator was not made: are the heads too short?";
-	return drive.engine && drive_warm_up(&drive) && drive_measure(&drive) &&
-	       shares_right(c, engine_stats(drive.engine));
+	memset(d, 0, sizeof(*d));
+	d->world = &world;
+	d->index = index;
+	d->peer = world.options.workers > 1 ? &drives[!index] : NULL;
+	d->connections = c->connections;
+	d->seconds = seconds;
+	d->now_ns = clock_ns(&world.shared.clock, rte_rdtsc());
+	d->engine = engine_create(&config, d->now_ns);
+	if (!d->engine)
+		d->failure = "the generator was not made: are the heads too short?";
+}
+
+static bool begin(const struct l7_case *c, uint32_t workers, double seconds)
+{
+	struct world_options options = { workers, c->connections, c->keys, c->routes, c->backends,
+		c->weights, c->limit, !c->no_events, !c->no_multi_segs, c->offload };
+	bool good = true;
+
+	progress("%s: building %u keys, %u routes, %u worker%s", c->name, c->keys, c->routes,
+		workers, workers > 1 ? "s" : "");
+	world_create(&world, &options);
+	for (uint32_t i = 0; i < workers; i++) {
+		make_drive(c, i, seconds);
+		good &= drives[i].engine != NULL;
+	}
+	good = good && all(warm_up) && all(measure);
+	for (uint32_t i = 0; i < workers; i++)
+		good = good && shares_right(c, engine_stats(drives[i].engine));
+	return good;
 }
 
 static void end(const struct l7_case *c, bool good)
 {
-	report_drops(&world, c->name);
-	if (!good)
-		progress("  FAILED: %s", drive.failure ? drive.failure : "see above");
-	engine_destroy(drive.engine);
+	for (uint32_t i = 0; i < world.options.workers; i++) {
+		report_drops(&world.at[i].stats, c->name);
+		if (!good)
+			progress("  FAILED: %s",
+				drives[i].failure ? drives[i].failure : "see above");
+		engine_destroy(drives[i].engine);
+	}
 	world_destroy(&world);
+}
+
+/* Requests a second of all workers. */
+static double rate(void)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < world.options.workers; i++)
+		sum += (double)rte_get_tsc_hz() / median(drives[i].round_cycles, drives[i].rounds);
+	return sum;
+}
+
+static bool run_open(const struct l7_case *c, double load, double capacity, struct report *r)
+{
+	struct drive *d = &drives[0];
+	const struct engine_stats *stats = engine_stats(d->engine);
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s at %.0f %%", c->name, load * 100);
+	engine_set_rate(d->engine, capacity * load, d->now_ns);
+	progress("  open loop at %.0f requests/s", capacity * load);
+	if (!drive_measure(d))
+		return false;
+	report_row(r, name, "p50", "us", (double)hdr_quantile(&stats->latency_ns, 0.5) / 1e3,
+		REPORT_NO_TARGET);
+	report_row(r, name, "p99", "us", (double)hdr_quantile(&stats->latency_ns, 0.99) / 1e3,
+		load <= 0.5 ? 50 : REPORT_NO_TARGET);
+	report_row(r, name, "p99.9", "us", (double)hdr_quantile(&stats->latency_ns, 0.999) / 1e3,
+		load <= 0.5 ? 150 : REPORT_NO_TARGET);
+	return true;
+}
+
+static bool run_workers(const struct l7_case *c, double seconds, struct report *r)
+{
+	double one = 0, both = 0;
+	bool good = begin(c, 1, seconds);
+
+	if (good)
+		one = rate();
+	end(c, good);
+	if (!good)
+		return false;
+	good = begin(c, c->workers, seconds);
+	if (good) {
+		both = rate();
+		report_row(r, c->name, "requests", "1/s", both, REPORT_NO_TARGET);
+		report_row(r, c->name, "cycles", "", (double)rte_get_tsc_hz() * c->workers / both,
+			REPORT_NO_TARGET);
+		report_stages(c, &drives[0], r);
+		report_row(r, c->name, "speedup", "", both / one, c->speedup_target);
+	}
+	end(c, good);
+	return good;
 }
 
 bool l7_run(const struct l7_case *c, double seconds, struct report *report)
 {
-	bool good = begin(c, seconds);
+	double capacity = 0;
+	bool good;
 
-	if (good)
-		report_closed(c, &drive, report);
-	if (good && c->load > 0)
-		good = run_open(c, &drive, report);
+	if (c->workers > 1)
+		return run_workers(c, seconds, report);
+	good = begin(c, 1, seconds);
+	if (good) {
+		capacity = rate();
+		report_closed(c, &drives[0], report);
+	}
+	for (unsigned i = 0; good && i < L7_LOADS && c->loads[i] > 0; i++)
+		good = run_open(c, c->loads[i], capacity, report);
 	end(c, good);
 	return good;
 }
 
 bool l7_stages(const struct l7_case *c, double seconds, double *stage)
 {
-	bool good = begin(c, seconds);
+	bool good = begin(c, 1, seconds);
 
 	for (unsigned i = 0; i < STAGE_COUNT; i++)
-		stage[i] = per(drive.stage[i], drive.answers);
+		stage[i] = per(drives[0].stage[i], drives[0].answers);
 	end(c, good);
 	return good;
 }

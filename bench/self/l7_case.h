@@ -7,6 +7,8 @@
 #include "bench/engine/engine.h"
 #include "lib/shm/stats.h"
 
+#define L7_LOADS 2
+
 struct l7_case {
 	const char *name;
 	uint32_t connections, depth, per_connection, keys, head_bytes, body_bytes, routes, backends;
@@ -14,10 +16,14 @@ struct l7_case {
 	double zipf;
 	uint64_t limit;
 	bool no_events, no_multi_segs, offload, no_timestamps;
-	double load; /* open loop at this share of what the closed loop gave; 0: closed loop only */
-	bool slow;   /* left out by --quick */
+	/* Open loops at these shares of what the closed loop gave; 0: none. */
+	double loads[L7_LOADS];
+	bool slow;          /* left out by --quick */
 	double target;      /* cycles a request */
 	double rate_target; /* requests a second */
+	uint32_t
+		workers; /* 2: beside the same load on one. Keys are divided, a single one is shared */
+	double speedup_target; /* requests a second of both, over those of one */
 };
 
 extern const struct l7_case l7_default;
