@@ -24,7 +24,7 @@ static void queue_release(struct tcp_conn *c, uint32_t n)
 		c->sq_tail = NULL;
 }
 
-bool tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
+void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 {
 	uint32_t half = c->stack->config.snd_buf_bytes / 2;
 	uint32_t before = c->sq_bytes;
@@ -44,17 +44,6 @@ bool tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 	if (bytes > 0 && !(c->flags & TCP_F_FIN_QUEUED) &&
 		(c->sq_bytes == 0 || (before > half && c->sq_bytes <= half)))
 		tcp_conn_notify(c, TCP_EV_WRITABLE);
-	return rtt_us != UINT32_MAX;
-}
-
-/* What was sent again gives no sample, but its timestamp does (RFC 7323 §4.1): without it a path that
- * became slower would time out every time. */
-static void rtt_from_timestamp(struct tcp_conn *c, const struct tcp_seg *seg)
-{
-	uint32_t ms = tcp_ts_now(c) - seg->opt.ts_ecr;
-
-	if ((c->flags & TCP_F_TS) && seg->opt.ts_ecr != 0 && ms < TCP_RTO_MAX_MS)
-		tcp_rtt_sample(c, ms * 1000 + 500);
 }
 
 /* Take over the segment's window (RFC 9293 §3.10.7.4). An ACK that moves snd_una is newer than all
@@ -110,8 +99,8 @@ bool tcp_ack_in(struct tcp_conn *c, struct tcp_seg *seg)
 	if (news.dup)
 		c->stack->count->dup_acks_in++;
 	cold->echo = c->flags & TCP_F_TS ? seg->opt.ts_ecr : 0;
-	if (news.acked > 0 && !tcp_ack_advance(c, seg->ack))
-		rtt_from_timestamp(c, seg);
+	if (news.acked > 0)
+		tcp_ack_advance(c, seg->ack);
 	if ((c->flags & TCP_F_SACK) && seg->opt.sack_count > 0)
 		tcp_sack_in(c, seg);
 	if (news.acked > 0 || news.dup || news.dsack || (c->flags & TCP_F_LOSS) ||

@@ -167,8 +167,7 @@ static void connected(struct tcp_conn *c)
 	c->snd_una = c->snd_nxt;
 	c->flags &= ~TCP_F_SYN_NOW;
 	tcp_conn_establish(c);
-	if (retries == 0)
-		tcp_rtt_sample(c, c->stack->now_us - tcp_cold(c)->syn_us);
+	tcp_rtt_handshake(c, retries > 0, tcp_cold(c)->syn_us);
 	if (c->flags & TCP_F_FIN_QUEUED)
 		c->state = TCP_FIN_WAIT_1;
 	c->flags |= TCP_F_ACK_NOW;
@@ -212,7 +211,7 @@ void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg)
 	} else { /* both sides opened at once */
 		c->state = TCP_SYN_RCVD;
 		c->flags |= TCP_F_SYN_NOW;
-		tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+		tcp_timer_set(c, TCP_TIMER_RTX, c->rto_ms);
 		tcp_conn_output(c);
 	}
 	/* Text that came along comes again once the peer has our ACK. */

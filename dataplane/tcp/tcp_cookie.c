@@ -161,9 +161,7 @@ bool tcp_cookie_known(struct tcp_stack *s, const struct tcp_seg *seg)
 
 bool tcp_cookie_segment(struct tcp_stack *s, const struct tcp_listener *l, struct tcp_seg *seg)
 {
-	struct tcp_syn e = { .listener = (uint16_t)(l - s->listeners),
-		.listener_gen = l->gen,
-		.retries = 1 /* no RTT sample: nobody noted when the SYN-ACK left */ };
+	struct tcp_syn e = { .listener = (uint16_t)(l - s->listeners), .listener_gen = l->gen };
 	struct tcp_conn *c;
 
 	if ((seg->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || !cookies_about(s))

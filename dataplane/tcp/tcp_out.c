@@ -243,7 +243,7 @@ static void out_timer(struct tcp_conn *c, bool sent)
 		tcp_timer_rtx(c);
 	} else if (waits) {
 		c->flags |= TCP_F_PERSIST;
-		tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+		tcp_timer_set(c, TCP_TIMER_RTX, tcp_persist_ms(c));
 	}
 }
 

@@ -42,10 +42,12 @@
 #define TCP_QUICK_ACKS      16  /* segments at the start that are acknowledged at once */
 #define TCP_ACK_DELAY_MS    10
 #define TCP_RTO_INITIAL_MS  1000 /* RFC 6298 §2.1 */
+#define TCP_RTO_FALLBACK_MS 3000 /* §5.7: when the handshake measured no round trip */
 #define TCP_RTO_MAX_MS      60000
 #define TCP_RETRIES         9 /* at 200 ms this is 204 s; RFC 9293 §3.8.3 wants at least 100 s */
 #define TCP_ORPHAN_RETRIES  7 /* when the application has left: 51 s at 200 ms */
-#define TCP_ORPHAN_MS       60000 /* a FIN alone waits no longer for a word from the peer */
+#define TCP_ORPHAN_MS       60000 /* a FIN alone waits no longer for a word from the peer, */
+#define TCP_ORPHAN_FINS     3     /* if it was sent again this often */
 #define TCP_ORPHAN_PROBES   8     /* probes of a closed window after tcp_close_both() */
 #define TCP_SYNACK_RETRIES  5
 #define TCP_PTO_MIN_MS      10    /* before the tail is probed */
@@ -185,9 +187,9 @@ struct tcp_conn {
 	struct rte_mbuf *sq_next; /* holds the first byte never sent; NULL if there is none */
 
 	/* Time and neighbours. */
-	uint32_t rec_head, rec_tail; /* struct tcp_rec */
-	uint32_t srtt, rttvar;       /* microseconds, times 8 and times 4 (RFC 6298) */
-	uint32_t rto_ms;
+	uint32_t rec_head, rec_tail;  /* struct tcp_rec */
+	uint32_t srtt, rttvar;        /* microseconds, times 8 and times 4 (RFC 6298) */
+	uint32_t rto_ms;              /* backed off, as long as no round trip is measured */
 	uint32_t at[TCP_TIMER_COUNT]; /* ticks */
 	struct tcp_wheel_node node;
 	uint32_t min_rtt_us;
@@ -409,6 +411,14 @@ static inline uint32_t tcp_ts_now(const struct tcp_conn *c)
 	return c->stack->tick + c->ts_offset;
 }
 
+/* Whether the ACK in hand echoes what left before the last @p age_us. */
+static inline bool tcp_echo_older(const struct tcp_conn *c, uint32_t age_us)
+{
+	uint32_t echo = tcp_cold(c)->echo;
+
+	return echo != 0 && tcp_ts_now(c) - echo > age_us / 1000 + 1;
+}
+
 /* Bytes in the network, duplicate ACKs of a peer without SACK taken off. */
 static inline uint32_t tcp_pipe(const struct tcp_conn *c)
 {
@@ -497,14 +507,16 @@ static inline void tcp_timer_rtx(struct tcp_conn *c)
 }
 /* New data left: the probe of the tail waits from now on. */
 void tcp_timer_probe(struct tcp_conn *c);
-/* The retransmission timeout with its backoff, in milliseconds. */
-uint32_t tcp_rto_ms(const struct tcp_conn *c);
+/* Until the next probe of a closed window, in milliseconds. */
+uint32_t tcp_persist_ms(const struct tcp_conn *c);
 
 /* Give up: RST to the peer, the end to the application. */
 void tcp_timer_abandon(struct tcp_conn *c);
 
 /* tcp_rtt.c */
 void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us);
+/* Our SYN or SYN-ACK that left first at @p sent_us was acknowledged. @param again  it was sent again */
+void tcp_rtt_handshake(struct tcp_conn *c, bool again, uint32_t sent_us);
 
 /* tcp_rec.c */
 /* Record that [snd_nxt, snd_nxt + len) is sent now. @return false when no record is free */
@@ -548,8 +560,8 @@ void tcp_undo_try(struct tcp_conn *c);
 /* tcp_ack.c */
 /* RFC 9293's step 5 for a synchronised connection. @return false when the segment was dropped */
 bool tcp_ack_in(struct tcp_conn *c, struct tcp_seg *seg);
-/* snd_una moves to @p ack, which lies in (snd_una, snd_nxt]. @return true when an RTT was sampled */
-bool tcp_ack_advance(struct tcp_conn *c, uint32_t ack);
+/* snd_una moves to @p ack, which lies in (snd_una, snd_nxt]. */
+void tcp_ack_advance(struct tcp_conn *c, uint32_t ack);
 
 /* tcp_recovery.c */
 /* What an acknowledgement brought. */

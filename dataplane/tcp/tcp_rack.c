@@ -24,9 +24,7 @@ void tcp_rack_delivered(struct tcp_conn *c, const struct tcp_rec *rec)
 
 	/* Step 2: what may be the answer to an earlier transmission says nothing. */
 	if (rec->flags & TCP_REC_KARN) {
-		if (cold->echo != 0 && tcp_ts_now(c) - cold->echo > rtt_us / 1000 + 1)
-			return;
-		if (rtt_us < c->min_rtt_us)
+		if (tcp_echo_older(c, rtt_us) || rtt_us < c->min_rtt_us)
 			return;
 	}
 	if (!cold->rack_known ||

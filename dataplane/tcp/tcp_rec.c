@@ -94,9 +94,20 @@ bool tcp_rec_append(struct tcp_conn *c, uint16_t len, bool fin)
 	return true;
 }
 
+/* The round trip of a segment that was sent again, last @p age_us ago: the peer's echo has to name that
+ * transmission (RFC 6298 §3, RFC 7323 §4.1). An older one may come from a path that became slower, but as
+ * well from a duplicate, when the first ACK was lost: its age is that of the timeout, and taken for a round
+ * trip it would make the next one longer and longer. */
+static uint32_t rtt_of_resent(const struct tcp_conn *c, uint32_t age_us)
+{
+	if (tcp_cold(c)->echo == 0 || tcp_echo_older(c, age_us) || age_us < c->min_rtt_us)
+		return UINT32_MAX;
+	return age_us;
+}
+
 void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us)
 {
-	bool again = false;
+	uint32_t resent_us = UINT32_MAX;
 
 	*rtt_us = UINT32_MAX;
 	while (c->rec_head != TCP_NIL) {
@@ -113,7 +124,8 @@ void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us)
 		}
 		/* A SACKed one was received some time ago: its age is no round trip. The oldest of
 		 * the others is taken, so that the peer's delay of ACKs is in the sample. */
-		again |= (rec->flags & TCP_REC_KARN) != 0;
+		if (unlikely((rec->flags & TCP_REC_KARN) && resent_us == UINT32_MAX))
+			resent_us = c->stack->now_us - rec->sent_us;
 		if (unlikely((c->flags & (TCP_F_LOSS | TCP_F_SACK)) == (TCP_F_LOSS | TCP_F_SACK)) &&
 			!(rec->flags & TCP_REC_SACK))
 			tcp_rack_delivered(c, rec);
@@ -122,8 +134,8 @@ void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us)
 		rec_pop(c);
 	}
 	/* Without SACK, what follows a repaired hole was received long before, too. */
-	if (again)
-		*rtt_us = UINT32_MAX;
+	if (unlikely(resent_us != UINT32_MAX))
+		*rtt_us = rtt_of_resent(c, resent_us);
 }
 
 bool tcp_rec_split(struct tcp_conn *c, struct tcp_rec *rec, uint16_t len)

@@ -37,6 +37,14 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us)
 		c->rto_ms = TCP_RTO_MAX_MS;
 }
 
+void tcp_rtt_handshake(struct tcp_conn *c, bool again, uint32_t sent_us)
+{
+	if (!again)
+		tcp_rtt_sample(c, c->stack->now_us - sent_us);
+	else
+		c->rto_ms = TCP_RTO_FALLBACK_MS;
+}
+
 uint32_t tcp_srtt_us(const struct tcp_conn *c)
 {
 	return c->srtt / 8;

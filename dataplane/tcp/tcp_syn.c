@@ -171,8 +171,6 @@ struct tcp_conn *tcp_syn_open(
 	c->rcv_nxt = c->ack_sent = e->irs + 1;
 	c->rcv_adv = c->rcv_nxt + tcp_syn_window(s);
 	tcp_conn_establish(c);
-	if (e->retries == 0)
-		tcp_rtt_sample(c, s->now_us - e->sent_us);
 	s->count->accepted++;
 	tcp_conn_notify(c, TCP_EV_ACCEPTED);
 	return c;
@@ -182,11 +180,15 @@ struct tcp_conn *tcp_syn_open(
 static struct tcp_conn *syn_accept(struct tcp_stack *s, uint32_t index, const struct tcp_seg *seg)
 {
 	struct tcp_syn e = s->syns[index];
+	struct tcp_conn *c;
 
 	if (s->conn_free == TCP_NIL)
 		return NULL;
 	syn_free(s, index);
-	return tcp_syn_open(s, &e, seg);
+	c = tcp_syn_open(s, &e, seg);
+	if (c != NULL)
+		tcp_rtt_handshake(c, e.retries > 0, e.sent_us);
+	return c;
 }
 
 /* Fifth step of SYN-RECEIVED. */

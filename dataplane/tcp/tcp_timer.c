@@ -18,11 +18,18 @@ void tcp_timer_set(struct tcp_conn *c, enum tcp_timer which, uint32_t ms)
 		tcp_wheel_arm(&c->stack->wheel, tcp_conn_index(c), at);
 }
 
-uint32_t tcp_rto_ms(const struct tcp_conn *c)
+/* RFC 6298 §5.5. It stays until a round trip is measured again (§5, last paragraph): a segment that was
+ * sent again measures none, and the next would time out just the same. */
+static void rto_back_off(struct tcp_conn *c)
 {
-	uint64_t rto = (uint64_t)c->rto_ms << tcp_cold(c)->retries;
+	c->rto_ms = c->rto_ms < TCP_RTO_MAX_MS / 2 ? c->rto_ms * 2 : TCP_RTO_MAX_MS;
+}
 
-	return rto < TCP_RTO_MAX_MS ? (uint32_t)rto : TCP_RTO_MAX_MS;
+uint32_t tcp_persist_ms(const struct tcp_conn *c)
+{
+	uint64_t ms = (uint64_t)c->rto_ms << tcp_cold(c)->retries;
+
+	return ms < TCP_RTO_MAX_MS ? (uint32_t)ms : TCP_RTO_MAX_MS;
 }
 
 /* When the tail is to be probed, or 0 (RFC 8985 §7.2): after two round trips. Not for a single
@@ -51,8 +58,7 @@ void tcp_timer_probe(struct tcp_conn *c)
 void tcp_timer_flight(struct tcp_conn *c)
 {
 	c->flags &= ~(TCP_F_PTO | TCP_F_REO);
-	/* RFC 6298 §5.3; the block of what is rare need not be looked at when nothing is lost. */
-	tcp_timer_set(c, TCP_TIMER_RTX, c->flags & TCP_F_LOSS ? tcp_rto_ms(c) : c->rto_ms);
+	tcp_timer_set(c, TCP_TIMER_RTX, c->rto_ms); /* RFC 6298 §5.3 */
 	if (c->rec_head != c->rec_tail)
 		tcp_timer_probe(c);
 }
@@ -72,16 +78,17 @@ static void syn_again(struct tcp_conn *c)
 	/* The connect timeout is what ends this. */
 	if (cold->retries < TCP_RETRIES)
 		cold->retries++;
+	rto_back_off(c);
 	c->stack->count->retransmits++;
 	c->flags |= TCP_F_SYN_NOW;
-	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	tcp_timer_set(c, TCP_TIMER_RTX, c->rto_ms);
 	tcp_conn_output(c);
 }
 
 static void persist_fire(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
-	uint32_t interval = tcp_rto_ms(c);
+	uint32_t interval = tcp_persist_ms(c);
 
 	/* As long as the peer answers, it may keep its window closed (RFC 9293 §3.8.6.1); but
 	 * nobody waits for a connection that the application has left. */
@@ -103,7 +110,7 @@ static void persist_fire(struct tcp_conn *c)
 		/* An old sequence number and no byte: the peer answers with its window, and nothing
 		 * needs to be taken back when it drops the probe. */
 		tcp_out_bare(c, c->snd_una - 1, TCP_ACK);
-	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	tcp_timer_set(c, TCP_TIMER_RTX, tcp_persist_ms(c));
 	tcp_conn_output(c);
 }
 
@@ -122,9 +129,10 @@ static bool exhausted(struct tcp_conn *c)
 	uint32_t silent_ms = c->stack->tick - c->rcv_tick;
 
 	/* A peer that shrank its window to nothing drops what it sees, but it is alive. */
-	if (c->snd_wnd == 0 && silent_ms <= tcp_rto_ms(c) + 1)
+	if (c->snd_wnd == 0 && silent_ms <= c->rto_ms + 1)
 		cold->retries = cold->retries < most ? cold->retries : most - 1;
-	if (orphan(c) && c->sq_bytes == 0 && cold->retries > 1 && silent_ms >= TCP_ORPHAN_MS)
+	if (orphan(c) && c->sq_bytes == 0 && cold->retries >= TCP_ORPHAN_FINS &&
+		silent_ms >= TCP_ORPHAN_MS)
 		return true;
 	return cold->retries >= most;
 }
@@ -142,7 +150,8 @@ static void retransmit_fire(struct tcp_conn *c)
 	c->stack->count->rto_timeouts++;
 	tcp_recovery_timeout(c);
 	cold->retries++;
-	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	rto_back_off(c);
+	tcp_timer_set(c, TCP_TIMER_RTX, c->rto_ms);
 	tcp_conn_output(c);
 }
 
@@ -151,7 +160,7 @@ static void reorder_fire(struct tcp_conn *c)
 {
 	struct tcp_ack_news news = { .sacked_before = tcp_cold(c)->sack_bytes };
 
-	tcp_timer_set(c, TCP_TIMER_RTX, tcp_rto_ms(c));
+	tcp_timer_set(c, TCP_TIMER_RTX, c->rto_ms);
 	tcp_recovery_step(c, &news);
 	tcp_conn_output(c);
 }

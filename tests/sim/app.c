@@ -163,6 +163,7 @@ static void on_ended(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why
 	flow_receive(f);
 	f->ended = true;
 	f->end = why;
+	f->ended_ns = f->side->world->now_ns;
 }
 
 static const struct tcp_ops ops = {
@@ -183,7 +184,7 @@ bool app_init(struct sim_side *side)
 		.snd_buf_bytes = (uint32_t)SCENARIO_OF(o, snd_buf, side->index),
 		.keepalive_ms = (uint32_t)SCENARIO_OF(o, keepalive_ms, side->index),
 		.rto_min_ms = 200,
-		.time_wait_ms = 120000,
+		.time_wait_ms = SIM_TIME_WAIT_MS,
 		.connect_timeout_ms = 120000,
 		.congestion = o->newreno ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 		.worker_count = 1,

@@ -73,6 +73,7 @@ static void model_finish(struct model_conn *c)
 	c->state = MODEL_DONE;
 	f->ended = true;
 	f->end = TCP_END_CLOSED;
+	f->ended_ns = f->side->world->now_ns;
 }
 
 uint64_t model_loop(struct sim_side *side, uint64_t now_ns)

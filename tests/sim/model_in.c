@@ -232,6 +232,7 @@ static void model_rst(struct model_conn *c, const struct model_seg *seg)
 		c->state = MODEL_DEAD;
 		f->ended = true;
 		f->end = TCP_END_RESET;
+		f->ended_ns = f->side->world->now_ns;
 	} else if (seg->at > c->rcv && seg->at < c->offered) {
 		c->ack_now = true; /* RFC 5961 §3.2 */
 	}

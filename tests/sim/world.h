@@ -15,11 +15,12 @@
 #include "tests/sim/scenario.h"
 #include "tests/unit/tcp/fake_net.h"
 
-#define SIM_FLOWS  8
-#define SIM_PORT   443
-#define SIM_POOLS  4
-#define SIM_MBUFS  4096 /* of the largest pool */
-#define SIM_LISTEN 7    /* the listener's id */
+#define SIM_FLOWS        8
+#define SIM_PORT         443
+#define SIM_POOLS        4
+#define SIM_MBUFS        4096 /* of the largest pool */
+#define SIM_TIME_WAIT_MS UINT64_C(120000)
+#define SIM_LISTEN       7 /* the listener's id */
 
 enum sim_close {
 	SIM_CLOSE_WHEN_SENT, /* half-close after the last byte, go on reading */
@@ -49,6 +50,7 @@ struct sim_flow {
 	enum sim_close style;
 	bool used, connected, closed, eof, ended;
 	enum tcp_end end;
+	uint64_t ended_ns;
 	struct sim_watch watch;
 };
 

@@ -164,17 +164,36 @@ static bool burst_takes(struct fake_wire *w, unsigned to)
 	return w->burst_left[to] > 0;
 }
 
+static uint32_t seq_of(const struct fake_packet *p)
+{
+	return rte_be_to_cpu_32(((const struct rte_tcp_hdr *)p->bytes)->sent_seq);
+}
+
+/* The same ACK is not lost for ever, whatever passes in between: keep-alive probes, which lie one below and
+ * whose ACK is rightly not looked at, are answered again and again while the data that the ACK is for times
+ * out. */
+static bool ack_loss_allowed(struct fake_row *row, unsigned to, uint32_t seq, uint32_t ack)
+{
+	if (row->ack_seq[to] == seq + 1 && row->ack[to] == ack)
+		return true;
+	if (row->ack_seq[to] != seq || row->ack[to] != ack)
+		row->ack_lost[to] = 0;
+	row->ack_seq[to] = seq;
+	row->ack[to] = ack;
+	return row->ack_lost[to]++ < FAKE_LOST_IN_ROW;
+}
+
 /* Whether fairness allows one more loss. */
 static bool loss_allowed(struct fake_row *row, const struct fake_packet *p)
 {
 	const struct rte_tcp_hdr *h = (const struct rte_tcp_hdr *)p->bytes;
-	uint32_t seq = rte_be_to_cpu_32(h->sent_seq);
+	uint32_t seq = seq_of(p);
 	bool text = p->len > (uint32_t)(h->data_off >> 4) * 4 || (h->tcp_flags & RTE_TCP_FIN_FLAG);
 
 	if (row->lost >= FAKE_LOST_IN_ROW)
 		return false;
 	if (!text)
-		return true;
+		return ack_loss_allowed(row, p->to, seq, rte_be_to_cpu_32(h->recv_ack));
 	if (row->same_seq[p->to] != seq)
 		row->same_lost[p->to] = 0;
 	row->same_seq[p->to] = seq;
@@ -203,6 +222,8 @@ static void fairness_keep(struct fake_wire *w, struct fake_packet *p)
 		return;
 	}
 	p->lost = p->corrupt = false;
+	if (seq_of(p) == row->ack_seq[p->to])
+		row->ack_lost[p->to] = 0;
 }
 
 /* What found an mbuf at its destination has passed; what did not was lost all the same. */

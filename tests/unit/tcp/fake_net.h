@@ -63,6 +63,8 @@ struct fake_wire {
 		uint64_t lost_order;  /* of the latest loss */
 		uint8_t same_lost[2]; /* of the same bytes, by destination */
 		uint32_t same_seq[2];
+		uint8_t ack_lost[2]; /* in a row, of the same ACK without text */
+		uint32_t ack_seq[2], ack[2];
 	} row[FAKE_ROWS];
 	const char *broken; /* what the wire itself found wrong */
 	bool (*filter)(void *ctx, const struct rte_tcp_hdr *h, unsigned side); /* true: lose it */

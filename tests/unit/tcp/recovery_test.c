@@ -299,21 +299,47 @@ static void recovery_sends_in_proportion_to_what_arrives(void **state)
 	rig_forget(r);
 }
 
-static void a_retransmission_is_timed_by_its_timestamp(void **state)
+/* A segment is sent, times out, and after @p wait_ms more is acknowledged with the echo of what left
+ * @p echo_ms ago. */
+static void time_out(struct rig *r, uint32_t wait_ms, uint32_t echo_ms)
 {
-	struct rig *r = *state;
-
 	learn_rtt(r);
 	rig_data(r, MSS);
 	rig_run(r, 300);
 	assert_int_equal(r->counters.rto_timeouts, 1);
-	assert_int_equal(r->conn->rto_ms, 200);
-	/* The path takes half a second now: the answer is to the first transmission. */
-	rig_run(r, 200);
-	r->ts_ecr = tcp_ts_now(r->conn) - 500;
+	assert_int_equal(r->conn->rto_ms, 400);
+	rig_run(r, wait_ms);
+	r->ts_ecr = tcp_ts_now(r->conn) - echo_ms;
 	peer_acks(r, 1, 0, NULL);
 	r->rcv += MSS;
-	assert_true(r->conn->rto_ms > 500);
+}
+
+static void a_retransmission_that_is_echoed_is_timed(void **state)
+{
+	struct rig *r = *state;
+
+	time_out(r, 50, 140);
+	assert_int_equal(r->conn->rto_ms, 200);
+	assert_in_range(
+		tcp_srtt_us(r->conn), 30000, 40000); /* 7/8 of 20, 1/8 of what passed since */
+	rig_forget(r);
+}
+
+/* The first ACK was lost, and a duplicate brings the echo of what came first: no round trip, and the
+ * timeout stays backed off until there is one. */
+static void a_retransmission_with_an_older_echo_is_not_timed(void **state)
+{
+	struct rig *r = *state;
+
+	time_out(r, 200, 500);
+	assert_int_equal(r->conn->rto_ms, 400);
+	assert_in_range(tcp_srtt_us(r->conn), 19000, 21000);
+	rig_data(r, MSS);
+	rig_run(r, 20);
+	r->ts_ecr = tcp_ts_now(r->conn) - 20;
+	peer_acks(r, 1, 0, NULL);
+	r->rcv += MSS;
+	assert_int_equal(r->conn->rto_ms, 200);
 	rig_forget(r);
 }
 
@@ -520,7 +546,8 @@ int main(void)
 		RULE(a_duplicate_of_something_else_takes_nothing_back),
 		RULE(what_comes_twice_is_told_once),
 		RULE(recovery_sends_in_proportion_to_what_arrives),
-		RULE(a_retransmission_is_timed_by_its_timestamp),
+		RULE(a_retransmission_that_is_echoed_is_timed),
+		RULE(a_retransmission_with_an_older_echo_is_not_timed),
 		RULE(what_was_delivered_an_hour_ago_judges_nothing),
 		RULE(a_timeout_does_not_condemn_what_left_just_now),
 		RULE(new_data_leaves_for_the_first_two_duplicates),
