@@ -343,7 +343,7 @@ static const char *differs_data(const struct seen *s, const struct packet *p)
 {
 	uint32_t len = p->has_data ? p->data.len : packet_get(p, F_LEN, 0);
 
-	if (p->any_data || p->regex)
+	if ((p->any_data || p->regex) && !packet_has(p, F_LEN))
 		return NULL;
 	if (s->payload_len != len)
 		return wire_text("%u bytes of data instead of %u", s->payload_len, len);
