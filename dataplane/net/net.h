@@ -113,7 +113,7 @@ struct net_path {
 	struct ip_addr local; /* source address */
 	struct ip_addr next_hop;
 	uint8_t port_index;
-	uint16_t mtu;       /* bytes of IP packet */
+	uint16_t mtu;       /* bytes of IP packet; at most what the port takes */
 	uint32_t neighbour; /* index of the neighbour entry; private to net */
 };
 
@@ -123,6 +123,13 @@ struct net_path {
  */
 int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip_addr *local,
 	struct net_path *path);
+
+/** Paths to @p remote that are found in the next ten minutes take packets of @p mtu bytes at most (RFC
+ *  8201 §4). Takes the place of what was said before. */
+void net_path_remember(struct net *net, const struct ip_addr *remote, uint16_t mtu);
+
+/** The smaller of @p most and what is remembered of the remote, in bytes of IP packet. */
+uint16_t net_path_mtu(struct net *net, const struct ip_addr *remote, uint16_t most);
 
 /**
  * Send a TCP segment; consumes it. @p m begins at the TCP header, has RTE_PKTMBUF_HEADROOM of room

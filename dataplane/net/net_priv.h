@@ -94,13 +94,21 @@ struct net_port {
 	struct kernel_side *kernel; /* NULL as config.kernel is */
 };
 
-#define NET_DOWN 16
+#define NET_DOWN        16
+#define NET_NARROW_BITS 8
 
 /* A gateway that did not answer. */
 struct net_down {
 	struct ip_addr addr;
 	uint32_t port_index;
 	uint64_t until_ns;
+};
+
+/* A remote that takes no larger packets; see path_mtu.c. */
+struct net_narrow {
+	struct ip_addr remote;
+	uint64_t until_ns;
+	uint16_t mtu;
 };
 
 struct net {
@@ -119,6 +127,7 @@ struct net {
 	uint64_t conflict_log_ns;
 	struct net_down down[NET_DOWN]; /* the latest; most are over */
 	uint32_t down_next;
+	struct net_narrow narrow[1u << NET_NARROW_BITS];
 };
 
 /* net.c */

@@ -200,7 +200,7 @@ int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip
 	if (!source)
 		return -ENETUNREACH;
 	path->local = *source;
-	path->mtu = net->ports[path->port_index].config.port->mtu;
+	path->mtu = net_path_mtu(net, remote, net->ports[path->port_index].config.port->mtu);
 	path->neighbour = neigh_get(net, path->port_index, &path->next_hop);
 	return 0;
 }

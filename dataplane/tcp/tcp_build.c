@@ -88,7 +88,7 @@ struct rte_mbuf *tcp_build_syn(struct tcp_conn *c, bool ack)
 	uint32_t wnd = s->config.rcv_buf_bytes;
 	struct tcp_reply r = { .options =
 				       TCP_OPT_MSS | TCP_OPT_WSCALE | TCP_OPT_SACK_OK | TCP_OPT_TS,
-		.mss = tcp_path_mss(&c->path, &c->remote),
+		.mss = tcp_own_mss(s, &c->path, &c->remote),
 		.wscale = s->rcv_scale,
 		.ts_val = tcp_ts_now(c),
 		.ts_ecr = c->ts_recent };

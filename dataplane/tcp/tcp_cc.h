@@ -19,7 +19,7 @@ struct tcp_conn;
 
 struct tcp_cc_ops {
 	const char *name;
-	/* The connection is established: cwnd holds the initial window, ssthresh is unlimited. */
+	/* The connection is established, with ssthresh unlimited, or its segments changed their size. */
 	void (*init)(struct tcp_conn *c);
 	/* @p bytes were newly acknowledged outside fast recovery while the window was in full
 	 * use. */

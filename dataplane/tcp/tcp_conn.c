@@ -112,32 +112,11 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple
 	return c;
 }
 
-void tcp_conn_set_mss(struct tcp_conn *c)
-{
-	uint16_t path_mss = tcp_path_mss(&c->path, &c->remote);
-	uint32_t mss = tcp_cold(c)->peer_mss;
-	uint32_t room = rte_pktmbuf_data_room_size(c->stack->config.pool) - RTE_PKTMBUF_HEADROOM;
-
-	if (mss == 0)
-		mss = ip_is_v4(&c->remote) ? TCP_MSS_DEFAULT_V4 : TCP_MSS_DEFAULT_V6;
-	if (mss < TCP_MSS_MIN)
-		mss = TCP_MSS_MIN;
-	if (mss > path_mss)
-		mss = path_mss;
-	/* A port that takes one mbuf a packet limits a segment to what a mbuf of ours holds. */
-	if ((c->flags & TCP_F_LINEAR) &&
-		mss > room - sizeof(struct rte_tcp_hdr) - TCP_OPTIONS_BYTES)
-		mss = room - sizeof(struct rte_tcp_hdr) - TCP_OPTIONS_BYTES;
-	if (c->flags & TCP_F_TS)
-		mss -= TCP_TS_BYTES;
-	c->mss = (uint16_t)mss;
-}
-
 void tcp_conn_establish(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	tcp_conn_set_mss(c);
+	tcp_mtu_set(c, c->path.mtu);
 	c->state = TCP_ESTABLISHED;
 	c->rcv_mss = TCP_MSS_DEFAULT_V4;
 	c->quick_acks = TCP_QUICK_ACKS;
@@ -147,7 +126,6 @@ void tcp_conn_establish(struct tcp_conn *c)
 	if (c->cwnd > 14600)
 		c->cwnd = c->mss * 2 > 14600 ? c->mss * 2 : 14600;
 	c->ssthresh = UINT32_MAX;
-	s->cc->init(c);
 	tcp_cold(c)->retries = 0;
 	tcp_cold(c)->recover = c->snd_una - 1;
 	tcp_cold(c)->max_wnd = c->snd_wnd;

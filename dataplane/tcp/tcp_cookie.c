@@ -100,7 +100,7 @@ bool tcp_cookie_send(struct tcp_stack *s, const struct tcp_seg *seg)
 		mss = ip_is_v4(&tuple.remote) ? TCP_MSS_DEFAULT_V4 : TCP_MSS_DEFAULT_V6;
 	hash = cookie_hash(&s->cookie_key[0], &tuple, seg->seq);
 	r.seq = (mss_index(mss) ^ (uint32_t)(hash >> 61)) << MAC_BITS | ((uint32_t)hash & MAC_MASK);
-	r.mss = tcp_path_mss(&path, &tuple.remote);
+	r.mss = tcp_own_mss(s, &path, &tuple.remote);
 	if (seg->opt.present & TCP_OPT_TS) {
 		r.options |= seg->opt.present & (TCP_OPT_TS | TCP_OPT_WSCALE | TCP_OPT_SACK_OK);
 		r.ts_val = ts_encode(s->tick + tcp_ts_offset(s, &tuple), &seg->opt);

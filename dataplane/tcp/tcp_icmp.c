@@ -11,8 +11,6 @@
 #define V4_CODE_NEEDS_FRAG 4
 #define V6_UNREACHABLE     1
 #define V6_PACKET_TOO_BIG  2
-#define V4_MTU_MIN         552 /* lower ones are attacks or unusable */
-#define V6_MTU_MIN         1280
 
 struct quoted {
 	const struct tcp_stack *stack;
@@ -31,11 +29,10 @@ static bool quoted_match(const void *arg, uint32_t ref)
 	       ip_equal(&c->path.local, &q->meta->src) && ip_equal(&c->remote, &q->meta->dst);
 }
 
-/* Whether what begins at @p seq, or holds it, was too large for @p mtu and is still under way: who says
- * so of a segment that fits did not see it (RFC 5927 §7.2). */
-static bool was_too_big(const struct tcp_conn *c, uint32_t seq, uint32_t mtu)
+/* Who says so of a segment that fits did not see it (RFC 5927 §7.2). */
+bool tcp_icmp_too_big(const struct tcp_conn *c, uint32_t seq, uint32_t mtu)
 {
-	uint32_t headers = ip_is_v4(&c->remote) ? 40 : 60;
+	uint32_t headers = tcp_ip_headers(&c->remote);
 
 	if (c->state < TCP_ESTABLISHED)
 		return true; /* nobody knows how a SYN grew on its way */
@@ -49,18 +46,9 @@ static bool was_too_big(const struct tcp_conn *c, uint32_t seq, uint32_t mtu)
 	return false;
 }
 
-static void path_shrink(struct tcp_conn *c, uint32_t seq, uint32_t mtu)
+/* What was too large is lost, and goes again in smaller pieces. */
+static void send_again(struct tcp_conn *c)
 {
-	uint32_t low = ip_is_v4(&c->remote) ? V4_MTU_MIN : V6_MTU_MIN;
-
-	mtu = mtu > low ? mtu : low;
-	if (mtu >= c->path.mtu || !was_too_big(c, seq, mtu))
-		return;
-	c->path.mtu = (uint16_t)mtu;
-	if (c->state < TCP_ESTABLISHED)
-		return;
-	tcp_conn_set_mss(c);
-	/* What was too large is lost, and goes again in smaller pieces. */
 	for (uint32_t i = c->rec_head; i != TCP_NIL; i = c->stack->recs[i].next) {
 		struct tcp_rec *rec = &c->stack->recs[i];
 
@@ -72,6 +60,28 @@ static void path_shrink(struct tcp_conn *c, uint32_t seq, uint32_t mtu)
 	tcp_loss_flag(c);
 	c->flags |= TCP_F_RTX_FORCE;
 	tcp_conn_output(c);
+}
+
+static void path_shrink(struct tcp_conn *c, uint32_t seq, uint32_t mtu)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	uint32_t low = tcp_mtu_min(&c->remote);
+
+	if (mtu < low && !ip_is_v4(&c->remote))
+		return; /* there is no such link (RFC 8201 §4) */
+	mtu = mtu > low ? mtu : low;
+	if (mtu >= c->path.mtu || !tcp_icmp_too_big(c, seq, mtu))
+		return;
+	/* RFC 5927 §7.2: where segments of this size arrived, it waits for the timeout that would
+	 * follow if it were true; tcp_mtu_timeout() looks whether it did. */
+	if (c->flags & TCP_F_WIDE_ACKED) {
+		cold->icmp_mtu = (uint16_t)mtu;
+		cold->icmp_seq = seq;
+		return;
+	}
+	tcp_mtu_lower(c, (uint16_t)mtu);
+	if (c->state >= TCP_ESTABLISHED)
+		send_again(c);
 }
 
 static bool icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,

@@ -84,7 +84,10 @@ static void out_lost(struct tcp_conn *c)
 	struct tcp_rec *rec;
 
 	while ((rec = tcp_rec_lost(c)) != NULL) {
-		if (tcp_pipe(c) + rec->len > c->cwnd && !(c->flags & TCP_F_RTX_FORCE))
+		/* It may be of a time when segments were larger. */
+		uint32_t len = rec->len < c->mss ? rec->len : c->mss;
+
+		if (tcp_pipe(c) + len > c->cwnd && !(c->flags & TCP_F_RTX_FORCE))
 			return;
 		if (!out_again(c, rec))
 			return;
@@ -203,6 +206,11 @@ static void out_new(struct tcp_conn *c)
 		c->flags &= ~TCP_F_CWND_LIMITED;
 }
 
+bool tcp_out_sized(struct tcp_conn *c, uint32_t len)
+{
+	return out_next(c, len, fin_goes(c, len));
+}
+
 bool tcp_out_probe(struct tcp_conn *c)
 {
 	uint32_t room = c->mss - tcp_build_sack_bytes(c);
@@ -254,8 +262,10 @@ void tcp_out_conn(struct tcp_conn *c)
 	if (c->state >= TCP_ESTABLISHED) {
 		uint32_t before = c->snd_nxt;
 
-		if (c->flags & TCP_F_LOSS)
+		if (c->flags & (TCP_F_LOSS | TCP_F_NARROW)) {
 			out_lost(c);
+			tcp_mtu_probe(c);
+		}
 		out_new(c);
 		c->flags &= ~TCP_F_RTX_FORCE;
 		out_timer(c, c->snd_nxt != before);

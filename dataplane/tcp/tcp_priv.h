@@ -109,6 +109,8 @@ enum tcp_timer {
 #define TCP_F_REO          0x00200000u /* it waits for what may have been overtaken (§6.3) */
 #define TCP_F_DSACK        0x00400000u /* what came twice is to be told (RFC 2883) */
 #define TCP_F_CONNECTING   0x00800000u /* in tcp_stack.connecting */
+#define TCP_F_NARROW       0x01000000u /* segments are smaller than the port and the peer allow */
+#define TCP_F_WIDE_ACKED   0x02000000u /* one of the present size arrived */
 /* Anything that the fast path leaves alone. */
 #define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
 
@@ -134,11 +136,12 @@ struct tcp_rec {
 	uint8_t flags;
 	uint8_t unused;
 };
-#define TCP_REC_FIN  0x01 /* the last sequence number is the FIN */
-#define TCP_REC_SACK 0x02
-#define TCP_REC_LOST 0x04
-#define TCP_REC_RETX 0x08 /* sent again since it was marked lost */
-#define TCP_REC_KARN 0x10 /* ever sent again: no RTT sample (RFC 6298 §3) */
+#define TCP_REC_FIN   0x01 /* the last sequence number is the FIN */
+#define TCP_REC_SACK  0x02
+#define TCP_REC_LOST  0x04
+#define TCP_REC_RETX  0x08 /* sent again since it was marked lost */
+#define TCP_REC_KARN  0x10 /* ever sent again: no RTT sample (RFC 6298 §3) */
+#define TCP_REC_PROBE 0x20 /* larger than others, and not sent again since (RFC 4821 §7) */
 
 /* A segment's place in the out-of-order queue; overlays net_meta in the mbuf's private area. */
 struct tcp_ooo {
@@ -240,11 +243,16 @@ struct tcp_cold {
 	uint8_t rack_mult;    /* quarters of the round trip that the window is wider */
 	uint8_t rack_persist; /* recoveries until it is not */
 	bool rack_known, rack_reordered, rack_round;
-	bool tlp_active, tlp_again;        /* a probe is out; it was the last segment again */
-	bool fin_ahead;                    /* fin_seq holds */
-	bool soft_error;                   /* ICMP spoke of it since the last progress */
-	bool undo_known;                   /* the last recovery may turn out to be needless */
-	uint16_t undo_resent, undo_twice;  /* segments sent again in it; D-SACKs of these */
+	bool tlp_active, tlp_again;       /* a probe is out; it was the last segment again */
+	bool fin_ahead;                   /* fin_seq holds */
+	bool soft_error;                  /* ICMP spoke of it since the last progress */
+	bool undo_known;                  /* the last recovery may turn out to be needless */
+	uint16_t undo_resent, undo_twice; /* segments sent again in it; D-SACKs of these */
+	uint16_t icmp_mtu;                /* what ICMP said of icmp_seq, or 0 */
+	uint16_t mtu_probe;               /* the size that is tried, or 0 */
+	uint16_t mtu_bad;                 /* one that was tried and did not pass, or 0 */
+	uint32_t icmp_seq, mtu_probe_end;
+	uint32_t mtu_due;                  /* tick of the next try, with TCP_F_NARROW */
 	uint32_t undo_una, undo_end;       /* what it was about */
 	uint32_t undo_cwnd, undo_ssthresh; /* before it */
 	uint64_t undo_cc[TCP_CC_BYTES / 8];
@@ -430,12 +438,27 @@ static inline uint32_t tcp_pipe(const struct tcp_conn *c)
 	return c->pipe > reno ? c->pipe - reno : 0;
 }
 
-/* Largest segment's payload for a path, timestamps not taken off. */
-static inline uint16_t tcp_path_mss(const struct net_path *path, const struct ip_addr *remote)
+/* Bytes of the IP header and of a TCP header without options. */
+static inline uint16_t tcp_ip_headers(const struct ip_addr *remote)
 {
-	uint16_t headers = ip_is_v4(remote) ? 40 : 60;
+	return ip_is_v4(remote) ? 40 : 60;
+}
 
-	return path->mtu > headers + TCP_MSS_MIN ? (uint16_t)(path->mtu - headers) : TCP_MSS_MIN;
+/* What every path takes: lower ones are attacks or unusable; RFC 8200 §5. */
+static inline uint16_t tcp_mtu_min(const struct ip_addr *remote)
+{
+	return ip_is_v4(remote) ? 552 : 1280;
+}
+
+/* The MSS that a SYN of ours names: what the port takes in (RFC 9293 §3.7.1), whatever is known of the
+ * way there. */
+static inline uint16_t tcp_own_mss(
+	const struct tcp_stack *s, const struct net_path *path, const struct ip_addr *remote)
+{
+	uint16_t mtu = net_tx(s->net, path->port_index)->port->mtu;
+	uint16_t headers = tcp_ip_headers(remote);
+
+	return mtu > headers + TCP_MSS_MIN ? (uint16_t)(mtu - headers) : TCP_MSS_MIN;
 }
 
 /* Next of a xorshift sequence: choices that need not be secret, repeatable from the seed. */
@@ -473,7 +496,6 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple
 	const struct net_path *path);
 /* Numbers and windows that both kinds of opening agree on once the handshake is done. */
 void tcp_conn_establish(struct tcp_conn *c);
-void tcp_conn_set_mss(struct tcp_conn *c);
 void tcp_conn_tuple(const struct tcp_conn *c, struct tcp_tuple *out);
 /* Out of the flow table and off the timers: no segment finds it any more. */
 void tcp_conn_unhook(struct tcp_conn *c);
@@ -692,6 +714,24 @@ bool tcp_out_probe(struct tcp_conn *c);
 /* A segment without payload, at once. */
 bool tcp_out_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags);
 
+/* A segment of @p len bytes never sent before, whatever cwnd says. @return false when it could not be
+ * done now */
+bool tcp_out_sized(struct tcp_conn *c, uint32_t len);
+
+/* tcp_mtu.c */
+/* Packets of @p mtu bytes from now on. */
+void tcp_mtu_set(struct tcp_conn *c, uint16_t mtu);
+/* No larger ones get through: so it is, and remembered of the remote. */
+void tcp_mtu_lower(struct tcp_conn *c, uint16_t mtu);
+/* The first record timed out: make segments smaller if that may be why. */
+void tcp_mtu_timeout(struct tcp_conn *c);
+/* With TCP_F_NARROW: try a larger segment if it is time to. */
+void tcp_mtu_probe(struct tcp_conn *c);
+/* snd_una moved while one was under way. */
+void tcp_mtu_acked(struct tcp_conn *c);
+/* Whether what is lost is only a probe: no sign of congestion. */
+bool tcp_mtu_only_probe_lost(struct tcp_conn *c);
+
 /* tcp_build.c */
 /* Header and payload of a segment of @p c. @param len  payload bytes from @p seq on
  * @return NULL when the pool is empty */
@@ -721,6 +761,8 @@ size_t tcp_write_ts(uint8_t *out, uint32_t val, uint32_t ecr);
 
 /* tcp_icmp.c */
 extern const struct net_ops tcp_icmp_ops;
+/* Whether what holds @p seq was too large for @p mtu and has not arrived. */
+bool tcp_icmp_too_big(const struct tcp_conn *c, uint32_t seq, uint32_t mtu);
 
 /* tcp_check.c */
 /** Invariants of every connection, for tests: walks all lists. @return NULL, or what is wrong */

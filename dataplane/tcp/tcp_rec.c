@@ -129,8 +129,10 @@ void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us)
 		if (unlikely((c->flags & (TCP_F_LOSS | TCP_F_SACK)) == (TCP_F_LOSS | TCP_F_SACK)) &&
 			!(rec->flags & TCP_REC_SACK))
 			tcp_rack_delivered(c, rec);
-		if (*rtt_us == UINT32_MAX && !(rec->flags & TCP_REC_SACK))
+		if (*rtt_us == UINT32_MAX && !(rec->flags & TCP_REC_SACK)) {
 			*rtt_us = c->stack->now_us - rec->sent_us;
+			c->flags |= rec->len >= c->mss ? TCP_F_WIDE_ACKED : 0;
+		}
 		rec_pop(c);
 	}
 	/* Without SACK, what follows a repaired hole was received long before, too. */
@@ -185,7 +187,7 @@ void tcp_rec_mark_resent(struct tcp_conn *c, struct tcp_rec *rec)
 	if (cold->undo_resent < UINT16_MAX)
 		cold->undo_resent++;
 	rec->sent_us = c->stack->now_us;
-	rec_set(c, rec, TCP_REC_RETX | TCP_REC_KARN, 0);
+	rec_set(c, rec, TCP_REC_RETX | TCP_REC_KARN, TCP_REC_PROBE);
 }
 
 void tcp_rec_timeout(struct tcp_conn *c, uint32_t patience_us, bool renege)

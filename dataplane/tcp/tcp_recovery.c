@@ -17,7 +17,8 @@ void tcp_loss_flag(struct tcp_conn *c)
 	struct tcp_cold *cold = tcp_cold(c);
 
 	if (c->recovery != TCP_OPEN || cold->sack_segs > 0 || cold->reno_bytes > 0 ||
-		cold->dup_acks > 0 || cold->lost_segs > 0 || cold->tlp_active) {
+		cold->dup_acks > 0 || cold->lost_segs > 0 || cold->tlp_active ||
+		cold->mtu_probe != 0) {
 		c->flags |= TCP_F_LOSS;
 		return;
 	}
@@ -164,6 +165,8 @@ void tcp_recovery_step(struct tcp_conn *c, const struct tcp_ack_news *news)
 
 	if (cold->tlp_active)
 		tcp_tlp_acked(c, news);
+	if (cold->mtu_probe != 0)
+		tcp_mtu_acked(c);
 	if (news->dsack)
 		tcp_rack_dsack(c);
 	if (c->recovery != TCP_OPEN && acked > 0 && seq_le(cold->recover, c->snd_una)) {
@@ -173,7 +176,7 @@ void tcp_recovery_step(struct tcp_conn *c, const struct tcp_ack_news *news)
 		acked = 0;
 	}
 	delivered = c->flags & TCP_F_SACK ? sack_update(c, news) : reno_update(c, news, acked);
-	if (c->recovery == TCP_OPEN && cold->lost_segs > 0)
+	if (c->recovery == TCP_OPEN && cold->lost_segs > 0 && !tcp_mtu_only_probe_lost(c))
 		recovery_enter(c);
 	else if (acked > 0 && c->recovery == TCP_OPEN)
 		tcp_cc_acked(c, acked);

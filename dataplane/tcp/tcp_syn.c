@@ -56,7 +56,7 @@ static void synack_send(struct tcp_stack *s, struct tcp_syn *e)
 		net_drop(s->net, NULL, DROP_IP_NO_ROUTE);
 		return;
 	}
-	r.mss = tcp_path_mss(&path, &e->tuple.remote);
+	r.mss = tcp_own_mss(s, &path, &e->tuple.remote);
 	tcp_reply_send(s, &e->tuple, &r);
 }
 

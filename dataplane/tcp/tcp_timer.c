@@ -148,6 +148,7 @@ static void retransmit_fire(struct tcp_conn *c)
 	if (cold->retries == 0)
 		cold->soft_error = false; /* what was said before is over */
 	c->stack->count->rto_timeouts++;
+	tcp_mtu_timeout(c);
 	tcp_recovery_timeout(c);
 	cold->retries++;
 	rto_back_off(c);

@@ -54,12 +54,14 @@ listeners = (
 backends = (
   {{ name = "bulk"; connect_timeout = "10s"; endpoints = ( {{ address = "{BACKENDS["be1"]}:{BULK_PORT}"; }} ); }},
   {{ name = "narrow"; connect_timeout = "10s"; endpoints = ( {{ address = "{BACKENDS["be2"]}:{BULK_PORT}"; }} ); }},
+  {{ name = "narrowing"; connect_timeout = "10s"; endpoints = ( {{ address = "{BACKENDS["be3"]}:{BULK_PORT}"; }} ); }},
   {{ name = "bulk6"; connect_timeout = "10s"; endpoints = ( {{ address = "[{BACKENDS6["be1"]}]:{BULK_PORT}"; }} ); }} );
 apis = (
   {{ name = "bulk"; hosts = [ "bulk.example" ];
     routes = (
       {{ path = "/bulk/*"; backend = "bulk"; timeout = "120s"; }},
       {{ path = "/narrow/*"; backend = "narrow"; timeout = "120s"; }},
+      {{ path = "/narrowing/*"; backend = "narrowing"; timeout = "120s"; }},
       {{ path = "/six/*"; backend = "bulk6"; timeout = "120s"; }} ); }} );
 """
 
@@ -72,7 +74,7 @@ def bed():
         for role, interface in [(path, "far") for path in PATHS] + [("sw", i) for i in ("gw", *BACKENDS)] + PEERS:
             bed.set_mtu(role, interface, LINK_MTU)
         for name, role, address in (("bulk", "be1", BACKENDS["be1"]), ("bulk6", "be1", BACKENDS6["be1"]),
-                ("narrow", "be2", BACKENDS["be2"])):
+                ("narrow", "be2", BACKENDS["be2"]), ("narrowing", "be3", BACKENDS["be3"])):
             bed.spawn(name, role, sys.executable, os.path.join(HERE, "peer.py"), address, str(BULK_PORT),
                 cpu=OTHER_CPU)
             bed.wait_port(role, address, BULK_PORT, name)

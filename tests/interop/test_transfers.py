@@ -18,9 +18,9 @@ FAULTS = {
     "all in disorder": {"reorder": 100000, "late_us": 2000, "delay_us": 1000},
     "late, twice and lost": {"reorder": 5000, "late_us": 5000, "repeat": 1000, "lose": 1000, "delay_us": 2000},
 }
-# To a backend whose MTU changes, with a connection for each request: a pooled one would have been opened for
-# another MTU, and that is a black hole, which is another matter.
-NARROW = "/narrow/close/"
+# To a backend whose MTU changes. Its connections are pooled, so most were opened for another MTU: what it
+# cannot take any more is lost in silence.
+NARROW = "/narrow/"
 MTUS = [(client, backend) for client in (576, 1500, 9000) for backend in (576, 1280, 9000)]
 
 
@@ -81,6 +81,17 @@ def test_peers_have_any_mtu(bed, transfer, direction, client, backend):
     bed.set_mtu("client", "eth0", client)
     bed.set_mtu("be2", "eth0", backend)
     transfer(direction, 16 * MIB, path=NARROW)
+
+
+@pytest.mark.short
+def test_a_pooled_connection_survives_a_link_that_narrows(bed, gateway, transfer):
+    """Nobody tells the gateway: frames that are too large vanish before the backend."""
+    before = gateway.stats()
+    for mtu in (1500, 1280, 576):
+        bed.set_mtu("be3", "eth0", mtu)
+        transfer("upload", 2 * MIB, path="/narrowing/")
+    after = gateway.stats()
+    assert after.tcp("black_holes") >= before.tcp("black_holes") + 2, "the connections were not old ones"
 
 
 @pytest.mark.short

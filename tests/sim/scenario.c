@@ -72,6 +72,10 @@ static void draw_network(struct scenario *o, uint64_t *rng)
 		o->corrupt = range(rng, 1, 50);
 	if (one_in(rng, 3))
 		o->mark = range(rng, 1, 200);
+	if (one_in(rng, 4) && o->mtu > 576) {
+		o->narrow = range(rng, 576, o->mtu - 1);
+		o->narrow_ms = range(rng, 0, 2000);
+	}
 	if (one_in(rng, 4)) {
 		o->rate = range(rng, 20, 5000);
 		o->queue = range(rng, 3000, 200000);

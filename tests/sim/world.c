@@ -56,6 +56,7 @@ static void faults_set(struct fake_faults *f, const struct scenario *o)
 		.rate = (uint32_t)o->rate,
 		.queue_bytes = (uint32_t)o->queue,
 		.delay_ns = o->delay_us * 1000,
+		.narrow = (uint32_t)o->narrow,
 		.jitter_ns = o->jitter_us * 1000,
 		.fair = true,
 		.strip = (uint8_t)o->strip,
@@ -91,6 +92,7 @@ static bool world_init(struct world *w, const struct scenario *o)
 	/* Anywhere in the range of 32-bit ticks, and just before its end. */
 	w->now_ns = UINT64_C(1000000000) + (o->seed % 7) * UINT64_C(715827882000000);
 	faults_set(&faults, o);
+	faults.narrow_ns = w->now_ns + o->narrow_ms * MS;
 	fake_wire_init(&w->wire, &faults, o->seed * 3 + 5);
 	w->wire.now_ns = w->now_ns;
 	w->wire.filter = watch_segment;

@@ -139,6 +139,14 @@ static void options_strip(const struct fake_wire *w, uint8_t *bytes)
 	}
 }
 
+/* A link of the path became narrow, and nobody says so. The model finds that out no more than a kernel
+ * without probes does: what comes from no stack passes. */
+static bool too_large(const struct fake_wire *w, const struct fake_packet *p)
+{
+	return w->faults.narrow != 0 && w->now_ns >= w->faults.narrow_ns && p->m != NULL &&
+	       p->len + 20 > w->faults.narrow;
+}
+
 /* When the packet is through the bottleneck; lost when too much waits before it. */
 static uint64_t bottleneck_pass(struct fake_wire *w, struct fake_packet *p)
 {
@@ -274,6 +282,7 @@ static void packet_schedule(struct fake_wire *w, struct fake_packet *p)
 		p->at_ns += fake_random(&w->rng) % w->faults.jitter_ns;
 	if (p->ecn != 0 && chance(w, w->faults.mark))
 		p->ecn = 3;
+	p->lost |= too_large(w, p);
 	w->lost += p->lost;
 	if (w->trace)
 		packet_trace(w, p);
@@ -318,7 +327,7 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 
 	(void)now_ns;
 	rte_mbuf_sanity_check(m, 1);
-	if (m->data_off < RTE_PKTMBUF_HEADROOM || m->pkt_len + 20 > path->mtu)
+	if (m->data_off < RTE_PKTMBUF_HEADROOM || m->pkt_len + 20 > net->mtu)
 		w->broken = "a segment has no headroom or is larger than the MTU";
 	if (m->nb_segs > 1 && !net->port.caps.multi_segs)
 		w->broken = "a chain was sent on a port that takes none";
@@ -334,7 +343,7 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 	p->lost = chance(w, w->faults.lose) ||
 		  (w->filter != NULL && w->filter(w->filter_ctx,
 						(const struct rte_tcp_hdr *)p->bytes, net->side));
-	if (!p->lost && chance(w, w->faults.repeat))
+	if (!p->lost && !too_large(w, p) && chance(w, w->faults.repeat))
 		fake_wire_put(w, net, &path->local, remote, p->bytes, p->len);
 	packet_schedule(w, p);
 }
@@ -433,10 +442,22 @@ int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip
 {
 	if (net->unreachable)
 		return -101;
-	*path = (struct net_path){
-		.local = local != NULL ? *local : net->addr, .next_hop = *remote, .mtu = net->mtu
-	};
+	*path = (struct net_path){ .local = local != NULL ? *local : net->addr,
+		.next_hop = *remote,
+		.mtu = net_path_mtu(net, remote, net->mtu) };
 	return 0;
+}
+
+void net_path_remember(struct net *net, const struct ip_addr *remote, uint16_t mtu)
+{
+	(void)remote;
+	net->narrow = mtu;
+}
+
+uint16_t net_path_mtu(struct net *net, const struct ip_addr *remote, uint16_t most)
+{
+	(void)remote;
+	return net->narrow != 0 && net->narrow < most ? net->narrow : most;
 }
 
 void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx)

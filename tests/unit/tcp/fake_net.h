@@ -27,8 +27,10 @@ struct fake_faults {
 	uint32_t queue_bytes; /* that wait before it; what comes on top is lost */
 	uint64_t delay_ns;    /* of every packet */
 	uint64_t jitter_ns;   /* the most that a reordered one waits longer */
-	uint8_t strip;        /* FAKE_STRIP_*: SYN options that a middlebox removes */
-	uint32_t split;       /* chance that a segment arrives as two mbufs */
+	uint32_t narrow;      /* larger packets are lost from narrow_ns on; 0: none are */
+	uint64_t narrow_ns;
+	uint8_t strip;  /* FAKE_STRIP_*: SYN options that a middlebox removes */
+	uint32_t split; /* chance that a segment arrives as two mbufs */
 };
 
 #define FAKE_LOST_IN_ROW  3  /* keep-alive gives up after five, and a pool may be empty, too */
@@ -76,6 +78,7 @@ struct net {
 	unsigned side; /* 0 or 1 */
 	struct ip_addr addr;
 	uint16_t mtu;
+	uint16_t narrow; /* what net_path_remember() said last */
 	bool unreachable;
 	struct rte_mempool *pool; /* for what arrives */
 	struct port port;
