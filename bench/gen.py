@@ -17,8 +17,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(HERE, "..", "build"))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "tests", "bed")]
 
+import report  # noqa: E402
 from sluice import DEMO_HOST, key_digest  # noqa: E402
 
 GENERATOR = os.path.join(BUILD, "bench", "gen")
@@ -87,7 +88,7 @@ def memif(options, keys):
         log = open(f"{directory}/log", "w+", encoding="utf-8")
         env = dict(os.environ, RUNTIME_DIRECTORY=directory)
         generator = subprocess.Popen([GENERATOR, "--form=memif", f"--socket-dir={directory}",
-            f"--keys={keys}", *options], stdout=subprocess.PIPE, text=True, env=env)
+            *options], stdout=subprocess.PIPE, text=True, env=env)
         processes.append(generator)
         while not os.path.exists(f"{directory}/memif.sock") and generator.poll() is None:
             time.sleep(0.05)
@@ -107,28 +108,50 @@ def memif(options, keys):
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def rows_of(output):
+    return json.loads(output) if output else []
+
+
+def worker_cycles(rows, case):
+    """Cycles a request without the port's part, which differs between the forms of a bench."""
+    return sum(row["value"] for row in rows
+        if row["case"] == case and row["metric"] in ("net", "tcp_in", "proxy", "tcp_out", "timers"))
+
+
+def ring(options):
+    """The ring form, and what it should agree with: l7 under the same load. @return (exit status, rows)"""
+    rows = []
+    for program in ("gen", "l7"):
+        command = [os.path.join(BUILD, "bench", program), *options]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            return done.returncode, []
+        rows.append(rows_of(done.stdout))
+    ratio = worker_cycles(rows[0], "closed") / worker_cycles(rows[1], "custom")
+    rows[0].append({"bench": "gen-ring", "case": "closed", "metric": "over_l7", "unit": "",
+        "value": round(ratio, 3), "target": None})
+    return 0, rows[0]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--form", choices=("ring", "memif"))
     parser.add_argument("--keys", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     args, options = parser.parse_known_args()
-    status, outputs = 0, []
-    if args.json:
-        options.append("--json")
+    options += [f"--keys={args.keys}", "--json"]
+    status, rows = 0, []
     if args.form != "memif":
-        done = subprocess.run([GENERATOR, f"--keys={args.keys}", *options], stdout=subprocess.PIPE,
-            text=True, check=False)
-        status |= done.returncode
-        outputs.append(done.stdout)
+        status, rows = ring(options)
     if args.form != "ring":
         code, output = memif(options, args.keys)
         status |= code
-        outputs.append(output)
+        rows += rows_of(output)
     if args.json:
-        print(json.dumps([row for output in outputs if output for row in json.loads(output)], indent=1))
+        print(json.dumps(rows, indent=1))
     else:
-        print("\n".join(outputs))
+        for bench in report.ordered(row["bench"] for row in rows):
+            print(f"{bench}\n\n{report.table([row for row in rows if row['bench'] == bench])}\n")
     return 1 if status else 0
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+BUILD = os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build"))
 PAGE = os.path.join(ROOT, "docs", "benchmarks.md")
 PLOT = os.path.join(ROOT, "docs", "benchmarks-cycles.svg")
 BEGIN, END = "<!-- measured: written by ./dev bench --report -->", "<!-- measured: end -->"
@@ -21,7 +22,7 @@ STAGES = {"rx": "#7f7f7f", "net": "#4c72b0", "tcp_in": "#55a868", "proxy": "#c44
 
 def command(name):
     script = os.path.join(ROOT, "bench", f"{name}.py")
-    return [sys.executable, script] if os.path.exists(script) else [os.path.join(ROOT, "build", "bench", name)]
+    return [sys.executable, script] if os.path.exists(script) else [os.path.join(BUILD, "bench", name)]
 
 
 def measure(names, quick):
@@ -63,7 +64,7 @@ def table(rows):
 
 def plot(rows):
     """Cycles a request by stage, a bar a case; cases with large bodies would hide the others."""
-    cases = [c for c in ordered(r["case"] for r in rows) if not c.startswith("body-")]
+    cases = [c for c in ordered(r["case"] for r in rows if r["metric"] == "cycles") if not c.startswith("body-")]
     value = {(r["case"], r["metric"]): r["value"] for r in rows}
     most = max(sum(value.get((c, s), 0) for s in STAGES) for c in cases)
     scale, height = 560 / most, 24 * len(cases) + 60

@@ -8,15 +8,12 @@
 
 #include <rte_dev.h>
 #include <rte_eal.h>
-#include <rte_eth_ring.h>
 #include <rte_launch.h>
 
 #include "bench/common/bench_eal.h"
 #include "bench/common/report.h"
 #include "bench/common/world.h"
-#include "dataplane/io/port_setup.h"
 
-#define RING_FRAMES 1024
 #define MBUFS       32767
 #define LINK_WAIT_S 30
 
@@ -51,49 +48,32 @@ void gen_worker_look(struct gen_worker *out)
 	out->loops = stats->worker->busy_loops;
 }
 
-static struct rte_ring *ring(const char *name, unsigned side)
+static struct rte_mempool *make_pool(void)
 {
-	char text[32];
-	struct rte_ring *r;
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(
+		"gen", MBUFS, 256, NET_META_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 
-	snprintf(text, sizeof(text), "%s%u", name, side);
-	r = rte_ring_create(text, RING_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	if (!r)
-		give_up("no memory for rings");
-	return r;
+	if (!pool)
+		give_up("no memory for mbufs");
+	return pool;
 }
 
-/* The gateway's ends of the rings become its ports, started by its own code. */
-static void start_ring_ports(struct world *w)
-{
-	for (unsigned side = 0; side < ENGINE_SIDES; side++) {
-		struct gen_link *l = &made[side];
-		struct port_setup_config config = {
-			.rx_queues = 1, .tx_queues = 1, .pools = &w->at[0].pool
-		};
-		char name[32], device[64];
-
-		l->to_gateway = ring("to_gateway", side);
-		l->from_gateway = ring("from_gateway", side);
-		snprintf(name, sizeof(name), "gateway%u", side);
-		if (rte_eth_from_rings(name, &l->to_gateway, 1, &l->from_gateway, 1, 0) < 0)
-			give_up("no ring port");
-		snprintf(device, sizeof(device), "net_ring_%s", name);
-		if (port_setup(device, &config, &w->ports[side]))
-			give_up("the ring port does not start");
-		macs[side] = w->ports[side].mac;
-	}
-}
-
-static bool start_rings(const struct gen_options *o)
+static bool start_rings(const struct gen_options *o, struct rte_mempool **pool)
 {
 	static const uint32_t weights[] = { 5, 3, 2 };
 	struct bench_eal eal = { "0@0,1@1", world_memory_mb(o->keys, 1) + 256, false };
 	struct world_options options = { 1, o->connections, o->keys, 1, 3, weights, 1000000000,
-		true, false, false, start_ring_ports };
+		true, true, false, NULL };
 	bool huge = bench_eal_start(&eal);
 
 	world_create(&world, &options);
+	*pool = make_pool();
+	for (uint16_t side = 0; side < ENGINE_SIDES; side++) {
+		made[side].ring = ring_port_create(side, world.at[0].pool, *pool);
+		if (!made[side].ring)
+			give_up("no memory for rings");
+		macs[side] = world.ports[side].mac;
+	}
 	atomic_store(&world.shared.wall_offset_s,
 		(uint64_t)time(NULL) - clock_system_ns(CLOCK_MONOTONIC) / 1000000000u);
 	rte_eal_remote_launch(worker_main, world.at[0].worker, 1);
@@ -147,10 +127,7 @@ static bool start_memifs(const struct gen_options *o, struct rte_mempool **pool)
 		give_up("--form=memif is started by bench/gen.py, which names the --socket-dir");
 	if (rte_eal_init(RTE_DIM(argv), argv) < 0)
 		give_up("the EAL does not start");
-	*pool = rte_pktmbuf_pool_create(
-		"gen", MBUFS, 256, NET_META_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!*pool)
-		give_up("no memory for mbufs");
+	*pool = make_pool();
 	for (unsigned side = 0; side < ENGINE_SIDES; side++)
 		start_memif(o, side, *pool);
 	progress("gen: ready");
@@ -160,17 +137,8 @@ static bool start_memifs(const struct gen_options *o, struct rte_mempool **pool)
 
 bool gen_start(const struct gen_options *o, struct gen_link *links, struct rte_mempool **pool)
 {
-	bool huge;
+	bool huge = o->form == GEN_MEMIF ? start_memifs(o, pool) : start_rings(o, pool);
 
-	if (o->form == GEN_MEMIF) {
-		huge = start_memifs(o, pool);
-	} else {
-		huge = start_rings(o);
-		*pool = rte_pktmbuf_pool_create("gen", MBUFS, 256, NET_META_BYTES,
-			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-		if (!*pool)
-			give_up("no memory for mbufs");
-	}
 	memcpy(links, made, sizeof(made));
 	return huge;
 }

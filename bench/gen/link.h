@@ -4,9 +4,9 @@
 #define SLUICE_BENCH_GEN_LINK_H
 
 #include <rte_ethdev.h>
-#include <rte_ring.h>
 
 #include "bench/engine/engine.h"
+#include "bench/gen/ring_port.h"
 #include "dataplane/clock.h"
 #include "lib/shm/stats.h"
 
@@ -22,9 +22,9 @@ struct gen_options {
 	bool json;
 };
 
-/* One side: two rings, or a port. */
+/* One side. */
 struct gen_link {
-	struct rte_ring *to_gateway, *from_gateway;
+	struct ring_port *ring; /* NULL: a port of DPDK's */
 	uint16_t port;
 };
 
@@ -45,17 +45,15 @@ void gen_worker_look(struct gen_worker *out);
 
 static inline uint16_t gen_link_receive(struct gen_link *l, struct rte_mbuf **frames, uint16_t n)
 {
-	if (l->from_gateway)
-		return (uint16_t)rte_ring_sc_dequeue_burst(
-			l->from_gateway, (void **)frames, n, NULL);
+	if (l->ring)
+		return ring_port_receive(l->ring, frames, n);
 	return rte_eth_rx_burst(l->port, 0, frames, n);
 }
 
 static inline uint16_t gen_link_send(struct gen_link *l, struct rte_mbuf **frames, uint16_t n)
 {
-	if (l->to_gateway)
-		return (uint16_t)rte_ring_sp_enqueue_burst(
-			l->to_gateway, (void *const *)frames, n, NULL);
+	if (l->ring)
+		return ring_port_send(l->ring, frames, n);
 	return rte_eth_tx_burst(l->port, 0, frames, n);
 }
 
