@@ -24,6 +24,14 @@ How to read it:
                        Sluice without its stages rx and tx. On a veth these two are system calls in which
                        the kernel plays the NIC and, when sending, runs the receiver's TCP as well; with a
                        NIC's own driver they are a few hundred cycles.
+  connections_per_second, cpu_us_per_connection
+                       another run, in which each request has a connection of its own (Connection: close).
+  idle_connections     that had one request each and are kept: 100,000, or half as many as a process may have files.
+  idle_process_bytes, idle_kernel_bytes
+                       for each of them, what the gateway's process grew by, and what the kernel's memory for sockets
+                       grew by without the client's half, which is what grew with Sluice, whose connections are
+                       not the kernel's. Sluice is on pages of 4 KiB for this: huge ones are there from the start, as
+                       nginx's slots for connections are (424 bytes each), which its figure leaves out.
   waited_percent       share of the time that the gateway was ready to run but another program had its
                        core. Above a few per cent the machine was not quiet and the figures of Sluice,
                        which are TSC cycles, are too high.
@@ -31,15 +39,17 @@ How to read it:
 import argparse
 import json
 import os
+import resource
 import statistics
 import string
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
 
-from bed import (BACKEND_PORT, BACKENDS, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP,  # noqa: E402
+from bed import (BACKEND_PORT, BACKENDS, CLIENT_IP, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP,  # noqa: E402
     Bed, BedError, ProcessDied, cpu_seconds, exit_on_signals)
 from sluice import DEMO_HOST, Sluice, key_digest  # noqa: E402
 
@@ -47,6 +57,10 @@ PATH = "/v1/orders/bench"
 KEYS = 100_000
 KEYS_USED = 2_000  # in turn; more would only measure wrk's own tables
 LISTEN = f"{OUTSIDE_IP}:80"
+# HAProxy wants two files for each connection that it may have.
+FILES = min(262_144, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+IDLE = min(100_000, FILES // 2 - 1_000)
+IDLE_SOURCES = (CLIENT_IP, "10.71.0.3", "10.71.0.4")
 
 
 def key_of(i):
@@ -72,6 +86,7 @@ def write_keys(bed):
 def fill(bed, template, out, prefix):
     with open(os.path.join(HERE, "peers", template), encoding="utf-8") as f:
         text = string.Template(f.read()).safe_substitute(PREFIX=prefix, LISTEN=LISTEN,
+            FILES=FILES, MAXCONN=FILES // 2 - 100,
             **{role.upper(): f"{address}:{BACKEND_PORT}" for role, address in BACKENDS.items()})
     with open(out, "w", encoding="utf-8") as f:
         f.write(text)
@@ -101,6 +116,9 @@ class Peer:
         self.bed.stop(self.name)
         self.bed.set_kernel_gateway(False)
 
+    def pid(self):
+        return self.process.pid
+
     def reading(self):
         return {"cpu_s": cpu_seconds(self.process.pid), "waited_s": waited_seconds(self.process.pid)}
 
@@ -108,8 +126,8 @@ class Peer:
 class SluicePeer:
     name = "sluice"
 
-    def __init__(self, bed):
-        self.gateway = Sluice(bed, access_log=False)
+    def __init__(self, bed, hugepages=True):
+        self.gateway = Sluice(bed, access_log=False, hugepages=hugepages)
         self.gateway.write_config(sluice_config())
 
     def start(self):
@@ -118,11 +136,14 @@ class SluicePeer:
     def stop(self):
         self.gateway.stop()
 
+    def pid(self):
+        return self.gateway.bed.processes["dataplane"].pid
+
     def reading(self):
         stats = self.gateway.stats()
         return {"cpu_s": stats.busy_cycles() / stats.tsc_hz(),
             "inner_cycles": stats.busy_cycles(without=("rx", "tx")),
-            "waited_s": waited_seconds(self.gateway.bed.processes["dataplane"].pid)}
+            "waited_s": waited_seconds(self.pid())}
 
 
 def sluice_config():
@@ -165,11 +186,12 @@ def tsc_hz():
     return 0.0
 
 
-def load(bed, seconds, connections):
-    """One run of wrk. @return its figures"""
+def load(bed, seconds, connections, close=False):
+    """One run of wrk. @param close  a connection for each request  @return its figures"""
     done = bed.run("client", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
         os.path.join(HERE, "peers", "keys.lua"), f"http://{LISTEN}{PATH}", timeout=seconds + 60,
-        env={**os.environ, "KEYS_FILE": bed.path("keys.txt"), "REQUEST_PATH": PATH})
+        env={**os.environ, "KEYS_FILE": bed.path("keys.txt"), "REQUEST_PATH": PATH,
+            "CLOSE": "1" if close else ""})
     for line in done.stdout.splitlines():
         if line.startswith("JSON "):
             return json.loads(line[5:])
@@ -195,10 +217,13 @@ def measure(bed, system, seconds, connections):
         before, other_before = system.reading(), core_seconds(OTHER_CPU)
         result = load(bed, seconds, connections)
         after, other_after = system.reading(), core_seconds(OTHER_CPU)
+        churn = load(bed, seconds, connections, close=True)
+        churn_cpu_s = system.reading()["cpu_s"] - after["cpu_s"]
     finally:
         system.stop()
-    if result["errors"] or result["bad_status"]:
-        raise BedError(f"{system.name}: errors under load: {result}")
+    for run in (result, churn):
+        if run["errors"] or run["bad_status"]:
+            raise BedError(f"{system.name}: errors under load: {run}")
     row = {
         "requests_per_second": result["requests"] / result["seconds"],
         "latency_p50_us": result["p50_us"],
@@ -210,14 +235,72 @@ def measure(bed, system, seconds, connections):
         row["inner_cycles_per_request"] = (after["inner_cycles"] - before["inner_cycles"]) / result["requests"]
     row["waited_percent"] = (after["waited_s"] - before["waited_s"]) * 100 / result["seconds"]
     row["client_core_busy_percent"] = (other_after - other_before) * 100 / result["seconds"]
+    row["connections_per_second"] = churn["requests"] / churn["seconds"]
+    row["cpu_us_per_connection"] = churn_cpu_s * 1e6 / churn["requests"]
     return row
+
+
+def resident_kib(pid):
+    """A process's own memory, huge pages and what it shares with nobody but its like included."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith(("VmRSS:", "HugetlbPages:")))
+
+
+def socket_kib():
+    """What the kernel keeps sockets in: its slabs."""
+    with open("/proc/meminfo", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("Slab:"))
+
+
+def hold_idle(bed, system):
+    """@return bytes of each connection: (of the gateway's process, of sockets on both sides)"""
+    head = (f"GET {PATH} HTTP/1.1\\r\\nHost: {DEMO_HOST}\\r\\nX-API-Key: {key_of(50)}\\r\\n\\r\\n")
+    system.start()
+    try:
+        check_job(bed, system.name)
+        process, sockets = resident_kib(system.pid()), socket_kib()
+        argv = bed.argv("client", sys.executable, os.path.join(HERE, "peers", "hold.py"), LISTEN, str(IDLE), head,
+            *IDLE_SOURCES, cpu=OTHER_CPU)
+        holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            if holder.stdout.readline() != f"held {IDLE}\n":
+                raise BedError(f"{system.name}: {IDLE} connections could not be opened")
+            grown = tuple(1024 * kib / IDLE
+                for kib in (resident_kib(system.pid()) - process, socket_kib() - sockets))
+            holder.stdin.close()
+            still = holder.stdout.readline()
+        finally:
+            holder.kill()
+            holder.wait()
+    finally:
+        system.stop()
+    if still != f"open {IDLE}\n":
+        raise BedError(f"{system.name}: of {IDLE} connections: {still.strip()}")
+    return grown
+
+
+def idle_rows(bed, systems):
+    """Memory of idle connections, by system."""
+    for address in IDLE_SOURCES[1:]:
+        bed.ip("client", "addr", "add", f"{address}/24", "dev", "eth0")
+    for role in ("client", "gw"):
+        bed.run(role, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
+    grown = {}
+    for system in systems:
+        print(f"{IDLE} idle connections: {system.name}", file=sys.stderr)
+        grown[system.name] = hold_idle(bed, system)
+    client = grown["sluice"][1] if "sluice" in grown else None
+    return {name: {"idle_connections": IDLE, "idle_process_bytes": process} |
+        ({"idle_kernel_bytes": sockets - client} if client is not None else {})
+        for name, (process, sockets) in grown.items()}
 
 
 UNITS = {
     "requests_per_second": "1/s", "latency_p50_us": "us", "latency_p99_us": "us",
     "cpu_us_per_request": "us", "cycles_per_request": "cycles",
     "inner_cycles_per_request": "cycles", "waited_percent": "%",
-    "client_core_busy_percent": "%",
+    "client_core_busy_percent": "%", "connections_per_second": "1/s", "cpu_us_per_connection": "us",
+    "idle_connections": "", "idle_process_bytes": "bytes", "idle_kernel_bytes": "bytes",
 }
 
 
@@ -240,6 +323,7 @@ def main():
     args = parser.parse_args()
     rounds, seconds = (1, 2) if args.quick else (3, 5)
     names = args.only or ["sluice", "nginx", "haproxy"]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
     exit_on_signals()
     with Bed() as bed:
         try:
@@ -253,11 +337,12 @@ def main():
                         print(f"round {turn + 1} of {rounds}: {system.name}", file=sys.stderr)
                     rows[system.name].append(measure(bed, system, seconds, args.connections))
                     time.sleep(0.2)
+            idle = idle_rows(bed, [SluicePeer(bed, hugepages=False) if s.name == "sluice" else s for s in systems])
         except BaseException as e:
             if not isinstance(e, KeyboardInterrupt):
                 bed.print_logs()
             raise
-    medians = {n: {m: statistics.median(r[m] for r in rows[n]) for m in rows[n][0]} for n in names}
+    medians = {n: {m: statistics.median(r[m] for r in rows[n]) for m in rows[n][0]} | idle.get(n, {}) for n in names}
     if args.json:
         print(json.dumps([{"bench": "peers", "case": n, "metric": m, "unit": UNITS[m],
             "value": round(v, 2), "target": None} for n in names for m, v in medians[n].items()], indent=1))

@@ -9,6 +9,7 @@ function init(args)
 			["X-API-Key"] = key,
 			["User-Agent"] = "wrk",
 			["Accept"] = "*/*",
+			["Connection"] = os.getenv("CLOSE") ~= "" and "close" or nil,
 		})
 	end
 end
