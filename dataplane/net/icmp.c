@@ -54,7 +54,7 @@ static void echo_answer(struct net *net, struct rte_mbuf *m, const struct ip_add
 	icmp->icmp_cksum = 0;
 	icmp->icmp_cksum = (uint16_t)~checksum_fold(checksum_sum_mbuf(m, 0));
 	m->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
-	ipv4_output(net, &path, src, m, IPPROTO_ICMP, 0, now_ns);
+	ipv4_output_any(net, &path, src, m, IPPROTO_ICMP, now_ns);
 }
 
 /* What a quoting router must send back: the IP header and eight bytes after it (RFC 792). */

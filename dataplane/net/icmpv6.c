@@ -8,6 +8,7 @@
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/net_priv.h"
 
+#define HOP_LIMIT 64
 #define MTU_LEAST 1280 /* an error message is no longer (RFC 4443 §2.4 (c)) */
 
 void icmpv6_seal(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst)
@@ -36,7 +37,12 @@ static void answer(struct net *net, struct rte_mbuf *m, const struct ip_addr *lo
 		return;
 	}
 	icmpv6_seal(m, local, remote);
-	ipv6_output(net, &path, remote, m, IPPROTO_ICMPV6, 0, now_ns);
+	if (likely(m->pkt_len + sizeof(struct rte_ipv6_hdr) <= path.mtu))
+		ipv6_output(net, &path, remote, m, IPPROTO_ICMPV6, 0, now_ns);
+	else if (ipv6_push(m, local, remote, IPPROTO_ICMPV6, HOP_LIMIT))
+		fragment_output(net, &path, m, now_ns);
+	else
+		net_drop(net, m, DROP_NO_MBUF);
 }
 
 static void echo_answer(struct net *net, uint32_t port_index, struct rte_mbuf *m,
@@ -149,6 +155,11 @@ void icmpv6_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 		return;
 	}
 	if (icmp->type == NDP_SOLICITATION || icmp->type == NDP_ADVERTISEMENT) {
+		/* RFC 6980 §5: in fragments it is how filters are walked around. */
+		if (info->fragmented) {
+			net_drop(net, m, DROP_NDP_INVALID);
+			return;
+		}
 		ndp_input(net, port_index, m, info, now_ns);
 		return;
 	}
@@ -157,6 +168,9 @@ void icmpv6_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 		return;
 	}
 	switch (icmp->type) {
+	case MLD_QUERY:
+		mld_query(net, port_index, m, info, now_ns);
+		return;
 	case ICMPV6_ECHO_REQUEST:
 		if (icmp->code != 0)
 			net_drop(net, m, DROP_ICMP_INVALID);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IPv4 (RFC 791, RFC 1122 §3.2) as a server needs it and no wider. Options and fragments are refused
- * and counted: both are how filters are walked around, and TCP with path MTU discovery needs neither.
+ * IPv4 (RFC 791, RFC 1122 §3.2) as a server needs it and no wider. Options are refused and
+ * counted, and so are fragments but for those of ICMP: both are how filters are walked around, and TCP with
+ * path MTU discovery needs neither.
  */
 #include "dataplane/net/segment.h"
 
@@ -84,12 +85,15 @@ static enum drop ipv4_judge(
 		return DROP_IP_CHECKSUM;
 	if (header != sizeof(*ip))
 		return DROP_IP_OPTIONS;
-	if (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
-		return DROP_IP_FRAGMENT;
 	if (source_is_martian(port, ip->src_addr))
 		return DROP_IP_SOURCE;
 	dst = ip_from_v4(ip->dst_addr);
-	return net_port_owns(port, &dst) ? DROP_COUNT : DROP_NOT_FOR_US;
+	if (!net_port_owns(port, &dst))
+		return DROP_NOT_FOR_US;
+	return ip->fragment_offset &
+			       rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
+		       ? DROP_IP_FRAGMENT
+		       : DROP_COUNT;
 }
 
 /* @param m  begins at the TCP header  @param ip  copy of the header before it */
@@ -133,7 +137,11 @@ struct rte_mbuf *ipv4_input(
 	}
 	verdict = ipv4_judge(
 		&net->ports[port_index], m, rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *));
-	if (unlikely(verdict != DROP_COUNT)) {
+	if (unlikely(verdict == DROP_IP_FRAGMENT)) {
+		m = reassembly_ipv4(net, port_index, m);
+		if (!m)
+			return NULL;
+	} else if (unlikely(verdict != DROP_COUNT)) {
 		if (!kernel_take_ipv4(net, port_index, m, verdict))
 			net_drop(net, m, verdict);
 		return NULL;
@@ -159,16 +167,14 @@ struct rte_mbuf *ipv4_input(
 	return NULL;
 }
 
-void ipv4_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,
-	struct rte_mbuf *m, uint8_t protocol, uint8_t tos, uint64_t now_ns)
+/* @return NULL when there is no room */
+static inline struct rte_ipv4_hdr *push(const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t protocol, uint8_t tos)
 {
-	struct net_port *port = &net->ports[path->port_index];
 	struct rte_ipv4_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
 
-	if (unlikely(!ip)) {
-		net_drop(net, m, DROP_NO_MBUF);
-		return;
-	}
+	if (unlikely(!ip))
+		return NULL;
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
 	ip->type_of_service = tos;
 	ip->total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len);
@@ -180,6 +186,19 @@ void ipv4_output(struct net *net, const struct net_path *path, const struct ip_a
 	ip->hdr_checksum = 0;
 	ip->src_addr = ip_to_v4(&path->local);
 	ip->dst_addr = ip_to_v4(remote);
+	return ip;
+}
+
+void ipv4_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t protocol, uint8_t tos, uint64_t now_ns)
+{
+	struct net_port *port = &net->ports[path->port_index];
+	struct rte_ipv4_hdr *ip = push(path, remote, m, protocol, tos);
+
+	if (unlikely(!ip)) {
+		net_drop(net, m, DROP_NO_MBUF);
+		return;
+	}
 	if (!(m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
 		ip->hdr_checksum = header_checksum(ip, tos, protocol);
 	if (unlikely(!net_ether_push(port, m, NULL, RTE_ETHER_TYPE_IPV4))) {
@@ -187,4 +206,23 @@ void ipv4_output(struct net *net, const struct net_path *path, const struct ip_a
 		return;
 	}
 	neigh_output(net, path->port_index, &path->next_hop, path->neighbour, m, now_ns);
+}
+
+void ipv4_output_any(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t protocol, uint64_t now_ns)
+{
+	struct rte_ipv4_hdr *ip;
+
+	if (likely(m->pkt_len + sizeof(*ip) <= path->mtu)) {
+		ipv4_output(net, path, remote, m, protocol, 0, now_ns);
+		return;
+	}
+	ip = push(path, remote, m, protocol, 0);
+	if (!ip) {
+		net_drop(net, m, DROP_NO_MBUF);
+		return;
+	}
+	ip->packet_id = (rte_be16_t)net_random(net);
+	ip->fragment_offset = 0;
+	fragment_output(net, path, m, now_ns);
 }

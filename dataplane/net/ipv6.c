@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * IPv6 (RFC 8200) as a server needs it and no wider. Extension headers are stepped over within bounds,
- * as hosts may bound them (RFC 8504 §5.3, RFC 9288); fragments are refused and counted, as with IPv4:
- * TCP with path MTU discovery needs none, and they are how filters are walked around.
+ * as hosts may bound them (RFC 8504 §5.3, RFC 9288); fragments are refused and counted, as with IPv4, but for
+ * those of ICMPv6 right behind the IPv6 header: TCP with path MTU discovery needs none, and they are how
+ * filters are walked around.
  *
  * An address of ::ffff:0:0/96 is how this program writes IPv4 down. On the wire it is an attack (RFC
  * 4942 §2.2), and refused before anything can take it for the other family.
@@ -273,6 +274,7 @@ struct rte_mbuf *ipv6_input(
 	memcpy(info.dst.bytes, ip->dst_addr, sizeof(info.dst.bytes));
 	info.hop_limit = ip->hop_limits;
 	info.multicast = info.dst.bytes[0] == 0xff;
+	info.fragmented = ip->proto == EXT_FRAGMENT;
 	vtc_flow = rte_be_to_cpu_32(ip->vtc_flow);
 	verdict = header_judge(port, m, ip, &info);
 	if (unlikely(verdict != DROP_COUNT)) {
@@ -284,6 +286,11 @@ struct rte_mbuf *ipv6_input(
 	total = (uint32_t)sizeof(*ip) + rte_be_to_cpu_16(ip->payload_len);
 	if (m->pkt_len > total)
 		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - total));
+	if (unlikely(info.fragmented)) {
+		m = reassembly_ipv6(net, port_index, m);
+		if (!m)
+			return NULL;
+	}
 	if (!extensions_pass(net, port_index, m, &chain, info.multicast, now_ns))
 		return NULL;
 	if (unlikely(source_is_martian(port, &info.src, chain.protocol))) {

@@ -43,6 +43,27 @@ bool net_kernel_take(struct net_kernel *kernel, enum kernel_class class, uint64_
 	return true;
 }
 
+/* A datagram that was put together here and turned out to be the kernel's. */
+static void hand_in_pieces(struct net *net, struct net_port *port, struct rte_mbuf *m)
+{
+	struct rte_ether_hdr eth = *rte_pktmbuf_mtod(m, const struct rte_ether_hdr *), *to;
+	struct rte_mbuf *out[FRAGMENTS_MAX];
+	uint32_t n;
+
+	rte_pktmbuf_adj(m, sizeof(eth));
+	n = fragment_split(
+		net, m, port->config.port->mtu, port->config.kernel->port.caps.multi_segs, out);
+	for (uint32_t i = 0; i < n; i++) {
+		to = (void *)rte_pktmbuf_prepend(out[i], sizeof(eth));
+		if (!to) {
+			net_drop(net, out[i], DROP_NO_MBUF);
+			continue;
+		}
+		*to = eth;
+		port_tx_put(&port->kernel->tx, out[i]);
+	}
+}
+
 void kernel_hand(struct net *net, uint32_t port_index, struct rte_mbuf *m, enum kernel_class class)
 {
 	struct net_port *port = &net->ports[port_index];
@@ -57,7 +78,10 @@ void kernel_hand(struct net *net, uint32_t port_index, struct rte_mbuf *m, enum 
 	}
 	m->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
 	port->kernel->handed[class]++;
-	port_tx_put(&port->kernel->tx, m);
+	if (unlikely(m->pkt_len > (uint32_t)port->config.port->mtu + RTE_ETHER_HDR_LEN))
+		hand_in_pieces(net, port, m);
+	else
+		port_tx_put(&port->kernel->tx, m);
 }
 
 static bool owns(const struct net_port *port, const struct ip_addr *addr)
@@ -122,8 +146,7 @@ bool kernel_take_ipv4(struct net *net, uint32_t port_index, struct rte_mbuf *m, 
 
 	/* The kernel puts together what Sluice itself refuses. */
 	if (!net->ports[port_index].config.kernel ||
-		(verdict != DROP_NOT_FOR_US && verdict != DROP_IP_OPTIONS &&
-			verdict != DROP_IP_FRAGMENT))
+		(verdict != DROP_NOT_FOR_US && verdict != DROP_IP_OPTIONS))
 		return false;
 	dst = ip_from_v4(ip->dst_addr);
 	if (!kernel_owns(net, port_index, &dst))

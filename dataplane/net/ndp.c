@@ -48,8 +48,7 @@ static struct ip_addr solicited_node(const struct ip_addr *addr)
 	return group;
 }
 
-/* RFC 2464 §7 */
-static struct rte_ether_addr group_mac(const struct ip_addr *group)
+struct rte_ether_addr ndp_group_mac(const struct ip_addr *group)
 {
 	struct rte_ether_addr mac = { { 0x33, 0x33 } };
 
@@ -92,11 +91,11 @@ uint32_t net_multicast_macs(const struct net_port_config *config, struct rte_eth
 	uint32_t count = collect(config, addresses), out = 0;
 
 	if (count)
-		macs[out++] = group_mac(&all_nodes);
+		macs[out++] = ndp_group_mac(&all_nodes);
 	for (uint32_t i = 0; i < count; i++) {
 		struct ip_addr group = solicited_node(&addresses[i].addr);
 
-		macs[out++] = group_mac(&group);
+		macs[out++] = ndp_group_mac(&group);
 	}
 	return out;
 }
@@ -117,6 +116,7 @@ void ndp_init(struct net *net, uint32_t port_index)
 		port->ndp[i].left =
 			net->config.dad_transmits ? net->config.dad_transmits : advertisements(net);
 	}
+	mld_start(net, port_index);
 }
 
 static struct ndp_address *find(struct net_port *port, const struct ip_addr *addr)
@@ -151,6 +151,29 @@ bool ndp_accepts(const struct net_port *port, const struct ip_addr *addr)
 	return false;
 }
 
+static uint32_t group_add(struct ip_addr *groups, uint32_t count, const struct ip_addr *addr)
+{
+	groups[count] = solicited_node(addr);
+	for (uint32_t i = 0; i < count; i++)
+		if (ip_equal(&groups[i], &groups[count]))
+			return count;
+	return count + 1;
+}
+
+uint32_t ndp_groups(const struct net_port *port, struct ip_addr *groups)
+{
+	const struct net_kernel *k = port->config.kernel;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < port->ndp_count; i++)
+		if (port->ndp[i].state != NDP_DUPLICATE)
+			count = group_add(groups, count, &port->ndp[i].addr);
+	for (uint32_t i = 0; k && i < k->address_count; i++)
+		if (!ip_is_v4(&k->addresses[i]))
+			count = group_add(groups, count, &k->addresses[i]);
+	return count;
+}
+
 static bool message_write(const struct net_port *port, struct rte_mbuf *m, const struct outgoing *o)
 {
 	struct message *message = (void *)rte_pktmbuf_append(m, sizeof(*message));
@@ -171,7 +194,7 @@ static void message_send(
 {
 	struct net_port *port = &net->ports[port_index];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(net->config.pool);
-	const struct rte_ether_addr group = group_mac(o->dst), *mac = o->mac;
+	const struct rte_ether_addr group = ndp_group_mac(o->dst), *mac = o->mac;
 
 	if (!mac && o->dst->bytes[0] == 0xff)
 		mac = &group;
@@ -398,6 +421,9 @@ static void address_step(
 		a->state = NDP_PREFERRED;
 		a->left = advertisements(net);
 		neigh_ask_again(net, port_index, now_ns);
+		/* Now from an address that switches take reports from (RFC 3590 §4). */
+		if (ip_is_link_local(&a->addr))
+			mld_start(net, port_index);
 	}
 	if (a->left == 0)
 		return;

@@ -74,6 +74,7 @@ struct net *net_create(const struct net_config *config)
 	if (!net)
 		return NULL;
 	net->config = *config;
+	net->random = config->seed;
 	for (uint32_t i = 0; i < config->port_count; i++) {
 		net->ports[i].config = config->ports[i];
 		net->ports[i].tx.port = config->ports[i].port;
@@ -91,6 +92,8 @@ struct net *net_create(const struct net_config *config)
 		return NULL;
 	}
 	err = kernel_init(net);
+	if (!err)
+		err = reassembly_init(net);
 	if (err) {
 		net_destroy(net);
 		errno = -err;
@@ -105,6 +108,7 @@ void net_destroy(struct net *net)
 		return;
 	neigh_fini(net);
 	kernel_fini(net);
+	reassembly_fini(net);
 	for (uint32_t i = 0; i < net->config.port_count; i++)
 		rte_pktmbuf_free_bulk(net->ports[i].tx.pkts, net->ports[i].tx.count);
 	free(net);
@@ -325,5 +329,7 @@ void net_timers(struct net *net, uint64_t now_ns)
 		arp_announce(net);
 	}
 	ndp_timers(net, now_ns);
+	mld_timers(net, now_ns);
+	reassembly_timers(net, now_ns);
 	neigh_timers(net, now_ns);
 }

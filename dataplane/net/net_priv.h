@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of net/ share. A file per protocol: ipv4.c, arp.c, icmp.c; ipv6.c, ndp.c, icmpv6.c;
- * neigh.c, path.c and segment.c have one body for both families.
+ * What the files of net/ share. A file per protocol: ipv4.c, arp.c, icmp.c; ipv6.c, ndp.c, icmpv6.c, mld.c;
+ * neigh.c, path.c, segment.c, fragment.c and reassembly.c have one body for both families.
  */
 #ifndef SLUICE_DATAPLANE_NET_NET_PRIV_H
 #define SLUICE_DATAPLANE_NET_NET_PRIV_H
@@ -85,11 +85,19 @@ struct kernel_side {
 	uint64_t sent;
 };
 
+/* What a port owes as a listener to its groups. */
+struct mld {
+	uint64_t unsolicited_ns, answer_ns; /* when; of answers 0: nobody asked */
+	uint8_t unsolicited_left;
+	bool answer_v1;
+};
+
 struct net_port {
 	uint8_t l2_bytes;  /* Ethernet header, with the VLAN tag where the port has one */
 	uint8_t ndp_count; /* 0: the port speaks no IPv6 */
 	struct net_port_config config;
 	struct ndp_address ndp[NDP_ADDRESSES];
+	struct mld mld;
 	struct port_tx tx;
 	struct kernel_side *kernel; /* NULL as config.kernel is */
 };
@@ -128,7 +136,20 @@ struct net {
 	struct net_down down[NET_DOWN]; /* the latest; most are over */
 	uint32_t down_next;
 	struct net_narrow narrow[1u << NET_NARROW_BITS];
+	uint64_t random; /* state of net_random() */
+	struct reassembly *reassembly;
 };
+
+/** The next of the worker's random numbers, for what a stranger should not foretell nor can profit from:
+ *  delays, identifications of fragments (RFC 7739). SplitMix64 (Steele, Lea, Flood 2014). */
+static inline uint64_t net_random(struct net *net)
+{
+	uint64_t z = net->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
 
 /* net.c */
 
@@ -167,6 +188,45 @@ struct rte_mbuf *ipv4_input(
 void ipv4_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t protocol, uint8_t tos, uint64_t now_ns);
 
+/** As ipv4_output(), for a packet that may be longer than the path's MTU: then it goes in fragments. */
+void ipv4_output_any(struct net *net, const struct net_path *path, const struct ip_addr *remote,
+	struct rte_mbuf *m, uint8_t protocol, uint64_t now_ns);
+
+/* reassembly.c */
+
+int reassembly_init(struct net *net);
+void reassembly_fini(struct net *net);
+
+/**
+ * Take a fragment for an address of ours; consumes it.
+ * @param m  begins at the IP header, which is whole, behind the Ethernet header
+ * @return the datagram once it is whole, in as many segments as it had fragments, as if it had come so,
+ *         but for IPv4's header checksum, which is 0; else NULL
+ */
+struct rte_mbuf *reassembly_ipv4(struct net *net, uint32_t port_index, struct rte_mbuf *m);
+struct rte_mbuf *reassembly_ipv6(struct net *net, uint32_t port_index, struct rte_mbuf *m);
+
+/** Give up what did not become whole in time, or everything while the pool is low. */
+void reassembly_timers(struct net *net, uint64_t now_ns);
+
+/* fragment.c */
+
+#define FRAGMENTS_MAX 32
+
+/**
+ * Fragments of a packet that is longer than @p mtu; consumes it.
+ * @param m       begins at the IP header; IPv4's does not forbid it
+ * @param chains  false: one mbuf each
+ * @param out     room for FRAGMENTS_MAX; each begins at its IP header with room for an Ethernet header
+ * @return how many; what there were no mbufs for is counted
+ */
+uint32_t fragment_split(
+	struct net *net, struct rte_mbuf *m, uint16_t mtu, bool chains, struct rte_mbuf **out);
+
+/** Send a packet along its path in fragments; consumes. @param m  begins at the IP header */
+void fragment_output(
+	struct net *net, const struct net_path *path, struct rte_mbuf *m, uint64_t now_ns);
+
 /* ipv6.c */
 
 /* Beside its bytes, what a message's receiver must know of the packet around it. */
@@ -174,6 +234,7 @@ struct ipv6_info {
 	struct ip_addr src, dst;
 	uint8_t hop_limit;
 	bool multicast;    /* sent to a group that the port is in */
+	bool fragmented;   /* it had a fragment header */
 	uint16_t ip_bytes; /* IPv6 header and extension headers */
 };
 
@@ -199,6 +260,7 @@ enum {
 	ICMPV6_PARAMETER = 4,
 	ICMPV6_ECHO_REQUEST = 128,
 	ICMPV6_ECHO_REPLY = 129,
+	MLD_QUERY = 130,
 	NDP_SOLICITATION = 135,
 	NDP_ADVERTISEMENT = 136,
 	ICMPV6_REDIRECT = 137,
@@ -242,6 +304,16 @@ void ndp_init(struct net *net, uint32_t port_index);
 /** The port's entry for an address of its own, or NULL. */
 const struct ndp_address *ndp_find(const struct net_port *port, const struct ip_addr *addr);
 
+#define MLD_GROUPS (NDP_ADDRESSES + NET_KERNEL_ADDRESSES)
+
+/** The solicited-node groups of the port's addresses and the kernel's, each once. @param groups  room for
+ *  MLD_GROUPS
+ *  @return how many */
+uint32_t ndp_groups(const struct net_port *port, struct ip_addr *groups);
+
+/** The MAC address of an IPv6 group (RFC 2464 §7). */
+struct rte_ether_addr ndp_group_mac(const struct ip_addr *group);
+
 /** True when packets to @p addr are the port's to take: a group it is in, or a preferred address. */
 bool ndp_accepts(const struct net_port *port, const struct ip_addr *addr);
 
@@ -259,6 +331,18 @@ void ndp_timers(struct net *net, uint64_t now_ns);
 /** Another worker heard that somebody else has our address. */
 void ndp_conflict(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, uint64_t now_ns);
+
+/* mld.c */
+
+/** Report the port's groups unasked, twice. */
+void mld_start(struct net *net, uint32_t port_index);
+
+/** @param m  begins at the ICMPv6 header of a query, whose checksum was good, behind its IP headers;
+ *  consumes */
+void mld_query(struct net *net, uint32_t port_index, struct rte_mbuf *m,
+	const struct ipv6_info *info, uint64_t now_ns);
+
+void mld_timers(struct net *net, uint64_t now_ns);
 
 /* icmp.c */
 

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 import settings
-from bed import BACKENDS, BACKENDS6, CLIENT_IP, CLIENT_IP6, OUTSIDE_IP, OUTSIDE_IP6, wait_for
+from bed import BACKENDS, BACKENDS6, CLIENT_IP, CLIENT_IP6, INSIDE_IP6, OUTSIDE_IP, OUTSIDE_IP6, wait_for
 from origin import known_bytes
 
 pytestmark = pytest.mark.asan
@@ -63,10 +63,24 @@ def _is_own(bed, sender):
     return sender[0].split("%")[0] in [a["local"] for a in _links(bed)["addr_info"]]
 
 
-@pytest.mark.parametrize("size", [0, 56, 1452])
+# The long ones go and come in fragments.
+@pytest.mark.parametrize("size", [0, 56, 1452, 1453, 4000, 8000])
 def test_ping6_is_answered(bed, gateway, size):
     wait_for(lambda: ping(bed, OUTSIDE_IP6), 5, "an answer to ping6")
     assert ping(bed, OUTSIDE_IP6, count=20, size=size) == [OUTSIDE_IP6] * 20
+
+
+def test_fragments_of_tcp_are_refused(bed, gateway):
+    before = gateway.stats().drop("ip_fragment")
+    with bed.inside("client"):
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    with sock:
+        # The kernel cuts it: two fragments, and no answer to the SYN in the first.
+        sock.sendto(struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, 5 << 4, 2, 65535, 0, 0) + bytes(2000), (OUTSIDE_IP6, 0))
+        wait_for(lambda: gateway.stats().drop("ip_fragment") == before + 2, 5, "two refused fragments")
+        sock.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            sock.recv(100)
 
 
 def neighbour(bed, role, address):
@@ -175,3 +189,25 @@ def groups(bed, interface):
 def test_the_interface_lets_the_groups_in(bed, gateway):
     assert groups(bed, "sl-out") >= {"33:33:00:00:00:01", "33:33:ff:00:00:01"}
     assert groups(bed, "sl-in") >= {"33:33:00:00:00:01", "33:33:ff:00:00:01"}
+
+
+@pytest.fixture
+def snooping(bed):
+    """The backends' switch asks who listens to which group, and sends them to no other port."""
+    bed.run("sw", "sysctl", "-qw", "net.ipv6.conf.br0.accept_dad=0", "net.ipv6.conf.br0.disable_ipv6=0")
+    bed.ip("sw", "link", "set", "br0", "type", "bridge", "mcast_snooping", "1", "mcast_querier", "1",
+        "mcast_query_response_interval", "100")
+    yield
+    bed.ip("sw", "link", "set", "br0", "type", "bridge", "mcast_querier", "0", "mcast_snooping", "0")
+    bed.run("sw", "sysctl", "-qw", "net.ipv6.conf.br0.disable_ipv6=1")
+
+
+def test_a_snooping_switch_learns_our_groups(bed, gateway, snooping):
+    def groups_at_the_gateway():
+        told = json.loads(bed.run("sw", "bridge", "-j", "mdb", "show").stdout)
+        return {entry["grp"] for part in told for entry in part.get("mdb", []) if entry["port"] == "gw"}
+    wait_for(lambda: "ff02::1:ff00:1" in groups_at_the_gateway(), 15, "our report in the switch's table")
+    bed.run("be1", "ip", "-6", "neigh", "flush", "dev", "eth0")
+    # Nothing listens there: refused by the gateway itself, which be1 has found by multicast.
+    with pytest.raises(ConnectionRefusedError):
+        bed.connect("be1", INSIDE_IP6, 9, timeout=5)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bed import CLIENT_IP, OUTSIDE_IP
+from bed import CLIENT_IP, OUTSIDE_IP, wait_for
 from origin import known_bytes
 
 scapy = pytest.importorskip("scapy.all", reason="python3-scapy")
@@ -23,7 +23,8 @@ def checksum(data):
     return ~total & 0xffff
 
 
-@pytest.mark.parametrize("size", [0, 56, 1472])
+# The long ones go and come in fragments.
+@pytest.mark.parametrize("size", [0, 56, 1472, 1473, 4000, 8000])
 def test_ping_is_answered(bed, gateway, size):
     with bed.inside("client"):
         sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
@@ -114,7 +115,11 @@ DAMAGED = {
     "header length of 16": (lambda: damage(ip() / tcp(), 0, b"\x44"), "ip_header"),
     "longer than its frame": (lambda: bytes(ip(len=2000) / tcp()), "ip_length"),
     "IP checksum": (lambda: bytes(ip(chksum=0x1234) / tcp()), "ip_checksum"),
-    "fragment": (lambda: bytes(ip(flags="MF") / tcp()), "ip_fragment"),
+    "first fragment of TCP": (lambda: bytes(ip(flags="MF") / tcp()), "ip_fragment"),
+    "later fragment of TCP": (lambda: bytes(ip(frag=3, proto=6) / bytes(24)), "ip_fragment"),
+    "fragment of UDP": (lambda: bytes(ip(frag=3, proto=17) / bytes(24)), "ip_fragment"),
+    "fragment of no whole units": (lambda: bytes(ip(flags="MF", proto=1) / bytes(25)), "ip_fragment_invalid"),
+    "fragment beyond 64 KiB": (lambda: bytes(ip(frag=8191, proto=1) / bytes(24)), "ip_fragment_invalid"),
     "source is multicast": (lambda: bytes(scapy.IP(src="224.0.0.1", dst=OUTSIDE_IP) / tcp()), "ip_source"),
     "unknown protocol": (lambda: bytes(ip(proto=132) / b"12345678"), "ip_protocol"),
     "for somebody else": (lambda: bytes(scapy.IP(src=CLIENT_IP, dst="10.71.0.77") / tcp()), "not_for_us"),
@@ -145,6 +150,18 @@ def test_another_ether_type_is_dropped(gateway, wire):
     wire.send(wire.frame(b"x" * 60, 0x88b5))
     time.sleep(0.3)
     assert gateway.stats().drop("ether_type") > before
+
+
+def test_fragments_that_stay_alone_are_given_up(gateway, wire):
+    before = gateway.stats()
+    for ident in range(100):
+        wire.send(wire.frame(bytes(ip(flags="MF", proto=1, id=ident) / bytes(64))))
+
+    def given_up():
+        now = gateway.stats()
+        return all(now.drop(name) == before.drop(name) + n
+            for name, n in (("ip_fragment_timeout", 64), ("ip_fragment_full", 36)))
+    wait_for(given_up, 10, "the end of the wait for more fragments")
 
 
 @pytest.mark.asan

@@ -6,7 +6,7 @@
  *
  * After it come steps of one byte and what they take:
  *   0 frame as it is · 1 frame with addresses, lengths and checksums put right, of the family that
- *     its version says
+ *     its version says; with the first flag of IPv4 a fragment
  *   2 segment on a flow that the fuzzer speaks for · 3 time · 4 bytes from a well-behaved client
  *   5 bytes from a well-behaved backend · 6 close, reset, pause, resume · 7 mbufs kept away, or an apply
  */
@@ -141,7 +141,7 @@ static void repair(struct frame *f, uint8_t port)
 	len = f->len - 14;
 	ip[0] = 0x45;
 	put16(ip + 2, len);
-	put16(ip + 6, 0x4000);
+	put16(ip + 6, ip[6] & 0x80 ? (ip[6] & 0x21) << 8 | (ip[7] & 0x3f) : 0x4000);
 	ip[9] = ip[9] & 1 ? 1 : 6;
 	memcpy(ip + 12, (uint8_t[]){ 10, 0, port, (uint8_t)(100 + ip[15] % 8) }, 4);
 	memcpy(ip + 16, (uint8_t[]){ 10, 0, port, 1 }, 4);

@@ -269,6 +269,8 @@ void config_line(struct config *c, struct cursor *cursor)
 		set_six(cursor);
 	else if (cursor_word(cursor, "dad"))
 		c->dad = true;
+	else if (cursor_word(cursor, "mld"))
+		c->mld = true;
 	else if (cursor_word(cursor, "set"))
 		set_setting(c, cursor);
 	else if (cursor_word(cursor, "tcp"))

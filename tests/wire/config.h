@@ -8,6 +8,7 @@
  *   config pool N                     mbufs
  *   config port outside|inside [mtu=N] [linear] [addresses=A/N,…]
  *   config kernel [addresses=A,…] [ports=N,…] [rate=N] [burst=N]     of the outside port; rate of each class
+ *   config mld                        multicast listener reports are for the script to see
  *   config host NAME IP [inside] [mac=M] [noarp]
  *   config listener NAME IP:PORT [backlog=N] [tls=CERT,…]
  *   config cert NAME names=DNS,…
@@ -71,6 +72,7 @@ struct config {
 	struct tcp_config tcp;
 	struct proxy_config proxy;
 	uint32_t pool;
+	bool mld;
 	bool dad; /* look for duplicate addresses at the start */
 	struct config_port ports[PORTS];
 	struct config_kernel kernel;

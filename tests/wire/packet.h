@@ -66,6 +66,8 @@ enum packet_field {
 	F_SPA,
 	F_NAFLAGS,
 	F_NO_OPTION,
+	F_CUT_FROM,
+	F_CUT_TO,
 	F_COUNT
 };
 

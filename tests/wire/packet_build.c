@@ -353,6 +353,32 @@ static void build_arp(
 	put32(f, packet_get(p, F_TPA, sut_ip));
 }
 
+/* Make a fragment of a whole packet whose data begin at @p at. */
+static void cut(const struct packet *p, bool six, uint32_t ip, uint32_t at, struct frame *f)
+{
+	uint32_t from = p->value[F_CUT_FROM], len = p->value[F_CUT_TO] - from;
+	uint32_t field = packet_get(p, F_FRAG, from / 8), next;
+	bool more = at + p->value[F_CUT_TO] < f->len;
+
+	if (at + from + len > f->len)
+		wire_fail("there are %u bytes to cut from", f->len - at);
+	if (six) {
+		next = f->data[ip + 6];
+		f->data[ip + 6] = 44;
+		memmove(f->data + at + 8, f->data + at + from, len);
+		f->len = at;
+		put8(f, next);
+		put8(f, 0);
+		put16(f, field << 3 | more);
+		put32(f, packet_get(p, F_IPID, 1));
+		f->len += len;
+		return;
+	}
+	memmove(f->data + at, f->data + at + from, len);
+	f->len = at + len;
+	set16(f, ip + 6, field | (more ? 0x2000 : 0));
+}
+
 static void build_ip(
 	const struct packet *p, const struct flow *flow, uint32_t sut_ip, struct frame *f)
 {
@@ -367,6 +393,7 @@ static void build_ip(
 			flow->host->ip);
 	uint32_t to = packet_get(p, F_TO, flow->bound && flow->sut_ip ? flow->sut_ip : sut_ip);
 	uint32_t at = six ? put_ip6(p, protocol, from, to, f) : put_ip(p, protocol, from, to, f);
+	uint32_t data_at = f->len;
 
 	switch (p->kind) {
 	case PACKET_TCP:
@@ -384,6 +411,8 @@ static void build_ip(
 	default:
 		put_all(f, p->data.data, p->data.len);
 	}
+	if (packet_has(p, F_CUT_FROM))
+		cut(p, six, at, data_at, f);
 	if (six)
 		set16(f, at + 4, packet_get(p, F_IPLEN, f->len - at - 40));
 	else

@@ -120,6 +120,12 @@ static bool parse_field(struct cursor *c, struct packet *p)
 		}
 		return true;
 	}
+	/* "cut A B": of the IP packet's data only these bytes, as a fragment. */
+	if (cursor_word(c, "cut")) {
+		packet_set(p, F_CUT_FROM, (uint32_t)cursor_number(c, "cut"));
+		packet_set(p, F_CUT_TO, (uint32_t)cursor_number(c, "cut"));
+		return true;
+	}
 	for (unsigned i = 0; i < sizeof(macs) / sizeof(macs[0]); i++) {
 		if (!cursor_word(c, macs[i].name))
 			continue;

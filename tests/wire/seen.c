@@ -105,6 +105,18 @@ static const char *read_ndp(struct seen *s, const uint8_t *p, uint32_t len, cons
 	return why;
 }
 
+/* A fragment: nothing but its data is read. */
+static const char *read_fragment(
+	struct seen *s, uint32_t field, const uint8_t *p, uint32_t len, const char *why)
+{
+	s->kind = PACKET_IP;
+	s->frag = (uint16_t)(field & 0x1fff);
+	fault(&why, s->more && len % 8, "fragment is of no whole units");
+	s->payload = p;
+	s->payload_len = len;
+	return why;
+}
+
 static const char *read_ip6(struct seen *s, const uint8_t *p, uint32_t len, uint32_t mtu)
 {
 	const char *why = NULL;
@@ -123,6 +135,18 @@ static const char *read_ip6(struct seen *s, const uint8_t *p, uint32_t len, uint
 	s->ttl = p[7];
 	s->src = six_id(p + 8);
 	s->dst = six_id(p + 24);
+	s->ip_len = len;
+	if (p[6] == 44 && payload > 8) {
+		fault(&why, seen_word(p + 44) == 0, "fragment has no identification");
+		s->more = p[43] & 1;
+		return read_fragment(s, get16(p + 42) >> 3, p + 48, payload - 8, why);
+	}
+	if (p[6] == 0 && payload > 8 && memcmp(p + 40, "\x3a\0\5\2\0\0", 6) == 0) {
+		s->alert = true;
+		payload -= 8;
+		s->pseudo = fold(p + 8, 32, 58 + payload);
+		return read_icmp(s, p + 48, payload, why);
+	}
 	s->pseudo = fold(p + 8, 32, p[6] + payload);
 	if (p[6] == 6)
 		return read_tcp(s, p + 40, payload, why);
@@ -147,12 +171,18 @@ static const char *read_ip(struct seen *s, const uint8_t *p, uint32_t len, uint3
 	fault(&why, total != len, "bytes after the IP packet");
 	fault(&why, total > mtu, "packet is longer than the MTU");
 	fault(&why, fold(p, 20, 0) != 0xffff, "IP checksum is wrong");
-	fault(&why, get16(p + 6) != 0x4000, "IP flags are not DF alone");
+	fault(&why, get16(p + 6) != 0x4000 && get16(p + 6) & 0xc000, "IP flags are not DF alone");
+	s->ip_len = total;
 	fault(&why, p[8] == 0, "TTL is 0");
 	s->tos = p[1];
 	s->ttl = p[8];
 	s->src = seen_word(p + 12);
 	s->dst = seen_word(p + 16);
+	if (get16(p + 6) & 0x3fff) {
+		s->more = p[6] & 0x20;
+		fault(&why, p[9] != 1, "fragment of something else than ICMP");
+		return read_fragment(s, get16(p + 6), p + 20, total - 20, why);
+	}
 	if (p[9] == 6)
 		return read_tcp(s, p + 20, total - 20, why);
 	if (p[9] == 1)
@@ -298,6 +328,9 @@ char *seen_show(const struct seen *s, const struct flow *flow, bool from_peer)
 				six_show(s->dst), s->naflags);
 		return wire_text("ndp who-has %s tell %s (> %s%s)", six_show(s->target),
 			six_show(s->src), six_show(s->dst), s->has_option ? "" : ", no-option");
+	case PACKET_IP:
+		return wire_text("fragment %u%s %s > %s (%u bytes)", s->frag, s->more ? " mf" : "",
+			six_show(s->src), six_show(s->dst), s->payload_len);
 	case PACKET_ICMP:
 		return wire_text("icmp %s > %s type %u code %u id %u seq %u (%u bytes)",
 			six_show(s->src), six_show(s->dst), s->type, s->code, s->id, s->seq,
@@ -430,8 +463,11 @@ static const char *differs_other(
 		return wire_text("id is %u", s->id);
 	if (packet_has(p, F_SEQ) && s->seq != p->value[F_SEQ])
 		return wire_text("seq is %u", s->seq);
-	if (s->dst != flow->host->ip)
+	if (s->dst != packet_get(p, F_TO, flow->host->ip))
 		return wire_text("it is sent to %s", six_show(s->dst));
+	if (s->kind == PACKET_IP &&
+		(s->frag != packet_get(p, F_FRAG, 0) || s->more != packet_has(p, F_MF)))
+		return wire_text("it is fragment %u%s", s->frag, s->more ? " mf" : "");
 	return differs_data(s, p);
 }
 
@@ -443,6 +479,8 @@ const char *seen_differs(const struct seen *s, const struct packet *p, const str
 		return wire_text("it is sent to %s", mac_text(s->dst_mac));
 	if (packet_has(p, F_TTL) && s->ttl != p->value[F_TTL])
 		return wire_text("ttl is %u", s->ttl);
+	if (packet_has(p, F_IPLEN) && s->ip_len != p->value[F_IPLEN])
+		return wire_text("iplen is %u", s->ip_len);
 	if (packet_has(p, F_TOS) && s->tos != p->value[F_TOS])
 		return wire_text("tos is %u", s->tos);
 	if (packet_has(p, F_FROM) && s->src != p->value[F_FROM])

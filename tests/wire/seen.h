@@ -15,6 +15,10 @@ struct seen {
 	uint8_t dst_mac[6], src_mac[6];
 	uint32_t src, dst; /* IP addresses; of ARP: spa, tpa */
 	uint8_t ttl, tos;
+	uint32_t ip_len; /* whole packet */
+	uint16_t frag;   /* offset in units of 8 bytes */
+	bool more;       /* fragments follow */
+	bool alert;      /* router alert */
 	/* TCP, and where they have the same: ICMP's type, code, id, seq; ARP's op. */
 	uint16_t sport, dport;
 	uint32_t seq, ack;

@@ -304,6 +304,8 @@ static void deliver(struct world *w, struct seen *s)
 	trace(w, s, flow, false);
 	if (w->quiet)
 		return;
+	if (s->alert && !w->config.mld)
+		return;
 	if (s->kind == PACKET_ARP && !w->arp_manual)
 		answer_arp(w, s);
 	else if (s->kind == PACKET_NDP && !w->arp_manual)

@@ -337,7 +337,8 @@ static void other_types_are_dropped(void **state)
 	for (unsigned type = 0; type < 256; type++) {
 		struct frame6 f;
 
-		if (type == 128 || type == 135 || type == 136 || (type >= 1 && type <= 4))
+		if (type == 128 || type == 130 || type == 135 || type == 136 ||
+			(type >= 1 && type <= 4))
 			continue;
 		frame6_echo(&f, OUR_IP6, 32);
 		f.bytes[f.upper] = (uint8_t)type;
