@@ -221,18 +221,13 @@ bool tcp_out_probe(struct tcp_conn *c)
 	return out_again(c, tcp_rec_at(c, c->rec_tail));
 }
 
-static void out_acks(struct tcp_conn *c)
+void tcp_out_ack(struct tcp_conn *c)
 {
-	uint8_t n = c->dup_owed > 0 ? c->dup_owed : (c->flags & TCP_F_ACK_NOW) != 0;
-
 	if ((c->flags & TCP_F_OOO) && c->ack_sent == c->rcv_nxt)
-		c->stack->count->dup_acks_out += n;
-	c->dup_owed = 0;
-	for (; n > 0; n--) {
-		if (!tcp_out_bare(c, c->snd_nxt, TCP_ACK)) {
-			try_again(c);
-			return;
-		}
+		c->stack->count->dup_acks_out++;
+	if (!tcp_out_bare(c, c->snd_nxt, TCP_ACK)) {
+		c->flags |= TCP_F_ACK_NOW;
+		try_again(c);
 	}
 }
 
@@ -270,8 +265,8 @@ void tcp_out_conn(struct tcp_conn *c)
 		c->flags &= ~TCP_F_RTX_FORCE;
 		out_timer(c, c->snd_nxt != before);
 	}
-	if (c->state >= TCP_SYN_RCVD && ((c->flags & TCP_F_ACK_NOW) || c->dup_owed > 0))
-		out_acks(c);
+	if (c->state >= TCP_SYN_RCVD && (c->flags & TCP_F_ACK_NOW))
+		tcp_out_ack(c);
 }
 
 /* The connection that waits @p ahead places behind the next one, or NULL. */

@@ -21,25 +21,27 @@
 #include "dataplane/tcp/tcp_wheel.h"
 #include "lib/base/siphash.h"
 
-#define TCP_NIL             UINT32_MAX /* no index */
+#define TCP_NIL            UINT32_MAX /* no index */
 
-#define TCP_FIN             RTE_TCP_FIN_FLAG
-#define TCP_SYN             RTE_TCP_SYN_FLAG
-#define TCP_RST             RTE_TCP_RST_FLAG
-#define TCP_PSH             RTE_TCP_PSH_FLAG
-#define TCP_ACK             RTE_TCP_ACK_FLAG
+#define TCP_FIN            RTE_TCP_FIN_FLAG
+#define TCP_SYN            RTE_TCP_SYN_FLAG
+#define TCP_RST            RTE_TCP_RST_FLAG
+#define TCP_PSH            RTE_TCP_PSH_FLAG
+#define TCP_ACK            RTE_TCP_ACK_FLAG
 
-#define TCP_MSS_DEFAULT_V4  536 /* RFC 9293 §3.7.1, where the peer names none */
-#define TCP_MSS_DEFAULT_V6  1220
-#define TCP_MSS_MIN         64  /* below this a peer only wants to make us work */
-#define TCP_TS_BYTES        12  /* the timestamp option with its padding */
-#define TCP_INITIAL_SEGS    10  /* RFC 6928 */
-#define TCP_COPY_BYTES      256 /* payload up to this size is copied rather than referred to */
-#define TCP_CHAIN_SEGS      8   /* pieces of one packet; more are copied together */
-#define TCP_HOLD_BYTES      512 /* smaller payloads are worth compacting */
-#define TCP_HOLD_SEGS       256 /* mbufs in a receive queue: more are compacted anyway */
-#define TCP_OOO_MAX         128 /* segments kept out of order, per connection */
-#define TCP_QUICK_ACKS      16  /* segments at the start that are acknowledged at once */
+#define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 §3.7.1, where the peer names none */
+#define TCP_MSS_DEFAULT_V6 1220
+#define TCP_MSS_MIN        64  /* below this a peer only wants to make us work */
+#define TCP_TS_BYTES       12  /* the timestamp option with its padding */
+#define TCP_INITIAL_SEGS   10  /* RFC 6928 */
+#define TCP_COPY_BYTES     256 /* payload up to this size is copied rather than referred to */
+#define TCP_CHAIN_SEGS     8   /* pieces of one packet; more are copied together */
+#define TCP_HOLD_BYTES     512 /* smaller payloads are worth compacting */
+#define TCP_HOLD_SEGS      256 /* mbufs in a receive queue: more are compacted anyway */
+#define TCP_OOO_MAX        128 /* segments kept out of order, per connection */
+#define TCP_QUICK_ACKS     16  /* segments at the start that are acknowledged at once */
+#define TCP_LOSSY_ACKS                                                                             \
+	255 /* segments after a hole of which at least every second is acknowledged */
 #define TCP_ACK_DELAY_MS    10
 #define TCP_RTO_INITIAL_MS  1000 /* RFC 6298 §2.1 */
 #define TCP_RTO_FALLBACK_MS 3000 /* §5.7: when the handshake measured no round trip */
@@ -50,7 +52,7 @@
 #define TCP_ORPHAN_FINS     3     /* if it was sent again this often */
 #define TCP_ORPHAN_PROBES   8     /* probes of a closed window after tcp_close_both() */
 #define TCP_SYNACK_RETRIES  5
-#define TCP_PTO_MIN_MS      10    /* before the tail is probed */
+#define TCP_PTO_MIN_MS      2     /* before the tail is probed */
 #define TCP_SYN_ANSWERS     4     /* to one SYN that comes again, between two of our own SYN-ACKs */
 #define TCP_RST_LIMIT       1000  /* RSTs a second to segments that nobody knows */
 #define TCP_FIN_WAIT_MS     60000 /* in FIN-WAIT-2 after tcp_close_both() */
@@ -173,7 +175,7 @@ struct tcp_conn {
 	uint16_t rcv_mss;   /* largest segment seen */
 	uint8_t rcv_scale, snd_scale;
 	uint8_t quick_acks;
-	uint8_t dup_owed;                   /* duplicate ACKs owed to a peer without SACK */
+	uint8_t unused;
 	uint16_t mss;                       /* most payload bytes a segment, timestamps taken off */
 	struct rte_mbuf *rq_head, *rq_tail; /* in-order bytes that wait for tcp_recv() */
 	void *user;
@@ -711,6 +713,8 @@ void tcp_close_step(struct tcp_conn *c);
 void tcp_out_conn(struct tcp_conn *c);
 /* One segment beyond cwnd: new if there is one, else the last again. */
 bool tcp_out_probe(struct tcp_conn *c);
+/* The ACK that is owed, at once rather than at the end of the loop. */
+void tcp_out_ack(struct tcp_conn *c);
 /* A segment without payload, at once. */
 bool tcp_out_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags);
 

@@ -7,9 +7,8 @@
  */
 #include "dataplane/tcp/tcp_priv.h"
 
-#define REO_MIN_US  1000 /* a tick: nothing can wait for less */
-#define REO_PERSIST 16   /* recoveries after which a widened window goes back (§6.2 step 4) */
-#define REO_MULT    16   /* the widest */
+#define REO_PERSIST 16 /* recoveries after which a widened window goes back (§6.2 step 4) */
+#define REO_MULT    16 /* the widest */
 
 /* RACK_sent_after() */
 static bool sent_after(uint32_t us1, uint32_t end1, uint32_t us2, uint32_t end2)
@@ -76,8 +75,7 @@ static uint32_t reo_window_us(const struct tcp_conn *c)
 
 	if (!cold->rack_reordered && (c->recovery != TCP_OPEN || cold->sack_segs >= TCP_DUP_THRESH))
 		return 0;
-	wnd_us = wnd_us < c->srtt / 8 ? wnd_us : c->srtt / 8;
-	return wnd_us > REO_MIN_US ? wnd_us : REO_MIN_US;
+	return wnd_us < c->srtt / 8 ? wnd_us : c->srtt / 8;
 }
 
 /* §6.3, RACK_mark_losses_on_RTO(); before anything is known, all is lost (RFC 6298 §5.4). */

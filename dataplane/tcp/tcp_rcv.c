@@ -30,13 +30,22 @@ uint16_t tcp_rcv_window(struct tcp_conn *c)
 	return (uint16_t)(wnd < UINT16_MAX ? wnd : UINT16_MAX);
 }
 
+/* One ACK for a whole burst may be the only one of a window, and where segments get lost ACKs do, too: the
+ * sender would wait for a timeout. There every second segment has its own (RFC 5681 §4.2). */
+static void quick_ack(struct tcp_conn *c)
+{
+	if (c->quick_acks-- > TCP_QUICK_ACKS && c->rcv_nxt - c->ack_sent >= 2u * c->rcv_mss)
+		tcp_out_ack(c);
+	else
+		c->flags |= TCP_F_ACK_NOW;
+}
+
 void tcp_rcv_ack(struct tcp_conn *c, uint32_t len)
 {
 	if (len > c->rcv_mss)
 		c->rcv_mss = (uint16_t)(len < UINT16_MAX ? len : UINT16_MAX);
 	if (c->quick_acks > 0) {
-		c->quick_acks--;
-		c->flags |= TCP_F_ACK_NOW;
+		quick_ack(c);
 	} else if (c->rcv_nxt - c->ack_sent >= 2u * c->rcv_mss) {
 		c->flags |= TCP_F_ACK_NOW;
 	} else {
@@ -104,12 +113,9 @@ static bool rcv_discard(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, ui
 static void rcv_out_of_order(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len)
 {
 	tcp_ooo_insert(c, m, seq, len);
-	/* At once, one for each segment: it is what the sender counts (RFC 5681 §4.2). With SACK,
-	 * one for the burst tells as much. */
-	if (!(c->flags & TCP_F_SACK) && c->dup_owed < 2 * TCP_DUP_THRESH)
-		c->dup_owed++;
-	c->flags |= TCP_F_ACK_NOW;
-	tcp_conn_output(c);
+	/* At once, one for each segment: it is what the sender counts (RFC 5681 §4.2). */
+	c->quick_acks = TCP_LOSSY_ACKS;
+	tcp_out_ack(c);
 }
 
 static void rcv_payload(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len)
@@ -124,7 +130,7 @@ static void rcv_payload(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, ui
 	if (filled)
 		tcp_ooo_deliver(c);
 	tcp_rcv_ack(c, len);
-	if (filled) { /* RFC 5681 §4.2: at once when it fills a gap */
+	if (filled && c->ack_sent != c->rcv_nxt) { /* RFC 5681 §4.2: at once when it fills a gap */
 		c->flags |= TCP_F_ACK_NOW;
 		tcp_conn_output(c);
 	}
@@ -225,8 +231,11 @@ void tcp_rcv_segment(struct tcp_conn *c, struct tcp_seg *seg)
 	if (seg->flags & TCP_FIN) {
 		cold->fin_ahead = true;
 		cold->fin_seq = fin_seq;
-		c->flags |= TCP_F_OOO | TCP_F_ACK_NOW;
-		tcp_conn_output(c);
+		c->flags |= TCP_F_OOO;
+		if (seg->len == 0) {
+			c->flags |= TCP_F_ACK_NOW;
+			tcp_conn_output(c);
+		}
 	}
 	if (cold->fin_ahead && seq_le(cold->fin_seq, c->rcv_nxt))
 		rcv_fin(c);

@@ -110,6 +110,8 @@ void tcp_recovery_timeout(struct tcp_conn *c)
 	cold->tlp_active = false;
 	/* RFC 2018 §8: a receiver may have thrown away what it SACKed, once it looks like it. */
 	tcp_rec_timeout(c, tcp_rack_patience_us(c), renege);
+	if (renege)
+		cold->rack_known = false; /* what is acknowledged now was not overtaken */
 	c->flags |= TCP_F_RTX_FORCE;
 	tcp_loss_flag(c);
 }

@@ -274,6 +274,7 @@ int main(int argc, char **argv)
 {
 	static const double rates[] = { 1e9, 10e9 }, rtts[] = { 0.001, 0.01, 0.1 };
 	static const double losses[] = { 0, 0.0001, 0.001, 0.01 };
+	static const double near_losses[] = { 0.001, 0.01, 0.05 };
 	bool json = false, quick = false;
 	struct report *r;
 
@@ -290,6 +291,9 @@ int main(int argc, char **argv)
 			for (unsigned k = 0; k < RTE_DIM(losses); k++)
 				path_report(
 					r, &(struct path){ rates[i], rtts[j], losses[k] }, quick);
+	/* A path within a machine room: what matters is how soon a loss is mended. */
+	for (unsigned k = 0; k < RTE_DIM(near_losses); k++)
+		path_report(r, &(struct path){ 10e9, 0.0002, near_losses[k] }, quick);
 	report_finish(r);
 	return 0;
 }

@@ -343,6 +343,49 @@ static void a_retransmission_with_an_older_echo_is_not_timed(void **state)
 	rig_forget(r);
 }
 
+/* RFC 8985 §6.2: a quarter of the round trip, however short it is. */
+static void a_short_path_waits_no_longer_than_a_quarter_of_it(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->srtt = 200 * 8;
+	r->conn->min_rtt_us = 200;
+	tcp_cold(r->conn)->rack_reordered = true; /* or three above the hole were proof enough */
+	rig_data(r, 5 * MSS);
+	rig_loop(r);
+	r->now_ns += 60 * 1000;
+	rig_data(r, MSS);
+	rig_loop(r);
+	rig_forget(r);
+	r->now_ns += 140 * 1000;
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 5 } });
+	rig_none(r);
+	r->now_ns += 60 * 1000;
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
+	assert_int_equal(rig_take(r).seq, r->rcv);
+	rig_forget(r);
+}
+
+/* RFC 2018 §8: after a second timeout SACKs are not believed; what is acknowledged then was not overtaken
+ * by what was SACKed before. */
+static void sacks_that_are_not_believed_show_no_reordering(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	rig_data(r, 5 * MSS);
+	rig_loop(r);
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
+	rig_run(r, 1000);
+	assert_int_equal(r->counters.rto_timeouts, 2);
+	peer_acks(r, 4, 0, NULL);
+	r->rcv += 4 * MSS;
+	assert_false(tcp_cold(r->conn)->rack_reordered);
+	rig_forget(r);
+}
+
 static void what_was_delivered_an_hour_ago_judges_nothing(void **state)
 {
 	struct rig *r = *state;
@@ -546,6 +589,8 @@ int main(void)
 		RULE(a_duplicate_of_something_else_takes_nothing_back),
 		RULE(what_comes_twice_is_told_once),
 		RULE(recovery_sends_in_proportion_to_what_arrives),
+		RULE(a_short_path_waits_no_longer_than_a_quarter_of_it),
+		RULE(sacks_that_are_not_believed_show_no_reordering),
 		RULE(a_retransmission_that_is_echoed_is_timed),
 		RULE(a_retransmission_with_an_older_echo_is_not_timed),
 		RULE(what_was_delivered_an_hour_ago_judges_nothing),

@@ -379,6 +379,13 @@ static void writable_comes_when_half_of_the_buffer_is_free(void **state)
 	rig_forget(r);
 }
 
+/* A round trip that segments may overtake each other in. */
+static void have_rtt(struct rig *r, uint32_t us)
+{
+	r->conn->srtt = us * 8;
+	r->conn->min_rtt_us = us;
+}
+
 static void sack_tells_what_is_lost_and_only_that_is_sent_again(void **state)
 {
 	struct rig *r = *state;
@@ -386,8 +393,9 @@ static void sack_tells_what_is_lost_and_only_that_is_sent_again(void **state)
 	struct rig_seg seg;
 
 	open_modern(r);
+	have_rtt(r, 20000);
 	rig_data(r, 10 * MSS);
-	rig_loop(r);
+	rig_run(r, 20);
 	rig_forget(r);
 	/* The second and the fourth are lost. */
 	opt.sack_count = 1;
@@ -700,6 +708,7 @@ static void a_smaller_path_is_learned_from_icmp(void **state)
 		.dst = r->peer.addr,
 		.src_port = r->port,
 		.dst_port = r->peer_port };
+	have_rtt(r, 20000);
 	rig_data(r, 2 * MSS);
 	rig_loop(r);
 	rig_forget(r);
@@ -743,7 +752,7 @@ static void an_empty_pool_delays_but_loses_nothing(void **state)
 	assert_true(r->net.drops[DROP_NO_MBUF] > 0);
 	rte_pktmbuf_free_bulk(taken, n);
 	rig_run(r, 10);
-	assert_int_equal(r->out_count, 4);
+	assert_in_range(r->out_count, 4, 5); /* the tail is probed soon */
 	rig_forget(r);
 }
 
