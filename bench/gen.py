@@ -20,7 +20,7 @@ BUILD = os.environ.get("SLUICE_BUILD", os.path.join(HERE, "..", "build"))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "tests", "bed")]
 
 import report  # noqa: E402
-from sluice import DEMO_HOST, key_digest  # noqa: E402
+from sluice import DEMO_HOST, key_digest, make_certificate  # noqa: E402
 
 GENERATOR = os.path.join(BUILD, "bench", "gen")
 MASK = (1 << 64) - 1
@@ -38,7 +38,12 @@ def key_text(i):
     return f"ak_live_{mix64(2 * i + 1):016x}{mix64(2 * i + 2):016x}"
 
 
-def config(directory, keys):
+def config(directory, keys, tls):
+    certificates = tls_group = ""
+    if tls:
+        make_certificate(directory, "shop")
+        certificates = ('certificates = ( { name = "shop"; certificate = "shop.pem"; key = "shop.key"; } );')
+        tls_group = 'tls: { certificates = [ "shop" ]; };'
     port = f"role=client,socket={directory}/memif.sock,socket-abstract=no,rsize=10"
     consumers = ",\n".join(f'  {{ name = "consumer-{i}"; plan = "open"; '
         f'keys = ( {{ id = "k1"; sha256 = "{key_digest(key_text(i))}"; }} ); }}' for i in range(keys))
@@ -54,7 +59,8 @@ dataplane: {{
       addresses = [ "10.0.1.1/24" ]; }}
   );
 }};
-listeners = ( {{ name = "public"; port = "outside"; bind = "10.0.0.1:80"; }} );
+{certificates}
+listeners = ( {{ name = "public"; port = "outside"; bind = "10.0.0.1:80"; {tls_group} }} );
 backends = ( {{ name = "orders"; balance = "round-robin"; endpoints = ( {endpoints} ); }} );
 credentials = ( {{ name = "api_key"; in = "header"; header = "X-API-Key";
   pattern = "^ak_(live|test)_[A-Za-z0-9]{{32}}$"; }} );
@@ -84,7 +90,7 @@ def memif(options, keys):
     processes = []
     try:
         with open(f"{directory}/sluice.conf", "w", encoding="utf-8") as f:
-            f.write(config(directory, keys))
+            f.write(config(directory, keys, "--tls" in options))
         log = open(f"{directory}/log", "w+", encoding="utf-8")
         env = dict(os.environ, RUNTIME_DIRECTORY=directory)
         generator = subprocess.Popen([GENERATOR, "--form=memif", f"--socket-dir={directory}",

@@ -103,6 +103,7 @@ void world_create(struct world *w, const struct world_options *options)
 	static const uint8_t ticket_secret[80] = { 1 };
 	struct rte_mempool *pools[WORLD_WORKERS_MAX];
 	struct snapshot snapshot;
+	struct secrets secrets;
 	char why[256] = "";
 
 	memset(w, 0, sizeof(*w));
@@ -127,9 +128,14 @@ void world_create(struct world *w, const struct world_options *options)
 		atomic_store_explicit(&w->usage.lines[i].admitted, 0, memory_order_relaxed);
 	struct tables_config config = { options->workers, pools, ticket_secret, &w->usage };
 
-	w->tables = tables_create(&config, &snapshot, NULL, NULL, why, sizeof(why));
+	if (options->tls)
+		world_secrets(&secrets);
+	w->tables = tables_create(
+		&config, &snapshot, options->tls ? &secrets : NULL, NULL, why, sizeof(why));
 	if (!w->tables)
 		give_up(why);
+	if (options->tls)
+		secrets_close(&secrets);
 	for (uint32_t i = 0; i < options->workers; i++)
 		make_worker(w, i);
 	atomic_store(&w->shared.tables, w->tables);

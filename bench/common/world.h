@@ -25,6 +25,7 @@ struct world_options {
 	bool access_log;
 	bool multi_segs; /* the port sends chains */
 	bool offload;    /* the port does checksums */
+	bool tls;        /* the listener speaks it */
 	/* Start real ports into world->ports, with the workers' pools; NULL for the self-driven
 	 * ones. */
 	void (*start_ports)(struct world *world);
@@ -51,6 +52,9 @@ void world_destroy(struct world *w);
 
 /** The snapshot alone; ends the process where that fails. */
 void world_snapshot(const struct world_options *options, struct snapshot *out);
+
+/** Certificate and key of the TLS listener; ends the process where that fails. */
+void world_secrets(struct secrets *out);
 
 /** Megabytes for the EAL with so many keys and workers. */
 uint32_t world_memory_mb(uint32_t keys, uint32_t workers);

@@ -81,7 +81,16 @@ static void add_listener(struct build *s)
 		.tcp_port = ENGINE_LISTEN_PORT,
 		.backlog = 4096,
 	};
+	struct snap_cert cert = { .name = text(s, "shop") };
+	uint32_t zero = 0;
 
+	if (s->options->tls) {
+		l.tls = 1;
+		snapshot_builder_add(s->b, SNAP_CERTS, &cert);
+		l.certs =
+			(struct snap_range){ snapshot_builder_add(s->b, SNAP_LISTENER_CERTS, &zero),
+				1 };
+	}
 	snapshot_builder_add(s->b, SNAP_LISTENERS, &l);
 }
 

@@ -25,6 +25,8 @@ static uint32_t allowed(const struct engine *e, const struct client *c)
 {
 	uint32_t n = e->config.depth - c->under_way;
 
+	if (c->ssl && !c->shaken)
+		return 0;
 	if (e->interval_ns > 0)
 		n = c->granted;
 	else if (e->stopping)
@@ -44,7 +46,8 @@ static void arrival_grant(struct engine *e, struct client *c)
 /* A connection with nothing to do: take a request that waits for one, or wait for one. */
 static void rest(struct engine *e, struct client *c)
 {
-	if (e->interval_ns == 0 || c->idle || c->granted || c->under_way || c->state != CLIENT_OPEN)
+	if (e->interval_ns == 0 || c->idle || c->granted || c->under_way ||
+		c->state != CLIENT_OPEN || (c->ssl && !c->shaken))
 		return;
 	if (e->arrival_head != e->arrival_tail) {
 		arrival_grant(e, c);
@@ -111,13 +114,21 @@ static void renew(struct engine *e, struct client *c)
 	c->state = CLIENT_CLOSED;
 	c->port = c->port == 65535 ? 1024 : (uint16_t)(c->port + 1);
 	c->fin_seen = false;
+	if (c->ssl)
+		secure_close(c);
 	c->conn_sent = c->conn_answered = 0;
 	ready_client(e, c);
 }
 
+/* For payload, in a segment. */
+static uint32_t room_of(const struct engine *e)
+{
+	return MSS - (e->header_bytes - 20);
+}
+
 static uint32_t put_requests(struct engine *e, struct client *c, char *out)
 {
-	uint32_t n = allowed(e, c), bytes = 0, room = MSS - (e->header_bytes - 20);
+	uint32_t n = allowed(e, c), bytes = 0, room = room_of(e);
 
 	for (; n && bytes + e->config.head_bytes <= room; n--) {
 		uint64_t id = request_id(e->config.index, number_of(e, c), c->sent);
@@ -138,6 +149,18 @@ static uint32_t put_requests(struct engine *e, struct client *c, char *out)
 	return bytes;
 }
 
+static uint32_t put_secure(struct engine *e, struct client *c, char *out)
+{
+	char plain[MSS];
+	uint32_t bytes;
+
+	secure_write(e, c, plain, put_requests(e, c, plain));
+	bytes = secure_send(c, out, room_of(e));
+	if (secure_pending(c))
+		ready_client(e, c);
+	return bytes;
+}
+
 struct rte_mbuf *engine_client_send(struct engine *e, struct client *c)
 {
 	struct rte_mbuf *m;
@@ -146,7 +169,8 @@ struct rte_mbuf *engine_client_send(struct engine *e, struct client *c)
 
 	if (c->state == CLIENT_SYN_SENT || (c->state == CLIENT_CLOSED && e->stopping))
 		return NULL;
-	if (c->state == CLIENT_OPEN && !c->fin_seen && !c->ack_due && allowed(e, c) == 0)
+	if (c->state == CLIENT_OPEN && !c->fin_seen && !c->ack_due && allowed(e, c) == 0 &&
+		!(c->ssl && secure_pending(c)))
 		return NULL;
 	m = frame_new(e, &payload);
 	if (!m)
@@ -161,7 +185,7 @@ struct rte_mbuf *engine_client_send(struct engine *e, struct client *c)
 		renew(e, c);
 		return m;
 	}
-	bytes = put_requests(e, c, payload);
+	bytes = c->ssl ? put_secure(e, c, payload) : put_requests(e, c, payload);
 	send_segment(e, c, bytes ? PSH | ACK : ACK, m, bytes);
 	if (!c->queued)
 		rest(e, c);
@@ -257,6 +281,11 @@ static void take(struct engine *e, void *conn, const char *data, uint32_t len)
 	}
 }
 
+static void take_secure(struct engine *e, void *conn, const char *data, uint32_t len)
+{
+	secure_take(e, conn, data, len, take);
+}
+
 static void established(struct engine *e, struct client *c, const struct segment *s)
 {
 	if ((s->flags & (SYN | ACK)) != (SYN | ACK) || s->ack != c->snd_nxt) {
@@ -268,8 +297,12 @@ static void established(struct engine *e, struct client *c, const struct segment
 	c->rcv_nxt = s->seq + 1;
 	c->ts_recent = s->ts_val;
 	c->ack_due = true;
-	e->open++;
-	e->stats.opened++;
+	if (e->tls) {
+		secure_open(e, c);
+	} else {
+		e->open++;
+		e->stats.opened++;
+	}
 	ready_client(e, c);
 }
 
@@ -311,7 +344,7 @@ void engine_client_segment(struct engine *e, const struct segment *s)
 	if (s->payload_bytes || (s->flags & FIN)) {
 		if (in_order(e, c, s, &skip)) {
 			c->ts_recent = s->ts_val;
-			segment_walk(e, s, skip, c, take);
+			segment_walk(e, s, skip, c, c->ssl ? take_secure : take);
 			c->rcv_nxt = s->seq + s->payload_bytes;
 			if (++c->segs_unacked >= 2 || (e->ack_idle && c->under_way == 0))
 				c->ack_due = true;
@@ -324,7 +357,7 @@ void engine_client_segment(struct engine *e, const struct segment *s)
 						number, c->under_way);
 			}
 		}
-		if (c->ack_due || c->fin_seen || allowed(e, c))
+		if (c->ack_due || c->fin_seen || allowed(e, c) || (c->ssl && secure_pending(c)))
 			ready_client(e, c);
 		else
 			rest(e, c);

@@ -72,7 +72,8 @@ struct engine *engine_create(const struct engine_config *config, uint64_t now_ns
 	e->backends = pages(backends_bytes(e));
 	frame_init(e);
 	if (!e->clients || !e->due_ns || !e->backends || config->depth > DEPTH_MAX ||
-		config->connections > ENGINE_CLIENTS_MAX || !message_init(e)) {
+		config->connections > ENGINE_CLIENTS_MAX || !message_init(e) ||
+		(config->tls && !secure_init(e))) {
 		engine_destroy(e);
 		return NULL;
 	}
@@ -87,6 +88,7 @@ void engine_destroy(struct engine *e)
 {
 	if (!e)
 		return;
+	secure_fini(e);
 	for (uint32_t i = 0; e->clients && i < e->config.connections; i++)
 		free(e->clients[i].gather);
 	for (size_t i = 0; e->backends && i < (size_t)e->config.backends << 16; i++)

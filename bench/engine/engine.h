@@ -54,6 +54,7 @@ struct engine_config {
 	bool no_checksums; /* the port computes and checks them */
 	double rate;       /* requests a second, open loop; 0: closed loop */
 	bool refusals;     /* 429 is a fine answer too */
+	bool tls;          /* clients speak TLS 1.3 */
 	struct rte_mempool *pool;
 	struct rte_ether_addr gateway_mac[ENGINE_SIDES];
 };

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include <openssl/types.h>
+
 #include "bench/engine/engine.h"
 
 #define MSS             1460
@@ -55,6 +57,8 @@ struct client {
 	uint16_t port;
 	uint8_t state, under_way, segs_unacked, granted;
 	bool queued, ack_due, fin_seen, idle;
+	bool shaken;                       /* TLS: hands */
+	SSL *ssl;                          /* NULL: clear */
 	uint32_t sent, answered;           /* ever: the next request's number */
 	uint32_t conn_sent, conn_answered; /* on this connection */
 	/* The answer that is being received. */
@@ -94,6 +98,7 @@ struct engine {
 	bool stopping, ack_idle;
 	struct fifo ready[ENGINE_SIDES], idle;
 	struct client *clients;
+	SSL_CTX *tls;             /* NULL: clear */
 	uint64_t *due_ns;         /* of requests under way: depth for each client */
 	struct backend *backends; /* by backend << 16 | gateway's port */
 	bool backends_used[ENGINE_BACKENDS_MAX];
@@ -168,6 +173,20 @@ bool message_forwarded_right(const struct engine *e, uint64_t id, const char *he
 /* Length of the head that @p data begins with; 0 when it is not complete. */
 uint32_t message_head_end(struct engine *e, const char *data, uint32_t len);
 bool message_length(struct engine *e, const char *head, uint32_t len, uint32_t *value);
+
+/* secure.c */
+bool secure_init(struct engine *e);
+void secure_fini(struct engine *e);
+/* Begin a handshake. */
+void secure_open(struct engine *e, struct client *c);
+void secure_close(struct client *c);
+/* Is there something to send? */
+bool secure_pending(const struct client *c);
+void secure_write(struct engine *e, struct client *c, const char *plain, uint32_t bytes);
+/* @return bytes of @p room that are used */
+uint32_t secure_send(struct client *c, char *out, uint32_t room);
+/* What came; its content goes to @p fn. */
+void secure_take(struct engine *e, struct client *c, const char *data, uint32_t len, piece_fn fn);
 
 /* client.c */
 void engine_client_segment(struct engine *e, const struct segment *s);

@@ -224,6 +224,7 @@ static struct engine *make_engine(
 		.body_bytes = o->body_bytes,
 		.backends = 3,
 		.timestamps = true,
+		.tls = o->tls,
 		.pool = pool,
 	};
 
@@ -233,7 +234,8 @@ static struct engine *make_engine(
 
 static const char usage[] =
 	"Usage: bench gen [--form=ring|memif] [--quick] [--json] [--seconds=S] [--connections=N]\n"
-	"  [--depth=N] [--keys=N] [--zipf=S] [--head=BYTES] [--body=BYTES] [--per-connection=N]\n";
+	"  [--depth=N] [--keys=N] [--zipf=S] [--head=BYTES] [--body=BYTES] [--per-connection=N] "
+	"[--tls]\n";
 
 static const struct option long_options[] = { { "form", required_argument, NULL, 'f' },
 	{ "socket-dir", required_argument, NULL, 's' },
@@ -241,8 +243,9 @@ static const struct option long_options[] = { { "form", required_argument, NULL,
 	{ "keys", required_argument, NULL, 'k' }, { "zipf", required_argument, NULL, 'z' },
 	{ "head", required_argument, NULL, 'h' }, { "body", required_argument, NULL, 'b' },
 	{ "per-connection", required_argument, NULL, 'p' },
-	{ "seconds", required_argument, NULL, 't' }, { "quick", no_argument, NULL, 'q' },
-	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	{ "seconds", required_argument, NULL, 't' }, { "tls", no_argument, NULL, 'T' },
+	{ "quick", no_argument, NULL, 'q' }, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
 
 /* Where the number of an option goes; NULL for what is no number. */
 static uint32_t *number_of_option(struct gen_options *o, int opt)
@@ -282,6 +285,8 @@ static void parse(int argc, char **argv, struct gen_options *o)
 			o->zipf = strtod(optarg, NULL);
 		} else if (opt == 't') {
 			o->seconds = strtod(optarg, NULL);
+		} else if (opt == 'T') {
+			o->tls = true;
 		} else if (opt == 'q') {
 			o->seconds = 1;
 		} else if (opt == 'j') {

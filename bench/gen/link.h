@@ -19,7 +19,7 @@ struct gen_options {
 	const char *socket_dir; /* of memif's sockets */
 	uint32_t connections, depth, per_connection, keys, head_bytes, body_bytes;
 	double zipf, seconds;
-	bool json;
+	bool json, tls;
 };
 
 /* One side. */

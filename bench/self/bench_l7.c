@@ -23,7 +23,7 @@ static const char usage[] =
 	"--body=BYTES\n"
 	"  --per-connection=N --weights=5:3:2 --limit=PER_SECOND --routes=N --no-events "
 	"--no-multi-segs\n"
-	"  --offload --no-timestamps --load=SHARE (open loop, of what the closed loop gave)\n"
+	"  --tls --offload --no-timestamps --load=SHARE (open loop, of what the closed loop gave)\n"
 	"  --workers=2 (each with such a load, beside one worker with it)\n";
 
 struct l7_options {
@@ -55,6 +55,7 @@ enum {
 	OPT_NO_TIMESTAMPS,
 	OPT_LOAD,
 	OPT_WORKERS,
+	OPT_TLS,
 };
 
 static const struct option long_options[] = {
@@ -79,6 +80,7 @@ static const struct option long_options[] = {
 	{ "no-timestamps", no_argument, NULL, OPT_NO_TIMESTAMPS },
 	{ "load", required_argument, NULL, OPT_LOAD },
 	{ "workers", required_argument, NULL, OPT_WORKERS },
+	{ "tls", no_argument, NULL, OPT_TLS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -141,6 +143,9 @@ static bool parse_load(struct l7_case *c, int opt, const char *value)
 		return true;
 	case OPT_LOAD:
 		c->loads[0] = strtod(value, NULL);
+		return true;
+	case OPT_TLS:
+		c->tls = true;
 		return true;
 	case OPT_WORKERS:
 		c->workers = RTE_MIN(n, (uint32_t)WORLD_WORKERS_MAX);

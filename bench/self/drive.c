@@ -114,7 +114,8 @@ static void one_turn(struct drive *d, struct counted *round)
 	drain_events(d);
 	if ((double)tsc * s->ns_per_cycle > (double)cpu + LOST_NS) {
 		d->lost_turns++;
-		d->now_ns += average_turn_ns(d);
+		/* Never back: timestamps are made of it. */
+		d->now_ns = RTE_MAX(d->now_ns + average_turn_ns(d), s->told_ns);
 		return;
 	}
 	d->now_ns += (uint64_t)((double)own * s->ns_per_cycle);

@@ -40,6 +40,13 @@ const struct l7_case l7_cases[] = {
 	{ .name = "body-16K", LOAD(256, 1, 16384, 1), .keys = 1000, .limit = UNREACHED },
 	{ .name = "body-1M", LOAD(32, 1, 1048576, 1), .keys = 1000, .limit = UNREACHED },
 	{ .name = "new-connection", KEYED(1000), .per_connection = 1, .rate_target = 150000 },
+	{ .name = "tls", KEYED(1000000), LATENCY, .tls = true, .target = 9000 },
+	{ .name = "tls-16K",
+		LOAD(256, 1, 16384, 1),
+		.keys = 1000,
+		.limit = UNREACHED,
+		.tls = true },
+	{ .name = "tls-new-connection", KEYED(1000), .per_connection = 1, .tls = true },
 	{ .name = "routes-50k",
 		LOAD(256, 1, 1024, 50000),
 		.keys = 1000000,
@@ -167,6 +174,7 @@ static void make_drive(const struct l7_case *c, uint32_t index, double seconds)
 		.backends = c->backends,
 		.timestamps = !c->no_timestamps,
 		.no_checksums = c->offload,
+		.tls = c->tls,
 		.pool = world.at[index].pool,
 	};
 
@@ -187,7 +195,7 @@ static void make_drive(const struct l7_case *c, uint32_t index, double seconds)
 static bool begin(const struct l7_case *c, uint32_t workers, double seconds)
 {
 	struct world_options options = { workers, c->connections, c->keys, c->routes, c->backends,
-		c->weights, c->limit, !c->no_events, !c->no_multi_segs, c->offload };
+		c->weights, c->limit, !c->no_events, !c->no_multi_segs, c->offload, c->tls };
 	bool good = true;
 
 	progress("%s: building %u keys, %u routes, %u worker%s", c->name, c->keys, c->routes,

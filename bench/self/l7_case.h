@@ -15,7 +15,7 @@ struct l7_case {
 	uint32_t weights[ENGINE_BACKENDS_MAX];
 	double zipf;
 	uint64_t limit;
-	bool no_events, no_multi_segs, offload, no_timestamps;
+	bool no_events, no_multi_segs, offload, no_timestamps, tls;
 	/* Open loops at these shares of what the closed loop gave; 0: none. */
 	double loads[L7_LOADS];
 	bool slow;          /* left out by --quick */

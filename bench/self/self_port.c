@@ -10,14 +10,15 @@
 struct self_port self_ports[WORLD_WORKERS_MAX];
 
 /* The worker's own time: the turn's beginning and what it has spent since without the generator. */
-static uint64_t worker_now_ns(const struct self_port *s, uint64_t tsc)
+static uint64_t worker_now_ns(struct self_port *s, uint64_t tsc)
 {
 	uint64_t generator = s->rx_cycles + s->rx_empty_cycles + s->tx_cycles + s->put_cycles;
 	uint64_t cycles = tsc - s->start_tsc - generator;
 
 	uint64_t ns = (uint64_t)((double)cycles * s->ns_per_cycle);
 
-	return s->start_ns + RTE_MIN(ns, s->most_ns);
+	s->told_ns = s->start_ns + RTE_MIN(ns, s->most_ns);
+	return s->told_ns;
 }
 
 uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)

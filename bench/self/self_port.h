@@ -15,6 +15,7 @@
 struct self_port {
 	struct engine *engine;
 	uint64_t start_ns, start_tsc; /* of this turn, set by the loop */
+	uint64_t told_ns;             /* the latest time that the generator was told */
 	uint64_t most_ns;             /* that a turn may seem to take: more is somebody else's */
 	double ns_per_cycle;
 	uint64_t rx_cycles;       /* within port_rx(), up to the last call that gave something */
