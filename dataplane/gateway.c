@@ -110,7 +110,7 @@ static int make_pools(struct gateway *g)
 
 		snprintf(name, sizeof(name), "mbufs%u", w);
 		g->pools[w] = port_pool_create(name, g->plan.mbufs, g->plan.mbuf_cache,
-			NET_META_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+			NET_META_BYTES, g->plan.data_room, SOCKET_ID_ANY);
 		if (!g->pools[w])
 			return -rte_errno;
 	}

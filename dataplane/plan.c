@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dataplane/io/port_setup.h"
 #include "lib/base/log.h"
 
-#define MBUF_BYTES       (sizeof(struct rte_mbuf) + NET_META_BYTES + RTE_MBUF_DEFAULT_BUF_SIZE + 64)
+#define MBUF_BYTES       (sizeof(struct rte_mbuf) + NET_META_BYTES + 64) /* without the data room */
 #define MBUFS_PER_PORT   8192 /* descriptors of both directions and what the drivers hold back */
 #define MBUFS_PER_KERNEL 1024 /* the same of a port's kernel side */
 #define MBUFS_BASE       16384
@@ -87,6 +88,15 @@ static void size_connections(const struct snap_settings *settings, struct start_
 	};
 }
 
+static uint16_t largest_data_room(const struct snapshot *snapshot, uint32_t ports)
+{
+	uint32_t mtu = PORT_MTU_USUAL;
+
+	for (uint32_t i = 0; i < ports; i++)
+		mtu = RTE_MAX(mtu, SNAP_AT(snapshot, SNAP_PORTS, snap_port, i)->mtu);
+	return port_data_room((uint16_t)mtu);
+}
+
 int start_plan_make(
 	const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes)
 {
@@ -111,7 +121,8 @@ int start_plan_make(
 	if (!settings->mbufs)
 		plan->mbufs += MBUFS_PER_KERNEL * snapshot->sections[SNAP_KERNELS].count;
 	plan->mbuf_cache = MBUF_CACHE;
-	plan->pool_bytes = (uint64_t)plan->mbufs * MBUF_BYTES;
+	plan->data_room = largest_data_room(snapshot, plan->port_count);
+	plan->pool_bytes = (uint64_t)plan->mbufs * (MBUF_BYTES + plan->data_room);
 	plan->tcp_bytes = tcp_stack_bytes(&plan->tcp);
 	plan->proxy_bytes = proxy_bytes(&plan->proxy);
 	/* Two generations' key tables live side by side during an apply. */
@@ -128,9 +139,9 @@ void start_plan_log(const struct start_plan *plan)
 	log_notice("%u worker(s) on lcores %s, %u port(s)", plan->worker_count, plan->lcores,
 		plan->port_count);
 	log_notice("for each worker: %u client connections, TCP %" PRIu64 " MiB, proxy %" PRIu64
-		   " MiB (touched as used), %u mbufs = %" PRIu64 " MiB",
+		   " MiB (touched as used), %u mbufs of %u bytes of data = %" PRIu64 " MiB",
 		plan->proxy.client_limit, plan->tcp_bytes >> 20, plan->proxy_bytes >> 20,
-		plan->mbufs, plan->pool_bytes >> 20);
+		plan->mbufs, plan->data_room - RTE_PKTMBUF_HEADROOM, plan->pool_bytes >> 20);
 	log_notice("key tables %" PRIu64 " MiB; the EAL gets %u MiB", plan->table_bytes >> 20,
 		plan->memory_mb);
 }

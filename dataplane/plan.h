@@ -12,6 +12,7 @@
 
 struct start_plan {
 	uint32_t worker_count, port_count;
+	uint16_t data_room;         /* of an mbuf, for the largest MTU of all ports */
 	uint32_t mbufs, mbuf_cache; /* per worker */
 	uint32_t memory_mb;         /* of the EAL */
 	uint64_t tcp_bytes, proxy_bytes, pool_bytes, table_bytes;

@@ -84,7 +84,8 @@ static const struct schema_field port_fields[] = {
 		.text = "Static routes, at most sixteen." },
 	{ FIELD(cfg_port, mtu), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "9000"),
 		.text = "Largest IP packet in bytes, 576 or more (1280 with IPv6). 0 is the port's "
-			"own." },
+			"own. Above 1500 on any port every mbuf is as large, and no port can be "
+			"AF_XDP; an interface below AF_PACKET must have this MTU already." },
 	{ FIELD(cfg_port, vlan), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "4094"),
 		.text = "802.1Q VLAN of the port's frames: they have its tag and others are "
 			"dropped. "

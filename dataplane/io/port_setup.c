@@ -3,12 +3,15 @@
  * Starting ports. Software devices are plugged in here, after the EAL is up, so that one that fails is
  * an error message and a fallback. What holds for the drivers of DPDK 22.11 (tried on veth pairs):
  *
- * af_xdp      Receives and sends straight from the mbuf pool, which becomes the socket's UMEM: the pool
+ * af_xdp      Holds no frame that is larger than a page with its mbuf, on any port of a pool: with an MTU
+ *             above 1,500 somewhere its socket does not start.
+ *             Receives and sends straight from the mbuf pool, which becomes the socket's UMEM: the pool
  *             must come from port_pool_create(). Pins 2,048 mbufs a queue in the fill ring, whatever the
  *             descriptor count, and up to 32 sent ones until the next burst. Does not give them back on
  *             close. Follows no chains; a reference kept on a sent mbuf is respected. A program left on
  *             the interface by a killed process is used again. "No bpffs" in its output is harmless.
- * af_packet   Copies in both directions; sends chains. Pins nothing of a pool. Sends from a ring of its
+ * af_packet   Takes frames of its ring's frame size, whatever MTU ethdev believes in.
+ *             Copies in both directions; sends chains. Pins nothing of a pool. Sends from a ring of its
  *             own, in poll() without a timeout when that is full.
  * tap         Reports checksum offloads, done by its own code. Pins one mbuf a receive descriptor.
  * ring        Hands over the mbufs themselves: a payload that is kept for retransmission would be
@@ -22,6 +25,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -35,8 +39,11 @@
 #include "dataplane/io/eal.h"
 #include "lib/base/log.h"
 
-#define DESC_DEFAULT 1024
-#define RSS_WANTED   (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
+#define DESC_DEFAULT    1024
+#define AF_PACKET_FRAME 2048       /* where nothing is said */
+#define AF_PACKET_BLOCK 32         /* frames */
+#define AF_PACKET_RING  (4u << 20) /* bytes */
+#define RSS_WANTED      (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
 
 /* TX_OFFLOAD_MBUF_FAST_FREE is never among them: TCP keeps references to what it sends. */
 #define TX_WANTED                                                                                  \
@@ -123,9 +130,46 @@ static bool iface_is_veth(const char *iface)
 	return iface_ask(SIOCETHTOOL, &data) == 0 && strcmp(driver.driver, "veth") == 0;
 }
 
+/*
+ * af_packet's driver tells ethdev of no frame above 1,518 bytes, while what it can is its ring's frame; what
+ * is beyond that it would cut off. @param below  MTU of the interface, or -errno
+ */
+static int af_packet_mtu(const char *device, int below, uint16_t mtu)
+{
+	const char *given = strstr(device, ",framesz=");
+	uint32_t frame =
+		given ? (uint32_t)strtoul(given + strlen(",framesz="), NULL, 10) : AF_PACKET_FRAME;
+
+	if (below < mtu) {
+		log_error("%s: MTU %u: the interface has %d, raise it first", device, mtu, below);
+		return -EINVAL;
+	}
+	if (frame < port_frame_bytes(mtu)) {
+		log_error("%s: MTU %u: framesz is %u, it must be %u", device, mtu, frame,
+			port_frame_bytes(mtu));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int mtu_raise(const char *device, const struct rte_eth_dev_info *info, int below,
+	uint16_t mtu, const struct port *port)
+{
+	int err;
+
+	if (strcmp(info->driver_name, "net_af_packet") == 0)
+		return af_packet_mtu(device, below, mtu);
+	err = rte_eth_dev_set_mtu(port->id, mtu);
+	if (err)
+		log_error("%s: MTU %u: %s; %s takes MTUs up to %u and frames of up to %u bytes",
+			device, mtu, rte_strerror(-err), info->driver_name, info->max_mtu,
+			info->max_rx_pktlen);
+	return err;
+}
+
 /* The drivers say 1500 whatever their interface has: the smaller of both counts. */
-static int mtu_choose(const struct port_setup_config *config, const struct rte_eth_dev_info *info,
-	struct port *port)
+static int mtu_choose(const char *device, const struct port_setup_config *config,
+	const struct rte_eth_dev_info *info, struct port *port)
 {
 	int err, below;
 	uint16_t mtu;
@@ -137,11 +181,9 @@ static int mtu_choose(const struct port_setup_config *config, const struct rte_e
 	if (below > 0 && below < mtu)
 		mtu = (uint16_t)below;
 	if (config->mtu && config->mtu > mtu) {
-		err = rte_eth_dev_set_mtu(port->id, config->mtu);
-		if (err) {
-			log_error("port %u: MTU %u: %s", port->id, config->mtu, rte_strerror(-err));
+		err = mtu_raise(device, info, below, config->mtu, port);
+		if (err)
 			return err;
-		}
 	}
 	port->mtu = config->mtu ? config->mtu : mtu;
 	return 0;
@@ -202,12 +244,26 @@ static int queues_setup(const struct port_setup_config *config, const struct rte
 	return 0;
 }
 
+/* The kernel's limit of one frame in the memory that it shares with a socket. */
+static bool af_xdp_fits(const struct port_setup_config *config)
+{
+	return rte_mempool_calc_obj_size(config->pools[0]->elt_size, config->pools[0]->flags,
+		       NULL) <= (uint32_t)getpagesize();
+}
+
 /* af_xdp registers the pool's first piece of memory and believes that it is all. */
 static int pools_check(const struct port_setup_config *config, const struct rte_eth_dev_info *info,
 	const struct port *port)
 {
 	if (strcmp(info->driver_name, "net_af_xdp") != 0)
 		return 0;
+	if (!af_xdp_fits(config)) {
+		log_error("af_xdp's mbufs do not fit jumbo frames: no port beside one of it may "
+			  "have an "
+			  "MTU above %u",
+			PORT_MTU_USUAL);
+		return -EINVAL;
+	}
 	for (uint16_t q = 0; q < port->rx_queues; q++) {
 		const struct rte_mempool *pool = config->pools[q];
 
@@ -255,7 +311,7 @@ static int port_start(const char *device, const struct port_setup_config *config
 	if (!err)
 		err = rte_eth_dev_configure(port->id, port->rx_queues, port->tx_queues, &conf);
 	if (!err)
-		err = mtu_choose(config, &info, port);
+		err = mtu_choose(device, config, &info, port);
 	if (!err)
 		err = queues_setup(config, &info, port);
 	if (!err)
@@ -338,6 +394,7 @@ static int device_setup(
 static int auto_setup(const char *iface, const struct port_setup_config *config, struct port *out)
 {
 	uint16_t queues = RTE_MAX(config->rx_queues, config->tx_queues);
+	uint32_t frame = port_frame_bytes(config->mtu);
 	char device[256];
 	int err;
 
@@ -345,7 +402,7 @@ static int auto_setup(const char *iface, const struct port_setup_config *config,
 		log_error("no network interface named \"%s\"", iface);
 		return -ENODEV;
 	}
-	if (queues <= iface_channels(iface)) {
+	if (queues <= iface_channels(iface) && af_xdp_fits(config)) {
 		/* Without a driver's zero-copy mode, polling through the socket finds nothing that the ring
 		 * does not show: 270 ns a poll instead of 30. With it, an empty fill ring makes the driver
 		 * ask to be woken, and with no busy budget the PMD then sleeps in poll() for up to 1 s. */
@@ -356,12 +413,14 @@ static int auto_setup(const char *iface, const struct port_setup_config *config,
 		if (err == 0)
 			return 0;
 	}
-	log_notice("%s: af_xdp does not serve %u queues, af_packet is used", iface, queues);
-	/* Frames of 2 KiB hold 1,500 bytes of IP and fit the usual mbuf; more would not. */
+	log_notice("%s: af_xdp does not serve %u queues%s, af_packet is used", iface, queues,
+		af_xdp_fits(config) ? "" : " of jumbo frames");
+	/* Whole frames to a block, as the driver takes the ring to be without gaps; 4 MiB of them. */
 	snprintf(device, sizeof(device),
-		"net_af_packet_%s,iface=%s,qpairs=%u,qdisc_bypass=1,blocksz=65536,framesz=2048,"
-		"framecnt=2048",
-		iface, iface, queues);
+		"net_af_packet_%s,iface=%s,qpairs=%u,qdisc_bypass=1,blocksz=%u,framesz=%u,framecnt="
+		"%u",
+		iface, iface, queues, frame * AF_PACKET_BLOCK, frame,
+		AF_PACKET_RING / (frame * AF_PACKET_BLOCK) * AF_PACKET_BLOCK);
 	return device_setup(device, config, out);
 }
 

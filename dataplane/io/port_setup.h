@@ -9,6 +9,21 @@
 
 #include "dataplane/io/port.h"
 
+#define PORT_MTU_USUAL 1500
+
+/** Bytes for the frames of a port with this MTU, with what drivers put around them in rings of their own:
+ *  whole KiB, 2 of them for 1,500. @param mtu  bytes, 0 for the usual one */
+static inline uint16_t port_frame_bytes(uint16_t mtu)
+{
+	return (uint16_t)RTE_ALIGN_CEIL((mtu ? mtu : PORT_MTU_USUAL) + 96, 1024);
+}
+
+/** The data room of an mbuf that such a frame fits, so that no port has to scatter. */
+static inline uint16_t port_data_room(uint16_t mtu)
+{
+	return (uint16_t)(RTE_PKTMBUF_HEADROOM + port_frame_bytes(mtu));
+}
+
 struct port_setup_config {
 	uint16_t rx_queues, tx_queues;    /* one a worker; the port may give fewer */
 	uint16_t rx_desc, tx_desc;        /* wished length of each queue; 0 for 1024 */
@@ -21,7 +36,8 @@ struct port_setup_config {
  * one. rte_pktmbuf_pool_create() is not enough: it keeps mbufs from crossing pages, one in each 4 KiB
  * without huge pages, while af_xdp reckons with mbufs that lie close together and loses every frame
  * beyond its own reckoning, in both directions and without an error.
- * @param count  mbufs  @param cache  of each lcore  @param priv_bytes  whole words
+ * @param count  mbufs  @param cache  of each lcore  @param priv_bytes  whole words  @param data_room
+ * port_data_room() of the largest MTU of all ports
  * @return NULL and rte_errno
  */
 struct rte_mempool *port_pool_create(const char *name, uint32_t count, uint32_t cache,

@@ -37,7 +37,7 @@ def _consumer(name, plan, key, more=""):
 
 
 def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), device="auto:{}",
-        outside=""):
+        outside="", inside="", mbufs=MBUFS):
     """The text of the configuration; arguments make the variants that tests apply."""
     endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
         for address, weight in zip(BACKENDS.values(), weights) if weight)
@@ -49,10 +49,10 @@ def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), dev
 version = 1;
 dataplane: {{
   lcores = [ {", ".join(map(str, lcores))} ];
-  mbufs = {MBUFS};
+  mbufs = {mbufs};
   ports = (
     {{ name = "outside"; device = "{device.format("sl-out")}"; addresses = [ "10.71.0.1/24", "{OUTSIDE_IP6}/64" ]; {outside} }},
-    {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24", "{INSIDE_IP6}/64" ]; }} );
+    {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24", "{INSIDE_IP6}/64" ]; {inside} }} );
 }};
 timeouts: {{ head = "{int(HEAD_TIMEOUT * 1000)}ms"; body = "{int(BODY_TIMEOUT * 1000)}ms";
   idle = "{int(IDLE_TIMEOUT * 1000)}ms"; send = "20s"; }};
