@@ -70,3 +70,15 @@ def test_statistics_by_api_and_endpoint_add_up(gateway, connect):
 def test_logs_hold_no_key(gateway):
     for name in ("dataplane", "control"):
         assert not re.search(r"ak_(live|test)_[A-Za-z0-9]{32}", gateway.bed.log_tail(name, 100000))
+
+
+def test_the_start_tells_what_each_port_does_by_itself(bed, gateway):
+    with open(bed.log_path("dataplane"), encoding="utf-8") as log:
+        text = log.read()
+    for port in (0, 1):
+        by = "(port|software)"
+        told = re.findall(f"port {port}: sums of received packets by {by}, of sent IPv4 by {by}, of sent TCP by {by}; "
+            "(sends chains|sends one mbuf a packet)", text)
+        # The bed's ports are packet sockets of one kind or the other, which sum nothing.
+        assert told and all(line[:3] == ("software",) * 3 for line in told)
+        assert re.search(rf"port {port} is \S+: driver \S+, MAC \S+, MTU 1500, 1 receive and 1 transmit queues", text)
