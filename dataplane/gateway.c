@@ -38,6 +38,7 @@ struct gateway {
 	struct port ports[PORT_MAX];
 	struct net_kernel kernels[PORT_MAX]; /* by port */
 	bool has_kernel[PORT_MAX];
+	bool link_up[PORT_MAX];
 	struct rte_mempool *pools[TABLES_WORKERS_MAX];
 	struct stats stats[TABLES_WORKERS_MAX];
 	struct event_ring events[TABLES_WORKERS_MAX];
@@ -161,6 +162,13 @@ static int join_groups(const struct gateway *g, const struct snapshot *snapshot,
 	return port_multicast(&g->ports[index], macs, net_multicast_macs(&config, macs));
 }
 
+static bool link_is_up(const struct port *port)
+{
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(port->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
 static int start_ports(
 	struct gateway *g, const struct snapshot *snapshot, char *why, size_t why_bytes)
 {
@@ -197,6 +205,7 @@ static int start_ports(
 				RTE_MIN(g->ports[i].rx_queues, g->ports[i].tx_queues));
 			return -EINVAL;
 		}
+		g->link_up[i] = link_is_up(&g->ports[i]);
 	}
 	return 0;
 }
@@ -538,10 +547,26 @@ static void watch_workers(struct gateway *g)
 	}
 }
 
+/* Software drivers say that their link is up, always; a NIC's may come up long after the port. */
+static void watch_links(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->plan.port_count; i++) {
+		bool up = link_is_up(&g->ports[i]);
+
+		if (up == g->link_up[i])
+			continue;
+		g->link_up[i] = up;
+		log_notice("port %u: the link is %s", g->ports[i].id, up ? "up" : "down");
+		if (up)
+			atomic_fetch_add_explicit(&g->shared.links_up, 1, memory_order_relaxed);
+	}
+}
+
 void gateway_housekeeping(struct gateway *g)
 {
 	if (!g->running)
 		return;
+	watch_links(g);
 	update_wall_clock(g);
 	watch_workers(g);
 	reclaim(g);

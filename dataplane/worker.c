@@ -36,7 +36,7 @@ struct worker {
 	uint64_t long_loop_cycles;
 	uint64_t gauges_ns; /* when they were written last */
 	bool has_kernel;    /* a port has a kernel's side */
-	uint32_t stop;
+	uint32_t stop, links_up;
 	_Atomic uint64_t generation;
 	_Atomic bool idle;
 	struct rte_mbuf *rx[PORT_RX_BURST];
@@ -112,6 +112,7 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 	struct worker_shared *shared = w->config.shared;
 	struct tables *tables = atomic_load_explicit(&shared->tables, memory_order_acquire);
 	uint32_t stop = atomic_load_explicit(&shared->stop, memory_order_relaxed);
+	uint32_t links_up = atomic_load_explicit(&shared->links_up, memory_order_relaxed);
 
 	if (tables && tables->snapshot.generation != w->generation &&
 		proxy_set_tables(w->proxy, tables, now_ns) == 0) {
@@ -119,6 +120,10 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 			steer_listeners(w->steer, &tables->snapshot);
 		atomic_store_explicit(
 			&w->generation, tables->snapshot.generation, memory_order_release);
+	}
+	if (unlikely(links_up != w->links_up)) {
+		w->links_up = links_up;
+		net_announce(w->net);
 	}
 	if (stop != w->stop) {
 		w->stop = stop;

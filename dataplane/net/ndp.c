@@ -435,6 +435,21 @@ static void address_step(
 		probe(net, port_index, a);
 }
 
+void ndp_announce(struct net *net)
+{
+	for (uint32_t p = 0; p < net->config.port_count; p++) {
+		struct net_port *port = &net->ports[p];
+
+		for (uint32_t i = 0; i < port->ndp_count; i++) {
+			if (port->ndp[i].state != NDP_PREFERRED)
+				continue;
+			port->ndp[i].left = advertisements(net);
+			port->ndp[i].due_ns = 0;
+		}
+		mld_start(net, p);
+	}
+}
+
 void ndp_timers(struct net *net, uint64_t now_ns)
 {
 	for (uint32_t p = 0; p < net->config.port_count; p++)

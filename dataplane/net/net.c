@@ -317,6 +317,14 @@ void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_a
 		neigh_learn(net, port_index, addr, mac, solicited, now_ns);
 }
 
+/* One worker speaks for all: the neighbours need to hear it once. */
+void net_announce(struct net *net)
+{
+	net->announcements_left = net->config.queue == 0 ? ANNOUNCE_COUNT : 0;
+	net->announce_ns = 0;
+	ndp_announce(net);
+}
+
 void net_timers(struct net *net, uint64_t now_ns)
 {
 	net->now_ns = now_ns;

@@ -164,6 +164,10 @@ void net_set_neighbour_seen(struct net *net, net_neighbour_seen_fn seen, void *c
 void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns);
 
+/** Announce our addresses and groups anew, as at start: a link came up, and whoever is there now may know
+ *  others by them or nobody. */
+void net_announce(struct net *net);
+
 /** Announce our addresses at start (by the worker with queue 0), ask again for unanswered neighbours
  *  and age the others; call once a loop, it is cheap when idle. */
 void net_timers(struct net *net, uint64_t now_ns);

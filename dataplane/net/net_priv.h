@@ -325,6 +325,9 @@ void ndp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 void ndp_solicit(struct net *net, uint32_t port_index, const struct ip_addr *target,
 	const struct rte_ether_addr *mac);
 
+/** Advertise all addresses in use again, and report their groups. */
+void ndp_announce(struct net *net);
+
 /** Duplicate address detection and the advertisements that follow it. */
 void ndp_timers(struct net *net, uint64_t now_ns);
 

@@ -282,6 +282,10 @@ static bool world_statement(struct run *run, struct cursor *c)
 	} else if (cursor_word(c, "hold")) {
 		run_wait(run);
 		world_hold(run->w, (uint32_t)cursor_number(c, "mbufs"));
+	} else if (cursor_word(c, "link-up")) {
+		run_wait(run);
+		atomic_fetch_add(&run->w->shared.links_up, 1);
+		world_settle(run->w);
 	} else if (cursor_word(c, "drain")) {
 		run_wait(run);
 		atomic_store(&run->w->shared.stop, WORKER_DRAIN);

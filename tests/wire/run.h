@@ -12,6 +12,7 @@
  *   host NAME refuse|silent|accept|raw|noarp|arp
  *   flow NAME [to IP:PORT] [from PORT] [isn N]    a flow's other end, its own port, its first number
  *   hold N · hold 0     keep mbufs until only N are free; give them back
+ *   link-up                              a port's link came up
  *   drain               as before a stop
  *   forget              throw away the packets that nobody expected so far
  *   leave               do not fail for packets that were not expected, do not wind down
