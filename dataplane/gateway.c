@@ -23,7 +23,9 @@
 #include "dataplane/io/kernel_port.h"
 #include "dataplane/io/port_setup.h"
 #include "dataplane/net/kernel.h"
+#include "dataplane/net/owner.h"
 #include "dataplane/plan.h"
+#include "dataplane/steer_watch.h"
 #include "dataplane/worker.h"
 #include "lib/base/log.h"
 
@@ -43,6 +45,8 @@ struct gateway {
 	struct stats stats[TABLES_WORKERS_MAX];
 	struct event_ring events[TABLES_WORKERS_MAX];
 	struct steer_mesh *mesh;
+	struct owner_rss *rss[PORT_MAX]; /* by port; NULL where ports or one worker need none */
+	struct steer_watch watch[PORT_MAX];
 	struct worker *workers[TABLES_WORKERS_MAX];
 	bool stuck[TABLES_WORKERS_MAX];
 	struct worker_shared shared;
@@ -273,6 +277,22 @@ static int make_segments(struct gateway *g, const struct snapshot *snapshot)
 	return 0;
 }
 
+/* Who gets what of each port, for several workers. */
+static int make_steering(struct gateway *g)
+{
+	if (g->plan.worker_count == 1)
+		return 0;
+	for (uint32_t i = 0; i < g->plan.port_count; i++) {
+		g->rss[i] = owner_rss_create(&g->ports[i].rss, g->plan.worker_count);
+		if (!g->rss[i] && errno != EINVAL)
+			return -errno;
+		log_notice("port %u: workers get their segments by %s", i,
+			g->rss[i] ? "the port's RSS" : "handing them over");
+	}
+	g->mesh = steer_mesh_create(g->plan.worker_count);
+	return g->mesh ? 0 : -ENOMEM;
+}
+
 static void fill_net(struct gateway *g, const struct snapshot *snapshot, struct net_config *net)
 {
 	net->port_count = g->plan.port_count;
@@ -284,6 +304,7 @@ static void fill_net(struct gateway *g, const struct snapshot *snapshot, struct 
 		net->ports[i].port = &g->ports[i];
 		fill_port(snapshot, i, &net->ports[i]);
 		net->ports[i].kernel = g->has_kernel[i] ? &g->kernels[i] : NULL;
+		net->ports[i].rss = g->rss[i];
 	}
 }
 
@@ -414,10 +435,8 @@ static int start(struct gateway *g, struct snapshot *snapshot, const struct secr
 	rc = make_segments(g, snapshot);
 	if (rc == 0)
 		rc = make_qsbr(g);
-	if (rc == 0 && g->plan.worker_count > 1) {
-		g->mesh = steer_mesh_create(g->plan.worker_count);
-		rc = g->mesh ? 0 : -ENOMEM;
-	}
+	if (rc == 0)
+		rc = make_steering(g);
 	for (uint32_t w = 0; rc == 0 && w < g->plan.worker_count; w++)
 		rc = make_worker(g, snapshot, w);
 	if (rc)
@@ -573,6 +592,9 @@ void gateway_housekeeping(struct gateway *g)
 	for (uint32_t i = 0; i < g->plan.port_count; i++) {
 		struct rte_eth_stats stats;
 
+		if (g->rss[i])
+			steer_watch_look(&g->watch[i], g->stats, g->plan.worker_count, i,
+				clock_ns(&g->shared.clock, rte_rdtsc()));
 		if (rte_eth_stats_get(g->ports[i].id, &stats))
 			continue;
 		g->stats[0].port[i].rx_missed = stats.imissed;
@@ -608,6 +630,8 @@ void gateway_destroy(struct gateway *g)
 		event_ring_close(&g->events[w]);
 	}
 	steer_mesh_destroy(g->mesh);
+	for (uint32_t i = 0; i < PORT_MAX; i++)
+		owner_rss_destroy(g->rss[i]);
 	tables_destroy(g->shared.tables);
 	for (uint32_t i = 0; g->running && i < g->plan.port_count; i++)
 		port_close(&g->ports[i]);

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_hash_crc.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
+#include "dataplane/net/owner.h"
+
 #define SEGMENT_RING   1024
 #define NEIGHBOUR_RING 64
-#define LISTENERS_MAX  256
 
 struct neighbour_news {
 	struct ip_addr addr;
@@ -30,19 +30,11 @@ struct steer_mesh {
 	struct rte_ring **neighbours;
 };
 
-struct listener_key {
-	struct ip_addr addr;
-	uint16_t port;
-};
-
 struct steer {
 	struct steer_mesh *mesh;
 	struct net *net;
-	uint64_t *counter;
+	struct stats *stats;
 	uint32_t worker, workers;
-	uint32_t listener_count;
-	struct listener_key listeners[LISTENERS_MAX];
-	uint64_t ports[65536 / 64]; /* a first look that nearly always decides */
 };
 
 static struct rte_ring *ring_make(
@@ -105,7 +97,7 @@ void steer_mesh_destroy(struct steer_mesh *mesh)
 }
 
 struct steer *steer_create(
-	struct steer_mesh *mesh, uint32_t worker, struct net *net, uint64_t *counter)
+	struct steer_mesh *mesh, uint32_t worker, struct net *net, struct stats *stats)
 {
 	struct steer *s = calloc(1, sizeof(*s));
 
@@ -113,7 +105,7 @@ struct steer *steer_create(
 		return NULL;
 	s->mesh = mesh;
 	s->net = net;
-	s->counter = counter;
+	s->stats = stats;
 	s->worker = worker;
 	s->workers = mesh->workers;
 	return s;
@@ -122,41 +114,6 @@ struct steer *steer_create(
 void steer_destroy(struct steer *s)
 {
 	free(s);
-}
-
-static bool is_listener(const struct steer *s, const struct ip_addr *addr, uint16_t port)
-{
-	if (!(s->ports[port / 64] & (UINT64_C(1) << (port % 64))))
-		return false;
-	for (uint32_t i = 0; i < s->listener_count; i++)
-		if (s->listeners[i].port == port && ip_equal(&s->listeners[i].addr, addr))
-			return true;
-	return false;
-}
-
-void steer_listeners(struct steer *s, const struct snapshot *snapshot)
-{
-	uint32_t n;
-	const struct snap_listener *l = snap_records(snapshot, SNAP_LISTENERS, &n);
-
-	for (uint32_t i = 0; i < n && s->listener_count < LISTENERS_MAX; i++) {
-		uint16_t port = (uint16_t)l[i].tcp_port;
-
-		if (is_listener(s, &l[i].addr, port))
-			continue;
-		s->listeners[s->listener_count++] = (struct listener_key){ l[i].addr, port };
-		s->ports[port / 64] |= UINT64_C(1) << (port % 64);
-	}
-}
-
-static uint32_t owner(const struct steer *s, const struct net_meta *meta)
-{
-	uint32_t hash;
-
-	if (!is_listener(s, &meta->dst, meta->dst_port))
-		return meta->dst_port % s->workers;
-	hash = rte_hash_crc(&meta->src, sizeof(meta->src), meta->src_port);
-	return hash % s->workers;
 }
 
 static void take_neighbours(struct steer *s, struct rte_ring *ring, uint64_t now_ns)
@@ -184,21 +141,31 @@ static uint16_t take(struct steer *s, struct rte_mbuf **segs, uint16_t room, uin
 	return n;
 }
 
+/* A full ring is like a full queue of a port: dropped and counted, never answered. */
+static void hand_over(struct steer *s, struct rte_mbuf *m, uint32_t to)
+{
+	const struct net_meta *meta = net_meta(m);
+
+	s->stats->worker->steered++;
+	if (owner_by_rss(net_rss(s->net, meta->port_index), &meta->src))
+		s->stats->port[meta->port_index].missteered++;
+	if (rte_ring_sp_enqueue(s->mesh->segments[s->worker * s->workers + to], m))
+		net_drop(s->net, m, DROP_STEER_FULL);
+}
+
 uint16_t steer_exchange(
 	struct steer *s, struct rte_mbuf **segs, uint16_t n, uint16_t room, uint64_t now_ns)
 {
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		uint32_t to = owner(s, net_meta(segs[i]));
+		const struct net_meta *meta = net_meta(segs[i]);
+		uint32_t to = owner_of(net_rss(s->net, meta->port_index), s->workers, meta);
 
-		if (to == s->worker) {
+		if (likely(to == s->worker))
 			segs[kept++] = segs[i];
-			continue;
-		}
-		++*s->counter;
-		if (rte_ring_sp_enqueue(s->mesh->segments[s->worker * s->workers + to], segs[i]))
-			net_drop(s->net, segs[i], DROP_STEER_FULL);
+		else
+			hand_over(s, segs[i], to);
 	}
 	return (uint16_t)(kept + take(s, segs + kept, (uint16_t)(room - kept), now_ns));
 }

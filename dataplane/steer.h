@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Brings every segment to the worker that owns its connection. Software ports cannot be told where to
- * deliver (no RSS key, no indirection table), and a reply that reached the wrong worker would be answered
- * with a reset there. So ownership is a function of the segment alone, which every worker computes: for
- * clients a hash of the tuple, for backends our port modulo the workers (tcp chooses its local ports by
- * that rule). What belongs to somebody else crosses a mesh of single-producer single-consumer rings.
+ * Brings every segment to the worker that owns its connection. What reached the wrong worker would be
+ * answered with a reset there. So ownership is a function of the segment alone, which every worker computes
+ * (net/owner.h): where the port spreads by RSS it is the port's own, and next to nothing is found in the wrong
+ * queue; software ports deliver as they like. What belongs to somebody else crosses a mesh of single-producer
+ * single-consumer rings, and only the owner may say that a connection does not exist.
  *
  * The same mesh carries neighbours' MAC addresses, because ARP replies come to one queue only.
  */
@@ -12,7 +12,7 @@
 #define SLUICE_DATAPLANE_STEER_H
 
 #include "dataplane/net/net.h"
-#include "lib/shm/snapshot.h"
+#include "lib/shm/stats.h"
 
 struct steer_mesh; /* of all workers */
 struct steer;      /* one worker's end */
@@ -21,14 +21,10 @@ struct steer;      /* one worker's end */
 struct steer_mesh *steer_mesh_create(uint32_t workers);
 void steer_mesh_destroy(struct steer_mesh *mesh);
 
-/** @param counter  segments handed over, in this worker's statistics  @return NULL when out of memory */
+/** @param stats  of this worker; segments handed over are counted  @return NULL when out of memory */
 struct steer *steer_create(
-	struct steer_mesh *mesh, uint32_t worker, struct net *net, uint64_t *counter);
+	struct steer_mesh *mesh, uint32_t worker, struct net *net, struct stats *stats);
 void steer_destroy(struct steer *steer);
-
-/** Learn where clients connect to. What an earlier generation listened on stays known, because its
- *  connections do. */
-void steer_listeners(struct steer *steer, const struct snapshot *snapshot);
 
 /**
  * Keep our own segments of a burst and hand the others over; then add what others handed to us.

@@ -79,7 +79,7 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	if (w->net && w->proxy)
 		w->tcp = tcp_stack_create(&w->config.tcp, w->net, &proxy_tcp_ops, w->proxy);
 	if (w->tcp && config->mesh) {
-		w->steer = steer_create(config->mesh, config->index, w->net, &w->counters->steered);
+		w->steer = steer_create(config->mesh, config->index, w->net, config->stats);
 		if (w->steer)
 			net_set_neighbour_seen(w->net, steer_neighbour_seen, w->steer);
 	}
@@ -115,12 +115,9 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 	uint32_t links_up = atomic_load_explicit(&shared->links_up, memory_order_relaxed);
 
 	if (tables && tables->snapshot.generation != w->generation &&
-		proxy_set_tables(w->proxy, tables, now_ns) == 0) {
-		if (w->steer)
-			steer_listeners(w->steer, &tables->snapshot);
+		proxy_set_tables(w->proxy, tables, now_ns) == 0)
 		atomic_store_explicit(
 			&w->generation, tables->snapshot.generation, memory_order_release);
-	}
 	if (unlikely(links_up != w->links_up)) {
 		w->links_up = links_up;
 		net_announce(w->net);

@@ -85,6 +85,7 @@ json_t *stats_tree(const struct link_client *link, unsigned views, const char *o
 
 /** What the workers did, each and together: the gauges of `status`. */
 json_t *stats_workers(const struct link_client *link);
+json_t *stats_ports(const struct link_client *link);
 json_t *stats_totals(const struct link_client *link);
 /** Busy share of the workers' cycles, and cycles by stage for each request. */
 json_t *stats_stages(const struct link_client *link);

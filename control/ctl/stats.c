@@ -290,7 +290,7 @@ static void print_ports(const json_t *list)
 
 	table_begin(&t,
 		"port|device|>rx packets|>rx bytes|>tx packets|>tx bytes|>tx full|>rx missed|"
-		">rx no mbuf");
+		">rx no mbuf|>missteered");
 	json_array_foreach(list, i, p)
 	{
 		table_cell(&t, "%s", text_of(p, "name"));
@@ -302,6 +302,7 @@ static void print_ports(const json_t *list)
 		table_count(&t, count_of(p, "tx_full"));
 		table_count(&t, count_of(p, "rx_missed"));
 		table_count(&t, count_of(p, "rx_no_mbuf"));
+		table_count(&t, count_of(p, "missteered"));
 	}
 	table_end(&t, "Ports", stdout);
 	print_kernels(list);

@@ -27,6 +27,26 @@ static const char *state_name(const struct link_client *link)
 	return "unknown";
 }
 
+/* What an operator should look into, in words. */
+static json_t *alarms(const struct link_client *link)
+{
+	json_t *ports = stats_ports(link), *list = json_array(), *p;
+	size_t i;
+
+	json_array_foreach(ports, i, p)
+	{
+		if (json_integer_value(json_object_get(p, "missteering")) == 0)
+			continue;
+		json_array_append_new(list,
+			json_sprintf("port %s: RSS brings packets to wrong workers (%lld so far); "
+				     "handing them over costs both",
+				json_string_value(json_object_get(p, "name")),
+				(long long)json_integer_value(json_object_get(p, "missteered"))));
+	}
+	json_decref(ports);
+	return list;
+}
+
 static json_t *dataplane_tree(const struct link_client *link)
 {
 	json_t *out = json_pack("{s:i, s:s, s:I}", "pid", (int)link->dataplane_pid, "state",
@@ -36,6 +56,7 @@ static json_t *dataplane_tree(const struct link_client *link)
 		json_object_set_new(out, "workers", stats_workers(link));
 		json_object_set_new(out, "totals", stats_totals(link));
 		json_object_set_new(out, "stages", stats_stages(link));
+		json_object_set_new(out, "alarms", alarms(link));
 	}
 	return out;
 }
@@ -57,6 +78,8 @@ static void print_dataplane(const json_t *tree, const char *socket, int err)
 {
 	const json_t *totals = json_object_get(tree, "totals");
 	const json_t *stages = json_object_get(tree, "stages");
+	json_t *alarm;
+	size_t i;
 
 	if (!tree || json_is_null(tree)) {
 		printf("dataplane   %s %s\n", obstacle(err, "down: nobody listens on"), socket);
@@ -74,6 +97,8 @@ static void print_dataplane(const json_t *tree, const char *socket, int err)
 		json_number_value(json_object_get(stages, "load_percent")),
 		(unsigned long long)count_of(totals, "mbufs_free"),
 		(unsigned long long)count_of(totals, "mbufs_total"));
+	json_array_foreach(json_object_get(tree, "alarms"), i, alarm)
+		printf("alarm       %s\n", json_string_value(alarm));
 }
 
 static void print_log(const json_t *log)

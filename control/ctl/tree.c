@@ -271,7 +271,7 @@ static bool has_kernel(const struct snapshot *s, uint32_t port)
 	return false;
 }
 
-static json_t *ports(const struct link_client *link)
+json_t *stats_ports(const struct link_client *link)
 {
 	const struct snapshot *s = &link->snapshot;
 	json_t *list = json_array();
@@ -460,7 +460,7 @@ json_t *stats_tree(const struct link_client *link, unsigned views, const char *o
 		json_object_set_new(out, "stages", stats_stages(link));
 	}
 	if (views & 1u << VIEW_PORTS)
-		json_object_set_new(out, "ports", ports(link));
+		json_object_set_new(out, "ports", stats_ports(link));
 	if (views & 1u << VIEW_LISTENERS)
 		json_object_set_new(out, "listeners", listeners(link));
 	if (views & 1u << VIEW_CONSUMERS)

@@ -24,7 +24,18 @@ struct port_caps {
 	bool multi_segs;  /* sends chains; without it every packet must be one mbuf of its own,
 			    * neither indirect nor referred to by anybody else */
 	bool tso;
-	bool rss;
+};
+
+#define PORT_RETA_MAX      512
+#define PORT_RSS_KEY_BYTES 40 /* what IPv6 with ports needs; longer keys go on behind it */
+
+/* How a port spreads TCP over its queues, as read from it: queue = reta[Toeplitz hash of both addresses and both
+ * ports mod reta_size]. */
+struct port_rss {
+	bool ipv4, ipv6;    /* the families that are hashed so */
+	uint16_t reta_size; /* 0: the port does not spread so, or does not say how */
+	uint8_t key[PORT_RSS_KEY_BYTES];
+	uint16_t reta[PORT_RETA_MAX];
 };
 
 struct port {
@@ -33,6 +44,7 @@ struct port {
 	uint16_t rx_queues, tx_queues; /* what the port gave of those asked for */
 	struct rte_ether_addr mac;
 	struct port_caps caps;
+	struct port_rss rss;
 };
 
 /* One worker's transmit side of one port. */

@@ -37,13 +37,13 @@
 #include <rte_mbuf_pool_ops.h>
 
 #include "dataplane/io/eal.h"
+#include "dataplane/io/port_rss.h"
 #include "lib/base/log.h"
 
 #define DESC_DEFAULT    1024
 #define AF_PACKET_FRAME 2048       /* where nothing is said */
 #define AF_PACKET_BLOCK 32         /* frames */
 #define AF_PACKET_RING  (4u << 20) /* bytes */
-#define RSS_WANTED      (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
 
 /* TX_OFFLOAD_MBUF_FAST_FREE is never among them: TCP keeps references to what it sends. */
 #define TX_WANTED                                                                                  \
@@ -190,10 +190,9 @@ static int mtu_choose(const char *device, const struct port_setup_config *config
 }
 
 static void conf_choose(const struct port_setup_config *config, const struct rte_eth_dev_info *info,
-	struct port *port, struct rte_eth_conf *conf)
+	struct port *port, uint8_t *key, struct rte_eth_conf *conf)
 {
 	uint64_t tx = info->tx_offload_capa & TX_WANTED;
-	uint64_t rss = info->flow_type_rss_offloads & RSS_WANTED;
 
 	memset(conf, 0, sizeof(*conf));
 	port->rx_queues = RTE_MIN(config->rx_queues, info->max_rx_queues);
@@ -210,11 +209,8 @@ static void conf_choose(const struct port_setup_config *config, const struct rte
 		conf->rxmode.offloads |= RX_CHECKSUMS;
 		port->caps.rx_checksum = true;
 	}
-	if (port->rx_queues > 1 && rss) {
-		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf->rx_adv_conf.rss_conf.rss_hf = rss;
-		port->caps.rss = true;
-	}
+	if (port->rx_queues > 1)
+		port_rss_choose(info, key, conf);
 }
 
 static int queues_setup(const struct port_setup_config *config, const struct rte_eth_dev_info *info,
@@ -286,7 +282,7 @@ static void choice_log(
 	log_notice("port %u is %s: driver %s, MAC " RTE_ETHER_ADDR_PRT_FMT
 		   ", MTU %u, %u receive and %u transmit queues%s",
 		port->id, device, info->driver_name, RTE_ETHER_ADDR_BYTES(&port->mac), port->mtu,
-		port->rx_queues, port->tx_queues, port->caps.rss ? ", RSS" : "");
+		port->rx_queues, port->tx_queues, port->rss.reta_size ? ", RSS" : "");
 	log_notice("port %u: sums of received packets by %s, of sent IPv4 by %s, of sent TCP by "
 		   "%s; %s",
 		port->id, where(port->caps.rx_checksum), where(port->caps.tx_ipv4_checksum),
@@ -299,12 +295,13 @@ static int port_start(const char *device, const struct port_setup_config *config
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
+	uint8_t rss_key[UINT8_MAX];
 	int err;
 
 	err = rte_eth_dev_info_get(port->id, &info);
 	if (err)
 		return err;
-	conf_choose(config, &info, port, &conf);
+	conf_choose(config, &info, port, rss_key, &conf);
 	if (port->rx_queues == 0 || port->tx_queues == 0)
 		return -EINVAL;
 	err = pools_check(config, &info, port);
@@ -324,6 +321,8 @@ static int port_start(const char *device, const struct port_setup_config *config
 		port->mac = (struct rte_ether_addr){ { 2, 0, 0, 0, 0, (uint8_t)(port->id + 1) } };
 	/* Not every driver knows promiscuous mode; where one does, off is what we want. */
 	(void)rte_eth_promiscuous_disable(port->id);
+	if (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS)
+		port_rss_read(port);
 	choice_log(device, &info, port);
 	return 0;
 }

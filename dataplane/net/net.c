@@ -114,6 +114,11 @@ void net_destroy(struct net *net)
 	free(net);
 }
 
+const struct owner_rss *net_rss(const struct net *net, uint32_t port_index)
+{
+	return net->ports[port_index].config.rss;
+}
+
 struct port_tx *net_tx(struct net *net, uint32_t port_index)
 {
 	return &net->ports[port_index].tx;

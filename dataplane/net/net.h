@@ -33,6 +33,7 @@ struct net_way {
 };
 
 struct net_kernel; /* kernel.h */
+struct owner_rss;  /* owner.h */
 
 struct net_port_config {
 	const struct port *port;
@@ -44,6 +45,8 @@ struct net_port_config {
 	uint32_t way_count;
 	struct net_way ways[NET_PORT_WAYS];
 	struct net_kernel *kernel; /* NULL: nothing is handed to the operating system's kernel */
+	const struct owner_rss
+		*rss; /* NULL: the port does not say which worker gets what, see owner.h */
 };
 
 struct net_config {
@@ -86,6 +89,9 @@ struct net;
 /** @return NULL and errno on bad configuration or no memory. The config is copied. */
 struct net *net_create(const struct net_config *config);
 void net_destroy(struct net *net);
+
+/** How the port spreads segments over workers; NULL where it does not say. */
+const struct owner_rss *net_rss(const struct net *net, uint32_t port_index);
 
 /** The transmit side of a port, for flushing and statistics. */
 struct port_tx *net_tx(struct net *net, uint32_t port_index);

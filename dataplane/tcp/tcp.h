@@ -63,7 +63,7 @@ struct tcp_config {
 	uint32_t keepalive_ms; /* idle time before the first probe; 0 for none */
 	uint32_t connect_timeout_ms; /* 0 for 10,000 */
 	enum tcp_congestion congestion;
-	/* Owner rule for local ports: port mod worker_count = worker_index. */
+	/* Replies to the local ports that are chosen come to this worker: see net/owner.h. */
 	uint16_t worker_index;
 	uint16_t worker_count;
 	uint8_t secret[16]; /* of ISNs and cookies (RFC 6528) */

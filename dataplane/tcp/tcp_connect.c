@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Active open: the local port, the SYN, and what answers it (RFC 9293 §3.10.7.3). A local port is
- * of this worker's class (port mod worker_count = worker_index), because that is how a reply finds
- * its way home on ports without RSS; within the class the sequence of ports depends on a secret and
- * on the destination (RFC 6056 §3.3.3), and a four-tuple in TIME-WAIT is as much in use as any
- * other.
+ * one of those by which a reply comes to this worker (net/owner.h); among them the sequence depends
+ * on a secret and on the destination (RFC 6056 §3.3.3), and a four-tuple in TIME-WAIT is as much in
+ * use as any other.
  */
 #include <errno.h>
 
+#include "dataplane/net/owner.h"
 #include "dataplane/tcp/tcp_priv.h"
 
 #define PORT_TRIES 4096 /* bounds the search when nearly all ports are taken */
@@ -36,20 +36,22 @@ static bool taken_match(const void *arg, uint32_t ref)
 }
 
 /* Find a free local port for the rest of the tuple. @return false when there is none */
-static bool port_choose(struct tcp_stack *s, struct tcp_tuple *tuple, uint64_t *hash)
+static bool port_choose(
+	struct tcp_stack *s, const struct net_path *path, struct tcp_tuple *tuple, uint64_t *hash)
 {
-	uint32_t count = s->config.worker_count;
-	uint32_t first =
-		TCP_PORT_FIRST + (s->config.worker_index + count - TCP_PORT_FIRST % count) % count;
-	uint32_t span = first <= UINT16_MAX ? (UINT16_MAX - first) / count + 1 : 0;
+	struct net_meta reply = {
+		.src = tuple->remote, .dst = tuple->local, .src_port = tuple->remote_port
+	};
+	struct owner_ports ports = owner_ports(net_rss(s->net, path->port_index),
+		s->config.worker_count, s->config.worker_index, &reply);
 	uint32_t start;
 
 	tuple->local_port = 0;
 	start = (uint32_t)siphash24(&s->key, tuple, sizeof(*tuple)) + s->port_cursor;
-	for (uint32_t i = 0; i < span && i < PORT_TRIES; i++) {
+	for (uint32_t i = 0; i < ports.count && i < PORT_TRIES; i++) {
 		struct taken taken = { s, tuple };
 
-		tuple->local_port = (uint16_t)(first + (start + i) % span * count);
+		tuple->local_port = owner_port(&ports, (start + i) % ports.count);
 		*hash = taken.hash = tcp_tuple_hash(s, tuple);
 		if (tcp_flow_find(&s->flow, *hash, taken_match, &taken) == TCP_FLOW_NONE) {
 			s->port_cursor += i + 1 + (uint32_t)(tcp_random(s) & 7);
@@ -113,7 +115,7 @@ int tcp_connect(struct tcp_stack *s, const struct ip_addr *remote, uint16_t port
 	if (net_path_find(s->net, remote, NULL, &path) != 0)
 		return -ENETUNREACH;
 	tuple.local = path.local;
-	if (!port_choose(s, &tuple, &hash))
+	if (!port_choose(s, &path, &tuple, &hash))
 		return -EADDRNOTAVAIL;
 	c = tcp_conn_new(s, &tuple, hash, &path);
 	if (c == NULL)

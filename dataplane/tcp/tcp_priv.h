@@ -61,7 +61,6 @@
 #define TCP_DUP_THRESH      3  /* RFC 6675 */
 #define TCP_RETRY_MS        5  /* until the next try after the mbuf pool was empty */
 #define TCP_POOL_RECHECK_MS 20 /* while windows are closed because the pool is low */
-#define TCP_PORT_FIRST      10000
 #define TCP_LISTENERS       64
 #define TCP_BURST           64                       /* segments looked up together */
 #define TCP_PAWS_MS         (24u * 24 * 3600 * 1000) /* RFC 7323 §5.5 */

@@ -9,6 +9,7 @@
  *   word CONSUMER W V   set word W of a consumer's usage line
  *   line CONSUMER       print plan, words, admitted
  *   refuse TEXT         refuse the next apply
+ *   missteer N          a port missteered N segments, which is an alarm unless N is 0
  *   weights             print endpoint=weight of what runs
  */
 #include <errno.h>
@@ -188,6 +189,10 @@ static void command(struct fake *f, const char *text)
 	} else if (sscanf(text, "line %64s", name) == 1 && (line = line_of(f, name, &plan))) {
 		print_line(line, plan);
 	} else if (sscanf(text, "refuse %199[^\n]", f->refusal) == 1) {
+		puts("done");
+	} else if (sscanf(text, "missteer %" SCNu64, &n) == 1 && f->running) {
+		f->stats[0].port[0].missteering = n > 0;
+		f->stats[1].port[0].missteered = n;
 		puts("done");
 	} else if (strcmp(text, "weights\n") == 0) {
 		print_weights(f);

@@ -144,6 +144,14 @@ class Apply(Case):
         self.assertEqual(status["control"]["state"], "applied")
         self.assertEqual(status["dataplane"]["state"], "running")
 
+    def test_a_port_that_missteers_is_an_alarm(self):
+        self.start()
+        self.assertEqual(self.status()["dataplane"]["alarms"], [])
+        self.assertNotIn("alarm", self.ctl("status").stdout)
+        self.dataplane.ask("missteer 77")
+        self.assertEqual(len(self.status()["dataplane"]["alarms"]), 1)
+        self.assertRegex(self.ctl("status").stdout, r"(?m)^alarm +port \w+: RSS .*77 so far")
+
     def test_first_control_then_dataplane(self):
         self.start_control()
         eventually(lambda: self.status()["control"], "control")

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "dataplane/io/eal.h"
+#include "dataplane/io/port_rss.h"
 #include "dataplane/io/port_setup.h"
 
 static struct rte_mempool *pool;
@@ -149,6 +150,48 @@ static void chains_are_flattened_for_ports_without(void **state)
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
 }
 
+/* net_null has a key of its own and a table that begins with zeros, and does as it is told. */
+static void rss_is_read_as_the_port_has_it(void **state)
+{
+	struct rte_mempool *pools[] = { pool, pool, pool };
+	struct port_setup_config config = { .rx_queues = 3, .tx_queues = 3, .pools = pools };
+	struct rte_eth_rss_reta_entry64 table[2] = { { .mask = UINT64_MAX },
+		{ .mask = UINT64_MAX } };
+	uint8_t key[PORT_RSS_KEY_BYTES];
+	struct rte_eth_rss_conf hash = {
+		.rss_key = key, .rss_key_len = sizeof(key), .rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP
+	};
+	struct port null;
+
+	assert_int_equal(port_setup("net_null_rss", &config, &null), 0);
+	assert_int_equal(null.rss.reta_size, 128);
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(null.rss.reta[i], 0);
+	for (unsigned i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)(3 * i + 1);
+	for (unsigned i = 0; i < 128; i++)
+		table[i / 64].reta[i % 64] = (uint16_t)(i % 3);
+	assert_int_equal(rte_eth_dev_rss_hash_update(null.id, &hash), 0);
+	assert_int_equal(rte_eth_dev_rss_reta_update(null.id, table, 128), 0);
+	port_rss_read(&null);
+	assert_int_equal(null.rss.reta_size, 128);
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(null.rss.reta[i], i % 3);
+	assert_memory_equal(null.rss.key, key, sizeof(key));
+	assert_true(null.rss.ipv4);
+	assert_false(null.rss.ipv6);
+	port_close(&null);
+}
+
+static void ports_without_a_table_have_no_rss(void **state)
+{
+	struct port ring = port;
+
+	assert_int_equal(port.rss.reta_size, 0);
+	port_rss_read(&ring);
+	assert_int_equal(ring.rss.reta_size, 0);
+}
+
 /* What the EAL has to say about it is not of interest here. */
 static void devices_that_do_not_exist_are_an_error(void **state)
 {
@@ -180,6 +223,8 @@ int main(void)
 		FRESH(full_buffer_flushes_by_itself),
 		FRESH(what_the_queue_refuses_is_freed_and_counted),
 		FRESH(chains_are_flattened_for_ports_without),
+		FRESH(rss_is_read_as_the_port_has_it),
+		FRESH(ports_without_a_table_have_no_rss),
 		FRESH(devices_that_do_not_exist_are_an_error),
 	};
 

@@ -437,6 +437,12 @@ struct port_tx *net_tx(struct net *net, uint32_t port_index)
 	return &net->tx;
 }
 
+const struct owner_rss *net_rss(const struct net *net, uint32_t port_index)
+{
+	(void)port_index;
+	return net->rss;
+}
+
 int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip_addr *local,
 	struct net_path *path)
 {

@@ -80,6 +80,7 @@ struct net {
 	uint16_t mtu;
 	uint16_t narrow; /* what net_path_remember() said last */
 	bool unreachable;
+	const struct owner_rss *rss;
 	struct rte_mempool *pool; /* for what arrives */
 	struct port port;
 	struct port_tx tx;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/net/owner.h"
 #include "tests/unit/tcp/rig.h"
 
 static struct rte_mempool *pool;
@@ -516,10 +517,10 @@ static void both_sides_may_open_at_once(void **state)
 	tcp_abort(r->conn);
 }
 
-static void local_ports_belong_to_the_worker_and_are_not_used_twice(void **state)
+/* @param rss  NULL: the sum decides whose a reply is */
+static void local_ports_are_the_workers(struct rig *r, const struct owner_rss *rss)
 {
 	struct tcp_config config = rig_config();
-	struct rig *r = *state;
 	struct tcp_conn *c[64];
 	bool used[65536] = { false };
 
@@ -528,13 +529,16 @@ static void local_ports_belong_to_the_worker_and_are_not_used_twice(void **state
 	config.worker_count = 5;
 	config.worker_index = 3;
 	rig_init(r, &config, pool);
+	r->net.rss = rss;
 	for (unsigned i = 0; i < 64; i++) {
+		struct net_meta reply = { .src = r->peer.addr, .dst = r->net.addr, .src_port = 80 };
 		struct tcp_peer peer;
 
 		assert_int_equal(tcp_connect(r->stack, &r->peer.addr, 80, r, r->now_ns, &c[i]), 0);
 		tcp_peer(c[i], &peer);
-		assert_int_equal(peer.local_port % 5, 3);
-		assert_true(peer.local_port >= 10000);
+		reply.dst_port = peer.local_port;
+		assert_int_equal(owner_of(rss, 5, &reply), 3);
+		assert_true(peer.local_port >= OWNER_PORT_FIRST);
 		assert_false(used[peer.local_port]);
 		used[peer.local_port] = true;
 	}
@@ -547,21 +551,40 @@ static void local_ports_belong_to_the_worker_and_are_not_used_twice(void **state
 		tcp_connect(r->stack, &r->peer.addr, 80, r, r->now_ns, &c[0]), -ENETUNREACH);
 }
 
+static void local_ports_belong_to_the_worker_and_are_not_used_twice(void **state)
+{
+	struct port_rss port = { .ipv4 = true, .reta_size = 128 };
+	struct owner_rss *rss;
+
+	for (unsigned i = 0; i < sizeof(port.key); i++)
+		port.key[i] = i % 2 ? 0x5a : 0x6d;
+	for (unsigned i = 0; i < port.reta_size; i++)
+		port.reta[i] = (uint16_t)(i % 5);
+	rss = owner_rss_create(&port, 5);
+	assert_non_null(rss);
+	local_ports_are_the_workers(*state, NULL);
+	local_ports_are_the_workers(*state, rss);
+	owner_rss_destroy(rss);
+}
+
 static void exhausted_ports_are_an_error(void **state)
 {
 	struct tcp_config config = rig_config();
 	struct rig *r = *state;
+	struct net_meta reply = { .src = r->peer.addr, .dst = r->net.addr, .src_port = 80 };
+	uint32_t few = owner_ports(NULL, 20000, 0, &reply).count;
 	struct tcp_conn *c[8];
 
+	assert_in_range(few, 2, 3);
 	rig_fini(r);
-	config.worker_count = 20000; /* two or three ports each */
+	config.worker_count = 20000;
 	rig_init(r, &config, pool);
 	for (unsigned i = 0; i < 8; i++) {
 		int rc = tcp_connect(r->stack, &r->peer.addr, 80, r, r->now_ns, &c[i]);
 
-		assert_int_equal(rc, i < 3 ? 0 : -EADDRNOTAVAIL);
+		assert_int_equal(rc, i < few ? 0 : -EADDRNOTAVAIL);
 	}
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < few; i++)
 		tcp_abort(c[i]);
 }
 
