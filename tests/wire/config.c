@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads `config` lines, see config.h; config_build.c compiles what they said. */
 #include "tests/wire/config.h"
+#include "tests/wire/fake_port.h"
 #include "tests/wire/six.h"
 
 #include <stddef.h>
@@ -254,6 +255,17 @@ static void set_host(struct config *c, struct cursor *cursor)
 		text_mac(mac, host->mac);
 }
 
+static void set_workers(struct config *c, struct cursor *cursor)
+{
+	struct config_item item = { 0 };
+
+	c->workers = (uint32_t)cursor_number(cursor, "workers");
+	if (c->workers < 1 || c->workers > FAKE_QUEUES)
+		wire_fail("1 to %u workers", FAKE_QUEUES);
+	take_words(&item, cursor);
+	c->reta_size = (uint32_t)text_number(config_arg(&item, "rss", "0"), "slots");
+}
+
 /* IPv6 on one side, or on both. */
 static void set_six(struct cursor *cursor)
 {
@@ -281,6 +293,8 @@ void config_line(struct config *c, struct cursor *cursor)
 			sizeof(proxy_numbers) / sizeof(proxy_numbers[0]), cursor);
 	else if (cursor_word(cursor, "pool"))
 		c->pool = (uint32_t)cursor_number(cursor, "mbufs");
+	else if (cursor_word(cursor, "workers"))
+		set_workers(c, cursor);
 	else if (cursor_word(cursor, "port"))
 		set_port(c, cursor);
 	else if (cursor_word(cursor, "kernel"))
@@ -305,6 +319,7 @@ void config_init(struct config *c, struct net_world *net)
 	c->settings.event_records = 1024;
 	c->via = "sluice";
 	c->pool = 8191;
+	c->workers = 1;
 	c->tcp = (struct tcp_config){
 		.connection_limit = 512,
 		.syn_limit = 256,

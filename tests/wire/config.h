@@ -6,6 +6,7 @@
  *   config set KEY VALUE              a member of struct snap_settings; times with units
  *   config tcp|proxy KEY VALUE        a member of struct tcp_config, struct proxy_config
  *   config pool N                     mbufs
+ *   config workers N [rss=SLOTS]      several, behind ports that spread by RSS over so many slots or know nothing
  *   config port outside|inside [mtu=N] [linear] [addresses=A/N,…]
  *   config kernel [addresses=A,…] [ports=N,…] [rate=N] [burst=N]     of the outside port; rate of each class
  *   config mld                        multicast listener reports are for the script to see
@@ -73,6 +74,7 @@ struct config {
 	struct proxy_config proxy;
 	uint32_t pool;
 	bool mld;
+	uint32_t workers, reta_size;
 	bool dad; /* look for duplicate addresses at the start */
 	struct config_port ports[PORTS];
 	struct config_kernel kernel;

@@ -36,19 +36,25 @@ static const char *reason_of(unsigned i)
 const uint64_t *counter_find(struct world *w, const char *name)
 {
 	char group[32] = "", field[64] = "";
-	uint32_t index = 0;
+	const char *at = strchr(name, '@');
+	uint32_t index = 0, worker = at ? (uint32_t)text_number(at + 1, "worker") : 0;
+	const struct stats *stats = &w->at[worker % WORLD_WORKERS].stats;
 
+	if (worker >= w->workers)
+		wire_fail("there is no worker %u", worker);
+	if (at)
+		name = wire_text("%.*s", (int)(at - name), name);
 	if (sscanf(name, "%31[a-z_][%u].%63s", group, &index, field) != 3) {
 		index = 0;
 		if (sscanf(name, "%31[a-z_].%63s", group, field) != 2)
 			wire_fail("not a counter's name: %s", name);
 	}
 	if (strcmp(group, "drop") == 0)
-		return by_enum(w->stats.drop, DROP_COUNT, field, drop_of, "drop");
+		return by_enum(stats->drop, DROP_COUNT, field, drop_of, "drop");
 	if (strcmp(group, "reason") == 0)
-		return by_enum(w->stats.reason, REASON_COUNT, field, reason_of, "reason");
-	for (uint32_t i = 0; i < w->stats.entries; i++) {
-		const struct stats_entry *e = &w->stats.directory[i];
+		return by_enum(stats->reason, REASON_COUNT, field, reason_of, "reason");
+	for (uint32_t i = 0; i < stats->entries; i++) {
+		const struct stats_entry *e = &stats->directory[i];
 
 		if (strcmp(e->name, group) != 0 || index >= e->count)
 			continue;
@@ -57,7 +63,7 @@ const uint64_t *counter_find(struct world *w, const char *name)
 
 			if (known && strcmp(known, field) == 0)
 				return (const uint64_t *)(const void
-						       *)((const char *)w->stats.segment.base +
+						       *)((const char *)stats->segment.base +
 							  e->offset + index * e->stride) +
 				       f;
 		}
@@ -100,9 +106,9 @@ char *counters_show(struct world *w)
 	struct bytes out = { 0 };
 
 	for (unsigned i = 0; i < DROP_COUNT; i++)
-		show(&out, "drop", drop_of(i), w->stats.drop[i]);
+		show(&out, "drop", drop_of(i), w->at[0].stats.drop[i]);
 	for (unsigned i = 0; i < REASON_COUNT; i++)
-		show(&out, "reason", reason_of(i), w->stats.reason[i]);
+		show(&out, "reason", reason_of(i), w->at[0].stats.reason[i]);
 	bytes_put(&out, "", 1);
 	return (char *)out.data;
 }

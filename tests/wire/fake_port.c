@@ -20,8 +20,8 @@ void fake_ports_init(void)
 		fake_ports[i].port = (struct port){
 			.id = i,
 			.mtu = 1500,
-			.rx_queues = 1,
-			.tx_queues = 1,
+			.rx_queues = FAKE_QUEUES,
+			.tx_queues = FAKE_QUEUES,
 			.mac = { { 2, 0, 0, 0, 0xee, (uint8_t)i } },
 			.caps = { .multi_segs = true },
 		};
@@ -33,13 +33,14 @@ void fake_ports_on_frame(void (*fn)(uint8_t port, const uint8_t *data, uint32_t 
 	on_frame = fn;
 }
 
-bool fake_port_receive(uint8_t port, struct rte_mempool *pool, const uint8_t *data, uint32_t len)
+bool fake_port_receive(
+	uint8_t port, uint16_t queue, struct rte_mempool *pool, const uint8_t *data, uint32_t len)
 {
-	struct fake_port *p = &fake_ports[port];
+	struct fake_queue *q = &fake_ports[port].queues[queue];
 	struct rte_mbuf *m;
 	char *room;
 
-	if (p->rx_tail - p->rx_head == FAKE_RX_QUEUE)
+	if (q->tail - q->head == FAKE_RX_QUEUE)
 		return false;
 	m = rte_pktmbuf_alloc(pool);
 	if (!m)
@@ -50,7 +51,7 @@ bool fake_port_receive(uint8_t port, struct rte_mempool *pool, const uint8_t *da
 		return false;
 	}
 	memcpy(room, data, len);
-	p->rx[p->rx_tail++ % FAKE_RX_QUEUE] = m;
+	q->rx[q->tail++ % FAKE_RX_QUEUE] = m;
 	return true;
 }
 
@@ -59,24 +60,28 @@ uint32_t fake_ports_waiting(void)
 	uint32_t n = 0;
 
 	for (unsigned i = 0; i < FAKE_PORTS; i++)
-		n += fake_ports[i].rx_tail - fake_ports[i].rx_head;
+		for (unsigned k = 0; k < FAKE_QUEUES; k++)
+			n += fake_ports[i].queues[k].tail - fake_ports[i].queues[k].head;
 	return n;
 }
 
 void fake_ports_clear(void)
 {
+	struct rte_mbuf *m;
+
 	for (unsigned i = 0; i < FAKE_PORTS; i++)
-		while (fake_ports[i].rx_head != fake_ports[i].rx_tail)
-			rte_pktmbuf_free(fake_ports[i].rx[fake_ports[i].rx_head++ % FAKE_RX_QUEUE]);
+		for (uint16_t k = 0; k < FAKE_QUEUES; k++)
+			while (port_rx(&fake_ports[i].port, k, &m, 1))
+				rte_pktmbuf_free(m);
 }
 
 uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct fake_port *p = &fake_ports[port->id];
+	struct fake_queue *q = &fake_ports[port->id].queues[queue];
 	uint16_t count = 0;
 
-	while (count < n && p->rx_head != p->rx_tail)
-		pkts[count++] = p->rx[p->rx_head++ % FAKE_RX_QUEUE];
+	while (count < n && q->head != q->tail)
+		pkts[count++] = q->rx[q->head++ % FAKE_RX_QUEUE];
 	return count;
 }
 

@@ -11,11 +11,16 @@
 #define FAKE_PORTS    3 /* OUTSIDE, INSIDE and the kernel's side of the first */
 #define KERNEL_PORT   2
 #define FAKE_RX_QUEUE 4096
+#define FAKE_QUEUES   3
+
+struct fake_queue {
+	struct rte_mbuf *rx[FAKE_RX_QUEUE];
+	uint32_t head, tail;
+};
 
 struct fake_port {
 	struct port port;
-	struct rte_mbuf *rx[FAKE_RX_QUEUE];
-	uint32_t rx_head, rx_tail;
+	struct fake_queue queues[FAKE_QUEUES];
 	uint32_t tx_room;   /* frames that the next flush takes; UINT32_MAX for all */
 	const char *broken; /* how the gateway broke the rules of io/port.h; NULL */
 };
@@ -27,7 +32,8 @@ void fake_ports_init(void);
 /** Called for each frame that the gateway sends. */
 void fake_ports_on_frame(void (*fn)(uint8_t port, const uint8_t *data, uint32_t len));
 /** Queue a frame for the gateway. @return false when the queue or @p pool is exhausted */
-bool fake_port_receive(uint8_t port, struct rte_mempool *pool, const uint8_t *data, uint32_t len);
+bool fake_port_receive(
+	uint8_t port, uint16_t queue, struct rte_mempool *pool, const uint8_t *data, uint32_t len);
 /** Frames that the gateway has not taken yet. */
 uint32_t fake_ports_waiting(void);
 /** Free what still waits. */

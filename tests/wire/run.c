@@ -246,6 +246,16 @@ static void tx_statement(struct run *run, struct cursor *c)
 		fake_ports[port].tx_room = (uint32_t)cursor_number(c, "frames");
 }
 
+static void queue_statement(struct run *run, struct cursor *c)
+{
+	if (cursor_word(c, "rss"))
+		run->w->queue_rule = QUEUE_RSS;
+	else if (cursor_word(c, "wrong"))
+		run->w->queue_rule = QUEUE_WRONG;
+	else
+		run->w->queue_rule = (uint32_t)cursor_number(c, "queue");
+}
+
 static void forget(struct run *run)
 {
 	for (unsigned i = 0; i < PORTS; i++)
@@ -295,6 +305,11 @@ static bool world_statement(struct run *run, struct cursor *c)
 		forget(run);
 	} else if (cursor_word(c, "leave")) {
 		run->leave = true;
+	} else if (cursor_word(c, "queue")) {
+		queue_statement(run, c);
+	} else if (cursor_word(c, "stall")) {
+		run->w->stalled =
+			cursor_word(c, "none") ? 0 : (uint32_t)cursor_number(c, "worker") + 1;
 	} else if (cursor_word(c, "tx")) {
 		tx_statement(run, c);
 	} else if (cursor_word(c, "burst")) {

@@ -17,6 +17,8 @@
  *   forget              throw away the packets that nobody expected so far
  *   leave               do not fail for packets that were not expected, do not wind down
  *   broken WHY          the script is known to fail: says what is wrong with the gateway
+ *   queue N|rss|wrong   to which queue frames come from here on: always that one, as RSS tells, the next one
+ *   stall N · stall none    the worker's loop stands still
  *   tx PORT N           the port takes only N more frames (`tx PORT all`)
  *
  *   FLOW > PACKET       the host sends            FLOW < PACKET     the gateway sent it, next on its port
@@ -27,7 +29,7 @@
  *
  *   expect none T                        no packet for that time
  *   expect drop|reason NAME N            risen by N since the last look
- *   expect counter NAME N · expect gauge NAME N
+ *   expect counter NAME N · expect gauge NAME N      of the first worker, or NAME@WORKER
  *   expect kernel N                      the kernel got N frames since the last look, the last one as it was sent
  *   expect generation N · expect usage CONSUMER admitted|refused|bytes_out N
  *   expect event KEY=VALUE… · expect no event

@@ -113,11 +113,20 @@ static const char *event_field(const struct event *e, const char *name)
 	return NULL;
 }
 
+/* Of whichever worker has one. */
+static bool event_next(struct world *w, struct event *e)
+{
+	for (uint32_t i = 0; i < w->workers; i++)
+		if (event_ring_read(&w->at[i].reader, e, 1) == 1)
+			return true;
+	return false;
+}
+
 static void expect_event(struct run *run, struct cursor *c)
 {
 	struct event e;
 
-	if (event_ring_read(&run->w->reader, &e, 1) != 1)
+	if (!event_next(run->w, &e))
 		wire_fail("no event");
 	while (!cursor_done(c)) {
 		const char *pair = cursor_take(c, "KEY=VALUE"), *equals = strchr(pair, '=');
@@ -166,7 +175,7 @@ void run_expect(struct run *run, struct cursor *c)
 	} else if (cursor_word(c, "kernel")) {
 		expect_kernel(run->w, c);
 	} else if (cursor_word(c, "generation")) {
-		compare("generation", worker_generation(run->w->worker), c);
+		compare("generation", worker_generation(run->w->at[0].worker), c);
 	} else if (cursor_word(c, "usage")) {
 		expect_usage(run, c);
 	} else if (cursor_word(c, "event")) {
@@ -174,7 +183,7 @@ void run_expect(struct run *run, struct cursor *c)
 	} else if (cursor_word(c, "no")) {
 		if (!cursor_word(c, "event"))
 			wire_fail("expect no event");
-		if (event_ring_read(&run->w->reader, &e, 1) != 0)
+		if (event_next(run->w, &e))
 			wire_fail("there is one: %s %s", event_field(&e, "reason"),
 				event_field(&e, "path"));
 	} else {

@@ -11,8 +11,10 @@
 
 #include <rte_eal.h>
 
+#include "dataplane/net/owner.h"
 #include "tests/wire/peers.h"
 #include "tests/wire/six.h"
+#include "tests/wire/spread.h"
 #include "tests/wire/tcp/watch.h"
 
 #define TURNS_MAX     20000 /* at one moment: more is a storm */
@@ -127,6 +129,7 @@ static void fill_net(struct world *w, struct net_config *net)
 		fake_ports[i].port.mtu = w->config.ports[i].mtu;
 		fake_ports[i].port.caps.multi_segs = !w->config.ports[i].linear;
 		port->port = &fake_ports[i].port;
+		port->rss = w->rss[i];
 		for (; (comma = strchr(list, ',')); list = comma + 1) {
 			struct net_address *a = &port->addresses[port->address_count++];
 
@@ -147,11 +150,22 @@ static void fill_net(struct world *w, struct net_config *net)
 	net->dad_transmits = w->config.dad;
 }
 
+static bool all_took(struct world *w)
+{
+	for (uint32_t i = 0; i < w->workers; i++) {
+		worker_turn(w->at[i].worker, w->now_ns, world_wall_s(w));
+		if (worker_generation(w->at[i].worker) != w->generation)
+			return false;
+	}
+	return true;
+}
+
 static void make_tables(struct world *w)
 {
 	static const uint8_t ticket_secret[TICKET_SECRET] = { 1 };
-	struct tables_config config = { .worker_count = 1,
-		.pools = &w->pool,
+	struct rte_mempool *one_for_all[WORLD_WORKERS] = { w->pool, w->pool, w->pool };
+	struct tables_config config = { .worker_count = w->workers,
+		.pools = one_for_all,
 		.ticket_secret = ticket_secret,
 		.usage = &w->usage };
 	struct snapshot snapshot;
@@ -167,9 +181,8 @@ static void make_tables(struct world *w)
 		wire_fail("the tables were not made: %s", why);
 	}
 	atomic_store(&w->shared.tables, next);
-	if (w->worker) {
-		worker_turn(w->worker, w->now_ns, world_wall_s(w));
-		if (worker_generation(w->worker) != w->generation) {
+	if (w->at[0].worker) {
+		if (!all_took(w)) {
 			atomic_store(&w->shared.tables, w->tables);
 			tables_destroy(next);
 			wire_fail("the worker did not take generation %lu", w->generation);
@@ -179,35 +192,72 @@ static void make_tables(struct world *w)
 	w->tables = next;
 }
 
-void world_start(struct world *w)
+static void make_steering(struct world *w)
+{
+	if (w->workers == 1)
+		return;
+	w->mesh = steer_mesh_create(w->workers);
+	if (!w->mesh)
+		wire_fail("no memory for the mesh");
+	for (unsigned i = 0; w->config.reta_size && i < PORTS; i++) {
+		spread_init(&fake_ports[i].port.rss, (uint16_t)w->config.reta_size,
+			(uint16_t)w->workers);
+		w->rss[i] = owner_rss_create(&fake_ports[i].port.rss, w->workers);
+		if (!w->rss[i])
+			wire_fail("no RSS with %u slots", w->config.reta_size);
+	}
+}
+
+static void make_worker(struct world *w, uint32_t index, struct worker_config *config)
+{
+	struct world_worker *at = &w->at[index];
+
+	config->index = index;
+	config->stats = &at->stats;
+	config->events = &at->events;
+	config->seed = WORLD_SEED + index;
+	at->worker = worker_create(config, w->now_ns);
+	if (!at->worker)
+		wire_fail("worker %u was not made", index);
+}
+
+static bool make_segments(struct world_worker *at, uint32_t index, uint32_t records)
 {
 	static const struct stats_shape shape = {
 		.ports = PORTS, .listeners = 8, .apis = 32, .endpoints = 32
 	};
-	struct worker_config config = {
-		.count = 1, .tcp = w->config.tcp, .proxy = w->config.proxy
-	};
+
+	return stats_create(index, &shape, 1, &at->stats) == 0 &&
+	       event_ring_create(index, records, 1, &at->events) == 0 &&
+	       event_ring_open(dup(at->events.segment.fd), &at->reader) == 0;
+}
+
+void world_start(struct world *w)
+{
+	struct worker_config config = { .tcp = w->config.tcp, .proxy = w->config.proxy };
 
 	w->started = true;
 	running = w;
 	fake_ports_init();
 	fake_ports_on_frame(take_frame);
 	w->pool = pool_of(w->config.pool);
-	if (stats_create(0, &shape, 1, &w->stats) || usage_create(64, 1, &w->usage) ||
-		event_ring_create(0, w->config.settings.event_records, 1, &w->events) ||
-		event_ring_open(dup(w->events.segment.fd), &w->reader))
+	w->workers = w->config.workers;
+	w->queue_rule = w->config.reta_size ? QUEUE_RSS : w->queue_rule;
+	if (usage_create(64, 1, &w->usage))
 		wire_fail("no shared memory");
+	for (uint32_t i = 0; i < w->workers; i++)
+		if (!make_segments(&w->at[i], i, w->config.settings.event_records))
+			wire_fail("no shared memory");
 	make_tables(w);
+	make_steering(w);
 	fill_net(w, &config.net);
 	config.proxy.endpoint_slots = 32;
 	config.pool = w->pool;
-	config.stats = &w->stats;
-	config.events = &w->events;
 	config.shared = &w->shared;
-	config.seed = WORLD_SEED;
-	w->worker = worker_create(&config, w->now_ns);
-	if (!w->worker)
-		wire_fail("the worker was not made");
+	config.count = w->workers;
+	config.mesh = w->mesh;
+	for (uint32_t i = 0; i < w->workers; i++)
+		make_worker(w, i, &config);
 	world_settle(w);
 }
 
@@ -237,6 +287,16 @@ char *world_trace(const struct world *w)
 	return (char *)out.data;
 }
 
+static uint16_t queue_for(const struct world *w, uint8_t port, const struct frame *f)
+{
+	uint16_t right;
+
+	if (w->queue_rule < w->workers)
+		return (uint16_t)w->queue_rule;
+	right = spread_queue(&fake_ports[port].port.rss, f->data, f->len);
+	return (uint16_t)((right + (w->queue_rule == QUEUE_WRONG)) % w->workers);
+}
+
 void world_inject(struct world *w, uint8_t port, const struct frame *f, const struct flow *flow)
 {
 	struct seen s = { 0 };
@@ -245,7 +305,7 @@ void world_inject(struct world *w, uint8_t port, const struct frame *f, const st
 	s.time_ns = w->now_ns;
 	trace(w, &s, s.kind == PACKET_TCP ? flow : NULL, true);
 	w->sent = *f;
-	if (!fake_port_receive(port, w->pool, f->data, f->len))
+	if (!fake_port_receive(port, queue_for(w, port, f), w->pool, f->data, f->len))
 		wire_fail("the gateway's pool or receive queue is exhausted");
 }
 
@@ -333,7 +393,9 @@ static bool turn(struct world *w)
 	bool busy = fake_ports_waiting() > 0;
 	struct seen *s, *next;
 
-	worker_turn(w->worker, w->now_ns, world_wall_s(w));
+	for (uint32_t i = 0; i < w->workers; i++)
+		if (w->stalled != i + 1)
+			worker_turn(w->at[i].worker, w->now_ns, world_wall_s(w));
 	s = w->fresh;
 	w->fresh = NULL;
 	busy |= s != NULL;
@@ -404,22 +466,33 @@ void world_hold(struct world *w, uint32_t leave)
 }
 
 /* What must be 0 once everybody has gone. */
-static const char *left_over(struct world *w)
+static const char *left_of(const struct stats *stats)
 {
-	const struct stats_worker *worker = w->stats.worker;
+	const struct stats_worker *worker = stats->worker;
 
 	if (worker->client_connections)
 		return wire_text("%lu client connections", worker->client_connections);
 	if (worker->backend_connections || worker->backend_idle)
 		return wire_text("%lu backend connections, %lu of them idle",
 			worker->backend_connections, worker->backend_idle);
-	for (uint32_t i = 0; i < w->stats.shape.listeners; i++)
-		if (w->stats.listener[i].open)
-			return wire_text("listener[%u].open = %lu", i, w->stats.listener[i].open);
-	for (uint32_t i = 0; i < w->stats.shape.endpoints; i++)
-		if (w->stats.endpoint[i].open || w->stats.endpoint[i].active)
+	for (uint32_t i = 0; i < stats->shape.listeners; i++)
+		if (stats->listener[i].open)
+			return wire_text("listener[%u].open = %lu", i, stats->listener[i].open);
+	for (uint32_t i = 0; i < stats->shape.endpoints; i++)
+		if (stats->endpoint[i].open || stats->endpoint[i].active)
 			return wire_text("endpoint[%u]: open = %ld, active = %ld", i,
-				(long)w->stats.endpoint[i].open, (long)w->stats.endpoint[i].active);
+				(long)stats->endpoint[i].open, (long)stats->endpoint[i].active);
+	return NULL;
+}
+
+static const char *left_over(struct world *w)
+{
+	for (uint32_t i = 0; i < w->workers; i++) {
+		const char *left = left_of(&w->at[i].stats);
+
+		if (left)
+			return left;
+	}
 	if (watch_conns() > 0)
 		return wire_text("%u TCP control blocks", watch_conns());
 	if (rte_mempool_avail_count(w->pool) != w->pool->size)
@@ -433,6 +506,7 @@ void world_wind_down(struct world *w)
 	uint64_t begin = w->now_ns;
 
 	w->quiet = true;
+	w->stalled = 0;
 	fake_ports_clear();
 	world_hold(w, 0);
 	while (left && w->now_ns - begin < WIND_DOWN_NS) {
@@ -452,14 +526,20 @@ const char *world_stop(struct world *w)
 		return NULL;
 	fake_ports_clear();
 	world_hold(w, 0);
-	worker_destroy(w->worker);
+	for (uint32_t i = 0; i < w->workers; i++)
+		worker_destroy(w->at[i].worker);
+	steer_mesh_destroy(w->mesh);
+	for (unsigned i = 0; i < PORTS; i++)
+		owner_rss_destroy(w->rss[i]);
 	if (w->tables)
 		tables_destroy(w->tables);
 	peers_free(w);
-	event_ring_close(&w->reader);
-	event_ring_close(&w->events);
+	for (uint32_t i = 0; i < w->workers; i++) {
+		event_ring_close(&w->at[i].reader);
+		event_ring_close(&w->at[i].events);
+		stats_close(&w->at[i].stats);
+	}
 	usage_close(&w->usage);
-	stats_close(&w->stats);
 	w->started = false;
 	missing = w->pool->size - rte_mempool_avail_count(w->pool);
 	if (missing == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The world of one script: a whole worker with its tables, statistics and events, two fake ports, and a
- * clock that only the script moves. Nothing here knows how scripts are written.
+ * The world of one script: a whole worker, or several, with tables, statistics and events, two fake ports, and
+ * a clock that only the script moves. Nothing here knows how scripts are written.
  */
 #ifndef SLUICE_TESTS_WIRE_WORLD_H
 #define SLUICE_TESTS_WIRE_WORLD_H
@@ -20,18 +20,31 @@
 
 struct conn;
 
+#define WORLD_WORKERS FAKE_QUEUES
+#define QUEUE_RSS     UINT32_MAX       /* as the port's RSS tells */
+#define QUEUE_WRONG   (UINT32_MAX - 1) /* the one after that */
+
+struct world_worker {
+	struct worker *worker;
+	struct stats stats;
+	struct event_ring events, reader;
+};
+
 struct world {
 	struct net_world net;
 	struct config config;
 	bool six; /* both sides have IPv6 unless the script says otherwise; outlives world_init() */
 	bool started, arp_manual, quiet, verbose;
 	struct rte_mempool *pool;
-	struct worker *worker;
+	struct world_worker at[WORLD_WORKERS];
+	uint32_t workers;
+	uint32_t queue_rule; /* to which queue frames come: its number or QUEUE_* */
+	uint32_t stalled;    /* one more than the worker that is not turned; 0: none */
+	struct steer_mesh *mesh;
+	struct owner_rss *rss[PORTS];
 	struct worker_shared shared;
 	struct tables *tables;
-	struct stats stats;
 	struct usage usage;
-	struct event_ring events, reader;
 	uint64_t now_ns, generation, turns;
 	/* Frames of the turn that runs, then those that the script has to expect, by port. */
 	struct seen *fresh, *queue[PORTS];
