@@ -286,6 +286,12 @@ class Bed:
     def set_mtu(self, role, interface, mtu):
         self.ip(role, "link", "set", interface, "mtu", str(mtu))
 
+    def set_queues(self, count):
+        """Give the gateway's ends of its wires so many queues; the peers keep one to send by, and what comes
+        from there is in the first."""
+        for interface in ("sl-out", "sl-in"):
+            run(self.argv("gw", "ethtool", "-L", interface, "rx", str(count), "tx", str(count)))
+
     def _wire(self, role_a, if_a, role_b, if_b):
         self.ip(role_a, "link", "add", if_a, "type", "veth", "peer", "name", if_b, "netns",
             self.ns(role_b))

@@ -56,6 +56,7 @@ class Sluice:
         self.socket = os.path.join(self.dir, "dataplane.sock")
         self.control_socket = os.path.join(self.dir, "control.sock")
         self.access_log = os.path.join(self.dir, "access.log") if access_log else None
+        self.preload = None  # a library of the build for the dataplane, "tests/bed/channels.so"
         self.no_huge = bed.reserve_hugepages() if hugepages else "not asked for"
 
     def program(self, name):
@@ -89,6 +90,7 @@ class Sluice:
             "RUNTIME_DIRECTORY": self.bed.dir,
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+            **({"LD_PRELOAD": os.path.join(self.build, self.preload)} if self.preload else {}),
         }
         self.bed.spawn("dataplane", "gw", self.program("sluice-dataplane"), "--socket", self.socket,
             "--file-prefix", os.path.basename(self.bed.dir), *(["--no-huge"] if self.no_huge else []),
