@@ -76,6 +76,7 @@ static void size_connections(const struct snap_settings *settings, struct start_
 		.rcv_buf_bytes = settings->rcv_buf_bytes,
 		.snd_buf_bytes = settings->snd_buf_bytes,
 		.rto_min_ms = settings->rto_min_ms,
+		.ecn = (enum tcp_ecn)settings->ecn,
 		.time_wait_ms = 30000,
 		.keepalive_ms = 75000,
 		.connect_timeout_ms = 30000,
@@ -183,8 +184,9 @@ int start_plan_compatible(
 		return needs_restart(why, why_bytes, "what the kernel gets of a port");
 	if (a->workers != b->workers || a->connections != b->connections || a->mbufs != b->mbufs ||
 		a->rcv_buf_bytes != b->rcv_buf_bytes || a->snd_buf_bytes != b->snd_buf_bytes ||
-		a->rto_min_ms != b->rto_min_ms)
-		return needs_restart(why, why_bytes, "workers, connections, mbufs or TCP buffers");
+		a->rto_min_ms != b->rto_min_ms || a->ecn != b->ecn)
+		return needs_restart(
+			why, why_bytes, "workers, connections, mbufs or TCP's settings");
 	if (a->api_capacity != b->api_capacity || a->endpoint_capacity != b->endpoint_capacity ||
 		a->listener_capacity != b->listener_capacity ||
 		a->event_records != b->event_records ||

@@ -68,6 +68,7 @@ void compile_settings(struct compile *c)
 		.send_timeout_ms = number(&r->timeouts.send),
 		.backend_idle_timeout_ms = number(&r->timeouts.backend_idle),
 		.rto_min_ms = number(&d->rto_min),
+		.ecn = number(&d->ecn),
 		.rcv_buf_bytes = number(&d->buffers.receive),
 		.snd_buf_bytes = number(&d->buffers.send),
 		.flags = r->forwarding.trust_client.number ? SNAP_TRUST_FORWARDED : 0,

@@ -65,6 +65,7 @@ void compile_check_restart(struct compile *c, const struct snapshot *now)
 		{ a->connections, b->connections, d->connections.at, "connections" },
 		{ a->mbufs, b->mbufs, d->mbufs.at, "mbufs" },
 		{ a->rto_min_ms, b->rto_min_ms, d->rto_min.at, "rto_min" },
+		{ a->ecn, b->ecn, d->ecn.at, "ecn" },
 		{ a->rcv_buf_bytes, b->rcv_buf_bytes, d->buffers.receive.at, "receive" },
 		{ a->snd_buf_bytes, b->snd_buf_bytes, d->buffers.send.at, "send" },
 		{ a->listener_capacity, b->listener_capacity, room->listeners.at, "listeners" },

@@ -98,7 +98,7 @@ struct cfg_dataplane {
 	struct cfg_group head;
 	struct cfg_value workers;
 	struct cfg_list lcores, ports;
-	struct cfg_value connections, mbufs, rto_min;
+	struct cfg_value connections, mbufs, rto_min, ecn;
 	struct cfg_buffers buffers;
 	struct cfg_capacity capacity;
 };

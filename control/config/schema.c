@@ -135,6 +135,8 @@ static const struct schema_group capacity_group = { "dataplane.capacity", "datap
 	"later configurations add.",
 	sizeof(struct cfg_capacity), capacity_fields };
 
+static const char *const ecn_choices[] = { "passive", "on", "off", NULL }; /* enum tcp_ecn */
+
 static const struct schema_field dataplane_fields[] = {
 	{ FIELD(cfg_dataplane, workers), SCHEMA_WORKERS, .fallback = "auto", RANGE("1", "64"),
 		.text = "Number of workers, each on a processor core of its own. `\"auto\"` takes "
@@ -154,6 +156,10 @@ static const struct schema_field dataplane_fields[] = {
 			"and connections." },
 	{ FIELD(cfg_dataplane, rto_min), SCHEMA_DURATION, .fallback = "200ms", RANGE("5ms", "10s"),
 		.text = "Shortest TCP retransmission timeout." },
+	{ FIELD(cfg_dataplane, ecn), SCHEMA_CHOICE, .fallback = "passive", .choices = ecn_choices,
+		.text = "Explicit congestion notification (RFC 3168): `\"passive\"` agrees where a "
+			"client asks for it, as Linux does by default, `\"on\"` asks backends, "
+			"too." },
 	{ FIELD(cfg_dataplane, buffers), SCHEMA_GROUP, .group = &buffers_group,
 		.text = "What one connection may hold." },
 	{ FIELD(cfg_dataplane, capacity), SCHEMA_GROUP, .group = &capacity_group,

@@ -53,6 +53,13 @@ enum tcp_congestion {
 	TCP_CONGESTION_NEWRENO, /* RFC 5681, RFC 6582 */
 };
 
+/* Explicit congestion notification (RFC 3168). */
+enum tcp_ecn {
+	TCP_ECN_PASSIVE, /* where the peer asks for it */
+	TCP_ECN_ON,      /* asked for, too */
+	TCP_ECN_OFF,
+};
+
 struct tcp_config {
 	uint32_t connection_limit; /* control blocks */
 	uint32_t syn_limit;        /* half-open connections */
@@ -63,6 +70,7 @@ struct tcp_config {
 	uint32_t keepalive_ms; /* idle time before the first probe; 0 for none */
 	uint32_t connect_timeout_ms; /* 0 for 10,000 */
 	enum tcp_congestion congestion;
+	enum tcp_ecn ecn;
 	/* Replies to the local ports that are chosen come to this worker: see net/owner.h. */
 	uint16_t worker_index;
 	uint16_t worker_count;

@@ -98,12 +98,13 @@ bool tcp_ack_in(struct tcp_conn *c, struct tcp_seg *seg)
 		   c->rec_head != TCP_NIL;
 	if (news.dup)
 		c->stack->count->dup_acks_in++;
+	news.ece = (c->flags & TCP_F_ECN) && (seg->flags & TCP_ECE);
 	cold->echo = c->flags & TCP_F_TS ? seg->opt.ts_ecr : 0;
 	if (news.acked > 0)
 		tcp_ack_advance(c, seg->ack);
 	if ((c->flags & TCP_F_SACK) && seg->opt.sack_count > 0)
 		tcp_sack_in(c, seg);
-	if (news.acked > 0 || news.dup || news.dsack || (c->flags & TCP_F_LOSS) ||
+	if (news.acked > 0 || news.dup || news.dsack || news.ece || (c->flags & TCP_F_LOSS) ||
 		cold->sack_segs > 0)
 		tcp_recovery_step(c, &news);
 	if (c->unsent > 0 || cold->lost_segs > 0 || (c->flags & TCP_F_FIN_QUEUED))

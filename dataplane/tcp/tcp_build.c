@@ -92,14 +92,20 @@ struct rte_mbuf *tcp_build_syn(struct tcp_conn *c, bool ack)
 		.wscale = s->rcv_scale,
 		.ts_val = tcp_ts_now(c),
 		.ts_ecr = c->ts_recent };
+	uint8_t flags = TCP_SYN;
 	size_t options;
 
 	if (m == NULL)
 		return NULL;
 	options = tcp_write_syn_options(
 		rte_pktmbuf_mtod_offset(m, uint8_t *, sizeof(struct rte_tcp_hdr)), &r);
-	header_write(c, m, c->snd_una, TCP_SYN | (ack ? TCP_ACK : 0),
-		(uint16_t)(wnd < UINT16_MAX ? wnd : UINT16_MAX), options);
+	if (ack)
+		flags |= TCP_ACK | (c->flags & TCP_F_ECN ? TCP_ECE : 0);
+	/* Some middleboxes drop it: not when it goes again (RFC 3168 §6.1.1.1). */
+	else if (s->config.ecn == TCP_ECN_ON && tcp_cold(c)->retries == 0)
+		flags |= TCP_ECE | TCP_CWR;
+	header_write(
+		c, m, c->snd_una, flags, (uint16_t)(wnd < UINT16_MAX ? wnd : UINT16_MAX), options);
 	return m;
 }
 
@@ -207,8 +213,10 @@ struct rte_mbuf *tcp_build_data(struct tcp_conn *c, uint32_t seq, uint32_t len, 
 	options = rte_pktmbuf_mtod_offset(m, uint8_t *, sizeof(struct rte_tcp_hdr));
 	if (c->flags & TCP_F_TS)
 		n = tcp_write_ts(options, tcp_ts_now(c), c->ts_recent);
-	if (c->flags & (TCP_F_OOO | TCP_F_DSACK))
+	if (c->flags & (TCP_F_OOO | TCP_F_DSACK | TCP_F_ECHO)) {
 		n += write_sack(c, options + n);
+		flags |= (c->flags & TCP_F_ECHO) && !(flags & TCP_RST) ? TCP_ECE : 0;
+	}
 	header_write(c, m, seq, flags, flags & TCP_RST ? 0 : tcp_rcv_window(c), n);
 	if (len > 0 && !payload_put(c, m, seq, len)) {
 		rte_pktmbuf_free(m);

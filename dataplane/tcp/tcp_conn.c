@@ -127,7 +127,9 @@ void tcp_conn_establish(struct tcp_conn *c)
 		c->cwnd = c->mss * 2 > 14600 ? c->mss * 2 : 14600;
 	c->ssthresh = UINT32_MAX;
 	tcp_cold(c)->retries = 0;
-	tcp_cold(c)->recover = c->snd_una - 1;
+	tcp_cold(c)->recover = tcp_cold(c)->ecn_end = c->snd_una - 1;
+	if (c->flags & TCP_F_ECN)
+		s->count->ecn_agreed++;
 	tcp_cold(c)->max_wnd = c->snd_wnd;
 	tcp_cold(c)->sent_tick = s->tick;
 	tcp_timer_clear(c, TCP_TIMER_RTX);

@@ -155,6 +155,8 @@ static void syn_take(struct tcp_conn *c, const struct tcp_seg *seg)
 		c->rcv_scale = 0;
 	if (seg->opt.present & TCP_OPT_SACK_OK)
 		c->flags |= TCP_F_SACK;
+	if (c->stack->config.ecn == TCP_ECN_ON && tcp_ecn_offered(seg))
+		c->flags |= TCP_F_ECN;
 	if (seg->opt.present & TCP_OPT_TS) {
 		c->flags |= TCP_F_TS;
 		c->ts_recent = seg->opt.ts_val;

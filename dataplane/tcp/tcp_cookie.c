@@ -3,7 +3,7 @@
  * SYN cookies (RFC 4987 §3.6): once the SYN cache is half full, or a listener's backlog is used up, a
  * SYN is answered and forgotten; all that the connection needs comes back with the peer's ACK. Our
  * initial sequence number is a keyed hash of the four-tuple and the peer's number, with three bits
- * that stand for its MSS; a guess hits with 2^-28. Window scale and SACK hide in the lowest bits of
+ * that stand for its MSS; a guess hits with 2^-28. Window scale, SACK and ECN hide in the lowest bits of
  * our timestamp, so a peer without timestamps does without them. Keys last a minute and are good for
  * one more.
  */
@@ -16,6 +16,7 @@
 #define TS_MASK       ((1u << TS_BITS) - 1)
 #define TS_WSCALE     0x0fu /* 15: none was offered */
 #define TS_SACK       0x10u
+#define TS_ECN        0x20u
 #define WSCALE_ABSENT 15u
 
 /* What three bits can say: the largest that does not exceed the offer is meant. */
@@ -69,12 +70,13 @@ static unsigned mss_index(uint16_t mss)
 }
 
 /* Our timestamp with what was agreed in its lowest bits, never ahead of the clock. */
-static uint32_t ts_encode(uint32_t now, const struct tcp_options *opt)
+static uint32_t ts_encode(uint32_t now, const struct tcp_options *opt, bool ecn)
 {
 	uint32_t bits = opt->present & TCP_OPT_WSCALE ? opt->wscale : WSCALE_ABSENT;
 	uint32_t ts;
 
 	bits |= opt->present & TCP_OPT_SACK_OK ? TS_SACK : 0;
+	bits |= ecn ? TS_ECN : 0;
 	ts = (now & ~TS_MASK) | bits;
 	return (int32_t)(now - ts) < 0 ? ts - (TS_MASK + 1) : ts;
 }
@@ -87,6 +89,7 @@ bool tcp_cookie_send(struct tcp_stack *s, const struct tcp_seg *seg)
 		.options = TCP_OPT_MSS,
 		.wscale = s->rcv_scale,
 		.ts_ecr = seg->opt.ts_val };
+	bool ecn = s->config.ecn != TCP_ECN_OFF && tcp_ecn_offered(seg);
 	uint16_t mss = seg->opt.mss;
 	struct tcp_tuple tuple;
 	struct net_path path;
@@ -103,7 +106,8 @@ bool tcp_cookie_send(struct tcp_stack *s, const struct tcp_seg *seg)
 	r.mss = tcp_own_mss(s, &path, &tuple.remote);
 	if (seg->opt.present & TCP_OPT_TS) {
 		r.options |= seg->opt.present & (TCP_OPT_TS | TCP_OPT_WSCALE | TCP_OPT_SACK_OK);
-		r.ts_val = ts_encode(s->tick + tcp_ts_offset(s, &tuple), &seg->opt);
+		r.flags |= ecn ? TCP_ECE : 0;
+		r.ts_val = ts_encode(s->tick + tcp_ts_offset(s, &tuple), &seg->opt, ecn);
 	}
 	s->cookie_sent_gen = s->cookie_gen;
 	s->cookie_sent = true;
@@ -130,6 +134,7 @@ static bool cookie_read(struct tcp_stack *s, const struct tcp_seg *seg, struct t
 
 			e->options = TCP_OPT_TS;
 			e->options |= bits & TS_SACK ? TCP_OPT_SACK_OK : 0;
+			e->options |= bits & TS_ECN ? TCP_OPT_ECN : 0;
 			e->wscale = bits & TS_WSCALE;
 			e->options |= e->wscale != WSCALE_ABSENT ? TCP_OPT_WSCALE : 0;
 			e->ts_recent = seg->opt.ts_val;

@@ -189,6 +189,8 @@ static __rte_noinline void in_slow(struct tcp_conn *c, struct tcp_seg *seg)
 		return;
 	c->rcv_tick = c->stack->tick;
 	ts_update(c, seg);
+	if (c->flags & TCP_F_ECN)
+		tcp_ecn_in(c, seg);
 	/* Fifth, check the ACK field. */
 	if (c->state == TCP_SYN_RCVD) {
 		tcp_in_syn_rcvd(c, seg);
@@ -340,7 +342,9 @@ static void in_segment(struct tcp_stack *s, struct rte_mbuf *m, uint64_t hash, u
 	seg.seq = rte_be_to_cpu_32(h->sent_seq);
 	seg.ack = rte_be_to_cpu_32(h->recv_ack);
 	seg.wnd = rte_be_to_cpu_16(h->rx_win);
-	seg.flags = h->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK);
+	seg.flags = h->tcp_flags & ~TCP_SEG_CE;
+	/* 3, and no other codepoint, carries into the bit. */
+	seg.flags |= (meta->ecn + 1u) << 3 & TCP_SEG_CE;
 	seg.header_bytes = meta->header_bytes;
 	seg.len = meta->payload_bytes;
 	/* A segment before this one may have made or ended what the tag found: compare, else look

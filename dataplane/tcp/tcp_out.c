@@ -12,12 +12,12 @@
 #define FAR_AHEAD  6 /* connections; see fetch_ahead() */
 #define NEAR_AHEAD 3
 
-static void segment_send(struct tcp_conn *c, struct rte_mbuf *m)
+static void segment_send(struct tcp_conn *c, struct rte_mbuf *m, uint8_t ecn)
 {
 	struct tcp_stack *s = c->stack;
 
 	s->count->segs_out++;
-	net_output_tcp(s->net, &c->path, &c->remote, m, 0, s->now_ns);
+	net_output_tcp(s->net, &c->path, &c->remote, m, ecn, s->now_ns);
 }
 
 /* The pool is empty: come back soon. */
@@ -37,7 +37,7 @@ bool tcp_out_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags)
 		c->stack->count->resets_out++;
 	else
 		c->stack->count->pure_acks_out++;
-	segment_send(c, m);
+	segment_send(c, m, 0);
 	return true;
 }
 
@@ -50,7 +50,7 @@ static void out_syn(struct tcp_conn *c)
 		return;
 	}
 	c->flags &= ~TCP_F_SYN_NOW;
-	segment_send(c, m);
+	segment_send(c, m, 0);
 }
 
 /* Send a record again. @return false when it could not be done now */
@@ -75,7 +75,7 @@ static bool out_again(struct tcp_conn *c, struct tcp_rec *rec)
 	tcp_rec_mark_resent(c, rec);
 	tcp_recovery_sent(c, len);
 	c->stack->count->retransmits++;
-	segment_send(c, m);
+	segment_send(c, m, 0);
 	return true;
 }
 
@@ -149,8 +149,12 @@ static void queue_advance(struct tcp_conn *c, uint32_t len)
 static bool out_next(struct tcp_conn *c, uint32_t len, bool fin)
 {
 	uint8_t flags = TCP_ACK | (fin ? TCP_FIN : 0) | (len > 0 && len == c->unsent ? TCP_PSH : 0);
-	struct rte_mbuf *m = tcp_build_data(c, c->snd_nxt, len, flags);
+	uint8_t ecn = len > 0 ? (c->flags & TCP_F_ECN) / (TCP_F_ECN / TCP_ECT0) : 0;
+	struct rte_mbuf *m;
 
+	if (unlikely(c->flags & TCP_F_CWR) && len > 0)
+		flags |= TCP_CWR;
+	m = tcp_build_data(c, c->snd_nxt, len, flags);
 	if (m == NULL) {
 		try_again(c);
 		return false;
@@ -166,13 +170,15 @@ static bool out_next(struct tcp_conn *c, uint32_t len, bool fin)
 		tcp_cold(c)->retries = 0;
 		tcp_timer_clear(c, TCP_TIMER_RTX);
 	}
+	if (unlikely(flags & TCP_CWR))
+		c->flags &= ~TCP_F_CWR;
 	if (fin)
 		c->flags |= TCP_F_FIN_SENT;
 	queue_advance(c, len);
 	c->snd_nxt += len + fin;
 	c->stack->count->bytes_out += len;
 	tcp_recovery_sent(c, len);
-	segment_send(c, m);
+	segment_send(c, m, ecn);
 	return true;
 }
 

@@ -28,6 +28,10 @@
 #define TCP_RST            RTE_TCP_RST_FLAG
 #define TCP_PSH            RTE_TCP_PSH_FLAG
 #define TCP_ACK            RTE_TCP_ACK_FLAG
+#define TCP_ECE            RTE_TCP_ECE_FLAG
+#define TCP_CWR            RTE_TCP_CWR_FLAG
+#define TCP_SEG_CE         RTE_TCP_URG_FLAG /* in tcp_seg.flags: the IP header's mark */
+#define TCP_ECT0           2                /* the IP header's codepoint of what may be marked */
 
 #define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 §3.7.1, where the peer names none */
 #define TCP_MSS_DEFAULT_V6 1220
@@ -90,6 +94,7 @@ enum tcp_timer {
 #define TCP_F_TS           0x00000001u /* timestamps agreed */
 #define TCP_F_SACK         0x00000002u /* SACK agreed */
 #define TCP_F_LINEAR       0x00000004u /* the port sends one mbuf a packet */
+#define TCP_F_ECN          0x00000008u /* RFC 3168 agreed */
 #define TCP_F_ACK_NOW      0x00000010u
 #define TCP_F_SYN_NOW      0x00000020u /* SYN or SYN-ACK to be sent */
 #define TCP_F_RTX_FORCE    0x00000040u /* one retransmission despite cwnd (RFC 6675 §5 (4.3)) */
@@ -112,6 +117,8 @@ enum tcp_timer {
 #define TCP_F_CONNECTING   0x00800000u /* in tcp_stack.connecting */
 #define TCP_F_NARROW       0x01000000u /* segments are smaller than the port and the peer allow */
 #define TCP_F_WIDE_ACKED   0x02000000u /* one of the present size arrived */
+#define TCP_F_ECHO         0x04000000u /* a mark came, and no CWR since: ACKs carry ECE */
+#define TCP_F_CWR          0x08000000u /* the next new data says that the window was reduced */
 /* Anything that the fast path leaves alone. */
 #define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
 
@@ -254,6 +261,7 @@ struct tcp_cold {
 	uint16_t mtu_bad;                 /* one that was tried and did not pass, or 0 */
 	uint32_t icmp_seq, mtu_probe_end;
 	uint32_t mtu_due;                  /* tick of the next try, with TCP_F_NARROW */
+	uint32_t ecn_end;                  /* snd_nxt at the last reduction of the window */
 	uint32_t undo_una, undo_end;       /* what it was about */
 	uint32_t undo_cwnd, undo_ssthresh; /* before it */
 	uint64_t undo_cc[TCP_CC_BYTES / 8];
@@ -276,10 +284,12 @@ struct tcp_syn {
 	uint16_t mss; /* 0: none was offered */
 	uint16_t listener, listener_gen;
 	uint8_t wscale;
-	uint8_t options; /* TCP_OPT_*: what is agreed */
+	uint8_t options; /* TCP_OPT_*: what is agreed, and TCP_OPT_ECN */
 	uint8_t retries;
 	uint8_t answers; /* given since the last SYN-ACK of our own accord */
 };
+
+#define TCP_OPT_ECN 0x80 /* no option, but agreed in the same place */
 
 /* TIME-WAIT. The four-tuple is represented by its keyed 64-bit hash. */
 struct tcp_tw {
@@ -572,6 +582,16 @@ bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg);
 /* Whether the segment says that something came twice (RFC 2883). */
 bool tcp_sack_twice(struct tcp_conn *c, const struct tcp_seg *seg);
 
+/* tcp_ecn.c */
+/* Whether a SYN asks for it, or a SYN-ACK agrees; net_meta must be there. */
+bool tcp_ecn_offered(const struct tcp_seg *seg);
+/* An acceptable segment came, with TCP_F_ECN. */
+void tcp_ecn_in(struct tcp_conn *c, const struct tcp_seg *seg);
+/* The window was reduced for whatever reason. */
+void tcp_ecn_reduced(struct tcp_conn *c);
+/* An ACK carries ECE. @param acked  bytes by which it moved snd_una */
+void tcp_ecn_echoed(struct tcp_conn *c, uint32_t acked);
+
 /* tcp_undo.c */
 /* Recovery is about to begin: note what it will cost. */
 void tcp_undo_note(struct tcp_conn *c);
@@ -593,6 +613,7 @@ struct tcp_ack_news {
 	uint32_t sacked_before; /* sack_bytes before it */
 	bool dup;               /* RFC 5681 §2 */
 	bool dsack;             /* something came twice */
+	bool ece;               /* a mark is echoed, with TCP_F_ECN */
 };
 void tcp_recovery_step(struct tcp_conn *c, const struct tcp_ack_news *news);
 void tcp_recovery_timeout(struct tcp_conn *c);

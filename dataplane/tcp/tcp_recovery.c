@@ -45,6 +45,7 @@ static void recovery_enter(struct tcp_conn *c)
 	c->ssthresh = c->stack->cc->ssthresh(c, flight(c));
 	c->recovery = TCP_RECOVERY;
 	cold->recover = c->snd_nxt;
+	tcp_ecn_reduced(c);
 	/* The first retransmission does not wait for the pipe to drain. */
 	c->flags |= TCP_F_RTX_FORCE;
 	c->stack->count->fast_retransmits++;
@@ -106,6 +107,7 @@ void tcp_recovery_timeout(struct tcp_conn *c)
 	c->cwnd = c->mss;
 	c->recovery = TCP_LOSS;
 	cold->recover = c->snd_nxt;
+	tcp_ecn_reduced(c);
 	cold->dup_acks = 0;
 	cold->tlp_active = false;
 	/* RFC 2018 §8: a receiver may have thrown away what it SACKed, once it looks like it. */
@@ -180,10 +182,14 @@ void tcp_recovery_step(struct tcp_conn *c, const struct tcp_ack_news *news)
 	delivered = c->flags & TCP_F_SACK ? sack_update(c, news) : reno_update(c, news, acked);
 	if (c->recovery == TCP_OPEN && cold->lost_segs > 0 && !tcp_mtu_only_probe_lost(c))
 		recovery_enter(c);
+	else if (news->ece && c->recovery != TCP_LOSS)
+		tcp_ecn_echoed(c, news->acked); /* and the window does not grow */
 	else if (acked > 0 && c->recovery == TCP_OPEN)
 		tcp_cc_acked(c, acked);
 	else if (acked > 0 && c->recovery == TCP_LOSS)
 		c->stack->cc->acked(c, acked, c->stack->now_us);
+	if (news->ece)
+		cold->undo_known = false; /* whatever was lost or not: there was congestion */
 	if (c->recovery == TCP_RECOVERY)
 		recovery_reduce(c, delivered);
 	else if (c->recovery == TCP_OPEN)

@@ -44,7 +44,7 @@ static void synack_send(struct tcp_stack *s, struct tcp_syn *e)
 {
 	struct tcp_reply r = { .seq = e->iss,
 		.ack = e->irs + 1,
-		.flags = TCP_SYN | TCP_ACK,
+		.flags = TCP_SYN | TCP_ACK | (e->options & TCP_OPT_ECN ? TCP_ECE : 0),
 		.wnd = tcp_syn_window(s),
 		.options = e->options | TCP_OPT_MSS,
 		.wscale = s->rcv_scale,
@@ -93,6 +93,8 @@ static void syn_fill(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_li
 	e->mss = seg->opt.present & TCP_OPT_MSS ? seg->opt.mss : 0;
 	e->wscale = seg->opt.present & TCP_OPT_WSCALE ? seg->opt.wscale : 0;
 	e->options = seg->opt.present & (TCP_OPT_WSCALE | TCP_OPT_SACK_OK | TCP_OPT_TS);
+	if (s->config.ecn != TCP_ECN_OFF && tcp_ecn_offered(seg))
+		e->options |= TCP_OPT_ECN;
 	e->retries = e->answers = 0;
 	e->listener = (uint16_t)(l - s->listeners);
 	e->listener_gen = l->gen;
@@ -161,6 +163,7 @@ struct tcp_conn *tcp_syn_open(
 	tcp_cold(c)->irs = e->irs;
 	c->flags |= e->options & TCP_OPT_TS ? TCP_F_TS : 0;
 	c->flags |= e->options & TCP_OPT_SACK_OK ? TCP_F_SACK : 0;
+	c->flags |= e->options & TCP_OPT_ECN ? TCP_F_ECN : 0;
 	c->snd_scale = e->options & TCP_OPT_WSCALE ? e->wscale : 0;
 	c->rcv_scale = e->options & TCP_OPT_WSCALE ? s->rcv_scale : 0;
 	c->ts_recent = e->ts_recent;

@@ -38,6 +38,7 @@ void tcp_tlp_acked(struct tcp_conn *c, const struct tcp_ack_news *news)
 			return;
 		c->ssthresh = c->stack->cc->ssthresh(c, c->cwnd);
 		c->cwnd = c->ssthresh < c->cwnd ? c->ssthresh : c->cwnd;
+		tcp_ecn_reduced(c);
 	} else if (news->dup) {
 		cold->tlp_active = false;
 	}

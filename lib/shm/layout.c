@@ -63,6 +63,7 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_settings, via),
 	FIELD(snap_settings, body_bytes_max),
 	FIELD(snap_settings, access_log),
+	FIELD(snap_settings, ecn),
 	RECORD(snap_port),
 	FIELD(snap_port, name),
 	FIELD(snap_port, device),

@@ -105,7 +105,8 @@ struct snap_settings {
 	struct snap_text via;    /* pseudonym in Via */
 	uint64_t body_bytes_max; /* request body; 0: no limit */
 	uint32_t access_log;     /* 1: workers write an event for each request */
-	uint32_t reserved[7];
+	uint32_t ecn;            /* enum tcp_ecn: 0 where the peer asks, 1 asked for, 2 off */
+	uint32_t reserved[6];
 };
 static_assert(sizeof(struct snap_settings) == 128, "");
 #define SNAP_TRUST_FORWARDED 1u /* append to the client's X-Forwarded-For instead of replacing it */

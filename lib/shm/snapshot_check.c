@@ -142,7 +142,8 @@ static bool check_settings(struct snap_check *c, const void *record)
 	       check_between(c, "flags", s->flags, 0, SNAP_TRUST_FORWARDED) &&
 	       check_between(c, "event_records", s->event_records, 1, SNAP_EVENT_RECORDS_MAX) &&
 	       check_text(c, "via", s->via, 0) &&
-	       check_between(c, "access_log", s->access_log, 0, 1);
+	       check_between(c, "access_log", s->access_log, 0, 1) &&
+	       check_between(c, "ecn", s->ecn, 0, 2);
 }
 
 static bool check_port(struct snap_check *c, const void *record)

@@ -347,6 +347,15 @@ class Bed:
                 "add table bridge loss; add chain bridge loss c { type filter hook forward priority 0; }; "
                 f"add rule bridge loss c numgen random mod 1000 < {int(percent * 10)} drop"))
 
+    def mark(self, path, percent):
+        """Mark that share of the packets on one of PATHS that allow it (ECT(0)) with CE; 0 ends it."""
+        run(self.argv(path, "nft", "flush", "ruleset"))
+        if percent:
+            run(self.argv(path, "nft",
+                "add table bridge ce; add chain bridge ce c { type filter hook forward priority 0; };" +
+                "".join(f"add rule bridge ce c {ip} ecn ect0 numgen random mod 1000 < {int(percent * 10)} "
+                    f"{ip} ecn set ce;" for ip in ("ip", "ip6"))))
+
     def start_path(self, path, build, **options):
         """Have path.c forward on one of PATHS instead of the bridge; options are its own, delay_us=5000."""
         for interface in ("gw", "far"):

@@ -39,6 +39,7 @@ def config(mtu=0):
 version = 1;
 dataplane: {{
   lcores = [ {GATEWAY_CPU} ];
+  ecn = "on";
   ports = (
     {{ name = "outside"; device = "auto:sl-out"; addresses = [ "10.71.0.1/24", "{OUTSIDE_IP6}/64" ];
       gateways = [ "{CLIENT_IP}" ]; mtu = {mtu}; }},

@@ -186,6 +186,7 @@ bool app_init(struct sim_side *side)
 		.rto_min_ms = 200,
 		.time_wait_ms = SIM_TIME_WAIT_MS,
 		.connect_timeout_ms = 120000,
+		.ecn = (enum tcp_ecn)SCENARIO_OF(o, ecn, side->index),
 		.congestion = o->newreno ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 		.worker_count = 1,
 		.pool = side->pool,

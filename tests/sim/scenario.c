@@ -107,6 +107,7 @@ static void draw_side(struct scenario *o, uint64_t *rng, unsigned side)
 	uint64_t style = one_in(rng, 4) ? range(rng, 0, 2) : SIM_CLOSE_WHEN_SENT;
 	uint64_t keepalive_ms = one_in(rng, 4) ? KEEPALIVE_MS : 0;
 	uint64_t linear = one_in(rng, 3);
+	uint64_t ecn = PICK(rng, TCP_ECN_PASSIVE, TCP_ECN_ON, TCP_ECN_ON, TCP_ECN_OFF);
 	uint64_t rcv_buf = PICK(rng, 600, 4096, 20000, 65536, 262144);
 	uint64_t snd_buf = PICK(rng, 600, 4096, 20000, 65536, 262144);
 
@@ -128,6 +129,7 @@ static void draw_side(struct scenario *o, uint64_t *rng, unsigned side)
 	SET(style);
 	SET(keepalive_ms);
 	SET(linear);
+	SET(ecn);
 	SET(rcv_buf);
 	SET(snd_buf);
 #undef SET

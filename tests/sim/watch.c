@@ -40,14 +40,18 @@ static void watch_conn(struct world *w, struct sim_flow *f)
 		if (was->undos == f->side->counters.undos)
 			watch_growth(w, c, was);
 		/* RFC 5681 §3.1: new data leaves only below the window; a segment that was cut, a
-		 * forced retransmission and a FIN come on top. */
-		if (c->snd_nxt - was->nxt > 1 && tcp_pipe(c) > c->cwnd + 2u * c->mss)
+		 * forced retransmission and a FIN come on top, and the probe of a tail (RFC 8985 §7.3)
+		 * although a mark made the window smaller. */
+		if (c->snd_nxt - was->nxt > 1 &&
+			was->tail_probes == f->side->counters.tail_probes &&
+			tcp_pipe(c) > c->cwnd + 2u * c->mss)
 			sim_fail(w, "more was sent than cwnd allows");
 	}
 	was->known = open;
 	if (!open)
 		return;
 	was->undos = f->side->counters.undos;
+	was->tail_probes = f->side->counters.tail_probes;
 	was->cwnd = c->cwnd;
 	was->ssthresh = c->ssthresh;
 	was->una = c->snd_una;
@@ -77,6 +81,23 @@ static void watch_window(struct world *w, struct sim_flow *f, const struct rte_t
 	was->edge_known = true;
 }
 
+/* RFC 3168 §6.1.2, §6.1.5: only new data may be marked, and only it says CWR. */
+static void watch_mark(struct world *w, struct sim_flow *f, const struct rte_tcp_hdr *h)
+{
+	uint32_t seq = rte_be_to_cpu_32(h->sent_seq);
+	struct sim_watch *was = &f->watch;
+
+	if (w->wire.filter_ecn == 0) {
+		if (h->tcp_flags & RTE_TCP_CWR_FLAG)
+			sim_fail(w, "CWR on what is no new data");
+		return;
+	}
+	if (seq == f->conn->snd_nxt || (was->markable_known && (int32_t)(seq - was->markable) <= 0))
+		sim_fail(w, "what is no new data may be marked");
+	was->markable = seq;
+	was->markable_known = true;
+}
+
 bool watch_segment(void *ctx, const struct rte_tcp_hdr *h, unsigned side)
 {
 	struct world *w = ctx;
@@ -91,6 +112,7 @@ bool watch_segment(void *ctx, const struct rte_tcp_hdr *h, unsigned side)
 			(h->tcp_flags & (TCP_SYN | TCP_RST)))
 			continue;
 		watch_window(w, f, h);
+		watch_mark(w, f, h);
 	}
 	return false;
 }

@@ -32,10 +32,13 @@ enum sim_close {
 /* What watch.c saw of a connection when the last loop ended. */
 struct sim_watch {
 	uint64_t undos; /* recoveries of this side that were taken back */
+	uint64_t tail_probes;
 	bool known;
 	uint32_t cwnd, ssthresh, una, nxt, pipe;
 	uint32_t edge; /* right edge of the window that was advertised last */
 	bool edge_known;
+	bool markable_known;
+	uint32_t markable; /* the last segment that might be marked */
 };
 
 /* One end of a connection: what the application on that side did and saw. */

@@ -58,6 +58,7 @@ static const struct number tcp_numbers[] = {
 	NUMBER_OF(struct tcp_config, rcv_buf_bytes),
 	NUMBER_OF(struct tcp_config, snd_buf_bytes),
 	NUMBER_OF(struct tcp_config, rto_min_ms),
+	NUMBER_OF(struct tcp_config, ecn),
 	NUMBER_OF(struct tcp_config, time_wait_ms),
 	NUMBER_OF(struct tcp_config, keepalive_ms),
 	NUMBER_OF(struct tcp_config, connect_timeout_ms),

@@ -66,6 +66,7 @@ static const struct golden goldens[] = {
 	FIELD(snap_settings, via, 80, 8),
 	FIELD(snap_settings, body_bytes_max, 88, 8),
 	FIELD(snap_settings, access_log, 96, 4),
+	FIELD(snap_settings, ecn, 100, 4),
 	RECORD(snap_port, 56),
 	FIELD(snap_port, name, 0, 8),
 	FIELD(snap_port, device, 8, 8),

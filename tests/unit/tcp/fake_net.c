@@ -340,6 +340,7 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 	p->m = m;
 	p->ecn = ecn;
 	net->sent++;
+	w->filter_ecn = ecn;
 	p->lost = chance(w, w->faults.lose) ||
 		  (w->filter != NULL && w->filter(w->filter_ctx,
 						(const struct rte_tcp_hdr *)p->bytes, net->side));

@@ -71,6 +71,7 @@ struct fake_wire {
 	const char *broken; /* what the wire itself found wrong */
 	bool (*filter)(void *ctx, const struct rte_tcp_hdr *h, unsigned side); /* true: lose it */
 	void *filter_ctx;
+	uint8_t filter_ecn; /* of the packet that the filter sees */
 };
 
 struct net {
