@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import layers
+import rules
 
 TREES = ("lib", "dataplane", "control", "tests", "bench")
 JOBS = os.cpu_count() or 2
@@ -129,6 +130,11 @@ def check_forbidden(_c_files, _build):
     return found
 
 
+def check_rules(_c_files, _build):
+    """docs/tcp.md is what the wire scripts say"""
+    return rules.problems()
+
+
 def check_scripts(_c_files, _build):
     """scripts parse"""
     found = []
@@ -145,7 +151,7 @@ def check_scripts(_c_files, _build):
     return found
 
 
-CHECKS = (check_layers, check_forbidden, check_scripts, check_headers, check_format, check_tidy)
+CHECKS = (check_layers, check_forbidden, check_scripts, check_rules, check_headers, check_format, check_tidy)
 
 
 def main():
