@@ -22,6 +22,8 @@ static __attribute__((noreturn)) void give_up(const char *what)
 
 static void fill_ports(struct world *w)
 {
+	bool offload = w->options.offload;
+
 	for (uint16_t i = 0; i < 2; i++)
 		w->ports[i] = (struct port){
 			.id = i,
@@ -29,8 +31,11 @@ static void fill_ports(struct world *w)
 			.rx_queues = (uint16_t)w->options.workers,
 			.tx_queues = (uint16_t)w->options.workers,
 			.mac = { { 2, 0, 0, 0, 0xee, (uint8_t)i } },
-			.caps = { w->options.offload, w->options.offload, w->options.offload,
-				w->options.multi_segs, false, true },
+			.caps = { .tx_ipv4_checksum = offload,
+				.tx_tcp_checksum = offload,
+				.rx_checksum = offload,
+				.multi_segs = w->options.multi_segs,
+				.tso = offload && w->options.multi_segs },
 		};
 }
 

@@ -24,7 +24,7 @@ struct world_options {
 	uint64_t limit; /* requests a second of a consumer; 0: no limit */
 	bool access_log;
 	bool multi_segs; /* the port sends chains */
-	bool offload;    /* the port does checksums */
+	bool offload;    /* the port makes and checks sums, and cuts segments if it takes chains */
 	bool tls;        /* the listener speaks it */
 	/* Start real ports into world->ports, with the workers' pools; NULL for the self-driven
 	 * ones. */

@@ -15,15 +15,18 @@
 #define PORT_MAX       8
 #define PORT_RX_BURST  32
 #define PORT_TX_BUFFER 256 /* packets queued for one port within a loop */
+/* Mbufs of payload in a segment for the port to cut: few enough for NICs that take eight a packet of the
+ * wire (i40e), and for all that name a limit. */
+#define PORT_RUN_PIECES 12
 
 /* What a port does by itself; what it does not is done in software. Constant after start. */
 struct port_caps {
 	bool tx_ipv4_checksum;
 	bool tx_tcp_checksum;
-	bool rx_checksum; /* marks mbufs RTE_MBUF_F_RX_{IP,L4}_CKSUM_{GOOD,BAD} */
-	bool multi_segs;  /* sends chains; without it every packet must be one mbuf of its own,
+	bool rx_checksum;   /* marks mbufs RTE_MBUF_F_RX_{IP,L4}_CKSUM_{GOOD,BAD} */
+	bool multi_segs;    /* sends chains; without it every packet must be one mbuf of its own,
 			    * neither indirect nor referred to by anybody else */
-	bool tso;
+	bool tso, tso_ipv6; /* cuts long segments (RTE_MBUF_F_TX_TCP_SEG), of IPv6 too */
 };
 
 #define PORT_RETA_MAX      512

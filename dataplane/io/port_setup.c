@@ -48,7 +48,7 @@
 /* TX_OFFLOAD_MBUF_FAST_FREE is never among them: TCP keeps references to what it sends. */
 #define TX_WANTED                                                                                  \
 	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |                            \
-		RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+		RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_TCP_TSO)
 #define RX_CHECKSUMS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 
 struct rte_mempool *port_pool_create(const char *name, uint32_t count, uint32_t cache,
@@ -189,6 +189,18 @@ static int mtu_choose(const char *device, const struct port_setup_config *config
 	return 0;
 }
 
+/* Segments are cut by ports that also take their chains and make their sums; at most PORT_RUN_PIECES and a
+ * header make one. rte_gso, which net_tap cuts with, knows IPv4 alone in 22.11. */
+static void tso_choose(const struct rte_eth_dev_info *info, struct port_caps *caps, uint64_t tx)
+{
+	uint16_t most = info->tx_desc_lim.nb_seg_max;
+
+	caps->tso = (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) && caps->multi_segs &&
+		    caps->tx_ipv4_checksum && caps->tx_tcp_checksum &&
+		    (most == 0 || most > PORT_RUN_PIECES);
+	caps->tso_ipv6 = caps->tso && strcmp(info->driver_name, "net_tap") != 0;
+}
+
 static void conf_choose(const struct port_setup_config *config, const struct rte_eth_dev_info *info,
 	struct port *port, uint8_t *key, struct rte_eth_conf *conf)
 {
@@ -205,6 +217,7 @@ static void conf_choose(const struct port_setup_config *config, const struct rte
 		.tx_tcp_checksum = (tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0,
 		.multi_segs = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0,
 	};
+	tso_choose(info, &port->caps, tx);
 	if ((info->rx_offload_capa & RX_CHECKSUMS) == RX_CHECKSUMS) {
 		conf->rxmode.offloads |= RX_CHECKSUMS;
 		port->caps.rx_checksum = true;
@@ -284,10 +297,11 @@ static void choice_log(
 		port->id, device, info->driver_name, RTE_ETHER_ADDR_BYTES(&port->mac), port->mtu,
 		port->rx_queues, port->tx_queues, port->rss.reta_size ? ", RSS" : "");
 	log_notice("port %u: sums of received packets by %s, of sent IPv4 by %s, of sent TCP by "
-		   "%s; %s",
+		   "%s; %s%s",
 		port->id, where(port->caps.rx_checksum), where(port->caps.tx_ipv4_checksum),
 		where(port->caps.tx_tcp_checksum),
-		port->caps.multi_segs ? "sends chains" : "sends one mbuf a packet");
+		port->caps.multi_segs ? "sends chains" : "sends one mbuf a packet",
+		port->caps.tso ? ", cuts segments (TSO)" : "");
 }
 
 /* Configure and start an ethdev that exists. */

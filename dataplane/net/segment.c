@@ -21,17 +21,22 @@ void net_output_tcp(struct net *net, const struct net_path *path, const struct i
 	const struct port_caps *caps = &port->config.port->caps;
 	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
 	bool v4 = ip_is_v4(remote);
-	uint64_t sum = pseudo_sum(path, remote, v4, m->pkt_len);
+	/* Only what is too long to go whole is cut: the field may be left over from another use of the mbuf. */
+	uint16_t cut = unlikely(m->pkt_len > path->mtu) ? m->tso_segsz : 0;
+	/* A port that cuts adds the length of each piece itself. */
+	uint64_t sum = pseudo_sum(path, remote, v4, cut ? 0 : m->pkt_len);
 
 	m->ol_flags &=
 		~(RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
 	m->tx_offload = rte_mbuf_tx_offload(port->l2_bytes,
 		v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr),
-		(uint64_t)(tcp->data_off >> 4) * 4, 0, 0, 0, 0);
+		(uint64_t)(tcp->data_off >> 4) * 4, cut, 0, 0, 0);
 	if (caps->tx_tcp_checksum) {
 		/* The port goes on from the pseudo-header's sum. */
 		m->ol_flags |=
 			(v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
+		if (cut)
+			m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
 		tcp->cksum = checksum_fold(sum);
 	} else {
 		/* What is in the field is taken off again: a zero that was just stored would make the loads

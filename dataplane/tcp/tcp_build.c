@@ -197,7 +197,8 @@ static bool payload_put(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, ui
 {
 	struct place p = place_find(c, seq);
 
-	if ((c->flags & TCP_F_LINEAR) || len <= TCP_COPY_BYTES || pieces(p, len) > TCP_CHAIN_SEGS)
+	if ((c->flags & TCP_F_LINEAR) || len <= TCP_COPY_BYTES ||
+		pieces(p, len) > (len > c->mss ? PORT_RUN_PIECES : TCP_CHAIN_SEGS))
 		return payload_copy(c, m, p, len);
 	return payload_refer(c, m, p, len);
 }

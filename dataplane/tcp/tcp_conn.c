@@ -86,6 +86,7 @@ static void block_clear(struct tcp_stack *s, struct tcp_conn *c)
 struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple, uint64_t hash,
 	const struct net_path *path)
 {
+	const struct port_caps *caps = &net_tx(s->net, path->port_index)->port->caps;
 	uint32_t index = s->conn_free;
 	struct tcp_conn *c;
 
@@ -98,8 +99,10 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple
 	s->conn_count++;
 	block_clear(s, c);
 	c->flags = TCP_F_IN_FLOW;
-	if (!net_tx(s->net, path->port_index)->port->caps.multi_segs)
+	if (!caps->multi_segs)
 		c->flags |= TCP_F_LINEAR;
+	if (ip_is_v4(&tuple->remote) ? caps->tso : caps->tso_ipv6)
+		c->flags |= TCP_F_TSO;
 	c->state = TCP_CLOSED;
 	c->path = *path;
 	c->path.local = tuple->local;

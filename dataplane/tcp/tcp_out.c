@@ -145,11 +145,17 @@ static void queue_advance(struct tcp_conn *c, uint32_t len)
 	}
 }
 
+/* The mark that new data carries. */
+static uint8_t ecn_of(const struct tcp_conn *c)
+{
+	return (c->flags & TCP_F_ECN) / (TCP_F_ECN / TCP_ECT0);
+}
+
 /* Send @p len bytes never sent before, and the FIN. @return false when it could not be done now */
 static bool out_next(struct tcp_conn *c, uint32_t len, bool fin)
 {
 	uint8_t flags = TCP_ACK | (fin ? TCP_FIN : 0) | (len > 0 && len == c->unsent ? TCP_PSH : 0);
-	uint8_t ecn = len > 0 ? (c->flags & TCP_F_ECN) / (TCP_F_ECN / TCP_ECT0) : 0;
+	uint8_t ecn = len > 0 ? ecn_of(c) : 0;
 	struct rte_mbuf *m;
 
 	if (unlikely(c->flags & TCP_F_CWR) && len > 0)
@@ -182,6 +188,60 @@ static bool out_next(struct tcp_conn *c, uint32_t len, bool fin)
 	return true;
 }
 
+/* Bytes of the send queue that a port takes in one segment to cut. */
+static uint32_t run_bytes(const struct tcp_conn *c)
+{
+	const struct rte_mbuf *m = c->sq_next;
+	uint32_t bytes = 0, n = 0;
+
+	for (; m != NULL && n < PORT_RUN_PIECES && bytes < TCP_RUN_BYTES; m = m->next, n++)
+		bytes += m->data_len;
+	bytes -= c->next_off;
+	return bytes < TCP_RUN_BYTES ? bytes : TCP_RUN_BYTES;
+}
+
+/* How many full segments may leave together. What is not plain goes one by one: probes of a window, what
+ * follows a loss, and CWR, which is the first segment's alone. The last one goes with the FIN. */
+static uint32_t run_segs(const struct tcp_conn *c, uint32_t room)
+{
+	const uint32_t alone = TCP_F_PERSIST | TCP_F_LOSS | TCP_F_CWR | TCP_F_RTX_FORCE;
+	uint32_t pipe = tcp_pipe(c), bytes = run_bytes(c), n;
+	int32_t usable = window_room(c);
+
+	if ((c->flags & alone) || usable <= 0 || c->cwnd <= pipe)
+		return 0;
+	bytes = RTE_MIN(RTE_MIN(bytes, c->unsent), RTE_MIN((uint32_t)usable, c->cwnd - pipe));
+	n = RTE_MIN(bytes / room, c->stack->rec_extra);
+	return n > 0 && n * room == c->unsent && (c->flags & TCP_F_FIN_QUEUED) ? n - 1 : n;
+}
+
+/* Send several full segments as one, which the port cuts; each has its record. @return false when there are
+ * not several, or it could not be done now */
+static bool out_run(struct tcp_conn *c)
+{
+	uint32_t room = c->mss - tcp_build_sack_bytes(c), n = run_segs(c, room);
+	uint8_t flags = TCP_ACK | (n * room == c->unsent ? TCP_PSH : 0);
+	struct rte_mbuf *m;
+
+	if (n < 2)
+		return false;
+	m = tcp_build_data(c, c->snd_nxt, n * room, flags);
+	if (m == NULL)
+		return false;
+	m->tso_segsz = (uint16_t)room;
+	for (uint32_t i = 0; i < n; i++) {
+		tcp_rec_append(c, (uint16_t)room, false);
+		c->snd_nxt += room;
+	}
+	queue_advance(c, n * room);
+	c->stack->count->bytes_out += n * room;
+	c->stack->count->segs_out += n - 1;
+	c->stack->count->runs_out++;
+	tcp_recovery_sent(c, n * room);
+	segment_send(c, m, ecn_of(c));
+	return true;
+}
+
 /* RFC 5681 §4.1: after a pause the old window is worth nothing. */
 static void idle_restart(struct tcp_conn *c)
 {
@@ -197,8 +257,11 @@ static void out_new(struct tcp_conn *c)
 	if (c->unsent > 0 && c->rec_head == TCP_NIL)
 		idle_restart(c);
 	while (c->unsent > 0) {
-		uint32_t len = new_len(c);
+		uint32_t len;
 
+		if (unlikely(c->flags & TCP_F_TSO) && out_run(c))
+			continue;
+		len = new_len(c);
 		if (len == 0 || !out_next(c, len, fin_goes(c, len)))
 			break;
 	}

@@ -35,15 +35,16 @@
 
 #define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 §3.7.1, where the peer names none */
 #define TCP_MSS_DEFAULT_V6 1220
-#define TCP_MSS_MIN        64  /* below this a peer only wants to make us work */
-#define TCP_TS_BYTES       12  /* the timestamp option with its padding */
-#define TCP_INITIAL_SEGS   10  /* RFC 6928 */
-#define TCP_COPY_BYTES     256 /* payload up to this size is copied rather than referred to */
-#define TCP_CHAIN_SEGS     8   /* pieces of one packet; more are copied together */
-#define TCP_HOLD_BYTES     512 /* smaller payloads are worth compacting */
-#define TCP_HOLD_SEGS      256 /* mbufs in a receive queue: more are compacted anyway */
-#define TCP_OOO_MAX        128 /* segments kept out of order, per connection */
-#define TCP_QUICK_ACKS     16  /* segments at the start that are acknowledged at once */
+#define TCP_MSS_MIN        64    /* below this a peer only wants to make us work */
+#define TCP_TS_BYTES       12    /* the timestamp option with its padding */
+#define TCP_INITIAL_SEGS   10    /* RFC 6928 */
+#define TCP_COPY_BYTES     256   /* payload up to this size is copied rather than referred to */
+#define TCP_RUN_BYTES      61440 /* of segments that leave together for the port to cut */
+#define TCP_CHAIN_SEGS     8     /* pieces of one packet; more are copied together */
+#define TCP_HOLD_BYTES     512   /* smaller payloads are worth compacting */
+#define TCP_HOLD_SEGS      256   /* mbufs in a receive queue: more are compacted anyway */
+#define TCP_OOO_MAX        128   /* segments kept out of order, per connection */
+#define TCP_QUICK_ACKS     16    /* segments at the start that are acknowledged at once */
 #define TCP_LOSSY_ACKS                                                                             \
 	255 /* segments after a hole of which at least every second is acknowledged */
 #define TCP_ACK_DELAY_MS    10
@@ -119,6 +120,7 @@ enum tcp_timer {
 #define TCP_F_WIDE_ACKED   0x02000000u /* one of the present size arrived */
 #define TCP_F_ECHO         0x04000000u /* a mark came, and no CWR since: ACKs carry ECE */
 #define TCP_F_CWR          0x08000000u /* the next new data says that the window was reduced */
+#define TCP_F_TSO          0x10000000u /* the port cuts long segments */
 /* Anything that the fast path leaves alone. */
 #define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
 

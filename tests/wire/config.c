@@ -220,6 +220,8 @@ static void set_port(struct config *c, struct cursor *cursor)
 		port->mtu = (uint16_t)text_number(mtu, "mtu");
 	if (config_flag(&item, "linear"))
 		port->linear = true;
+	if (config_flag(&item, "offload"))
+		port->offload = true;
 	port->addresses = config_arg(&item, "addresses", port->addresses);
 }
 

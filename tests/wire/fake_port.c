@@ -10,7 +10,7 @@
 
 struct fake_port fake_ports[FAKE_PORTS];
 
-static void (*on_frame)(uint8_t port, const uint8_t *data, uint32_t len);
+static fake_frame_fn on_frame;
 
 void fake_ports_init(void)
 {
@@ -28,7 +28,7 @@ void fake_ports_init(void)
 	}
 }
 
-void fake_ports_on_frame(void (*fn)(uint8_t port, const uint8_t *data, uint32_t len))
+void fake_ports_on_frame(fake_frame_fn fn)
 {
 	on_frame = fn;
 }
@@ -53,6 +53,14 @@ bool fake_port_receive(
 	memcpy(room, data, len);
 	q->rx[q->tail++ % FAKE_RX_QUEUE] = m;
 	return true;
+}
+
+void fake_port_offload(unsigned port)
+{
+	struct port_caps *caps = &fake_ports[port].port.caps;
+
+	caps->tx_ipv4_checksum = caps->tx_tcp_checksum = true;
+	caps->tso = caps->tso_ipv6 = caps->multi_segs;
 }
 
 uint32_t fake_ports_waiting(void)
@@ -92,6 +100,12 @@ void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
 	if (!tx->port->caps.multi_segs &&
 		(m->nb_segs != 1 || m->next || !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1))
 		p->broken = "a port without multi_segs was given a shared or chained mbuf";
+	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) &&
+		(!tx->port->caps.tso || m->nb_segs > PORT_RUN_PIECES + 1 || m->tso_segsz == 0))
+		p->broken = "a segment to cut on a port that cannot, of too many pieces, or "
+			    "without a size";
+	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) && m->pkt_len > tx->port->mtu + 18u)
+		p->broken = "a frame longer than the port takes";
 	if (rte_mbuf_check(m, 1, &p->broken) == 0 && m->pkt_len < 14)
 		p->broken = "a frame shorter than its Ethernet header";
 	if (tx->count == PORT_TX_BUFFER)
@@ -119,8 +133,11 @@ void port_tx_flush(struct port_tx *tx)
 		if (m->pkt_len <= sizeof(frame) && on_frame) {
 			const void *data = rte_pktmbuf_read(m, 0, m->pkt_len, frame);
 
+			/* The gateway's own bytes stay as they are: they may be sent again. */
+			if (data && data != frame)
+				memcpy(frame, data, m->pkt_len);
 			if (data)
-				on_frame((uint8_t)tx->port->id, data, m->pkt_len);
+				fake_offload(m, frame, on_frame, (uint8_t)tx->port->id);
 		}
 		rte_pktmbuf_free(m);
 	}

@@ -29,11 +29,18 @@ extern struct fake_port fake_ports[FAKE_PORTS];
 
 /** Give each port its name-giving MAC and an empty queue. */
 void fake_ports_init(void);
+typedef void (*fake_frame_fn)(uint8_t port, const uint8_t *data, uint32_t len);
+
 /** Called for each frame that the gateway sends. */
-void fake_ports_on_frame(void (*fn)(uint8_t port, const uint8_t *data, uint32_t len));
+void fake_ports_on_frame(fake_frame_fn fn);
+/** Hand a frame on as the mbuf's flags ask: with its sums, in pieces (fake_offload.c). @param data  its bytes,
+ *  written to */
+void fake_offload(const struct rte_mbuf *m, uint8_t *data, fake_frame_fn fn, uint8_t port);
 /** Queue a frame for the gateway. @return false when the queue or @p pool is exhausted */
 bool fake_port_receive(
 	uint8_t port, uint16_t queue, struct rte_mempool *pool, const uint8_t *data, uint32_t len);
+/** From now on the port makes sums and, unless it sends one mbuf a packet, cuts segments. */
+void fake_port_offload(unsigned port);
 /** Frames that the gateway has not taken yet. */
 uint32_t fake_ports_waiting(void);
 /** Free what still waits. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire_run [--verbose] [--tap] [--six] SCRIPT|FOLDER…: runs wire scripts against a whole worker, one EAL
- * for all and a fresh worker for each; with --six over IPv6. A folder stands for the *.wire files in it. Exit status 1 when one
- * fails.
+ * wire_run [--verbose] [--tap] [--six] [--offload] SCRIPT|FOLDER…: runs wire scripts against a whole worker, one
+ * EAL for all and a fresh worker for each; with --six over IPv6, with --offload on ports that make sums and cut
+ * segments. A folder stands for the *.wire files in it. Exit status 1 when one fails.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 static struct {
 	char *files[SCRIPTS_MAX];
 	unsigned count, failed;
-	bool verbose, tap, six;
+	bool verbose, tap, six, offload;
 } all;
 
 static struct world world;
@@ -110,6 +110,7 @@ static bool run_file(const char *file)
 
 	memset(&run, 0, sizeof(run));
 	world.six = all.six;
+	world.offload = all.offload;
 	world_init(&world);
 	world.verbose = all.verbose;
 	run.w = &world;
@@ -153,6 +154,8 @@ int main(int argc, char **argv)
 			all.tap = true;
 		else if (strcmp(argv[i], "--six") == 0)
 			all.six = true;
+		else if (strcmp(argv[i], "--offload") == 0)
+			all.offload = true;
 		else if (!add_path(argv[i]))
 			return 2;
 	}

@@ -128,6 +128,8 @@ static void fill_net(struct world *w, struct net_config *net)
 
 		fake_ports[i].port.mtu = w->config.ports[i].mtu;
 		fake_ports[i].port.caps.multi_segs = !w->config.ports[i].linear;
+		if (w->offload || w->config.ports[i].offload)
+			fake_port_offload(i);
 		port->port = &fake_ports[i].port;
 		port->rss = w->rss[i];
 		for (; (comma = strchr(list, ',')); list = comma + 1) {

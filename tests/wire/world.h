@@ -33,7 +33,8 @@ struct world_worker {
 struct world {
 	struct net_world net;
 	struct config config;
-	bool six; /* both sides have IPv6 unless the script says otherwise; outlives world_init() */
+	bool six,
+		offload; /* both sides have IPv6 unless the script says otherwise; outlives world_init() */
 	bool started, arp_manual, quiet, verbose;
 	struct rte_mempool *pool;
 	struct world_worker at[WORLD_WORKERS];
