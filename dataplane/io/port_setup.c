@@ -21,14 +21,10 @@
 #include "dataplane/io/port_setup.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_dev.h>
@@ -37,11 +33,12 @@
 #include <rte_mbuf_pool_ops.h>
 
 #include "dataplane/io/eal.h"
+#include "dataplane/io/iface.h"
+#include "dataplane/io/port_mtu.h"
 #include "dataplane/io/port_rss.h"
 #include "lib/base/log.h"
 
 #define DESC_DEFAULT    1024
-#define AF_PACKET_FRAME 2048       /* where nothing is said */
 #define AF_PACKET_BLOCK 32         /* frames */
 #define AF_PACKET_RING  (4u << 20) /* bytes */
 
@@ -80,113 +77,6 @@ struct rte_mempool *port_pool_create(const char *name, uint32_t count, uint32_t 
 	}
 	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
 	return pool;
-}
-
-/* An ioctl on a kernel interface. @return 0, or -errno */
-static int iface_ask(unsigned long request, struct ifreq *data)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, request, data) != 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-/* MTU of the kernel interface below a software port, or -errno where there is none. */
-static int iface_mtu(const struct rte_eth_dev_info *info)
-{
-	struct ifreq data = { 0 };
-	int err;
-
-	if (info->if_index == 0 || !if_indextoname(info->if_index, data.ifr_name))
-		return -ENODEV;
-	err = iface_ask(SIOCGIFMTU, &data);
-	return err ? err : data.ifr_mtu;
-}
-
-/* How many queues af_xdp can have: the combined channels, or one where the driver names none. */
-static uint32_t iface_channels(const char *iface)
-{
-	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
-	struct ifreq data = { 0 };
-
-	snprintf(data.ifr_name, sizeof(data.ifr_name), "%s", iface);
-	data.ifr_data = (char *)&channels;
-	if (iface_ask(SIOCETHTOOL, &data) != 0 || channels.max_combined == 0)
-		return 1;
-	return channels.combined_count;
-}
-
-static bool iface_is_veth(const char *iface)
-{
-	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq data = { 0 };
-
-	snprintf(data.ifr_name, sizeof(data.ifr_name), "%s", iface);
-	data.ifr_data = (char *)&driver;
-	return iface_ask(SIOCETHTOOL, &data) == 0 && strcmp(driver.driver, "veth") == 0;
-}
-
-/*
- * af_packet's driver tells ethdev of no frame above 1,518 bytes, while what it can is its ring's frame; what
- * is beyond that it would cut off. @param below  MTU of the interface, or -errno
- */
-static int af_packet_mtu(const char *device, int below, uint16_t mtu)
-{
-	const char *given = strstr(device, ",framesz=");
-	uint32_t frame =
-		given ? (uint32_t)strtoul(given + strlen(",framesz="), NULL, 10) : AF_PACKET_FRAME;
-
-	if (below < mtu) {
-		log_error("%s: MTU %u: the interface has %d, raise it first", device, mtu, below);
-		return -EINVAL;
-	}
-	if (frame < port_frame_bytes(mtu)) {
-		log_error("%s: MTU %u: framesz is %u, it must be %u", device, mtu, frame,
-			port_frame_bytes(mtu));
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int mtu_raise(const char *device, const struct rte_eth_dev_info *info, int below,
-	uint16_t mtu, const struct port *port)
-{
-	int err;
-
-	if (strcmp(info->driver_name, "net_af_packet") == 0)
-		return af_packet_mtu(device, below, mtu);
-	err = rte_eth_dev_set_mtu(port->id, mtu);
-	if (err)
-		log_error("%s: MTU %u: %s; %s takes MTUs up to %u and frames of up to %u bytes",
-			device, mtu, rte_strerror(-err), info->driver_name, info->max_mtu,
-			info->max_rx_pktlen);
-	return err;
-}
-
-/* The drivers say 1500 whatever their interface has: the smaller of both counts. */
-static int mtu_choose(const char *device, const struct port_setup_config *config,
-	const struct rte_eth_dev_info *info, struct port *port)
-{
-	int err, below;
-	uint16_t mtu;
-
-	err = rte_eth_dev_get_mtu(port->id, &mtu);
-	if (err)
-		return err;
-	below = iface_mtu(info);
-	if (below > 0 && below < mtu)
-		mtu = (uint16_t)below;
-	if (config->mtu && config->mtu > mtu) {
-		err = mtu_raise(device, info, below, config->mtu, port);
-		if (err)
-			return err;
-	}
-	port->mtu = config->mtu ? config->mtu : mtu;
-	return 0;
 }
 
 /* Segments are cut by ports that also take their chains and make their sums; at most PORT_RUN_PIECES and a
@@ -322,7 +212,7 @@ static int port_start(const char *device, const struct port_setup_config *config
 	if (!err)
 		err = rte_eth_dev_configure(port->id, port->rx_queues, port->tx_queues, &conf);
 	if (!err)
-		err = mtu_choose(device, config, &info, port);
+		err = port_mtu_choose(device, config, &info, port);
 	if (!err)
 		err = queues_setup(config, &info, port);
 	if (!err)
