@@ -31,10 +31,13 @@ uint16_t tcp_rcv_window(struct tcp_conn *c)
 }
 
 /* One ACK for a whole burst may be the only one of a window, and where segments get lost ACKs do, too: the
- * sender would wait for a timeout. There every second segment has its own (RFC 5681 §4.2). */
+ * sender would wait for a timeout. There every second segment has its own (RFC 5681 §4.2), as long as the window
+ * is wide: the application has not read yet, and an ACK that closes it would cost more than it brings. */
 static void quick_ack(struct tcp_conn *c)
 {
-	if (c->quick_acks-- > TCP_QUICK_ACKS && c->rcv_nxt - c->ack_sent >= 2u * c->rcv_mss)
+	bool wide = c->rcv_adv - c->rcv_nxt > c->stack->config.rcv_buf_bytes / 2;
+
+	if (c->quick_acks-- > TCP_QUICK_ACKS && wide && c->rcv_nxt - c->ack_sent >= 2u * c->rcv_mss)
 		tcp_out_ack(c);
 	else
 		c->flags |= TCP_F_ACK_NOW;

@@ -231,6 +231,33 @@ static void a_fin_ahead_of_its_data_waits_for_it(void **state)
 	assert_int_equal(r->conn->state, TCP_CLOSE_WAIT);
 }
 
+/* Where segments get lost a burst is acknowledged bit by bit, but not until the window that the reader has
+ * not opened again is closed. */
+static void acks_within_a_burst_do_not_close_the_window(void **state)
+{
+	struct rig *r = *state;
+	uint32_t half;
+
+	open_modern(r);
+	half = r->config.rcv_buf_bytes / 2;
+	r->conn->quick_acks = TCP_LOSSY_ACKS;
+	for (unsigned i = 0; i < 30; i++) {
+		rig_queue(r, (struct rig_seg){ .flags = TCP_ACK,
+				     .seq = r->snd,
+				     .ack = r->rcv,
+				     .wnd = RIG_WND,
+				     .len = MSS });
+		r->snd += MSS;
+	}
+	rig_loop(r);
+	assert_in_range(r->out_count, half / MSS / 2, half / MSS / 2 + 2);
+	while (r->out_count > 1)
+		assert_true((uint32_t)rig_take(r).wnd << r->conn->rcv_scale > half - MSS);
+	assert_int_equal(rig_take(r).ack, r->snd);
+	read_all(r);
+	rig_forget(r);
+}
+
 static void the_window_closes_with_the_reader_and_opens_with_its_credit(void **state)
 {
 	struct tcp_config config = rig_config();
@@ -782,6 +809,7 @@ int main(void)
 		RULE(what_comes_again_in_other_pieces_adds_nothing),
 		RULE(the_out_of_order_queue_is_bounded),
 		RULE(a_fin_ahead_of_its_data_waits_for_it),
+		RULE(acks_within_a_burst_do_not_close_the_window),
 		RULE(the_window_closes_with_the_reader_and_opens_with_its_credit),
 		RULE(small_payloads_are_packed_when_the_pool_is_low),
 		RULE(an_almost_empty_pool_refuses_syns_and_keeps_windows_shut),
