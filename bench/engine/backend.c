@@ -92,6 +92,21 @@ struct rte_mbuf *engine_backend_send(struct engine *e, struct backend *b)
 	return m;
 }
 
+/* Everything from the first unacknowledged byte on. */
+void engine_backend_look(struct engine *e, struct backend *b)
+{
+	uint32_t flight = b->snd_nxt - b->snd_una;
+	bool stuck = b->state == BACKEND_OPEN && flight > 0 && b->snd_una == b->una_looked;
+
+	b->una_looked = b->snd_una;
+	if (!stuck || flight > b->at)
+		return;
+	b->at -= flight;
+	b->left += flight;
+	b->snd_nxt = b->snd_una;
+	ready_backend(e, b);
+}
+
 static void answer(struct engine *e, struct backend *b, const char *head, uint32_t len)
 {
 	static const char start[] = "GET " ENGINE_PATH;
@@ -200,7 +215,7 @@ void engine_backend_segment(struct engine *e, const struct segment *s)
 		return;
 	}
 	if (s->flags & RST) {
-		if (b->left)
+		if (b->left && !e->config.resets)
 			engine_fail(e, "the gateway reset a backend's connection with an answer "
 				       "under way");
 		b->state = BACKEND_CLOSED;

@@ -161,6 +161,29 @@ static uint32_t put_secure(struct engine *e, struct client *c, char *out)
 	return bytes;
 }
 
+void engine_client_look(struct engine *e, struct client *c)
+{
+	bool stuck = c->state == CLIENT_OPEN && c->under_way == 1 && c->snd_una != c->snd_nxt &&
+		     c->snd_una == c->una_looked;
+
+	c->una_looked = c->snd_una;
+	c->again = stuck;
+	if (stuck)
+		ready_client(e, c);
+}
+
+/* The request that was not acknowledged. */
+static struct rte_mbuf *send_again(
+	struct engine *e, struct client *c, struct rte_mbuf *m, char *payload)
+{
+	uint64_t id = request_id(e->config.index, number_of(e, c), c->sent - 1);
+
+	c->again = false;
+	c->snd_nxt = c->snd_una;
+	return send_segment(e, c, PSH | ACK, m,
+		message_request(e, id, e->config.per_connection == c->conn_sent, payload));
+}
+
 struct rte_mbuf *engine_client_send(struct engine *e, struct client *c)
 {
 	struct rte_mbuf *m;
@@ -169,8 +192,8 @@ struct rte_mbuf *engine_client_send(struct engine *e, struct client *c)
 
 	if (c->state == CLIENT_SYN_SENT || (c->state == CLIENT_CLOSED && e->stopping))
 		return NULL;
-	if (c->state == CLIENT_OPEN && !c->fin_seen && !c->ack_due && allowed(e, c) == 0 &&
-		!(c->ssl && secure_pending(c)))
+	if (c->state == CLIENT_OPEN && !c->fin_seen && !c->ack_due && !c->again &&
+		allowed(e, c) == 0 && !(c->ssl && secure_pending(c)))
 		return NULL;
 	m = frame_new(e, &payload);
 	if (!m)
@@ -185,6 +208,8 @@ struct rte_mbuf *engine_client_send(struct engine *e, struct client *c)
 		renew(e, c);
 		return m;
 	}
+	if (c->again)
+		return send_again(e, c, m, payload);
 	bytes = c->ssl ? put_secure(e, c, payload) : put_requests(e, c, payload);
 	send_segment(e, c, bytes ? PSH | ACK : ACK, m, bytes);
 	if (!c->queued)
@@ -267,7 +292,7 @@ static void take(struct engine *e, void *conn, const char *data, uint32_t len)
 			uint64_t id = request_id(e->config.index, number_of(e, c), c->answered);
 
 			n = RTE_MIN(len, c->body_bytes - c->body_at);
-			if (!c->refused && !message_content_right(e, id, c->body_at, data, n))
+			if (!c->refused && !engine_content_right(e, id, c->body_at, data, n))
 				engine_fail(e,
 					"request %016lx: wrong content within bytes %u to %u", id,
 					c->body_at, c->body_at + n);
@@ -294,6 +319,7 @@ static void established(struct engine *e, struct client *c, const struct segment
 		return;
 	}
 	c->state = CLIENT_OPEN;
+	c->snd_una = s->ack;
 	c->rcv_nxt = s->seq + 1;
 	c->ts_recent = s->ts_val;
 	c->ack_due = true;
@@ -341,12 +367,15 @@ void engine_client_segment(struct engine *e, const struct segment *s)
 		established(e, c, s);
 		return;
 	}
+	c->snd_una = s->ack;
+	c->again = c->again && c->snd_una != c->snd_nxt;
 	if (s->payload_bytes || (s->flags & FIN)) {
 		if (in_order(e, c, s, &skip)) {
 			c->ts_recent = s->ts_val;
 			segment_walk(e, s, skip, c, c->ssl ? take_secure : take);
 			c->rcv_nxt = s->seq + s->payload_bytes;
-			if (++c->segs_unacked >= 2 || (e->ack_idle && c->under_way == 0))
+			if (++c->segs_unacked >= 2 || e->config.ack_all ||
+				(e->ack_idle && c->under_way == 0))
 				c->ack_due = true;
 			if (s->flags & FIN) {
 				c->rcv_nxt++;

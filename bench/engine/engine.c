@@ -13,7 +13,8 @@
 
 #include "bench/engine/engine_priv.h"
 
-#define ACK_LATEST_NS 40e6 /* a client that says nothing acknowledges by then */
+#define LOOK_ALL_NS   UINT64_C(250000000) /* in which everybody is looked at once */
+#define ACK_LATEST_NS 40e6                /* a client that says nothing acknowledges by then */
 
 void engine_fail(struct engine *e, const char *format, ...)
 {
@@ -213,6 +214,18 @@ static void set_now(struct engine *e, uint64_t now_ns)
 {
 	e->now_ns = now_ns;
 	e->ts_now = (uint32_t)(now_ns / 1000000) + 1;
+}
+
+void engine_look(struct engine *e, uint64_t now_ns)
+{
+	uint32_t backends = e->config.backends << 16, clients = e->config.connections;
+	uint64_t passed_ns = RTE_MIN(now_ns - e->looked_ns, LOOK_ALL_NS);
+
+	for (uint64_t n = passed_ns * clients / LOOK_ALL_NS; n > 0; n--)
+		engine_client_look(e, &e->clients[e->next_client++ % clients]);
+	for (uint64_t n = passed_ns * backends / LOOK_ALL_NS; n > 0; n--)
+		engine_backend_look(e, &e->backends[e->next_backend++ % backends]);
+	e->looked_ns = now_ns;
 }
 
 void engine_receive(struct engine *e, enum engine_side side, struct rte_mbuf **frames, uint16_t n,

@@ -55,6 +55,8 @@ struct engine_config {
 	double rate;       /* requests a second, open loop; 0: closed loop */
 	bool refusals;     /* 429 is a fine answer too */
 	bool tls;          /* clients speak TLS 1.3 */
+	bool ack_all;      /* clients acknowledge every segment, as they may have to wait */
+	bool resets;       /* the gateway may give up an answer that a backend makes */
 	struct rte_mempool *pool;
 	struct rte_ether_addr gateway_mac[ENGINE_SIDES];
 };
@@ -94,6 +96,9 @@ bool engine_has_work(const struct engine *engine, enum engine_side side);
 uint64_t engine_next_due_ns(const struct engine *engine);
 /** Change from closed to open loop, or the rate; 0 for the closed loop. */
 void engine_set_rate(struct engine *engine, double rate, uint64_t now_ns);
+/** For gateways that may drop what comes: call it often, and who saw no progress for a quarter of a second
+ *  sends again. Of one connection each, at @p depth 1. */
+void engine_look(struct engine *engine, uint64_t now_ns);
 /** Begin no further request: what is under way is finished. */
 void engine_stop(struct engine *engine);
 
@@ -108,6 +113,10 @@ void engine_stats_reset(struct engine *engine);
 
 /** What went wrong first; NULL while all is well. */
 const char *engine_failure(const struct engine *engine);
+
+/** Are @p len bytes from @p at on those of the answer to request @p id? */
+bool engine_content_right(
+	const struct engine *engine, uint64_t id, uint32_t at, const char *data, uint32_t len);
 
 /** The text of a key, not terminated. @param out  ENGINE_KEY_BYTES */
 void engine_key_text(uint64_t key, char *out);

@@ -52,11 +52,12 @@ struct fifo {
 enum client_state { CLIENT_CLOSED, CLIENT_SYN_SENT, CLIENT_OPEN, CLIENT_LEAVING };
 
 struct client {
-	uint32_t snd_nxt, rcv_nxt, ts_recent;
+	uint32_t snd_una, snd_nxt, rcv_nxt, ts_recent;
+	uint32_t una_looked;
 	uint32_t next; /* in the fifo of ready or idle ones */
 	uint16_t port;
 	uint8_t state, under_way, segs_unacked, granted;
-	bool queued, ack_due, fin_seen, idle;
+	bool queued, ack_due, fin_seen, idle, again;
 	bool shaken;                       /* TLS: hands */
 	SSL *ssl;                          /* NULL: clear */
 	uint32_t sent, answered;           /* ever: the next request's number */
@@ -72,6 +73,7 @@ enum backend_state { BACKEND_CLOSED, BACKEND_SYN_DUE, BACKEND_OPEN, BACKEND_FIN_
 
 struct backend {
 	uint32_t snd_nxt, snd_una, rcv_nxt, ts_recent, window;
+	uint32_t una_looked;
 	uint32_t next;
 	uint8_t state, window_shift;
 	bool queued, ack_due;
@@ -97,6 +99,8 @@ struct engine {
 	uint32_t open, started;
 	bool stopping, ack_idle;
 	struct fifo ready[ENGINE_SIDES], idle;
+	uint64_t looked_ns;
+	uint32_t next_client, next_backend; /* that are looked at */
 	struct client *clients;
 	SSL_CTX *tls;             /* NULL: clear */
 	uint64_t *due_ns;         /* of requests under way: depth for each client */
@@ -165,8 +169,6 @@ uint32_t message_key(const struct engine *e, uint64_t id);
 uint32_t message_request(const struct engine *e, uint64_t id, bool last, char *out);
 void message_answer_head(const struct engine *e, uint64_t id, char *out);
 void message_content(const struct engine *e, uint64_t id, uint32_t at, uint32_t len, char *out);
-bool message_content_right(
-	const struct engine *e, uint64_t id, uint32_t at, const char *data, uint32_t len);
 bool message_id(const char *hex, uint64_t *id);
 /* Does what the gateway forwarded name the key's consumer, and not the key? */
 bool message_forwarded_right(const struct engine *e, uint64_t id, const char *head, uint32_t len);
@@ -192,9 +194,11 @@ void secure_take(struct engine *e, struct client *c, const char *data, uint32_t 
 void engine_client_segment(struct engine *e, const struct segment *s);
 struct rte_mbuf *engine_client_send(struct engine *e, struct client *c);
 void engine_client_arrivals(struct engine *e);
+void engine_client_look(struct engine *e, struct client *c);
 
 /* backend.c */
 void engine_backend_segment(struct engine *e, const struct segment *s);
 struct rte_mbuf *engine_backend_send(struct engine *e, struct backend *b);
+void engine_backend_look(struct engine *e, struct backend *b);
 
 #endif

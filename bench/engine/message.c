@@ -192,7 +192,7 @@ void message_content(const struct engine *e, uint64_t id, uint32_t at, uint32_t 
 	}
 }
 
-bool message_content_right(
+bool engine_content_right(
 	const struct engine *e, uint64_t id, uint32_t at, const char *data, uint32_t len)
 {
 	char expected[2048];

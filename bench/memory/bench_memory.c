@@ -18,6 +18,7 @@
 
 #include "bench/common/bench_eal.h"
 #include "bench/common/report.h"
+#include "bench/common/segment.h"
 #include "bench/common/world.h"
 #include "bench/engine/engine.h"
 
@@ -62,11 +63,6 @@ static void later(struct pending p)
 	peer.queue[peer.tail++ % QUEUE] = p;
 }
 
-static struct rte_ether_addr router_mac(void)
-{
-	return (struct rte_ether_addr){ { 2, 0, 0, 0, 1, 0xfe } };
-}
-
 static struct rte_mbuf *make_arp(const struct port *port)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(peer.pool);
@@ -77,7 +73,7 @@ static struct rte_mbuf *make_arp(const struct port *port)
 		return NULL;
 	eth = (struct rte_ether_hdr *)rte_pktmbuf_append(m, sizeof(*eth) + sizeof(*arp));
 	arp = (struct rte_arp_hdr *)(eth + 1);
-	*eth = (struct rte_ether_hdr){ port->mac, router_mac(),
+	*eth = (struct rte_ether_hdr){ port->mac, segment_router_mac(),
 		rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP) };
 	*arp = (struct rte_arp_hdr){
 		.arp_hardware = rte_cpu_to_be_16(RTE_ARP_HRD_ETHER),
@@ -85,7 +81,7 @@ static struct rte_mbuf *make_arp(const struct port *port)
 		.arp_hlen = RTE_ETHER_ADDR_LEN,
 		.arp_plen = 4,
 		.arp_opcode = rte_cpu_to_be_16(RTE_ARP_OP_REPLY),
-		.arp_data = { router_mac(), rte_cpu_to_be_32(ENGINE_ROUTER), port->mac,
+		.arp_data = { segment_router_mac(), rte_cpu_to_be_32(ENGINE_ROUTER), port->mac,
 			rte_cpu_to_be_32(ENGINE_GATEWAY_OUTSIDE) },
 	};
 	return m;
@@ -93,41 +89,17 @@ static struct rte_mbuf *make_arp(const struct port *port)
 
 static struct rte_mbuf *make_segment(const struct port *port, const struct pending *p)
 {
-	uint32_t payload = p->with_request ? REQUEST_BYTES : 0;
-	uint32_t bytes = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + payload;
-	struct rte_mbuf *m = rte_pktmbuf_alloc(peer.pool);
-	struct rte_ether_hdr *eth;
-	struct rte_ipv4_hdr *ip;
-	struct rte_tcp_hdr *tcp;
+	struct segment_fields f = {
+		.src = ENGINE_CLIENT_FIRST + p->client,
+		.src_port = CLIENT_PORT,
+		.seq = p->seq,
+		.ack = p->ack,
+		.window = 65535,
+		.flags = p->flags,
+	};
 
-	if (!m)
-		return NULL;
-	eth = (struct rte_ether_hdr *)rte_pktmbuf_append(m, (uint16_t)(sizeof(*eth) + bytes));
-	ip = (struct rte_ipv4_hdr *)(eth + 1);
-	tcp = (struct rte_tcp_hdr *)(ip + 1);
-	*eth = (struct rte_ether_hdr){ port->mac, router_mac(),
-		rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) };
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = 0x45,
-		.total_length = rte_cpu_to_be_16((uint16_t)bytes),
-		.fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG),
-		.time_to_live = 64,
-		.next_proto_id = IPPROTO_TCP,
-		.src_addr = rte_cpu_to_be_32(ENGINE_CLIENT_FIRST + p->client),
-		.dst_addr = rte_cpu_to_be_32(ENGINE_GATEWAY_OUTSIDE),
-	};
-	*tcp = (struct rte_tcp_hdr){
-		.src_port = rte_cpu_to_be_16(CLIENT_PORT),
-		.dst_port = rte_cpu_to_be_16(ENGINE_LISTEN_PORT),
-		.sent_seq = rte_cpu_to_be_32(p->seq),
-		.recv_ack = rte_cpu_to_be_32(p->ack),
-		.data_off = 5 << 4,
-		.tcp_flags = p->flags,
-		.rx_win = rte_cpu_to_be_16(65535),
-	};
-	memcpy(tcp + 1, request, payload);
-	m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-	return m;
+	return segment_make(
+		peer.pool, &port->mac, &f, request, p->with_request ? REQUEST_BYTES : 0);
 }
 
 /* What the gateway said to a client. */

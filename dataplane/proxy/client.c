@@ -51,6 +51,7 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 	tcp_peer(tcp, &c->peer);
 	c->ip_bytes = (uint8_t)ip_format(&c->peer.remote, c->ip_text);
 	LIST_INSERT_HEAD(&p->all, c, all_entry);
+	pressure_watch(p, c);
 	p->client_count++;
 	p->counters->client_connections = p->client_count;
 	record_listener(p, listener_slot)->accepted++;

@@ -46,6 +46,7 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 		copy_names(ex, head);
 	}
 	c->exchange = ex;
+	pressure_watch(p, c);
 	c->state = CLIENT_EXCHANGE;
 	return ex;
 }

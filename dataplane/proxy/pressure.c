@@ -10,8 +10,8 @@
 #include "dataplane/proxy/proxy_priv.h"
 
 #define LOOK_EVERY_NS  UINT64_C(1000000)
-#define LOOK_STEP      128 /* connections looked at by one call */
-#define GIVE_UP_MBUFS  64 /* given up by one call, about: what that freed is seen before the next */
+#define LOOK_STEP      512 /* connections looked at by one call */
+#define GIVE_UP_MBUFS  256 /* given up by one call, about: what that freed is seen before the next */
 #define MUCH_BYTES     4096
 #define RATE_FIRST     4096 /* bytes a second */
 #define RATE_LAST      (1u << 20)
@@ -75,6 +75,8 @@ static uint32_t look(struct proxy *p, struct client *c, bool shut)
 
 	if (bytes == 0) {
 		c->looked_ns = 0;
+		if (!c->exchange)
+			pressure_forget(p, c);
 		return 0;
 	}
 	if (noted(p, c) && p->now_ns - c->looked_ns < window_ns)
@@ -103,10 +105,22 @@ static void raise_rate(struct proxy *p)
 	}
 }
 
-void pressure_forget(struct proxy *p, const struct client *c)
+void pressure_watch(struct proxy *p, struct client *c)
 {
+	if (c->holder)
+		return;
+	c->holder = true;
+	LIST_INSERT_HEAD(&p->holders, c, holder_entry);
+}
+
+void pressure_forget(struct proxy *p, struct client *c)
+{
+	if (!c->holder)
+		return;
 	if (p->pressure.next == c)
-		p->pressure.next = LIST_NEXT(c, all_entry);
+		p->pressure.next = LIST_NEXT(c, holder_entry);
+	LIST_REMOVE(c, holder_entry);
+	c->holder = false;
 }
 
 void pressure_run(struct proxy *p)
@@ -126,11 +140,11 @@ void pressure_run(struct proxy *p)
 	}
 	raise_rate(p);
 	for (uint32_t i = 0, mbufs = 0; i < LOOK_STEP && mbufs < GIVE_UP_MBUFS; i++) {
-		struct client *c = pressure->next ? pressure->next : LIST_FIRST(&p->all);
+		struct client *c = pressure->next ? pressure->next : LIST_FIRST(&p->holders);
 
 		if (!c)
 			return;
-		pressure->next = LIST_NEXT(c, all_entry);
-		mbufs += look(p, c, level == TCP_POOL_SHUT);
+		pressure->next = LIST_NEXT(c, holder_entry);
+		mbufs += look(p, c, level >= TCP_POOL_SHUT);
 	}
 }

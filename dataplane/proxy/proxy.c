@@ -38,6 +38,7 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 	p->counters = config->stats->worker;
 	TAILQ_INIT(&p->ready);
 	LIST_INIT(&p->all);
+	LIST_INIT(&p->holders);
 	deadline_wheel_init(&p->wheel, now_ns);
 	p->pools = malloc(pools_bytes(config));
 	if (!p->pools || slab_init(&p->clients, sizeof(struct client), config->client_limit) ||

@@ -37,6 +37,7 @@ struct client {
 	bool ready;      /* waits in proxy->ready */
 	bool keep_alive; /* after this answer */
 	bool served;     /* has had an answer */
+	bool holder;     /* is among proxy->holders */
 	uint32_t listener_slot;
 	uint32_t lingered;     /* bytes thrown away while closing */
 	uint32_t pending_seen; /* unacknowledged bytes when the send deadline was set */
@@ -49,6 +50,7 @@ struct client {
 	struct tcp_peer peer;
 	TAILQ_ENTRY(client) ready_entry;
 	LIST_ENTRY(client) all_entry;
+	LIST_ENTRY(client) holder_entry;
 	uint64_t looked_ns; /* when looked_acked was noted, while mbufs were short; 0: not noted */
 	uint32_t looked_acked;
 	uint8_t ip_bytes;
@@ -164,6 +166,7 @@ struct proxy {
 	uint32_t client_count;
 	TAILQ_HEAD(ready_list, client) ready;
 	LIST_HEAD(, client) all;
+	LIST_HEAD(, client) holders; /* who may hold bytes that nobody has read */
 	struct pressure pressure;
 	struct upstream_pool *pools; /* by endpoint slot */
 	uint32_t decision_count;
@@ -227,7 +230,9 @@ enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *
 /* pressure.c */
 /* While mbufs are short: give up who reads too slowly. Once a loop. */
 void pressure_run(struct proxy *p);
-void pressure_forget(struct proxy *p, const struct client *c);
+/* It may hold bytes from now on. */
+void pressure_watch(struct proxy *p, struct client *c);
+void pressure_forget(struct proxy *p, struct client *c);
 
 /* exchange.c */
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head);

@@ -102,8 +102,9 @@ void tcp_stack_destroy(struct tcp_stack *stack);
 /** How much of the mbuf pool is free. */
 enum tcp_pool {
 	TCP_POOL_FINE,
-	TCP_POOL_COPY, /**< below 25 %: small payloads are copied together */
-	TCP_POOL_SHUT, /**< below 10 %: windows close and SYNs are dropped */
+	TCP_POOL_COPY, /**< below 25 %: small payloads are copied together, buffers are an eighth */
+	TCP_POOL_SHUT, /**< below 10 %: SYNs are dropped, and payload of who has taken nothing yet */
+	TCP_POOL_LAST, /**< below 2.5 %: windows close and all payload is dropped */
 };
 enum tcp_pool tcp_pool_level(const struct tcp_stack *stack);
 

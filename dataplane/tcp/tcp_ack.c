@@ -26,7 +26,7 @@ static void queue_release(struct tcp_conn *c, uint32_t n)
 
 void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 {
-	uint32_t half = c->stack->config.snd_buf_bytes / 2;
+	uint32_t half = tcp_buf_limit(c->stack, c->stack->config.snd_buf_bytes) / 2;
 	uint32_t before = c->sq_bytes;
 	uint32_t bytes = ack - c->snd_una;
 	uint32_t rtt_us;

@@ -34,7 +34,7 @@ struct rte_mbuf *tcp_recv(struct tcp_conn *c)
 
 void tcp_recv_credit(struct tcp_conn *c, uint32_t bytes)
 {
-	uint32_t limit = c->stack->config.rcv_buf_bytes;
+	uint32_t limit = tcp_buf_limit(c->stack, c->stack->config.rcv_buf_bytes);
 	uint32_t open = c->rcv_adv - c->rcv_nxt;
 	uint32_t grow;
 
@@ -61,7 +61,7 @@ static bool sendable(const struct tcp_conn *c)
 
 uint32_t tcp_send_space(const struct tcp_conn *c)
 {
-	uint32_t limit = c->stack->config.snd_buf_bytes;
+	uint32_t limit = tcp_buf_limit(c->stack, c->stack->config.snd_buf_bytes);
 
 	return sendable(c) && c->sq_bytes < limit ? limit - c->sq_bytes : 0;
 }

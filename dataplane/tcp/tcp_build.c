@@ -85,7 +85,6 @@ struct rte_mbuf *tcp_build_syn(struct tcp_conn *c, bool ack)
 {
 	struct tcp_stack *s = c->stack;
 	struct rte_mbuf *m = rte_pktmbuf_alloc(s->config.pool);
-	uint32_t wnd = s->config.rcv_buf_bytes;
 	struct tcp_reply r = { .options =
 				       TCP_OPT_MSS | TCP_OPT_WSCALE | TCP_OPT_SACK_OK | TCP_OPT_TS,
 		.mss = tcp_own_mss(s, &c->path, &c->remote),
@@ -104,8 +103,7 @@ struct rte_mbuf *tcp_build_syn(struct tcp_conn *c, bool ack)
 	/* Some middleboxes drop it: not when it goes again (RFC 3168 §6.1.1.1). */
 	else if (s->config.ecn == TCP_ECN_ON && tcp_cold(c)->retries == 0)
 		flags |= TCP_ECE | TCP_CWR;
-	header_write(
-		c, m, c->snd_una, flags, (uint16_t)(wnd < UINT16_MAX ? wnd : UINT16_MAX), options);
+	header_write(c, m, c->snd_una, flags, tcp_connect_window(c), options);
 	return m;
 }
 

@@ -96,9 +96,14 @@ void tcp_connect_unreachable(struct tcp_stack *s, const struct ip_addr *remote)
 	}
 }
 
-static uint32_t syn_window(const struct tcp_stack *s)
+/* The first window: small for who began while mbufs were short, as all of it may come at once. */
+uint16_t tcp_connect_window(const struct tcp_conn *c)
 {
-	return s->config.rcv_buf_bytes < UINT16_MAX ? s->config.rcv_buf_bytes : UINT16_MAX;
+	uint32_t bytes = c->stack->config.rcv_buf_bytes;
+
+	if (c->flags & TCP_F_LEAN)
+		bytes /= TCP_POOL_SHARE;
+	return (uint16_t)(bytes < UINT16_MAX ? bytes : UINT16_MAX);
 }
 
 int tcp_connect(struct tcp_stack *s, const struct ip_addr *remote, uint16_t port, void *user,
@@ -123,6 +128,8 @@ int tcp_connect(struct tcp_stack *s, const struct ip_addr *remote, uint16_t port
 	c->user = user;
 	connect_begin(c);
 	c->flags |= TCP_F_KNOWN | TCP_F_SYN_NOW;
+	if (s->pool_state != TCP_POOL_FINE)
+		c->flags |= TCP_F_LEAN;
 	c->rcv_scale = s->rcv_scale;
 	c->snd_una = tcp_isn(s, &tuple);
 	c->snd_nxt = c->snd_una + 1;
@@ -144,7 +151,7 @@ static void syn_take(struct tcp_conn *c, const struct tcp_seg *seg)
 	cold->irs = seg->seq;
 	cold->peer_mss = seg->opt.present & TCP_OPT_MSS ? seg->opt.mss : 0;
 	c->rcv_nxt = c->ack_sent = seg->seq + 1;
-	c->rcv_adv = c->rcv_nxt + syn_window(c->stack);
+	c->rcv_adv = c->rcv_nxt + tcp_connect_window(c);
 	c->rcv_tick = c->stack->tick;
 	c->snd_wnd = seg->wnd; /* never scaled in a SYN (RFC 7323 §2.2) */
 	c->snd_wl1 = seg->seq;

@@ -174,7 +174,7 @@ bool tcp_cookie_segment(struct tcp_stack *s, const struct tcp_listener *l, struc
 	tcp_reply_tuple(net_meta(seg->m), &e.tuple);
 	if (!cookie_read(s, seg, &e))
 		return false;
-	if (s->pool_state == TCP_POOL_SHUT) {
+	if (s->pool_state >= TCP_POOL_SHUT) {
 		tcp_seg_drop(s, seg, DROP_POOL_LOW);
 		return true;
 	}

@@ -353,7 +353,7 @@ static void in_segment(struct tcp_stack *s, struct rte_mbuf *m, uint64_t hash, u
 		!(s->conns[TCP_REF_INDEX(ref)].flags & TCP_F_IN_FLOW) ||
 		!conn_match(&s->conns[TCP_REF_INDEX(ref)], meta))
 		ref = tcp_flow_find(&s->flow, hash, ref_match, &lookup);
-	if (likely(TCP_REF_KIND(ref) == TCP_REF_CONN)) {
+	if (likely(TCP_REF_KIND(ref) == TCP_REF_CONN && s->pool_state < TCP_POOL_SHUT)) {
 		c = &s->conns[TCP_REF_INDEX(ref)];
 		if (in_fast(c, &seg, (const uint8_t *)h))
 			return;

@@ -65,6 +65,7 @@
 #define TCP_CHALLENGE_LIMIT 10 /* challenge ACKs per connection and second (RFC 5961 §7) */
 #define TCP_DUP_THRESH      3  /* RFC 6675 */
 #define TCP_RETRY_MS        5  /* until the next try after the mbuf pool was empty */
+#define TCP_POOL_SHARE      8  /* of a buffer's bytes that may be used while the pool is low */
 #define TCP_POOL_RECHECK_MS 20 /* while windows are closed because the pool is low */
 #define TCP_LISTENERS       64
 #define TCP_BURST           64                       /* segments looked up together */
@@ -121,6 +122,7 @@ enum tcp_timer {
 #define TCP_F_ECHO         0x04000000u /* a mark came, and no CWR since: ACKs carry ECE */
 #define TCP_F_CWR          0x08000000u /* the next new data says that the window was reduced */
 #define TCP_F_TSO          0x10000000u /* the port cuts long segments */
+#define TCP_F_LEAN         0x20000000u /* begun while the pool was low */
 /* Anything that the fast path leaves alone. */
 #define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
 
@@ -370,7 +372,7 @@ struct tcp_stack {
 	uint32_t rst_tick, rst_count; /* begin of the second that is counted, RSTs in it */
 	uint64_t rng;
 	uint32_t port_cursor;
-	uint32_t pool_low, pool_shut; /* mbufs */
+	uint32_t pool_low, pool_shut, pool_last; /* mbufs */
 	uint8_t rcv_scale;
 	struct tcp_config config;
 	struct tcp_counters spare; /* counts where config names none */
@@ -487,6 +489,11 @@ static inline uint64_t tcp_random(struct tcp_stack *s)
 void tcp_clock(struct tcp_stack *s, uint64_t now_ns);
 /* See how full the mbuf pool is. */
 void tcp_pool_sample(struct tcp_stack *s);
+/* What of a buffer one connection may use: less while mbufs are short, so that more find room. */
+static inline uint32_t tcp_buf_limit(const struct tcp_stack *s, uint32_t bytes)
+{
+	return likely(s->pool_state == TCP_POOL_FINE) ? bytes : bytes / TCP_POOL_SHARE;
+}
 struct tcp_listener *tcp_listener_find(
 	struct tcp_stack *s, const struct ip_addr *addr, uint16_t port);
 /* A half-open or not yet accepted connection of the listener is no longer that. */
@@ -689,6 +696,8 @@ void tcp_in_unknown(struct tcp_stack *s, struct tcp_seg *seg);
 /* tcp_connect.c */
 /* In SYN-SENT no more. */
 void tcp_connect_over(struct tcp_conn *c);
+/* The window of our SYN. */
+uint16_t tcp_connect_window(const struct tcp_conn *c);
 /* Nobody answers on the way to @p remote: what is being opened towards it fails at once. */
 void tcp_connect_unreachable(struct tcp_stack *s, const struct ip_addr *remote);
 void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg);

@@ -11,14 +11,14 @@
 
 uint16_t tcp_rcv_window(struct tcp_conn *c)
 {
-	uint32_t limit = c->stack->config.rcv_buf_bytes;
+	uint32_t limit = tcp_buf_limit(c->stack, c->stack->config.rcv_buf_bytes);
 	uint32_t edge = c->rcv_nxt + (limit > c->rcv_held ? limit - c->rcv_held : 0);
 	uint32_t step = limit / 2 < c->rcv_mss ? limit / 2 : c->rcv_mss;
 	uint32_t grow = edge - c->rcv_adv;
 	uint32_t wnd;
 
 	if ((int32_t)grow > 0 && grow >= step) {
-		if (c->stack->pool_state != TCP_POOL_SHUT) {
+		if (c->stack->pool_state < TCP_POOL_LAST) {
 			c->rcv_adv = edge;
 			c->flags &= ~TCP_F_POOL_SHUT;
 		} else if (!(c->flags & TCP_F_POOL_SHUT)) {
@@ -196,6 +196,13 @@ static bool rcv_trim(struct tcp_conn *c, struct tcp_seg *seg)
 	return seg->len > 0 || (seg->flags & TCP_FIN);
 }
 
+/* While mbufs are short, who has taken nothing from us yet waits for those who have; and at the end
+ * everybody does, for what all windows together promise is more than the pool. It is sent again. */
+static bool may_hold(struct tcp_conn *c)
+{
+	return c->stack->pool_state == TCP_POOL_SHUT && c->snd_una != tcp_cold(c)->iss + 1;
+}
+
 void tcp_rcv_segment(struct tcp_conn *c, struct tcp_seg *seg)
 {
 	struct tcp_stack *s = c->stack;
@@ -210,6 +217,10 @@ void tcp_rcv_segment(struct tcp_conn *c, struct tcp_seg *seg)
 	/* Nothing follows the peer's FIN, and it does not come twice. */
 	if ((c->flags & TCP_F_FIN_RCVD) || seg->m->pkt_len < seg->header_bytes + seg->len) {
 		net_drop(s->net, seg->m, DROP_TCP_DUPLICATE);
+		return;
+	}
+	if (unlikely(s->pool_state >= TCP_POOL_SHUT) && seg->len > 0 && !may_hold(c)) {
+		net_drop(s->net, seg->m, DROP_POOL_LOW);
 		return;
 	}
 	seg->m = tcp_chain_cut_front(seg->m, seg->header_bytes);

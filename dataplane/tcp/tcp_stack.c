@@ -104,6 +104,7 @@ static void limits_init(struct tcp_stack *s)
 {
 	s->pool_low = s->config.pool->size / 4;
 	s->pool_shut = s->config.pool->size / 10;
+	s->pool_last = s->config.pool->size / 40;
 	while (s->config.rcv_buf_bytes >> s->rcv_scale > UINT16_MAX &&
 		s->rcv_scale < TCP_WSCALE_MAX)
 		s->rcv_scale++;
@@ -197,7 +198,8 @@ void tcp_pool_sample(struct tcp_stack *s)
 		free += pool->local_cache[lcore].len;
 	s->pool_state = free >= s->pool_low    ? TCP_POOL_FINE
 			: free >= s->pool_shut ? TCP_POOL_COPY
-					       : TCP_POOL_SHUT;
+			: free >= s->pool_last ? TCP_POOL_SHUT
+					       : TCP_POOL_LAST;
 }
 
 enum tcp_pool tcp_pool_level(const struct tcp_stack *s)

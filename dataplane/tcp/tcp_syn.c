@@ -113,7 +113,7 @@ void tcp_syn_listen(
 	struct tcp_syn *e;
 
 	s->count->syns_in++;
-	if (s->pool_state == TCP_POOL_SHUT) {
+	if (s->pool_state >= TCP_POOL_SHUT) {
 		tcp_seg_drop(s, seg, DROP_POOL_LOW);
 		return;
 	}

@@ -188,7 +188,7 @@ static void ack_fire(struct tcp_conn *c)
 	if (c->rcv_nxt != c->ack_sent)
 		c->flags |= TCP_F_ACK_NOW;
 	if (c->flags & TCP_F_POOL_SHUT) {
-		if (c->stack->pool_state == TCP_POOL_SHUT)
+		if (c->stack->pool_state == TCP_POOL_LAST)
 			tcp_timer_set(c, TCP_TIMER_ACK, TCP_POOL_RECHECK_MS);
 		else
 			c->flags = (c->flags & ~TCP_F_POOL_SHUT) | TCP_F_ACK_NOW;

@@ -317,7 +317,55 @@ static void small_payloads_are_packed_when_the_pool_is_low(void **state)
 	rig_forget(r);
 }
 
-static void an_almost_empty_pool_refuses_syns_and_keeps_windows_shut(void **state)
+static void a_tenth_of_the_pool_is_kept_for_who_took_something(void **state)
+{
+	static struct rte_mbuf *taken[2048];
+	struct rig *r = *state;
+	unsigned n = pool->size * 92 / 100;
+
+	open_modern(r);
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, n), 0);
+	rig_put(r, (struct rig_seg){ .flags = TCP_SYN, .wnd = 1, .src_port = 999 });
+	rig_none(r);
+	assert_int_equal(r->net.drops[DROP_POOL_LOW], 1);
+	rig_say(r, TCP_ACK, 1000);
+	assert_int_equal(r->net.drops[DROP_POOL_LOW], 2);
+	assert_int_equal(r->counters.bytes_in, 0);
+	r->snd -= 1000;
+	rig_data(r, 100);
+	rig_loop(r);
+	rig_forget(r);
+	r->rcv += 100;
+	rig_say(r, TCP_ACK, 1000); /* it comes again, and acknowledges what it got */
+	assert_int_equal(r->counters.bytes_in, 1000);
+	rte_pktmbuf_free_bulk(taken, n);
+	rig_forget(r);
+}
+
+static void a_low_pool_makes_buffers_an_eighth(void **state)
+{
+	static struct rte_mbuf *taken[2048];
+	struct rig *r = *state;
+	unsigned n = pool->size * 8 / 10;
+	uint32_t edge;
+
+	open_modern(r);
+	assert_int_equal(tcp_send_space(r->conn), 65536);
+	edge = r->conn->rcv_adv;
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, n), 0);
+	for (unsigned i = 0; i < 60; i++) {
+		rig_say(r, TCP_ACK, 1000);
+		read_all(r);
+	}
+	assert_int_equal(tcp_send_space(r->conn), 65536 / 8);
+	/* Not moved back, and not forward before what is left of it is as small. */
+	assert_true(r->conn->rcv_adv - edge < 65536 / 8);
+	assert_true(r->conn->rcv_adv - r->conn->rcv_nxt <= 65536 / 8);
+	rte_pktmbuf_free_bulk(taken, n);
+	rig_forget(r);
+}
+
+static void the_last_of_the_pool_takes_no_payload_and_keeps_windows_shut(void **state)
 {
 	static struct rte_mbuf *taken[2048];
 	struct tcp_config config = rig_config();
@@ -328,21 +376,20 @@ static void an_almost_empty_pool_refuses_syns_and_keeps_windows_shut(void **stat
 	config.rcv_buf_bytes = 10000;
 	restart(r, &config);
 	open_modern(r);
-	rig_say(r, TCP_ACK, 1000);
-	rig_forget(r);
-	n = pool->size * 92 / 100;
-	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, n), 0);
-	rig_put(r, (struct rig_seg){ .flags = TCP_SYN, .wnd = 1, .src_port = 999 });
-	rig_none(r);
-	assert_int_equal(r->net.drops[DROP_POOL_LOW], 1);
-	for (unsigned i = 0; i < 5; i++)
+	for (unsigned i = 0; i < 10; i++)
 		rig_say(r, TCP_ACK, 1000);
+	rig_forget(r);
+	n = rte_mempool_avail_count(pool) - 20;
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, n), 0);
+	rig_say(r, TCP_ACK, 1000);
+	r->snd -= 1000;
+	assert_int_equal(r->net.drops[DROP_POOL_LOW], 1);
 	read_all(r);
 	rig_run(r, 50);
 	while (r->out_count > 1)
 		rig_take(r);
 	seg = rig_take(r);
-	assert_int_equal(seg.wnd, 10000 - 6000); /* its edge did not move */
+	assert_int_equal(seg.wnd, 0); /* its edge did not move */
 	rte_pktmbuf_free_bulk(taken, n);
 	/* By itself, once there are mbufs again. */
 	rig_run(r, 2 * TCP_POOL_RECHECK_MS);
@@ -812,7 +859,9 @@ int main(void)
 		RULE(acks_within_a_burst_do_not_close_the_window),
 		RULE(the_window_closes_with_the_reader_and_opens_with_its_credit),
 		RULE(small_payloads_are_packed_when_the_pool_is_low),
-		RULE(an_almost_empty_pool_refuses_syns_and_keeps_windows_shut),
+		RULE(a_tenth_of_the_pool_is_kept_for_who_took_something),
+		RULE(a_low_pool_makes_buffers_an_eighth),
+		RULE(the_last_of_the_pool_takes_no_payload_and_keeps_windows_shut),
 		RULE(payload_goes_out_in_full_segments_by_reference),
 		RULE(the_initial_window_is_ten_segments),
 		RULE(writable_comes_when_half_of_the_buffer_is_free),
