@@ -19,6 +19,7 @@ from bed import (BACKENDS, BACKENDS6, CLIENT_IP, GATEWAY_CPU, INSIDE_IP6, OTHER_
 from sluice import DEMO_HOST, Sluice, make_certificate  # noqa: E402
 
 BULK_PORT = 8091
+LWIP_CLIENT, LWIP_BACKEND = "10.71.0.77", "10.72.0.77"
 LINK_MTU = 9000  # of the wires up to the gateway's own, which are as AF_XDP wants them
 PEERS = [(role, "eth0") for role in ("client", *BACKENDS)]
 PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds without a byte
@@ -54,6 +55,7 @@ listeners = (
   {{ name = "web6"; port = "outside"; bind = "[{OUTSIDE_IP6}]:80"; }} );
 backends = (
   {{ name = "bulk"; connect_timeout = "10s"; endpoints = ( {{ address = "{BACKENDS["be1"]}:{BULK_PORT}"; }} ); }},
+  {{ name = "lwip"; connect_timeout = "10s"; endpoints = ( {{ address = "{LWIP_BACKEND}:{BULK_PORT}"; }} ); }},
   {{ name = "narrow"; connect_timeout = "10s"; endpoints = ( {{ address = "{BACKENDS["be2"]}:{BULK_PORT}"; }} ); }},
   {{ name = "narrowing"; connect_timeout = "10s"; endpoints = ( {{ address = "{BACKENDS["be3"]}:{BULK_PORT}"; }} ); }},
   {{ name = "bulk6"; connect_timeout = "10s"; endpoints = ( {{ address = "[{BACKENDS6["be1"]}]:{BULK_PORT}"; }} ); }} );
@@ -61,6 +63,7 @@ apis = (
   {{ name = "bulk"; hosts = [ "bulk.example" ];
     routes = (
       {{ path = "/bulk/*"; backend = "bulk"; timeout = "120s"; }},
+      {{ path = "/lwip/*"; backend = "lwip"; timeout = "120s"; }},
       {{ path = "/narrow/*"; backend = "narrow"; timeout = "120s"; }},
       {{ path = "/narrowing/*"; backend = "narrowing"; timeout = "120s"; }},
       {{ path = "/six/*"; backend = "bulk6"; timeout = "120s"; }} ); }} );
@@ -133,8 +136,8 @@ def connect(bed, gateway):
     """connect() opens a client's connection to the gateway. All close with the test."""
     opened = []
 
-    def open_one(tls=False, to=OUTSIDE_IP):
-        sock = bed.connect("client", to, 443 if tls else 80, timeout=PATIENCE)
+    def open_one(tls=False, to=OUTSIDE_IP, port=None):
+        sock = bed.connect("client", to, port or (443 if tls else 80), timeout=PATIENCE)
         if tls:
             context = ssl.create_default_context(cafile=gateway.certificate)
             sock = context.wrap_socket(sock, server_hostname=DEMO_HOST)
