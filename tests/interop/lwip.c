@@ -33,6 +33,7 @@
 #define FRAME_MAX  2048
 #define PIECE      16384
 #define BACKLOG    128
+#define IDLE_US    200         /* when nothing moved */
 #define STACK_SIZE (256 << 10) /* of a relay's thread */
 
 /* A socket of either stack. */
@@ -41,11 +42,12 @@ struct end {
 	bool lwip;
 };
 
-struct relay {
+/* One direction of a connection. */
+struct way {
 	struct end from, to;
-	struct relay *other;
-	pthread_mutex_t *lock; /* of both */
-	bool *one_over;        /* one direction is over */
+	bool over;
+	size_t at, bytes; /* of data that is still to be sent */
+	char data[PIECE];
 };
 
 static int packets; /* the AF_PACKET socket */
@@ -153,20 +155,14 @@ static void start(const char *interface, const char *address)
 
 static ssize_t end_recv(struct end e, void *data, size_t bytes)
 {
-	return e.lwip ? lwip_recv(e.fd, data, bytes, 0) : recv(e.fd, data, bytes, 0);
+	return e.lwip ? lwip_recv(e.fd, data, bytes, MSG_DONTWAIT)
+		      : recv(e.fd, data, bytes, MSG_DONTWAIT);
 }
 
 static ssize_t end_send(struct end e, const void *data, size_t bytes)
 {
-	return e.lwip ? lwip_send(e.fd, data, bytes, 0) : send(e.fd, data, bytes, MSG_NOSIGNAL);
-}
-
-static void end_shutdown(struct end e, int how)
-{
-	if (e.lwip)
-		lwip_shutdown(e.fd, how);
-	else
-		shutdown(e.fd, how);
+	return e.lwip ? lwip_send(e.fd, data, bytes, MSG_DONTWAIT)
+		      : send(e.fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void end_close(struct end e)
@@ -216,66 +212,73 @@ static struct end end_listen(bool lwip, uint16_t port)
 	return e;
 }
 
-/* Both directions end before either socket closes. */
-static void relay_over(struct relay *r)
+/* @return whether something moved, or -1 when the connection broke */
+static int way_step(struct way *w, bool other_over)
 {
-	bool last;
+	ssize_t n;
 
-	pthread_mutex_lock(r->lock);
-	last = *r->one_over;
-	*r->one_over = true;
-	pthread_mutex_unlock(r->lock);
-	if (!last)
-		return;
-	end_close(r->from);
-	end_close(r->to);
-	free(r->lock);
-	free(r->one_over);
-	free(r->other);
-	free(r);
+	if (w->bytes == 0) {
+		if (w->over)
+			return 0;
+		n = end_recv(w->from, w->data, sizeof(w->data));
+		if (n < 0)
+			return errno == EWOULDBLOCK ? 0 : -1;
+		w->at = 0;
+		w->bytes = (size_t)n;
+		if (n == 0) {
+			w->over = true;
+			/* lwIP frees twice what is shut down after the peer's FIN and then closed. */
+			if (other_over)
+				return 1;
+			if (w->to.lwip)
+				lwip_shutdown(w->to.fd, SHUT_WR);
+			else
+				shutdown(w->to.fd, SHUT_WR);
+			return 1;
+		}
+	}
+	n = end_send(w->to, w->data + w->at, w->bytes);
+	if (n < 0)
+		return errno == EWOULDBLOCK ? 0 : -1;
+	w->at += (size_t)n;
+	w->bytes -= (size_t)n;
+	return n > 0;
 }
 
+/* One thread for both directions: lwIP, as it is built, does not stand two in one socket. */
 static void *relay_run(void *arg)
 {
-	struct relay *r = arg;
-	char data[PIECE];
-	ssize_t got;
+	struct way *ways = arg;
 
-	while ((got = end_recv(r->from, data, sizeof(data))) > 0) {
-		for (ssize_t sent = 0, n; sent < got; sent += n) {
-			n = end_send(r->to, data + sent, (size_t)(got - sent));
-			if (n <= 0) {
-				end_shutdown(r->from, SHUT_RD);
-				got = -1;
-				break;
-			}
-		}
-		if (got < 0)
+	while (!(ways[0].over && ways[1].over)) {
+		int there = way_step(&ways[0], ways[1].over);
+		int back = way_step(&ways[1], ways[0].over);
+
+		if (there < 0 || back < 0)
 			break;
+		if (!there && !back)
+			usleep(IDLE_US);
 	}
-	end_shutdown(r->to, got == 0 ? SHUT_WR : SHUT_RDWR);
-	relay_over(r);
+	end_close(ways[0].from);
+	end_close(ways[0].to);
+	free(ways);
 	return NULL;
 }
 
 static void relay_start(struct end a, struct end b)
 {
-	struct relay *to = calloc(1, sizeof(*to)), *fro = calloc(1, sizeof(*fro));
-	pthread_mutex_t *lock = malloc(sizeof(*lock));
-	bool *one_over = calloc(1, sizeof(*one_over));
+	struct way *ways = calloc(2, sizeof(*ways));
 	pthread_attr_t small;
 	pthread_t thread;
 
-	if (!to || !fro || !lock || !one_over)
+	if (!ways)
 		give_up("memory");
-	pthread_mutex_init(lock, NULL);
-	*to = (struct relay){ a, b, fro, lock, one_over };
-	*fro = (struct relay){ b, a, to, lock, one_over };
+	ways[0].from = ways[1].to = a;
+	ways[0].to = ways[1].from = b;
 	pthread_attr_init(&small);
 	pthread_attr_setstacksize(&small, STACK_SIZE);
 	pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &small, relay_run, to) ||
-		pthread_create(&thread, &small, relay_run, fro))
+	if (pthread_create(&thread, &small, relay_run, ways))
 		give_up("pthread_create");
 	pthread_attr_destroy(&small);
 }
