@@ -91,13 +91,13 @@ static void turn(void)
 
 static double resident_mib(void)
 {
-	unsigned long pages = 0;
+	char line[128], *second;
 	FILE *f = fopen("/proc/self/statm", "re");
 
-	if (!f || fscanf(f, "%*u %lu", &pages) != 1)
+	if (!f || !fgets(line, sizeof(line), f) || !(second = strchr(line, ' ')))
 		give_up("/proc/self/statm cannot be read");
 	fclose(f);
-	return (double)pages * 4096 / (1 << 20);
+	return (double)strtoul(second, NULL, 10) * 4096 / (1 << 20);
 }
 
 static double ms(uint64_t ns)

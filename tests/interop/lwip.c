@@ -96,7 +96,7 @@ static bool for_us(const uint8_t *frame, const struct sockaddr_ll *from)
 static void *frames_in(void *unused)
 {
 	uint8_t frame[FRAME_MAX];
-	struct sockaddr_ll from;
+	struct sockaddr_ll from = { 0 };
 
 	for (;;) {
 		socklen_t len = sizeof(from);
