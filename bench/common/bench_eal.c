@@ -79,12 +79,14 @@ bool bench_eal_start(const struct bench_eal *config)
 	const char *args[] = { "bench", lcores, "-m", memory, "--no-pci", "--no-telemetry",
 		"--log-level=error", "--iova-mode=va", huge ? "--in-memory" : "--no-huge",
 		"--no-shconf" };
+	static char words[RTE_DIM(args)]
+			 [64]; /* the EAL keeps them, and changes what points to them */
 	char *argv[RTE_DIM(args) + 1] = { 0 };
 
 	snprintf(memory, sizeof(memory), "%u", config->memory_mb);
 	snprintf(lcores, sizeof(lcores), "--lcores=%s", config->lcores);
 	for (unsigned i = 0; i < RTE_DIM(args); i++)
-		argv[i] = strdup(args[i]);
+		argv[i] = strncpy(words[i], args[i], sizeof(words[i]) - 1);
 	atexit(at_exit);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);

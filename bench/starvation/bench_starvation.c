@@ -44,6 +44,7 @@ static struct crowd *crowd;
 static struct report *report;
 static uint64_t now_ns = SECOND, phase_ns;
 static uint32_t least_free, most_open;
+static struct rte_mbuf *held[DESCRIPTORS];
 
 static void give_up(const char *what)
 {
@@ -196,7 +197,6 @@ static void measure(uint32_t slow, uint32_t seconds)
 
 static void create(uint32_t slow)
 {
-	static struct rte_mbuf *held[DESCRIPTORS];
 	static const uint32_t weights[] = { 1, 1, 1, 1 };
 	struct world_options options = { .workers = 1,
 		.connections = slow + NEWCOMERS + REGULARS,
@@ -229,6 +229,14 @@ static void create(uint32_t slow)
 	if (!crowd || rte_pktmbuf_alloc_bulk(world.at[0].pool, held, DESCRIPTORS))
 		give_up("out of memory");
 	least_free = UINT32_MAX;
+}
+
+static void destroy(void)
+{
+	crowd_destroy(crowd);
+	engine_destroy(engine);
+	rte_pktmbuf_free_bulk(held, DESCRIPTORS);
+	world_destroy(&world);
 }
 
 int main(int argc, char **argv)
@@ -265,5 +273,6 @@ int main(int argc, char **argv)
 	create(connections);
 	measure(connections, seconds);
 	report_finish(report);
+	destroy();
 	return 0;
 }
