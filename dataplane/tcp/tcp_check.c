@@ -23,7 +23,7 @@ static const char *check_records(const struct tcp_conn *c, uint32_t *count)
 		(*count)++;
 		if (rec->flags & TCP_REC_SACK) {
 			sack_bytes += rec->len;
-			sack_segs++;
+			sack_segs += 1u + rec->joined;
 		} else if ((rec->flags & (TCP_REC_LOST | TCP_REC_RETX)) == TCP_REC_LOST) {
 			lost++;
 		} else {

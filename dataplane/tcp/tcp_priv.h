@@ -146,7 +146,7 @@ struct tcp_rec {
 	uint32_t next;
 	uint16_t len; /* sequence numbers, a FIN counted */
 	uint8_t flags;
-	uint8_t unused;
+	uint8_t joined; /* further segments in it, all SACKed: see tcp_rec_join() */
 };
 #define TCP_REC_FIN   0x01 /* the last sequence number is the FIN */
 #define TCP_REC_SACK  0x02
@@ -567,6 +567,9 @@ bool tcp_rec_append(struct tcp_conn *c, uint16_t len, bool fin);
 void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us);
 /* Cut a record after @p len sequence numbers. @return false when no record is free */
 bool tcp_rec_split(struct tcp_conn *c, struct tcp_rec *rec, uint16_t len);
+/* Make one record of two neighbours that are both SACKed: @p rec goes where @p before is. So lists are as long as there
+ * are holes, and no ACK of a large flight costs a walk along all of it. @return false when they stay two */
+bool tcp_rec_join(struct tcp_conn *c, struct tcp_rec *before, struct tcp_rec *rec);
 void tcp_rec_mark_lost(struct tcp_conn *c, struct tcp_rec *rec);
 void tcp_rec_mark_sacked(struct tcp_conn *c, struct tcp_rec *rec);
 void tcp_rec_mark_resent(struct tcp_conn *c, struct tcp_rec *rec);

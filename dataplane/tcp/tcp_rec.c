@@ -55,7 +55,7 @@ static void rec_uncount(struct tcp_conn *c, const struct tcp_rec *rec)
 	c->pipe -= rec_pipe(rec);
 	if (rec->flags & TCP_REC_SACK) {
 		tcp_cold(c)->sack_bytes -= rec->len;
-		tcp_cold(c)->sack_segs--;
+		tcp_cold(c)->sack_segs -= 1u + rec->joined;
 	} else if (tcp_rec_resend_due(rec)) {
 		tcp_cold(c)->lost_segs--;
 	}
@@ -66,7 +66,7 @@ static void rec_count(struct tcp_conn *c, const struct tcp_rec *rec)
 	c->pipe += rec_pipe(rec);
 	if (rec->flags & TCP_REC_SACK) {
 		tcp_cold(c)->sack_bytes += rec->len;
-		tcp_cold(c)->sack_segs++;
+		tcp_cold(c)->sack_segs += 1u + rec->joined;
 	} else if (tcp_rec_resend_due(rec)) {
 		tcp_cold(c)->lost_segs++;
 	}
@@ -154,12 +154,39 @@ bool tcp_rec_split(struct tcp_conn *c, struct tcp_rec *rec, uint16_t len)
 	rest->seq += len;
 	rest->len = (uint16_t)(rec->len - len);
 	rec->len = len;
+	rec->joined = rest->joined = 0;
 	rec->flags &= (uint8_t)~TCP_REC_FIN;
 	rec->next = index;
 	if (c->rec_tail == self)
 		c->rec_tail = index;
 	rec_count(c, rec);
 	rec_count(c, rest);
+	return true;
+}
+
+bool tcp_rec_join(struct tcp_conn *c, struct tcp_rec *before, struct tcp_rec *rec)
+{
+	const uint8_t apart = TCP_REC_FIN | TCP_REC_PROBE;
+	struct tcp_stack *s = c->stack;
+	uint32_t index = before->next;
+
+	if (!(before->flags & rec->flags & TCP_REC_SACK) ||
+		((before->flags | rec->flags) & apart) || before->len + rec->len > UINT16_MAX ||
+		before->joined + rec->joined >= UINT8_MAX)
+		return false;
+	/* The times of segments that were sent once are not asked for any more. */
+	if ((rec->flags & TCP_REC_KARN) &&
+		(!(before->flags & TCP_REC_KARN) || (int32_t)(rec->sent_us - before->sent_us) > 0))
+		before->sent_us = rec->sent_us;
+	before->flags |= rec->flags & TCP_REC_KARN;
+	before->len = (uint16_t)(before->len + rec->len);
+	before->joined = (uint8_t)(before->joined + rec->joined + 1);
+	before->next = rec->next;
+	if (c->rec_tail == index)
+		c->rec_tail = (uint32_t)(before - s->recs);
+	rec->next = tcp_free_link(index, s->rec_free, s->rec_limit);
+	s->rec_free = index;
+	s->rec_extra++;
 	return true;
 }
 
@@ -197,8 +224,10 @@ void tcp_rec_timeout(struct tcp_conn *c, uint32_t patience_us, bool renege)
 
 		if (i != c->rec_head && c->stack->now_us - rec->sent_us < patience_us)
 			continue;
-		if (renege || !(rec->flags & TCP_REC_SACK))
+		if (renege || !(rec->flags & TCP_REC_SACK)) {
 			rec_set(c, rec, TCP_REC_LOST, TCP_REC_RETX | TCP_REC_SACK);
+			rec->joined = 0;
+		}
 	}
 	tcp_cold(c)->reno_bytes = 0;
 }

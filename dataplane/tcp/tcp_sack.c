@@ -22,6 +22,17 @@ static unsigned blocks_valid(
 	return n;
 }
 
+/* Where the highest of the blocks ends. */
+static uint32_t blocks_end(const struct tcp_range *b, unsigned n)
+{
+	uint32_t end = b[0].right;
+
+	for (unsigned i = 1; i < n; i++)
+		if (seq_lt(end, b[i].right))
+			end = b[i].right;
+	return end;
+}
+
 static bool block_covers(const struct tcp_range *b, unsigned n, const struct tcp_rec *rec)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -34,18 +45,26 @@ bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	struct tcp_range blocks[TCP_SACK_MAX];
 	unsigned n = blocks_valid(c, seg, blocks);
+	struct tcp_rec *before = NULL;
 	bool any = false;
+	uint32_t end;
 
 	if (n == 0)
 		return false;
-	for (uint32_t i = c->rec_head; i != TCP_NIL; i = c->stack->recs[i].next) {
+	end = blocks_end(blocks, n);
+	for (uint32_t i = c->rec_head, next; i != TCP_NIL; i = next) {
 		struct tcp_rec *rec = &c->stack->recs[i];
 
-		if ((rec->flags & TCP_REC_SACK) || !block_covers(blocks, n, rec))
-			continue;
-		tcp_rack_delivered(c, rec);
-		tcp_rec_mark_sacked(c, rec);
-		any = true;
+		if (seq_le(end, rec->seq))
+			break;
+		next = rec->next;
+		if (!(rec->flags & TCP_REC_SACK) && block_covers(blocks, n, rec)) {
+			tcp_rack_delivered(c, rec);
+			tcp_rec_mark_sacked(c, rec);
+			any = true;
+		}
+		if (before == NULL || !tcp_rec_join(c, before, rec))
+			before = rec;
 	}
 	return any;
 }

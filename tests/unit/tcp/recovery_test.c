@@ -176,6 +176,37 @@ static void a_lost_retransmission_is_found_without_a_timeout(void **state)
 	peer_acks(r, 7, 0, NULL);
 }
 
+/* So that an ACK of a flight of thousands costs no walk along all of it. */
+static void sacked_neighbours_share_a_record(void **state)
+{
+	struct rig *r = *state;
+	unsigned records = 0;
+
+	learn_rtt(r);
+	r->conn->cwnd = 40 * MSS;
+	rig_data(r, 40 * MSS);
+	rig_loop(r);
+	rig_forget(r);
+	rig_run(r, 20);
+	for (uint32_t i = 2; i <= 40; i++) {
+		if (i < 20)
+			peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, i } });
+		else if (i > 20)
+			peer_acks(r, 0, 2, (const uint32_t[][2]){ { 20, i }, { 1, 19 } });
+		assert_null(tcp_stack_check(r->stack));
+	}
+	for (uint32_t i = r->conn->rec_head; i != TCP_NIL; i = r->stack->recs[i].next)
+		records++;
+	assert_int_equal(records, 4); /* two holes, and what lies between and behind */
+	assert_int_equal(tcp_cold(r->conn)->sack_segs, 38);
+	/* What is not believed any more goes again in segments. */
+	rig_run(r, 2000);
+	assert_int_equal(r->counters.rto_timeouts > 0, 1);
+	peer_acks(r, 40, 0, NULL);
+	assert_null(tcp_stack_check(r->stack));
+	assert_int_equal(r->conn->pipe, 0);
+}
+
 static void what_was_only_overtaken_is_not_sent_again(void **state)
 {
 	struct rig *r = *state;
@@ -584,6 +615,7 @@ int main(void)
 		RULE(a_probe_that_repaired_a_loss_costs_as_much_as_one),
 		RULE(a_probe_that_came_twice_costs_nothing),
 		RULE(a_lost_retransmission_is_found_without_a_timeout),
+		RULE(sacked_neighbours_share_a_record),
 		RULE(what_was_only_overtaken_is_not_sent_again),
 		RULE(a_needless_recovery_is_taken_back),
 		RULE(a_duplicate_of_something_else_takes_nothing_back),
