@@ -63,8 +63,8 @@ def table(rows):
 
 
 def plot(rows):
-    """Cycles a request by stage, a bar a case; cases with large bodies would hide the others."""
-    cases = [c for c in ordered(r["case"] for r in rows if r["metric"] == "cycles") if not c.startswith("body-")]
+    """Cycles a request by stage, a bar a case; cases with large bodies or handshakes would hide the others."""
+    cases = [c for c in ordered(r["case"] for r in rows if r["metric"] == "cycles") if not c.startswith(("body-", "tls-"))]
     value = {(r["case"], r["metric"]): r["value"] for r in rows}
     most = max(sum(value.get((c, s), 0) for s in STAGES) for c in cases)
     scale, height = 560 / most, 24 * len(cases) + 60
