@@ -128,7 +128,8 @@ def ring(options):
     """The ring form, and what it should agree with: l7 under the same load. @return (exit status, rows)"""
     rows = []
     for program in ("gen", "l7"):
-        command = [os.path.join(BUILD, "bench", program), *options]
+        command = [os.path.join(BUILD, "bench", program),
+            *(o for o in options if program == "gen" or not o.startswith("--rate"))]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             return done.returncode, []

@@ -5,7 +5,7 @@
  *                 cycles a request, to be compared with l7's
  *   --form=memif  the gateway is another process, sluice-dataplane, behind two memif ports of which
  *                 this one is the server; bench/gen.py starts both
- * First a closed loop, for what it takes; then open loops at shares of that, for latency counted
+ * First a closed loop, for what it takes; then open loops at shares of that or at --rate, for latency counted
  * from when a request was due and not from when it could be sent.
  */
 #include <getopt.h>
@@ -177,9 +177,25 @@ static double report_closed(struct gen *g, struct window *w, double rate)
 	return rate;
 }
 
+static struct window window;
+
+/* An open loop at @p rate requests a second. */
+static bool measure_open(struct gen *g, const char *name, double rate)
+{
+	double got;
+
+	engine_set_rate(g->engine, rate, clock_ns(&g->clock, rte_rdtsc()));
+	run(g, 0.2, &window);
+	got = run(g, g->options->seconds, &window);
+	if (got == 0)
+		return false;
+	progress("  %s: %.0f requests/s", name, got);
+	report_latency(g, name, got);
+	return true;
+}
+
 static bool measure(struct gen *g)
 {
-	static struct window window;
 	const struct gen_options *o = g->options;
 	struct gen_worker before, after;
 	double rate;
@@ -195,20 +211,9 @@ static bool measure(struct gen *g)
 	rate = report_closed(g, &window, rate);
 	if (o->form == GEN_RING)
 		report_stages(g, &before, &after);
-	for (unsigned percent = 50; percent <= 80; percent += 30) {
-		char name[16];
-		double got;
-
-		snprintf(name, sizeof(name), "at %u%%", percent);
-		engine_set_rate(g->engine, rate * percent / 100, clock_ns(&g->clock, rte_rdtsc()));
-		run(g, 0.2, &window);
-		got = run(g, o->seconds, &window);
-		if (got == 0)
-			return false;
-		progress("  %s of that: %.0f requests/s", name, got);
-		report_latency(g, name, got);
-	}
-	return true;
+	if (o->rate > 0)
+		return measure_open(g, "at rate", o->rate);
+	return measure_open(g, "at 50%", rate * 0.5) && measure_open(g, "at 80%", rate * 0.8);
 }
 
 static struct engine *make_engine(
@@ -244,8 +249,8 @@ static const struct option long_options[] = { { "form", required_argument, NULL,
 	{ "head", required_argument, NULL, 'h' }, { "body", required_argument, NULL, 'b' },
 	{ "per-connection", required_argument, NULL, 'p' },
 	{ "seconds", required_argument, NULL, 't' }, { "tls", no_argument, NULL, 'T' },
-	{ "quick", no_argument, NULL, 'q' }, { "json", no_argument, NULL, 'j' },
-	{ NULL, 0, NULL, 0 } };
+	{ "rate", required_argument, NULL, 'r' }, { "quick", no_argument, NULL, 'q' },
+	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
 /* Where the number of an option goes; NULL for what is no number. */
 static uint32_t *number_of_option(struct gen_options *o, int opt)
@@ -287,6 +292,8 @@ static void parse(int argc, char **argv, struct gen_options *o)
 			o->seconds = strtod(optarg, NULL);
 		} else if (opt == 'T') {
 			o->tls = true;
+		} else if (opt == 'r') {
+			o->rate = strtod(optarg, NULL);
 		} else if (opt == 'q') {
 			o->seconds = 1;
 		} else if (opt == 'j') {

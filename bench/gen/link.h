@@ -19,6 +19,7 @@ struct gen_options {
 	const char *socket_dir; /* of memif's sockets */
 	uint32_t connections, depth, per_connection, keys, head_bytes, body_bytes;
 	double zipf, seconds;
+	double rate; /* requests a second of the only open loop; 0: at shares of what the closed one gave */
 	bool json, tls;
 };
 
