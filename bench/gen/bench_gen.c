@@ -307,7 +307,7 @@ static void parse(int argc, char **argv, struct gen_options *o)
 
 int main(int argc, char **argv)
 {
-	struct gen_options o = { .connections = 256,
+	static struct gen_options o = { .connections = 256,
 		.depth = 1,
 		.keys = 1000,
 		.head_bytes = 300,
