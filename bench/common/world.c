@@ -122,10 +122,7 @@ void world_create(struct world *w, const struct world_options *options)
 		make_pool(w, i);
 		pools[i] = w->at[i].pool;
 	}
-	if (options->start_ports)
-		options->start_ports(w);
-	else
-		fill_ports(w);
+	fill_ports(w);
 	if (usage_create(RTE_MAX(options->keys, 1u), BOOT_ID, &w->usage))
 		give_up("no memory for usage lines");
 	/* The kernel's work at first touch is not the worker's: a gateway has that behind it. */

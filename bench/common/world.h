@@ -26,9 +26,6 @@ struct world_options {
 	bool multi_segs; /* the port sends chains */
 	bool offload;    /* the port makes and checks sums, and cuts segments if it takes chains */
 	bool tls;        /* the listener speaks it */
-	/* Start real ports into world->ports, with the workers' pools; NULL for the self-driven
-	 * ones. */
-	void (*start_ports)(struct world *world);
 };
 
 struct world {

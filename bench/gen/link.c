@@ -63,7 +63,7 @@ static bool start_rings(const struct gen_options *o, struct rte_mempool **pool)
 	static const uint32_t weights[] = { 5, 3, 2 };
 	struct bench_eal eal = { "0@0,1@1", world_memory_mb(o->keys, 1) + 256, false };
 	struct world_options options = { 1, o->connections, o->keys, 1, 3, weights, 1000000000,
-		true, true, false, o->tls, NULL };
+		true, true, false, o->tls };
 	bool huge = bench_eal_start(&eal);
 
 	world_create(&world, &options);

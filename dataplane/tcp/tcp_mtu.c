@@ -95,10 +95,7 @@ void tcp_mtu_timeout(struct tcp_conn *c)
 		tcp_mtu_lower(c, known);
 		return;
 	}
-	/* A peer that closed its window may drop what it likes, but it answers (RFC 9293 §3.8.6.1); the
-	 * word of it may be an old one that was overtaken. */
-	if (cold->retries + 1 < BLACK_HOLE_TIMEOUTS ||
-		(c->snd_wnd == 0 && c->stack->tick - c->rcv_tick <= c->rto_ms + 1))
+	if (cold->retries + 1 < BLACK_HOLE_TIMEOUTS || tcp_peer_shut(c))
 		return;
 	mtu = smaller(c, head->len);
 	if (mtu == 0)

@@ -489,6 +489,12 @@ static inline uint64_t tcp_random(struct tcp_stack *s)
 void tcp_clock(struct tcp_stack *s, uint64_t now_ns);
 /* See how full the mbuf pool is. */
 void tcp_pool_sample(struct tcp_stack *s);
+/* Whether the peer shrank its window to nothing: it drops what it sees then, but it is alive and answers
+ * (RFC 9293 §3.8.6.1). From one that is silent for a whole timeout the word may be an old one that was overtaken. */
+static inline bool tcp_peer_shut(const struct tcp_conn *c)
+{
+	return c->snd_wnd == 0 && c->stack->tick - c->rcv_tick <= c->rto_ms + 1;
+}
 /* What of a buffer one connection may use: less while mbufs are short, so that more find room. */
 static inline uint32_t tcp_buf_limit(const struct tcp_stack *s, uint32_t bytes)
 {

@@ -128,8 +128,7 @@ static bool exhausted(struct tcp_conn *c)
 	uint8_t most = orphan(c) ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
 	uint32_t silent_ms = c->stack->tick - c->rcv_tick;
 
-	/* A peer that shrank its window to nothing drops what it sees, but it is alive. */
-	if (c->snd_wnd == 0 && silent_ms <= c->rto_ms + 1)
+	if (tcp_peer_shut(c))
 		cold->retries = cold->retries < most ? cold->retries : most - 1;
 	if (orphan(c) && c->sq_bytes == 0 && cold->retries >= TCP_ORPHAN_FINS &&
 		silent_ms >= TCP_ORPHAN_MS)
