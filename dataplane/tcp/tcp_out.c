@@ -267,10 +267,9 @@ static void out_new(struct tcp_conn *c)
 	}
 	if (c->snd_nxt != before)
 		tcp_cold(c)->sent_tick = c->stack->tick;
-	if (c->unsent > 0)
-		return;
-	if (fin_goes(c, 0))
+	if (c->unsent == 0 && fin_goes(c, 0))
 		out_next(c, 0, true);
+	/* The application has no more, or the peer's window has no room: cwnd is not what limits. */
 	if (tcp_pipe(c) < c->cwnd / 2)
 		c->flags &= ~TCP_F_CWND_LIMITED;
 }

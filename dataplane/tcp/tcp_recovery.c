@@ -96,14 +96,14 @@ void tcp_recovery_timeout(struct tcp_conn *c)
 	struct tcp_cold *cold = tcp_cold(c);
 	bool renege = cold->retries > 0 || (tcp_rec_at(c, c->rec_head)->flags & TCP_REC_SACK);
 
-	/* RFC 5681 §3.1: the threshold stays for a segment that times out again. */
-	if (c->recovery == TCP_OPEN)
+	/* RFC 5681 §3.1: the threshold stays for a segment that times out again; and one that times out in
+	 * recovery is of the same congestion, for which the window gave way. */
+	if (c->recovery == TCP_OPEN) {
 		tcp_undo_note(c);
-	if (c->recovery != TCP_LOSS) {
 		c->ssthresh = c->stack->cc->ssthresh(c, flight(c));
-		if (c->stack->cc->timeout != NULL)
-			c->stack->cc->timeout(c);
 	}
+	if (c->recovery != TCP_LOSS && c->stack->cc->timeout != NULL)
+		c->stack->cc->timeout(c);
 	c->cwnd = c->mss;
 	c->recovery = TCP_LOSS;
 	cold->recover = c->snd_nxt;

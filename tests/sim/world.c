@@ -208,13 +208,17 @@ static bool world_step(struct world *w)
 }
 
 /* Who closed first waits in TIME-WAIT and then knows nothing any more (RFC 9293 §3.10.7.1): if all its ACKs of
- * the last bytes were lost until then, the other, who has all and sent all, is answered with an RST. */
+ * the last bytes were lost until then, the other, who has all and sent all, is answered with an RST.
+ * Or it gives up by itself, as nobody waits for it: TCP_ORPHAN_FINS. */
 static bool ended_in_order(const struct sim_flow *first, const struct sim_flow *last)
 {
-	return first->end == TCP_END_CLOSED &&
-	       (last->end == TCP_END_CLOSED ||
-		       (last->end == TCP_END_RESET && last->eof &&
-			       last->ended_ns - first->ended_ns >= SIM_TIME_WAIT_MS * MS));
+	int64_t later_ms = (int64_t)(last->ended_ns - first->ended_ns) / (int64_t)MS;
+
+	if (first->end != TCP_END_CLOSED)
+		return false;
+	return last->end == TCP_END_CLOSED ||
+	       (last->end == TCP_END_RESET && last->eof && later_ms >= (int64_t)SIM_TIME_WAIT_MS) ||
+	       (last->end == TCP_END_TIMEOUT && last->eof && later_ms >= (int64_t)SIM_ORPHAN_MS);
 }
 
 static const char *flow_verdict(const struct sim_flow *a, const struct sim_flow *b)

@@ -20,6 +20,7 @@
 #define SIM_POOLS        4
 #define SIM_MBUFS        4096 /* of the largest pool */
 #define SIM_TIME_WAIT_MS UINT64_C(120000)
+#define SIM_ORPHAN_MS    UINT64_C(30000) /* whom the application left does not give up before */
 #define SIM_LISTEN       7 /* the listener's id */
 
 enum sim_close {
@@ -34,6 +35,7 @@ struct sim_watch {
 	uint64_t undos; /* recoveries of this side that were taken back */
 	uint64_t tail_probes;
 	bool known;
+	uint8_t recovery; /* enum tcp_recovery */
 	uint32_t cwnd, ssthresh, una, nxt, pipe;
 	uint32_t edge; /* right edge of the window that was advertised last */
 	bool edge_known;

@@ -491,6 +491,73 @@ static void new_data_leaves_for_the_first_two_duplicates(void **state)
 	rig_forget(r);
 }
 
+/* The application pauses, and just then a segment of the few in flight is lost. */
+static void a_loss_is_judged_by_the_window_and_not_by_a_lull(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->cwnd = 20 * MSS;
+	rig_data(r, 5 * MSS);
+	rig_loop(r);
+	rig_forget(r);
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 5 } });
+	rig_forget(r);
+	rig_run(r, 20);
+	assert_int_equal(r->counters.fast_retransmits, 1);
+	assert_int_equal(r->conn->ssthresh, 14 * MSS);
+	peer_acks(r, 5, 0, NULL);
+	rig_forget(r);
+}
+
+/* What the peer's window keeps back is no sign of a path that bears more (RFC 9438 §4.6). */
+static void a_window_that_the_peer_limits_does_not_grow(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->cwnd = 10 * MSS;
+	rig_data(r, 40 * MSS);
+	rig_loop(r);
+	assert_int_equal(r->out_count, 10);
+	rig_forget(r);
+	for (unsigned i = 0; i < 10; i++) {
+		uint32_t flight = r->conn->snd_nxt - r->conn->snd_una;
+
+		r->rcv += flight;
+		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+				   .seq = r->snd,
+				   .ack = r->rcv,
+				   .wnd = (2 * MSS) >> r->conn->snd_scale });
+		rig_run(r, 1);
+		assert_true(r->conn->snd_nxt - r->conn->snd_una <= 2 * MSS);
+		rig_forget(r);
+	}
+	/* The first ACK was for a window in full use. */
+	assert_in_range(r->conn->cwnd, 10 * MSS, 18 * MSS);
+}
+
+static void a_timeout_in_recovery_is_of_the_same_congestion(void **state)
+{
+	struct rig *r = *state;
+
+	learn_rtt(r);
+	r->conn->cwnd = 20 * MSS;
+	rig_data(r, 40 * MSS);
+	rig_loop(r);
+	rig_run(r, 20);
+	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 8 } });
+	assert_int_equal(r->conn->recovery, TCP_RECOVERY);
+	assert_int_equal(r->conn->ssthresh, 14 * MSS);
+	rig_forget(r);
+	rig_run(r, 1000);
+	assert_int_equal(r->conn->recovery, TCP_LOSS);
+	assert_true(r->counters.rto_timeouts > 0);
+	assert_int_equal(r->conn->ssthresh, 14 * MSS);
+	rig_forget(r);
+}
+
 static void a_window_in_use_survives_a_short_pause(void **state)
 {
 	struct rig *r = *state;
@@ -628,6 +695,9 @@ int main(void)
 		RULE(what_was_delivered_an_hour_ago_judges_nothing),
 		RULE(a_timeout_does_not_condemn_what_left_just_now),
 		RULE(new_data_leaves_for_the_first_two_duplicates),
+		RULE(a_loss_is_judged_by_the_window_and_not_by_a_lull),
+		RULE(a_window_that_the_peer_limits_does_not_grow),
+		RULE(a_timeout_in_recovery_is_of_the_same_congestion),
 		RULE(a_window_in_use_survives_a_short_pause),
 		RULE(cubic_returns_to_where_it_lost_and_waits_there),
 		RULE(cubic_is_no_slower_than_reno),
