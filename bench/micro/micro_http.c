@@ -130,7 +130,8 @@ void micro_http(struct micro *m)
 	} isas[] = { { HTTP1_SCALAR, "request head parse, scalar" },
 		{ HTTP1_SSE, "request head parse, SSE" },
 		{ HTTP1_AVX2, "request head parse, AVX2" },
-		{ HTTP1_AVX512, "request head parse, AVX-512" } };
+		{ HTTP1_AVX512, "request head parse, AVX-512" },
+		{ HTTP1_NEON, "request head parse, NEON" } };
 	struct http *h = calloc(1, sizeof(*h));
 
 	if (!h)

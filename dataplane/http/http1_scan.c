@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Byte classes of a head as bit masks: AVX-512 or AVX2 where the processor has it, SSE as this
- * project's floor, and a plain table that serves other processors and is the oracle of the tests.
+ * Byte classes of a head as bit masks: AVX-512 or AVX2 where the processor has it, SSE as the floor on
+ * x86, NEON on aarch64, and a plain table that serves other processors and is the oracle of the tests.
  *
- * AVX-512 looks the plain table up, 64 bytes at a time. The others find token and target bytes with two
+ * AVX-512 and NEON look the plain table up, 64 or 16 bytes at a time. The others find token and target bytes with two
  * nibble look-ups each: the table for the low nibble holds one bit for each of the six rows 2x to 7x of the
  * ASCII chart, the table for the high nibble holds that row's bit, and a byte is in the class when both share
  * a bit. Bytes from 80 up give zero in both.
@@ -13,6 +13,8 @@
 #if defined(__x86_64__) && defined(__SSSE3__)
 #define HTTP1_HAVE_SIMD 1
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #define BLOCK_BYTES 64
@@ -214,6 +216,46 @@ __attribute__((target("avx512f,avx512bw,avx512vbmi"))) static void classify_avx5
 }
 #endif
 
+#ifdef __aarch64__
+/* One bit of each byte of @p all, which is ff or 00: a byte keeps the bit of its place among eight, and
+ * three rounds of adding neighbours gather eight bytes to one. */
+static inline uint64_t bits_neon(const uint8x16_t all[4])
+{
+	const uint8x16_t place = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
+	uint8x16_t first = vpaddq_u8(vandq_u8(all[0], place), vandq_u8(all[1], place));
+	uint8x16_t second = vpaddq_u8(vandq_u8(all[2], place), vandq_u8(all[3], place));
+	uint8x16_t sum = vpaddq_u8(first, second);
+
+	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sum, sum)), 0);
+}
+
+/* The first half of class_of[] is eight registers, four to a look-up; a byte that is beyond the four
+ * gives zero in the first look-up and leaves what it finds in the second. */
+static void classify_neon(const char *data, size_t blocks, uint64_t (*word)[HTTP1_MASKS])
+{
+	const uint8x16x4_t low = vld1q_u8_x4(class_of), high = vld1q_u8_x4(class_of + 64);
+
+	for (size_t b = 0; b < blocks; b++, data += BLOCK_BYTES) {
+		uint8x16_t in[HTTP1_MASKS][4];
+
+		for (unsigned i = 0; i < 4; i++) {
+			uint8x16_t x = vld1q_u8((const uint8_t *)data + 16 * i);
+			uint8x16_t class =
+				vqtbx4q_u8(vqtbl4q_u8(low, x), high, vsubq_u8(x, vdupq_n_u8(64)));
+
+			in[HTTP1_CTL][i] = vtstq_u8(class, vdupq_n_u8(CLASS_CTL));
+			in[HTTP1_CR][i] = vceqq_u8(x, vdupq_n_u8('\r'));
+			in[HTTP1_LF][i] = vceqq_u8(x, vdupq_n_u8('\n'));
+			in[HTTP1_NOT_TOKEN][i] = vmvnq_u8(vtstq_u8(class, vdupq_n_u8(CLASS_TOKEN)));
+			in[HTTP1_NOT_TARGET][i] =
+				vmvnq_u8(vtstq_u8(class, vdupq_n_u8(CLASS_TARGET)));
+		}
+		for (unsigned m = 0; m < HTTP1_MASKS; m++)
+			word[b][m] = bits_neon(in[m]);
+	}
+}
+#endif
+
 /* Written before main() only, so that readers need no order. */
 static void (*classify)(
 	const char *data, size_t blocks, uint64_t (*word)[HTTP1_MASKS]) = classify_scalar;
@@ -239,6 +281,12 @@ bool http1_scan_choose(enum http1_isa isa)
 		return true;
 	}
 #endif
+#ifdef __aarch64__
+	if (isa == HTTP1_NEON) { /* part of the architecture, as SSE is of x86 */
+		classify = classify_neon;
+		return true;
+	}
+#endif
 	return false;
 }
 
@@ -247,7 +295,7 @@ __attribute__((constructor)) static void choose_best(void)
 #ifdef HTTP1_HAVE_SIMD
 	__builtin_cpu_init();
 #endif
-	for (enum http1_isa isa = HTTP1_AVX512; !http1_scan_choose(isa);)
+	for (enum http1_isa isa = HTTP1_ISA_COUNT - 1; !http1_scan_choose(isa);)
 		isa--;
 }
 

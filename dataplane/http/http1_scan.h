@@ -33,7 +33,8 @@ struct http1_scan {
 	uint64_t word[HTTP1_SCAN_WORDS][HTTP1_MASKS];
 };
 
-enum http1_isa { HTTP1_SCALAR, HTTP1_SSE, HTTP1_AVX2, HTTP1_AVX512 };
+/* The better the later, among those of one architecture. */
+enum http1_isa { HTTP1_SCALAR, HTTP1_SSE, HTTP1_AVX2, HTTP1_AVX512, HTTP1_NEON, HTTP1_ISA_COUNT };
 
 /**
  * Choose the classifier; done once before main() with the best that the processor has. Tests call
