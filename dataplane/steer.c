@@ -11,23 +11,30 @@
 
 #include "dataplane/net/owner.h"
 
-#define SEGMENT_RING   1024
-#define NEIGHBOUR_RING 64
+#define SEGMENT_RING 1024
+#define NEWS_RING    64
 
 struct neighbour_news {
 	struct ip_addr addr;
 	struct rte_ether_addr mac;
 	uint8_t port_index;
-	uint8_t solicited;
-	uint8_t padding[8];
+	bool solicited;
 };
-static_assert(sizeof(struct neighbour_news) == 32, "rings want multiples of 4");
+
+struct news {
+	enum news_kind { NEWS_NEIGHBOUR, NEWS_ICMP_ERROR } kind;
+	union {
+		struct neighbour_news neighbour;
+		struct net_icmp_error icmp_error;
+	};
+};
+static_assert(sizeof(struct news) % 4 == 0, "rings want multiples of 4");
 
 struct steer_mesh {
 	uint32_t workers;
 	/* [from × workers + to] */
 	struct rte_ring **segments;
-	struct rte_ring **neighbours;
+	struct rte_ring **news;
 };
 
 struct steer {
@@ -56,8 +63,8 @@ struct steer_mesh *steer_mesh_create(uint32_t workers)
 		return NULL;
 	mesh->workers = workers;
 	mesh->segments = calloc(pairs, sizeof(mesh->segments[0]));
-	mesh->neighbours = calloc(pairs, sizeof(mesh->neighbours[0]));
-	if (!mesh->segments || !mesh->neighbours)
+	mesh->news = calloc(pairs, sizeof(mesh->news[0]));
+	if (!mesh->segments || !mesh->news)
 		goto fail;
 	for (uint32_t i = 0; i < pairs; i++) {
 		uint32_t from = i / workers, to = i % workers;
@@ -65,9 +72,8 @@ struct steer_mesh *steer_mesh_create(uint32_t workers)
 		if (from == to)
 			continue;
 		mesh->segments[i] = ring_make("seg", from, to, sizeof(void *), SEGMENT_RING);
-		mesh->neighbours[i] =
-			ring_make("neigh", from, to, sizeof(struct neighbour_news), NEIGHBOUR_RING);
-		if (!mesh->segments[i] || !mesh->neighbours[i])
+		mesh->news[i] = ring_make("news", from, to, sizeof(struct news), NEWS_RING);
+		if (!mesh->segments[i] || !mesh->news[i])
 			goto fail;
 	}
 	return mesh;
@@ -88,11 +94,11 @@ void steer_mesh_destroy(struct steer_mesh *mesh)
 				rte_pktmbuf_free(m);
 			rte_ring_free(mesh->segments[i]);
 		}
-		if (mesh->neighbours)
-			rte_ring_free(mesh->neighbours[i]);
+		if (mesh->news)
+			rte_ring_free(mesh->news[i]);
 	}
 	free(mesh->segments);
-	free(mesh->neighbours);
+	free(mesh->news);
 	free(mesh);
 }
 
@@ -116,13 +122,19 @@ void steer_destroy(struct steer *s)
 	free(s);
 }
 
-static void take_neighbours(struct steer *s, struct rte_ring *ring, uint64_t now_ns)
+static void take_news(struct steer *s, struct rte_ring *ring, uint64_t now_ns)
 {
-	struct neighbour_news news;
+	struct news news;
 
-	while (rte_ring_sc_dequeue_elem(ring, &news, sizeof(news)) == 0)
-		net_neighbour_learn(
-			s->net, news.port_index, &news.addr, &news.mac, news.solicited, now_ns);
+	while (rte_ring_sc_dequeue_elem(ring, &news, sizeof(news)) == 0) {
+		const struct neighbour_news *n = &news.neighbour;
+
+		if (news.kind == NEWS_NEIGHBOUR)
+			net_neighbour_learn(
+				s->net, n->port_index, &n->addr, &n->mac, n->solicited, now_ns);
+		else
+			net_icmp_learn(s->net, &news.icmp_error);
+	}
 }
 
 static uint16_t take(struct steer *s, struct rte_mbuf **segs, uint16_t room, uint64_t now_ns)
@@ -136,7 +148,7 @@ static uint16_t take(struct steer *s, struct rte_mbuf **segs, uint16_t room, uin
 			continue;
 		n = (uint16_t)(n + rte_ring_sc_dequeue_burst(
 					   ring, (void **)(segs + n), room - n, NULL));
-		take_neighbours(s, s->mesh->neighbours[from * s->workers + s->worker], now_ns);
+		take_news(s, s->mesh->news[from * s->workers + s->worker], now_ns);
 	}
 	return n;
 }
@@ -170,15 +182,42 @@ uint16_t steer_exchange(
 	return (uint16_t)(kept + take(s, segs + kept, (uint16_t)(room - kept), now_ns));
 }
 
-void steer_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr *addr,
+/* A full ring loses a hint; the next packet brings it again. */
+static void tell(struct steer *s, uint32_t to, struct news *news)
+{
+	rte_ring_sp_enqueue_elem(s->mesh->news[s->worker * s->workers + to], news, sizeof(*news));
+}
+
+static void neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited)
 {
 	struct steer *s = ctx;
-	struct neighbour_news news = { *addr, *mac, (uint8_t)port_index, solicited, { 0 } };
+	struct news news = { .kind = NEWS_NEIGHBOUR,
+		.neighbour = { *addr, *mac, (uint8_t)port_index, solicited } };
 
 	for (uint32_t to = 0; to < s->workers; to++)
 		if (to != s->worker)
-			/* A full ring loses a hint; the next ARP packet brings it again. */
-			rte_ring_sp_enqueue_elem(s->mesh->neighbours[s->worker * s->workers + to],
-				&news, sizeof(news));
+			tell(s, to, &news);
 }
+
+static bool icmp_error(void *ctx, const struct net_icmp_error *error)
+{
+	struct steer *s = ctx;
+	const struct net_meta *quoted = &error->quoted;
+	struct net_meta reply = { .src = quoted->dst,
+		.dst = quoted->src,
+		.src_port = quoted->dst_port,
+		.dst_port = quoted->src_port };
+	uint32_t to = owner_of(net_rss(s->net, quoted->port_index), s->workers, &reply);
+	struct news news = { .kind = NEWS_ICMP_ERROR, .icmp_error = *error };
+
+	if (to == s->worker)
+		return false;
+	tell(s, to, &news);
+	return true;
+}
+
+const struct net_relay_ops steer_relay_ops = {
+	.neighbour_seen = neighbour_seen,
+	.icmp_error = icmp_error,
+};

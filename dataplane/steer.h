@@ -6,7 +6,8 @@
  * queue; software ports deliver as they like. What belongs to somebody else crosses a mesh of single-producer
  * single-consumer rings, and only the owner may say that a connection does not exist.
  *
- * The same mesh carries neighbours' MAC addresses, because ARP replies come to one queue only.
+ * The same mesh carries neighbours' MAC addresses, because ARP replies come to one queue only, and ICMP errors,
+ * which come by the hash of other addresses than the segment's that they quote.
  */
 #ifndef SLUICE_DATAPLANE_STEER_H
 #define SLUICE_DATAPLANE_STEER_H
@@ -34,8 +35,7 @@ void steer_destroy(struct steer *steer);
 uint16_t steer_exchange(
 	struct steer *steer, struct rte_mbuf **segs, uint16_t n, uint16_t room, uint64_t now_ns);
 
-/** net_ops.neighbour_seen: tell the other workers. @param ctx the struct steer */
-void steer_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr *addr,
-	const struct rte_ether_addr *mac, bool solicited);
+/** What net tells the other workers; its ctx is the struct steer. */
+extern const struct net_relay_ops steer_relay_ops;
 
 #endif

@@ -81,7 +81,7 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	if (w->tcp && config->mesh) {
 		w->steer = steer_create(config->mesh, config->index, w->net, config->stats);
 		if (w->steer)
-			net_set_neighbour_seen(w->net, steer_neighbour_seen, w->steer);
+			net_set_relay(w->net, &steer_relay_ops, w->steer);
 	}
 	if (!w->tcp || (config->mesh && !w->steer)) {
 		worker_destroy(w);

@@ -132,9 +132,9 @@ void arp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_
 	if (arp.arp_data.arp_sip != 0) {
 		neigh_learn(net, port_index, &sender, &arp.arp_data.arp_sha, is_reply && for_us,
 			now_ns);
-		if (for_us && net->seen)
-			net->seen(net->seen_ctx, port_index, &sender, &arp.arp_data.arp_sha,
-				is_reply);
+		if (for_us && net->relay)
+			net->relay->neighbour_seen(net->relay_ctx, port_index, &sender,
+				&arp.arp_data.arp_sha, is_reply);
 	}
 	/* A reply to us may answer what the kernel asked from an address of ours. */
 	if (for_us ? is_reply && kernel_shares(net, port_index)

@@ -64,12 +64,28 @@ struct quote {
 	rte_be32_t seq;
 } __rte_packed;
 
+void icmp_quoted(
+	struct net *net, struct rte_mbuf *m, uint32_t ip_bytes, const struct net_icmp_error *error)
+{
+	const struct net_meta *quoted = &error->quoted;
+	bool kernel = kernel_serves(net, quoted->port_index, quoted->src_port, quoted->dst_port);
+
+	if (!kernel && net->relay && net->relay->icmp_error(net->relay_ctx, error))
+		rte_pktmbuf_free(m);
+	else if (net->ops->icmp_error(net->ops_ctx, error) || !kernel)
+		rte_pktmbuf_free(m);
+	else
+		icmp_leave(net, quoted->port_index, m, ip_bytes);
+}
+
 static void error_input(
 	struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct rte_icmp_hdr *icmp)
 {
-	struct net_meta quoted = { .port_index = (uint8_t)port_index };
+	struct net_icmp_error error = { .quoted.port_index = (uint8_t)port_index,
+		.type = icmp->icmp_type,
+		.code = icmp->icmp_code };
+	struct net_meta *quoted = &error.quoted;
 	const struct quote *q;
-	uint32_t mtu = 0;
 
 	/* Our packets carry no options: a quote with some is of none of them. */
 	if (m->data_len < sizeof(*icmp) + sizeof(*q)) {
@@ -77,10 +93,10 @@ static void error_input(
 		return;
 	}
 	q = rte_pktmbuf_mtod_offset(m, const struct quote *, sizeof(*icmp));
-	quoted.src = ip_from_v4(q->ip.src_addr);
-	quoted.dst = ip_from_v4(q->ip.dst_addr);
+	quoted->src = ip_from_v4(q->ip.src_addr);
+	quoted->dst = ip_from_v4(q->ip.dst_addr);
 	if (q->ip.version_ihl != RTE_IPV4_VHL_DEF ||
-		!net_port_owns(&net->ports[port_index], &quoted.src) ||
+		!net_port_owns(&net->ports[port_index], &quoted->src) ||
 		(q->ip.fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_OFFSET_MASK))) {
 		net_drop(net, m, DROP_ICMP_INVALID);
 		return;
@@ -89,17 +105,13 @@ static void error_input(
 		icmp_leave(net, port_index, m, sizeof(struct rte_ipv4_hdr));
 		return;
 	}
-	quoted.src_port = rte_be_to_cpu_16(q->src_port);
-	quoted.dst_port = rte_be_to_cpu_16(q->dst_port);
+	quoted->src_port = rte_be_to_cpu_16(q->src_port);
+	quoted->dst_port = rte_be_to_cpu_16(q->dst_port);
+	error.seq = rte_be_to_cpu_32(q->seq);
+	/* RFC 1191 §4: the header's last two bytes. */
 	if (icmp->icmp_type == ICMP_UNREACHABLE && icmp->icmp_code == ICMP_CODE_TOO_BIG)
-		mtu = rte_be_to_cpu_16(
-			icmp->icmp_seq_nb); /* RFC 1191 §4: the header's last two bytes */
-	if (net->ops->icmp_error(net->ops_ctx, &quoted, rte_be_to_cpu_32(q->seq), icmp->icmp_type,
-		    icmp->icmp_code, mtu) ||
-		!kernel_serves(net, port_index, quoted.src_port, quoted.dst_port))
-		rte_pktmbuf_free(m);
-	else
-		icmp_leave(net, port_index, m, sizeof(struct rte_ipv4_hdr));
+		error.mtu = rte_be_to_cpu_16(icmp->icmp_seq_nb);
+	icmp_quoted(net, m, sizeof(struct rte_ipv4_hdr), &error);
 }
 
 void icmp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct ip_addr *src,

@@ -96,7 +96,10 @@ struct quote {
 static void error_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint16_t ip_bytes)
 {
 	const struct icmpv6_hdr *icmp = rte_pktmbuf_mtod(m, const struct icmpv6_hdr *);
-	struct net_meta quoted = { .port_index = (uint8_t)port_index };
+	struct net_icmp_error error = {
+		.quoted.port_index = (uint8_t)port_index, .type = icmp->type, .code = icmp->code
+	};
+	struct net_meta *quoted = &error.quoted;
 	const struct quote *q;
 
 	if (m->data_len < sizeof(*icmp) + sizeof(*q)) {
@@ -104,10 +107,10 @@ static void error_input(struct net *net, uint32_t port_index, struct rte_mbuf *m
 		return;
 	}
 	q = rte_pktmbuf_mtod_offset(m, const struct quote *, sizeof(*icmp));
-	memcpy(quoted.src.bytes, q->ip.src_addr, sizeof(quoted.src.bytes));
-	memcpy(quoted.dst.bytes, q->ip.dst_addr, sizeof(quoted.dst.bytes));
-	if ((rte_be_to_cpu_32(q->ip.vtc_flow) >> 28) != 6 || ip_is_v4(&quoted.src) ||
-		ip_is_v4(&quoted.dst) || !net_port_owns(&net->ports[port_index], &quoted.src)) {
+	memcpy(quoted->src.bytes, q->ip.src_addr, sizeof(quoted->src.bytes));
+	memcpy(quoted->dst.bytes, q->ip.dst_addr, sizeof(quoted->dst.bytes));
+	if ((rte_be_to_cpu_32(q->ip.vtc_flow) >> 28) != 6 || ip_is_v4(&quoted->src) ||
+		ip_is_v4(&quoted->dst) || !net_port_owns(&net->ports[port_index], &quoted->src)) {
 		net_drop(net, m, DROP_ICMP_INVALID);
 		return;
 	}
@@ -116,14 +119,12 @@ static void error_input(struct net *net, uint32_t port_index, struct rte_mbuf *m
 		icmp_leave(net, port_index, m, ip_bytes);
 		return;
 	}
-	quoted.src_port = rte_be_to_cpu_16(q->src_port);
-	quoted.dst_port = rte_be_to_cpu_16(q->dst_port);
-	if (net->ops->icmp_error(net->ops_ctx, &quoted, rte_be_to_cpu_32(q->seq), icmp->type,
-		    icmp->code, icmp->type == ICMPV6_TOO_BIG ? rte_be_to_cpu_32(icmp->word) : 0) ||
-		!kernel_serves(net, port_index, quoted.src_port, quoted.dst_port))
-		rte_pktmbuf_free(m);
-	else
-		icmp_leave(net, port_index, m, ip_bytes);
+	quoted->src_port = rte_be_to_cpu_16(q->src_port);
+	quoted->dst_port = rte_be_to_cpu_16(q->dst_port);
+	error.seq = rte_be_to_cpu_32(q->seq);
+	if (icmp->type == ICMPV6_TOO_BIG)
+		error.mtu = rte_be_to_cpu_32(icmp->word);
+	icmp_quoted(net, m, ip_bytes, &error);
 }
 
 static bool checksum_good(const struct rte_mbuf *m, const struct ipv6_info *info)

@@ -335,8 +335,9 @@ static void claimed(struct net *net, uint32_t port_index, const struct ndp_addre
 	bool tentative = a->state == NDP_TENTATIVE;
 
 	ndp_conflict(net, port_index, &a->addr, mac ? mac : &not_told, now_ns);
-	if (tentative && net->seen)
-		net->seen(net->seen_ctx, port_index, &a->addr, mac ? mac : &not_told, false);
+	if (tentative && net->relay)
+		net->relay->neighbour_seen(
+			net->relay_ctx, port_index, &a->addr, mac ? mac : &not_told, false);
 }
 
 static void solicitation_input(struct net *net, uint32_t port_index, const struct ndp_address *own,
@@ -357,8 +358,9 @@ static void solicitation_input(struct net *net, uint32_t port_index, const struc
 		return;
 	if (options->mac) {
 		neigh_learn(net, port_index, &info->src, options->mac, false, now_ns);
-		if (net->seen)
-			net->seen(net->seen_ctx, port_index, &info->src, options->mac, false);
+		if (net->relay)
+			net->relay->neighbour_seen(
+				net->relay_ctx, port_index, &info->src, options->mac, false);
 	}
 	advertise(net, port_index, own, &info->src, options->mac);
 }

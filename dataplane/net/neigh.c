@@ -315,8 +315,9 @@ void neigh_advertised(struct net *net, uint32_t port_index, const struct ip_addr
 
 	if (index == NEIGH_NONE) {
 		/* Another worker may have asked. */
-		if (net->seen && news->mac && (news->solicited || news->override))
-			net->seen(net->seen_ctx, port_index, addr, news->mac, news->solicited);
+		if (net->relay && news->mac && (news->solicited || news->override))
+			net->relay->neighbour_seen(
+				net->relay_ctx, port_index, addr, news->mac, news->solicited);
 		return;
 	}
 	e = &net->neigh.entries[index];
@@ -331,8 +332,9 @@ void neigh_advertised(struct net *net, uint32_t port_index, const struct ip_addr
 	}
 	neigh_learn(
 		net, port_index, addr, news->mac ? news->mac : &e->mac, news->solicited, now_ns);
-	if (net->seen)
-		net->seen(net->seen_ctx, port_index, addr, &e->mac, news->solicited);
+	if (net->relay)
+		net->relay->neighbour_seen(
+			net->relay_ctx, port_index, addr, &e->mac, news->solicited);
 }
 
 void neigh_ask_again(struct net *net, uint32_t port_index, uint64_t now_ns)

@@ -130,10 +130,10 @@ void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx)
 	net->ops_ctx = ctx;
 }
 
-void net_set_neighbour_seen(struct net *net, net_neighbour_seen_fn seen, void *ctx)
+void net_set_relay(struct net *net, const struct net_relay_ops *ops, void *ctx)
 {
-	net->seen = seen;
-	net->seen_ctx = ctx;
+	net->relay = ops;
+	net->relay_ctx = ctx;
 }
 
 void net_drop(struct net *net, struct rte_mbuf *m, enum drop why)
@@ -309,6 +309,12 @@ uint16_t net_input(struct net *net, uint32_t port_index, struct rte_mbuf **pkts,
 			tcp[count++] = segment;
 	}
 	return count;
+}
+
+void net_icmp_learn(struct net *net, const struct net_icmp_error *error)
+{
+	if (net->ops && net->ops->icmp_error)
+		net->ops->icmp_error(net->ops_ctx, error);
 }
 
 void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,

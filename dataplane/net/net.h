@@ -146,27 +146,42 @@ uint16_t net_path_mtu(struct net *net, const struct ip_addr *remote, uint16_t mo
 void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns);
 
+/* What an ICMP error says of a segment that we sent. */
+struct net_icmp_error {
+	struct net_meta quoted; /* as we sent it: src is ours, dst the peer; its lengths are 0 */
+	uint32_t seq;
+	uint32_t mtu; /* of "fragmentation needed" and "packet too big", else 0 */
+	uint8_t type, code;
+};
+
 /** Calls upward; a member may be NULL. */
 struct net_ops {
-	/* An ICMP error quotes one of our segments (RFC 5927). @p quoted holds the tuple as we sent it: src
-	 * is ours, dst the peer; its lengths are 0. @p mtu only for "fragmentation needed", else 0. Returns false when no
-	 * connection has that tuple. */
-	bool (*icmp_error)(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
-		uint8_t code, uint32_t mtu);
+	/* An ICMP error quotes one of our segments (RFC 5927). Returns false when no connection has that
+	 * tuple. */
+	bool (*icmp_error)(void *ctx, const struct net_icmp_error *error);
 	/* The next hop towards @p remote did not answer three requests: what waited for it was dropped. */
 	void (*unreachable)(void *ctx, const struct ip_addr *remote);
 };
 void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx);
 
-/* A neighbour showed its MAC address, or, where the address is our own, that somebody else has it. NICs
- * deliver ARP and multicast to one queue only: the worker that gets it hands it to the others, who call
- * net_neighbour_learn(). */
-typedef void (*net_neighbour_seen_fn)(void *ctx, uint32_t port_index, const struct ip_addr *addr,
-	const struct rte_ether_addr *mac, bool solicited);
-/** Whom to tell of neighbours; NULL for nobody. */
-void net_set_neighbour_seen(struct net *net, net_neighbour_seen_fn seen, void *ctx);
+/* What one worker receives and others need: a NIC delivers ARP and multicast to one queue only, and ICMP by the
+ * addresses of whoever sends it. */
+struct net_relay_ops {
+	/* A neighbour showed its MAC address, or, where the address is our own, that somebody else has it:
+	 * the other workers call net_neighbour_learn(). */
+	void (*neighbour_seen)(void *ctx, uint32_t port_index, const struct ip_addr *addr,
+		const struct rte_ether_addr *mac, bool solicited);
+	/* The worker that owns the quoted connection calls net_icmp_learn(). Returns false when that is this
+	 * one. */
+	bool (*icmp_error)(void *ctx, const struct net_icmp_error *error);
+};
+/** @param ops  NULL: this worker is alone */
+void net_set_relay(struct net *net, const struct net_relay_ops *ops, void *ctx);
 
-/** What net_neighbour_seen_fn reported on another worker; no entry is made for it. */
+/** What net_relay_ops.icmp_error reported on another worker. */
+void net_icmp_learn(struct net *net, const struct net_icmp_error *error);
+
+/** What net_relay_ops.neighbour_seen reported on another worker; no entry is made for it. */
 void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns);
 

@@ -125,8 +125,8 @@ struct net {
 	struct neigh_table neigh;
 	const struct net_ops *ops;
 	void *ops_ctx;
-	net_neighbour_seen_fn seen;
-	void *seen_ctx;
+	const struct net_relay_ops *relay;
+	void *relay_ctx;
 	uint64_t now_ns; /* of the latest call that was given the time */
 	uint64_t timer_ns;
 	uint64_t announce_ns;
@@ -355,6 +355,11 @@ bool icmp_take(struct net *net, uint64_t now_ns);
 /** A message about nothing of ours: the kernel's where it shares our addresses, else dropped. @param m
  *  begins @p ip_bytes behind the IP header; consumes */
 void icmp_leave(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint32_t ip_bytes);
+
+/** An error about a segment, to the worker that owns the connection. @param m  as of icmp_leave(), which takes what is
+ *  of no connection; consumes */
+void icmp_quoted(
+	struct net *net, struct rte_mbuf *m, uint32_t ip_bytes, const struct net_icmp_error *error);
 
 /** @param m  begins at the ICMP header; consumes */
 void icmp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, const struct ip_addr *src,

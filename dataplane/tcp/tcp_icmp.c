@@ -84,10 +84,10 @@ static void path_shrink(struct tcp_conn *c, uint32_t seq, uint32_t mtu)
 		send_again(c);
 }
 
-static bool icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
-	uint8_t code, uint32_t mtu)
+static bool icmp_error(void *ctx, const struct net_icmp_error *error)
 {
 	struct tcp_stack *s = ctx;
+	const struct net_meta *quoted = &error->quoted;
 	bool v4 = ip_is_v4(&quoted->dst);
 	struct quoted q = { s, quoted };
 	struct tcp_conn *c;
@@ -100,11 +100,12 @@ static bool icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, u
 	if (ref == TCP_FLOW_NONE)
 		return false;
 	c = &s->conns[TCP_REF_INDEX(ref)];
-	if (seq_lt(seq, c->snd_una) || seq_le(c->snd_nxt, seq))
+	if (seq_lt(error->seq, c->snd_una) || seq_le(c->snd_nxt, error->seq))
 		return true;
-	if (v4 ? type == V4_UNREACHABLE && code == V4_CODE_NEEDS_FRAG : type == V6_PACKET_TOO_BIG)
-		path_shrink(c, seq, mtu);
-	else if (type != (v4 ? V4_UNREACHABLE : V6_UNREACHABLE))
+	if (v4 ? error->type == V4_UNREACHABLE && error->code == V4_CODE_NEEDS_FRAG
+	       : error->type == V6_PACKET_TOO_BIG)
+		path_shrink(c, error->seq, error->mtu);
+	else if (error->type != (v4 ? V4_UNREACHABLE : V6_UNREACHABLE))
 		return true;
 	else if (c->state == TCP_SYN_SENT)
 		tcp_conn_end(c, TCP_END_UNREACHABLE);

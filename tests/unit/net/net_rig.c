@@ -85,13 +85,12 @@ static void on_unreachable(void *ctx, const struct ip_addr *remote)
 	rig.unreachable = *remote;
 }
 
-static bool on_icmp_error(void *ctx, const struct net_meta *quoted, uint32_t seq, uint8_t type,
-	uint8_t code, uint32_t mtu)
+static bool on_icmp_error(void *ctx, const struct net_icmp_error *error)
 {
 	rig.icmp_count++;
-	rig.icmp_quoted = *quoted;
-	rig.icmp_seq = seq;
-	rig.icmp_mtu = mtu;
+	rig.icmp_quoted = error->quoted;
+	rig.icmp_seq = error->seq;
+	rig.icmp_mtu = error->mtu;
 	return !rig.icmp_strange;
 }
 
@@ -100,6 +99,17 @@ static void on_neighbour_seen(void *ctx, uint32_t port_index, const struct ip_ad
 {
 	rig.seen_count++;
 }
+
+/* Every connection is this worker's. */
+static bool on_relay_icmp_error(void *ctx, const struct net_icmp_error *error)
+{
+	return false;
+}
+
+static const struct net_relay_ops relay_ops = {
+	.neighbour_seen = on_neighbour_seen,
+	.icmp_error = on_relay_icmp_error,
+};
 
 static const struct net_ops ops = {
 	.icmp_error = on_icmp_error,
@@ -139,7 +149,7 @@ void rig_start(void (*change)(void))
 	rig.net = net_create(&rig.config);
 	assert_non_null(rig.net);
 	net_set_ops(rig.net, &ops, NULL);
-	net_set_neighbour_seen(rig.net, on_neighbour_seen, NULL);
+	net_set_relay(rig.net, &relay_ops, NULL);
 }
 
 int rig_setup(void **state)

@@ -248,6 +248,16 @@ void rig_none(struct rig *r)
 	assert_int_equal(r->out_count, 0);
 }
 
+void rig_icmp(
+	struct rig *r, const struct net_meta *quoted, uint32_t seq, uint8_t code, uint32_t mtu)
+{
+	struct net_icmp_error error = {
+		.quoted = *quoted, .seq = seq, .mtu = mtu, .type = 3, .code = code
+	};
+
+	r->net.ops.icmp_error(r->net.ops_ctx, &error);
+}
+
 void rig_forget(struct rig *r)
 {
 	r->out_count = 0;

@@ -74,6 +74,9 @@ void rig_queue(struct rig *r, struct rig_seg seg);
 struct rig_seg rig_take(struct rig *r);
 void rig_none(struct rig *r);
 void rig_forget(struct rig *r);
+/** A router says "unreachable" of our segment @p seq. @param mtu  with code 4 */
+void rig_icmp(
+	struct rig *r, const struct net_meta *quoted, uint32_t seq, uint8_t code, uint32_t mtu);
 
 /* Open a connection: passively with these options in the peer's SYN, or actively. */
 void rig_accept(struct rig *r, const struct tcp_options *opt);

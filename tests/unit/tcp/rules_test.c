@@ -419,10 +419,10 @@ static void icmp_unreachable_ends_a_connect_but_not_a_connection(void **state)
 	rig_loop(r);
 	seg = rig_take(r);
 	quoted.src_port = seg.src_port;
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, seg.seq + 1, 3, 1, 0); /* not in flight */
+	rig_icmp(r, &quoted, seg.seq + 1, 1, 0); /* not in flight */
 	rig_loop(r);
 	assert_int_equal(r->ended, 0);
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, seg.seq, 3, 1, 0);
+	rig_icmp(r, &quoted, seg.seq, 1, 0);
 	rig_loop(r);
 	assert_int_equal(r->ended, 1);
 	assert_int_equal(r->end, TCP_END_UNREACHABLE);
@@ -432,7 +432,7 @@ static void icmp_unreachable_ends_a_connect_but_not_a_connection(void **state)
 	rig_loop(r);
 	seg = rig_take(r);
 	quoted.src_port = r->port;
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, seg.seq, 3, 3, 0);
+	rig_icmp(r, &quoted, seg.seq, 3, 0);
 	rig_loop(r);
 	assert_int_equal(r->ended, 1);
 	tcp_abort(r->conn);
@@ -480,14 +480,14 @@ static void a_soft_error_is_the_reason_when_nothing_else_comes(void **state)
 	rig_data(r, 100);
 	rig_loop(r);
 	seg = rig_take(r);
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, seg.seq, 3, 1, 0);
+	rig_icmp(r, &quoted, seg.seq, 1, 0);
 	assert_true(tcp_cold(r->conn)->soft_error);
 	r->rcv += 100;
 	rig_say(r, TCP_ACK, 0);
 	rig_data(r, 100);
 	rig_run(r, 300);
 	assert_false(tcp_cold(r->conn)->soft_error);
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, r->rcv, 3, 1, 0);
+	rig_icmp(r, &quoted, r->rcv, 1, 0);
 	for (unsigned i = 0; i < 300 && r->ended == 0; i++)
 		rig_run(r, 1000);
 	assert_int_equal(r->end, TCP_END_UNREACHABLE);

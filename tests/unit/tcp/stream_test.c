@@ -786,17 +786,17 @@ static void a_smaller_path_is_learned_from_icmp(void **state)
 	rig_data(r, 2 * MSS);
 	rig_loop(r);
 	rig_forget(r);
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, r->rcv - 5, 3, 4, 1000); /* forged */
+	rig_icmp(r, &quoted, r->rcv - 5, 4, 1000); /* forged */
 	assert_int_equal(r->conn->mss, MSS);
 	/* About a segment that fits, or one that arrived. */
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, r->rcv, 3, 4, 1500);
+	rig_icmp(r, &quoted, r->rcv, 4, 1500);
 	assert_int_equal(r->conn->mss, MSS);
 	peer_acks(r, r->rcv,
 		(struct tcp_options){
 			.sack_count = 1, .sack[0] = { r->rcv + MSS, r->rcv + 2 * MSS } });
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, r->rcv + MSS, 3, 4, 1000);
+	rig_icmp(r, &quoted, r->rcv + MSS, 4, 1000);
 	assert_int_equal(r->conn->mss, MSS);
-	r->net.ops.icmp_error(r->net.ops_ctx, &quoted, r->rcv, 3, 4, 1000);
+	rig_icmp(r, &quoted, r->rcv, 4, 1000);
 	assert_int_equal(r->conn->mss, 1000 - 52);
 	rig_loop(r);
 	for (uint32_t at = 0; at < MSS;) {
