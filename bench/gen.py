@@ -24,6 +24,8 @@ from sluice import DEMO_HOST, key_digest, make_certificate  # noqa: E402
 
 GENERATOR = os.path.join(BUILD, "bench", "gen")
 MASK = (1 << 64) - 1
+TRIES = 4
+NEAR_CYCLES = 400  # for a line there and back, within one last-level cache
 
 
 def mix64(x):
@@ -124,8 +126,23 @@ def worker_cycles(rows, case):
         if row["case"] == case and row["metric"] in ("net", "tcp_in", "proxy", "tcp_out", "timers"))
 
 
+def value(rows, metric):
+    return next(row["value"] for row in rows if row["metric"] == metric)
+
+
 def ring(options):
-    """The ring form, and what it should agree with: l7 under the same load. @return (exit status, rows)"""
+    """The ring form, and what it should agree with: l7 under the same load. Of several tries the one in which the
+    two cores were nearest, as a virtual machine's CPUs move. @return (exit status, rows)"""
+    tries = []
+    while len(tries) < TRIES and (not tries or value(tries[-1], "line_round_trip") > NEAR_CYCLES):
+        status, rows = ring_once(options)
+        if status:
+            return status, []
+        tries.append(rows)
+    return 0, min(tries, key=lambda rows: value(rows, "line_round_trip"))
+
+
+def ring_once(options):
     rows = []
     for program in ("gen", "l7"):
         command = [os.path.join(BUILD, "bench", program),

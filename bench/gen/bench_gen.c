@@ -155,6 +155,8 @@ static void report_stages(struct gen *g, const struct gen_worker *from, const st
 			REPORT_NO_TARGET);
 	report_row(g->report, "closed", "batch", "requests",
 		requests / (double)RTE_MAX(to->loops - from->loops, 1u), REPORT_NO_TARGET);
+	report_row(g->report, "closed", "line_round_trip", "cycles", gen_line_round_trip(),
+		REPORT_NO_TARGET);
 }
 
 /* @return the rate that the open loops are shares of */

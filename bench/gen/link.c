@@ -13,6 +13,7 @@
 #include "bench/common/bench_eal.h"
 #include "bench/common/report.h"
 #include "bench/common/world.h"
+#include "bench/gen/line.h"
 
 #define MBUFS       32767
 #define LINK_WAIT_S 30
@@ -21,6 +22,7 @@ static struct world world;
 static struct gen_link made[ENGINE_SIDES];
 static struct rte_ether_addr macs[ENGINE_SIDES];
 static bool worker_runs;
+static double round_trip;
 
 static __attribute__((noreturn)) void give_up(const char *what)
 {
@@ -76,6 +78,7 @@ static bool start_rings(const struct gen_options *o, struct rte_mempool **pool)
 	}
 	atomic_store(&world.shared.wall_offset_s,
 		(uint64_t)time(NULL) - clock_system_ns(CLOCK_MONOTONIC) / 1000000000u);
+	round_trip = line_round_trip(1);
 	rte_eal_remote_launch(worker_main, world.at[0].worker, 1);
 	worker_runs = true;
 	return huge;
@@ -141,6 +144,11 @@ bool gen_start(const struct gen_options *o, struct gen_link *links, struct rte_m
 
 	memcpy(links, made, sizeof(made));
 	return huge;
+}
+
+double gen_line_round_trip(void)
+{
+	return round_trip;
 }
 
 void gen_stop(void)

@@ -34,6 +34,9 @@ struct gen_link {
 bool gen_start(const struct gen_options *o, struct gen_link *links, struct rte_mempool **pool);
 void gen_stop(void);
 
+/** Cycles for a line there and back between the two cores, in the ring form; see line.h. */
+double gen_line_round_trip(void);
+
 /** The gateway's addresses. */
 void gen_gateway_macs(struct rte_ether_addr *macs);
 /* What the worker counted, in the ring form; else zeros. */
