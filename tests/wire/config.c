@@ -223,6 +223,8 @@ static void set_port(struct config *c, struct cursor *cursor)
 	if (config_flag(&item, "offload"))
 		port->offload = true;
 	port->addresses = config_arg(&item, "addresses", port->addresses);
+	port->gateways = config_arg(&item, "gateways", port->gateways);
+	port->way = config_arg(&item, "way", port->way);
 }
 
 static void set_kernel(struct config *c, struct cursor *cursor)
@@ -336,8 +338,11 @@ void config_init(struct config *c, struct net_world *net)
 	c->proxy = (struct proxy_config){
 		.client_limit = 256, .exchange_limit = 256, .upstream_limit = 256
 	};
-	c->ports[OUTSIDE] = (struct config_port){ .mtu = 1500, .addresses = "10.0.0.1/24" };
-	c->ports[INSIDE] = (struct config_port){ .mtu = 1500, .addresses = "10.0.1.1/24" };
+	c->ports[OUTSIDE] = (struct config_port){
+		.mtu = 1500, .addresses = "10.0.0.1/24", .gateways = "10.0.0.254"
+	};
+	c->ports[INSIDE] =
+		(struct config_port){ .mtu = 1500, .addresses = "10.0.1.1/24", .gateways = "" };
 	for (unsigned i = 0; i < sizeof(config_defaults) / sizeof(config_defaults[0]); i++) {
 		struct line line = { "defaults", i + 1, config_defaults[i], NULL, 0 };
 		struct cursor cursor = { &line, 0 };

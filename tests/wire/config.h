@@ -7,7 +7,7 @@
  *   config tcp|proxy KEY VALUE        a member of struct tcp_config, struct proxy_config
  *   config pool N                     mbufs
  *   config workers N [rss=SLOTS]      several, behind ports that spread by RSS over so many slots or know nothing
- *   config port outside|inside [mtu=N] [linear] [offload] [addresses=A/N,…]
+ *   config port outside|inside [mtu=N] [linear] [offload] [addresses=A/N,…] [gateways=A,…] [way=A/N>A]
  *   config kernel [addresses=A,…] [ports=N,…] [rate=N] [burst=N]     of the outside port; rate of each class
  *   config mld                        multicast listener reports are for the script to see
  *   config host NAME IP [inside] [mac=M] [noarp]
@@ -59,6 +59,8 @@ struct config_port {
 	uint16_t mtu;
 	bool linear, offload;
 	const char *addresses;
+	const char *gateways; /* of the default route */
+	const char *way;      /* a static route, PREFIX>GATEWAY; NULL: none */
 };
 
 struct config_kernel {

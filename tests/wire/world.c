@@ -117,6 +117,30 @@ static struct net_kernel *fill_kernel(struct world *w)
 	return to;
 }
 
+/* Gateways as hosts have them: over IPv6 theirs. */
+static void fill_routes(const struct config_port *from, struct net_port_config *port)
+{
+	char *list = wire_text("%s,", from->gateways), *comma;
+
+	for (; (comma = strchr(list, ',')) && comma != list; list = comma + 1) {
+		*comma = '\0';
+		if (port->gateway_count == NET_PORT_GATEWAYS)
+			wire_fail("more than %d gateways", NET_PORT_GATEWAYS);
+		port->gateways[port->gateway_count++] = six_address(text_ip(list));
+	}
+	if (from->way) {
+		struct net_way *way = &port->ways[port->way_count++];
+		char *to = wire_text("%s", from->way), *via = strchr(to, '>');
+
+		if (!via)
+			wire_fail("not a route: %s", to);
+		*via = '\0';
+		if (ip_prefix_parse(str_of(to), &way->to.addr, &way->to.prefix_len))
+			wire_fail("not a prefix: %s", to);
+		way->gateways[way->gateway_count++] = six_address(text_ip(via + 1));
+	}
+}
+
 static void fill_net(struct world *w, struct net_config *net)
 {
 	net->port_count = PORTS;
@@ -132,6 +156,7 @@ static void fill_net(struct world *w, struct net_config *net)
 			fake_port_offload(i);
 		port->port = &fake_ports[i].port;
 		port->rss = w->rss[i];
+		fill_routes(&w->config.ports[i], port);
 		for (; (comma = strchr(list, ',')); list = comma + 1) {
 			struct net_address *a = &port->addresses[port->address_count++];
 
@@ -147,8 +172,6 @@ static void fill_net(struct world *w, struct net_config *net)
 	}
 	if (w->config.kernel.set)
 		net->ports[OUTSIDE].kernel = fill_kernel(w);
-	net->ports[OUTSIDE].gateway_count = 1;
-	net->ports[OUTSIDE].gateways[0] = six_address(host_find(&w->net, "gateway")->ip);
 	net->dad_transmits = w->config.dad;
 }
 
