@@ -57,6 +57,7 @@ IP = {
     1042: ("IPv4 on 802", ""),
     1071: ("The checksum", ""),
     1191: ("Path MTU, IPv4", "A router that names no size is taken at 552 bytes."),
+    1812: ("Routers: the longest match", "Only for packets of our own: nothing is forwarded."),
     1858: ("Fragments that hide a port", ""),
     2710: ("MLD", "Only in answer to a querier of it."),
     3590: ("MLD's source address", ""),
