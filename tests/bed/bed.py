@@ -331,6 +331,13 @@ class Bed:
             finally:
                 _setns(home)
 
+    def resets(self):
+        """Connections that were reset under the client and the backends, since the beginning."""
+        def of(role):
+            names, values = [line.split() for line in self.run(role, "grep", "^Tcp:", "/proc/net/snmp").stdout.splitlines()]
+            return int(values[names.index("EstabResets")])
+        return sum(of(role) for role in ("client", *BACKENDS))
+
     def drop_packets(self, role, percent, hook="input"):
         """Lose that share of a role's packets at random; 0 ends it."""
         run(self.argv(role, "nft", "flush", "ruleset"))
@@ -361,8 +368,7 @@ class Bed:
         for interface in ("gw", "far"):
             self.ip(path, "link", "set", interface, "nomaster")
         name = "path-" + path
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.log_path(name))
+        self._forget_log(name)
         self.spawn(name, path, os.path.join(build, "tests", "bed", "path"), "gw", "far",
             *(f"--{option.replace('_', '-')}={value}" for option, value in options.items()), cpu=OTHER_CPU)
         wait_for(lambda: "ready" in self.log_tail(name), 10, name)
@@ -376,6 +382,17 @@ class Bed:
         for interface in ("gw", "far"):
             self.ip(path, "link", "set", interface, "master", "br0")
         return self.log_tail(name, 1)
+
+    def start_bridge(self, build, steer, queues=2):
+        """Have memif_bridge.c join the gateway's wires to memif ports; steer is its own."""
+        self._forget_log("bridge")
+        self.spawn("bridge", "gw", os.path.join(build, "tests", "bed", "memif_bridge"), self.dir, str(queues), steer,
+            "sl-out", "sl-in", cpu=OTHER_CPU, env={"RUNTIME_DIRECTORY": self.dir})
+        wait_for(lambda: "ready" in self.log_tail("bridge"), 10, "bridge")
+
+    def memif_device(self):
+        """What settings.config() takes for the gateway's end of start_bridge()."""
+        return f"net_memif_{{0}},socket={self.dir}/{{0}}"
 
     # Processes.
 
@@ -417,6 +434,10 @@ class Bed:
 
     def log_path(self, name):
         return self.path("log", name + ".log")
+
+    def _forget_log(self, name):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.log_path(name))
 
     def log_tail(self, name, lines=20):
         try:
