@@ -194,8 +194,10 @@ static int start_ports(
 		if (!rc)
 			rc = join_groups(g, snapshot, i);
 		if (rc) {
-			snprintf(why, why_bytes, "port %.*s (%s): %s", (int)name.len, name.data,
-				text, strerror(-rc));
+			snprintf(why, why_bytes,
+				"port %.*s (%s) does not start: %s; the dataplane's log says more",
+				(int)name.len, name.data, text,
+				rc == -EPERM ? "refused by its driver" : strerror(-rc));
 			return rc;
 		}
 		if (g->ports[i].tx_queues < g->plan.worker_count ||

@@ -23,10 +23,10 @@
 struct port_caps {
 	bool tx_ipv4_checksum;
 	bool tx_tcp_checksum;
-	bool rx_checksum;   /* marks mbufs RTE_MBUF_F_RX_{IP,L4}_CKSUM_{GOOD,BAD} */
-	bool multi_segs;    /* sends chains; without it every packet must be one mbuf of its own,
+	bool rx_checksum; /* marks mbufs RTE_MBUF_F_RX_{IP,L4}_CKSUM_{GOOD,BAD} */
+	bool multi_segs;  /* sends chains; without it every packet must be one mbuf of its own,
 			    * neither indirect nor referred to by anybody else */
-	bool tso, tso_ipv6; /* cuts long segments (RTE_MBUF_F_TX_TCP_SEG), of IPv6 too */
+	bool tso;         /* cuts long segments (RTE_MBUF_F_TX_TCP_SEG) */
 };
 
 #define PORT_RETA_MAX      512

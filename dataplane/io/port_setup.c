@@ -13,10 +13,14 @@
  * af_packet   Takes frames of its ring's frame size, whatever MTU ethdev believes in.
  *             Copies in both directions; sends chains. Pins nothing of a pool. Sends from a ring of its
  *             own, in poll() without a timeout when that is full.
- * tap         Reports checksum offloads, done by its own code. Pins one mbuf a receive descriptor.
+ * tap         Pins one mbuf a receive descriptor. Its sums of sent TCP are its own code's, which takes every mbuf of
+ *             a chain to begin at an even byte: wrong behind each of odd length. Its TSO refuses a segment of which
+ *             a piece with its Ethernet header is longer than the MTU, that is any; and cuts IPv4 only.
  * ring        Hands over the mbufs themselves: a payload that is kept for retransmission would be
  *             written to by its receiver, so that it is treated as a port without chains.
- * memif       Copies; does not start with --no-shconf.
+ * memif       Copies; does not start with --no-shconf. A client does not start without its server, and one that
+ *             loses it stays down. The client makes the queues: a server that has fewer sends it away, one that
+ *             has more never hears of the rest, and cannot send by them.
  */
 #include "dataplane/io/port_setup.h"
 
@@ -78,35 +82,49 @@ struct rte_mempool *port_pool_create(const char *name, uint32_t count, uint32_t 
 	return pool;
 }
 
+static bool is_tap(const struct rte_eth_dev_info *info)
+{
+	return strcmp(info->driver_name, "net_tap") == 0;
+}
+
+/* What is used of the port's ways to send; see the head of this file. */
+static uint64_t tx_choose(const struct rte_eth_dev_info *info)
+{
+	uint64_t tx = info->tx_offload_capa & TX_WANTED;
+
+	if (strcmp(info->driver_name, "net_ring") == 0)
+		tx &= ~(uint64_t)RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (is_tap(info))
+		tx &= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	return tx;
+}
+
 /* Segments are cut by ports that also take their chains and make their sums; at most PORT_RUN_PIECES and a
- * header make one. rte_gso, which net_tap cuts with, knows IPv4 alone in 22.11. */
-static void tso_choose(const struct rte_eth_dev_info *info, struct port_caps *caps, uint64_t tx)
+ * header make one. */
+static bool tso_choose(
+	const struct rte_eth_dev_info *info, const struct port_caps *caps, uint64_t tx)
 {
 	uint16_t most = info->tx_desc_lim.nb_seg_max;
 
-	caps->tso = (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) && caps->multi_segs &&
-		    caps->tx_ipv4_checksum && caps->tx_tcp_checksum &&
-		    (most == 0 || most > PORT_RUN_PIECES);
-	caps->tso_ipv6 = caps->tso && strcmp(info->driver_name, "net_tap") != 0;
+	return (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) && caps->multi_segs && caps->tx_ipv4_checksum &&
+	       caps->tx_tcp_checksum && (most == 0 || most > PORT_RUN_PIECES);
 }
 
 static void conf_choose(const struct port_setup_config *config, const struct rte_eth_dev_info *info,
 	struct port *port, uint8_t *key, struct rte_eth_conf *conf)
 {
-	uint64_t tx = info->tx_offload_capa & TX_WANTED;
+	uint64_t tx = tx_choose(info);
 
 	memset(conf, 0, sizeof(*conf));
 	port->rx_queues = RTE_MIN(config->rx_queues, info->max_rx_queues);
 	port->tx_queues = RTE_MIN(config->tx_queues, info->max_tx_queues);
-	if (strcmp(info->driver_name, "net_ring") == 0)
-		tx &= ~(uint64_t)RTE_ETH_TX_OFFLOAD_MULTI_SEGS; /* see the head of this file */
 	conf->txmode.offloads = tx;
 	port->caps = (struct port_caps){
 		.tx_ipv4_checksum = (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0,
 		.tx_tcp_checksum = (tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0,
 		.multi_segs = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0,
 	};
-	tso_choose(info, &port->caps, tx);
+	port->caps.tso = tso_choose(info, &port->caps, tx);
 	if ((info->rx_offload_capa & RX_CHECKSUMS) == RX_CHECKSUMS) {
 		conf->rxmode.offloads |= RX_CHECKSUMS;
 		port->caps.rx_checksum = true;
@@ -173,6 +191,12 @@ static int pools_check(const struct port_setup_config *config, const struct rte_
 	return 0;
 }
 
+/* Drivers that fail for a reason of their own return -1, which reads as a lack of rights. */
+static const char *failure(int err)
+{
+	return err == -EPERM ? "its driver says why, before this line" : rte_strerror(-err);
+}
+
 static const char *where(bool hardware)
 {
 	return hardware ? "port" : "software";
@@ -191,6 +215,14 @@ static void choice_log(
 		where(port->caps.tx_tcp_checksum),
 		port->caps.multi_segs ? "sends chains" : "sends one mbuf a packet",
 		port->caps.tso ? ", cuts segments (TSO)" : "");
+	if (is_tap(info))
+		log_notice("port %u: net_tap offers sums and TSO, which are wrong in this DPDK and "
+			   "not used",
+			port->id);
+	if (strcmp(info->driver_name, "net_memif") == 0)
+		log_notice("port %u: its link is up once the other side is there, which must have "
+			   "%u queues in each direction",
+			port->id, port->rx_queues);
 }
 
 /* Configure and start an ethdev that exists. */
@@ -278,12 +310,12 @@ static int device_setup(
 	memset(out, 0, sizeof(*out));
 	err = device_find(device, out);
 	if (err) {
-		log_error("device %s: %s", device, rte_strerror(-err));
+		log_error("device %s: %s", device, failure(err));
 		return err;
 	}
 	err = port_start(device, config, out);
 	if (err) {
-		log_error("device %s does not start: %s", device, rte_strerror(-err));
+		log_error("device %s does not start: %s", device, failure(err));
 		port_unplug(out->id);
 	}
 	return err;

@@ -101,7 +101,7 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple
 	c->flags = TCP_F_IN_FLOW;
 	if (!caps->multi_segs)
 		c->flags |= TCP_F_LINEAR;
-	if (ip_is_v4(&tuple->remote) ? caps->tso : caps->tso_ipv6)
+	if (caps->tso)
 		c->flags |= TCP_F_TSO;
 	c->state = TCP_CLOSED;
 	c->path = *path;

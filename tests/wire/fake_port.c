@@ -60,7 +60,7 @@ void fake_port_offload(unsigned port)
 	struct port_caps *caps = &fake_ports[port].port.caps;
 
 	caps->tx_ipv4_checksum = caps->tx_tcp_checksum = true;
-	caps->tso = caps->tso_ipv6 = caps->multi_segs;
+	caps->tso = caps->multi_segs;
 }
 
 uint32_t fake_ports_waiting(void)
