@@ -33,18 +33,6 @@ static struct rte_mbuf *flatten(struct port_tx *tx, struct rte_mbuf *m)
 	return copy;
 }
 
-void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
-{
-	if (unlikely(!tx->port->caps.multi_segs && (m->nb_segs > 1 || !RTE_MBUF_DIRECT(m)))) {
-		m = flatten(tx, m);
-		if (!m)
-			return;
-	}
-	if (unlikely(tx->count == PORT_TX_BUFFER))
-		port_tx_flush(tx);
-	tx->pkts[tx->count++] = m;
-}
-
 /* Packets belong to the port once it took them: the bytes are counted before. */
 static uint16_t send_some(struct port_tx *tx, uint16_t from)
 {
@@ -58,6 +46,30 @@ static uint16_t send_some(struct port_tx *tx, uint16_t from)
 	tx->sent_packets += sent;
 	tx->sent_bytes += bytes[sent];
 	return sent;
+}
+
+/* The rare ways of port_tx_put(), so that the usual one keeps no registers. */
+static __rte_noinline void put_flat(struct port_tx *tx, struct rte_mbuf *m)
+{
+	m = flatten(tx, m);
+	if (m)
+		port_tx_put(tx, m);
+}
+
+static __rte_noinline void put_full(struct port_tx *tx, struct rte_mbuf *m)
+{
+	port_tx_flush(tx);
+	port_tx_put(tx, m);
+}
+
+void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
+{
+	if (unlikely(!tx->port->caps.multi_segs && (m->nb_segs > 1 || !RTE_MBUF_DIRECT(m))))
+		put_flat(tx, m);
+	else if (unlikely(tx->count == PORT_TX_BUFFER))
+		put_full(tx, m);
+	else
+		tx->pkts[tx->count++] = m;
 }
 
 void port_tx_flush(struct port_tx *tx)

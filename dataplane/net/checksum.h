@@ -6,36 +6,47 @@
 #ifndef SLUICE_DATAPLANE_NET_CHECKSUM_H
 #define SLUICE_DATAPLANE_NET_CHECKSUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <rte_mbuf.h>
 
+#include "lib/base/bytes.h"
+
 #define CHECKSUM_LONG 64 /* bytes from which vectors pay */
+
+/** As checksum_sum() of the @p len bytes, 20, of a header without options. */
+static inline uint64_t checksum_sum_header(const void *data)
+{
+	uint32_t words[5];
+
+	memcpy(words, data, sizeof(words));
+	return (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+}
 
 /** As checksum_sum(), here and now: for headers. */
 static inline uint64_t checksum_sum_short(const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	unsigned __int128 wide = 0; /* an add and an add with carry for eight bytes */
-	uint64_t sum, word;
-	uint32_t half;
-	uint16_t quarter;
+	uint64_t sum = 0;
+	uint32_t words[2];
+	uint16_t half;
 
 	for (; len >= 8; len -= 8, p += 8) {
-		memcpy(&word, p, 8);
-		wide += word;
+		memcpy(words, p, 8);
+		sum += (uint64_t)words[0] + words[1];
+		__asm__ volatile(""); /* else gcc takes vectors, which pay later */
 	}
-	sum = (uint64_t)(wide >> 64) + ((uint64_t)wide >> 32) + ((uint64_t)wide & UINT32_MAX);
 	if (len & 4) {
-		memcpy(&half, p, 4);
-		sum += half;
+		memcpy(words, p, 4);
+		sum += words[0];
 		p += 4;
 	}
 	if (len & 2) {
-		memcpy(&quarter, p, 2);
-		sum += quarter;
+		memcpy(&half, p, 2);
+		sum += half;
 		p += 2;
 	}
 	/* RFC 1071 §1: as if a zero byte followed. That is the low half of a little-endian word. */
@@ -66,22 +77,27 @@ static inline uint64_t checksum_sum_packet(const struct rte_mbuf *m)
 	return checksum_sum_mbuf(m, 0);
 }
 
-/** The sixteen-bit one's complement sum, as it lies in memory. 0xffff: a received message is whole. */
+/** The sixteen-bit one's complement sum, as it lies in memory. A number plus itself with its halves changed
+ *  has in its upper half the sum of both with the carry come round. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	uint32_t word = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+
+	return (uint16_t)((word + (word << 16 | word >> 16)) >> 16);
+}
+
+/** True when the sum, that of a message with its checksum, folds to 0xffff: the message is whole. That is a
+ *  multiple of 0xffff other than 0, for which gcc takes one multiplication. */
+static inline bool checksum_whole(uint64_t sum)
+{
+	return sum % 0xffff == 0 && sum != 0;
 }
 
 /** The pseudo-header of RFC 9293 §3.1 over IPv4. @param length  bytes of the segment */
 static inline uint64_t checksum_pseudo_v4(
 	uint32_t src_be, uint32_t dst_be, uint8_t protocol, uint32_t length)
 {
-	return (uint64_t)src_be + dst_be + ((uint32_t)protocol << 8) +
-	       rte_cpu_to_be_16((uint16_t)length);
+	return (uint64_t)src_be + dst_be + ((uint32_t)protocol << 8) + bytes_be16((uint16_t)length);
 }
 
 /** The pseudo-header of RFC 8200 §8.1. @param src, dst  16 bytes each */

@@ -6,8 +6,6 @@
  */
 #include "dataplane/net/segment.h"
 
-#define TTL           64
-
 #define IP_CKSUM_MASK RTE_MBUF_F_RX_IP_CKSUM_MASK
 
 /* Check a field's sum as the port reports it; UNKNOWN, or a port that does not look, means here. */
@@ -24,8 +22,8 @@ static bool ip_checksum_good(
 			return false;
 	}
 	if (likely(rte_ipv4_hdr_len(ip) == sizeof(*ip)))
-		return checksum_fold(checksum_sum_short(ip, sizeof(*ip))) == 0xffff;
-	return checksum_fold(checksum_sum(ip, rte_ipv4_hdr_len(ip))) == 0xffff;
+		return checksum_whole(checksum_sum_header(ip));
+	return checksum_whole(checksum_sum(ip, rte_ipv4_hdr_len(ip)));
 }
 
 /* Of the header as ipv4_output() writes it, from the values: a load of whole words would wait until the
@@ -34,7 +32,7 @@ static uint16_t header_checksum(const struct rte_ipv4_hdr *ip, uint8_t tos, uint
 {
 	uint64_t sum = (uint64_t)rte_cpu_to_be_16(RTE_IPV4_VHL_DEF << 8 | tos) + ip->total_length +
 		       rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG) +
-		       rte_cpu_to_be_16((uint16_t)(TTL << 8 | protocol)) + ip->src_addr +
+		       rte_cpu_to_be_16((uint16_t)(IPV4_TTL << 8 | protocol)) + ip->src_addr +
 		       ip->dst_addr;
 
 	return (uint16_t)~checksum_fold(sum);
@@ -48,19 +46,10 @@ static bool source_is_martian(const struct net_port *port, uint32_t src_be)
 
 	if (src >> 24 == 0 || src >> 24 == 127 || src >> 24 >= 224)
 		return true;
-	for (uint32_t i = 0; i < port->config.address_count; i++) {
-		const struct net_address *a = &port->config.addresses[i];
-		uint32_t own, mask;
+	for (uint32_t i = 0; i < port->ipv4_count; i++) {
+		const struct net_ipv4 *a = &port->ipv4[i];
 
-		if (!ip_is_v4(&a->addr))
-			continue;
-		own = rte_be_to_cpu_32(ip_to_v4(&a->addr));
-		if (src == own)
-			return true;
-		if (a->prefix_len >= 31)
-			continue;
-		mask = UINT32_MAX >> a->prefix_len;
-		if ((src & ~mask) == (own & ~mask) && ((src & mask) == 0 || (src & mask) == mask))
+		if (src_be == a->own_be || src_be == a->first_be || src_be == a->last_be)
 			return true;
 	}
 	return false;
@@ -181,7 +170,7 @@ static inline struct rte_ipv4_hdr *push(const struct net_path *path, const struc
 	/* DF always, so that path MTU discovery works; then the identification may be 0 (RFC 6864 §4.1). */
 	ip->packet_id = 0;
 	ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
-	ip->time_to_live = TTL;
+	ip->time_to_live = IPV4_TTL;
 	ip->next_proto_id = protocol;
 	ip->hdr_checksum = 0;
 	ip->src_addr = ip_to_v4(&path->local);

@@ -12,7 +12,7 @@
 
 #include <rte_prefetch.h>
 
-#include "dataplane/net/net_priv.h"
+#include "dataplane/net/frame.h"
 
 #define TIMER_STEP_NS  (100 * MILLISECOND_NS)
 #define ANNOUNCE_COUNT 2 /* RFC 5227 §1.1: ANNOUNCE_NUM */
@@ -61,6 +61,28 @@ static bool config_valid(const struct net_config *config)
 	return true;
 }
 
+/* What frames are held to, in the order of the wire; see frame.h. */
+static void port_ready(struct net_port *port)
+{
+	const struct rte_ether_addr *mac = &port->config.port->mac;
+	const uint16_t type_be = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+
+	memcpy(&port->mac_word, mac, sizeof(*mac));
+	port->from_word = port->mac_word;
+	memcpy((char *)&port->from_word + sizeof(*mac), &type_be, sizeof(type_be));
+	for (uint32_t i = 0; i < port->config.address_count; i++) {
+		const struct net_address *a = &port->config.addresses[i];
+		uint32_t own, mask;
+
+		if (!ip_is_v4(&a->addr))
+			continue;
+		own = rte_be_to_cpu_32(ip_to_v4(&a->addr));
+		mask = a->prefix_len >= 31 ? 0 : UINT32_MAX >> a->prefix_len; /* RFC 3021 */
+		port->ipv4[port->ipv4_count++] = (struct net_ipv4){ rte_cpu_to_be_32(own),
+			rte_cpu_to_be_32(own & ~mask), rte_cpu_to_be_32(own | mask) };
+	}
+}
+
 struct net *net_create(const struct net_config *config)
 {
 	struct net *net;
@@ -81,6 +103,7 @@ struct net *net_create(const struct net_config *config)
 		net->ports[i].tx.queue = config->queue;
 		net->ports[i].l2_bytes = RTE_ETHER_HDR_LEN +
 					 (config->ports[i].vlan ? sizeof(struct rte_vlan_hdr) : 0);
+		port_ready(&net->ports[i]);
 		ndp_init(net, i);
 	}
 	/* One worker speaks for all: the neighbours need to hear it once. */
@@ -238,8 +261,8 @@ static uint16_t vlan_enter(const struct net_port *port, struct rte_mbuf *m)
 	return type;
 }
 
-/* Classify one frame. Returns the TCP segment in it, or NULL. */
-static struct rte_mbuf *frame_input(
+/* Classify one frame, whatever it is. Returns the TCP segment in it, or NULL. */
+static __rte_noinline struct rte_mbuf *frame_input(
 	struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_t now_ns)
 {
 	const struct net_port *port = &net->ports[port_index];
@@ -302,9 +325,13 @@ uint16_t net_input(struct net *net, uint32_t port_index, struct rte_mbuf **pkts,
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *segment;
 
-		if (i + 1 < n)
+		if (i + 1 < n) {
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 1], void *));
-		segment = frame_input(net, port_index, pkts[i], now_ns);
+			rte_prefetch0(net_meta(pkts[i + 1]));
+		}
+		segment = likely(frame_is_plain(&net->ports[port_index], pkts[i]))
+				  ? frame_accept(net, port_index, pkts[i])
+				  : frame_input(net, port_index, pkts[i], now_ns);
 		if (segment)
 			tcp[count++] = segment;
 	}

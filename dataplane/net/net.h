@@ -194,6 +194,6 @@ void net_announce(struct net *net);
 void net_timers(struct net *net, uint64_t now_ns);
 
 /** Free a packet and count why: the one way to drop. Also for a NULL packet (counts only). */
-void net_drop(struct net *net, struct rte_mbuf *m, enum drop why);
+__rte_noinline void net_drop(struct net *net, struct rte_mbuf *m, enum drop why);
 
 #endif

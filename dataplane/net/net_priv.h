@@ -15,6 +15,7 @@
 #include "dataplane/net/net.h"
 #include "lib/base/siphash.h"
 
+#define IPV4_TTL       64
 #define NEIGH_NONE     UINT32_MAX
 #define NEIGH_QUEUE    32 /* packets that wait for one MAC address: a burst of SYNs at start */
 
@@ -92,9 +93,18 @@ struct mld {
 	bool answer_v1;
 };
 
+/* An IPv4 address of a port, with the first and the last of its network, which nobody speaks from. */
+struct net_ipv4 {
+	uint32_t own_be, first_be, last_be;
+};
+
 struct net_port {
-	uint8_t l2_bytes;  /* Ethernet header, with the VLAN tag where the port has one */
-	uint8_t ndp_count; /* 0: the port speaks no IPv6 */
+	uint64_t mac_word;  /* the port's MAC address, and two zeros */
+	uint64_t from_word; /* the same, and IPv4's EtherType */
+	uint8_t l2_bytes;   /* Ethernet header, with the VLAN tag where the port has one */
+	uint8_t ndp_count;  /* 0: the port speaks no IPv6 */
+	uint8_t ipv4_count;
+	struct net_ipv4 ipv4[NET_PORT_ADDRESSES];
 	struct net_port_config config;
 	struct ndp_address ndp[NDP_ADDRESSES];
 	struct mld mld;

@@ -15,6 +15,10 @@
 
 #include <rte_prefetch.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "lib/base/ip.h"
 
 #define TCP_FLOW_WAYS 7
@@ -89,15 +93,35 @@ static inline void tcp_flow_prefetch(const struct tcp_flow *f, uint64_t hash)
 	rte_prefetch0(tcp_flow_home(f, hash));
 }
 
+/** The ways whose tag fits, a bit each, empty ones among them. All are compared at once: which of them it
+ * is cannot be foretold, so that a loop that stops there would be mispredicted. */
+static inline uint32_t tcp_flow_ways(const struct tcp_flow_bucket *b, uint32_t tag)
+{
+#ifdef __SSE2__
+	const __m128i wanted = _mm_set1_epi32((int)tag);
+	__m128i low = _mm_cmpeq_epi32(_mm_load_si128((const __m128i *)b->tag), wanted);
+	__m128i high = _mm_cmpeq_epi32(_mm_load_si128((const __m128i *)(b->tag + 4)), wanted);
+	int ways = _mm_movemask_ps(_mm_castsi128_ps(low)) | _mm_movemask_ps(_mm_castsi128_ps(high))
+								    << 4;
+
+	return (uint32_t)ways & ((1u << TCP_FLOW_WAYS) - 1); /* the eighth is not a tag */
+#else
+	uint32_t ways = 0;
+
+	for (unsigned i = 0; i < TCP_FLOW_WAYS; i++)
+		ways |= (uint32_t)(b->tag[i] == tag) << i;
+	return ways;
+#endif
+}
+
 /** First reference in the home bucket whose tag fits, unverified: what to prefetch. */
 static inline uint32_t tcp_flow_peek(const struct tcp_flow *f, uint64_t hash)
 {
 	const struct tcp_flow_bucket *b = tcp_flow_home(f, hash);
-	uint32_t tag = tcp_flow_tag(hash);
 
-	for (unsigned i = 0; i < TCP_FLOW_WAYS; i++)
-		if (b->tag[i] == tag && b->ref[i] != TCP_FLOW_NONE)
-			return b->ref[i];
+	for (uint32_t ways = tcp_flow_ways(b, tcp_flow_tag(hash)); ways; ways &= ways - 1)
+		if (b->ref[__builtin_ctz(ways)] != TCP_FLOW_NONE)
+			return b->ref[__builtin_ctz(ways)];
 	return TCP_FLOW_NONE;
 }
 
@@ -114,9 +138,12 @@ static inline __attribute__((always_inline)) uint32_t tcp_flow_find(const struct
 	for (uint32_t n = 0; n <= f->mask; n++) {
 		const struct tcp_flow_bucket *b = &f->buckets[at];
 
-		for (unsigned i = 0; i < TCP_FLOW_WAYS; i++)
-			if (b->tag[i] == tag && b->ref[i] != TCP_FLOW_NONE && match(arg, b->ref[i]))
-				return b->ref[i];
+		for (uint32_t ways = tcp_flow_ways(b, tag); ways; ways &= ways - 1) {
+			uint32_t ref = b->ref[__builtin_ctz(ways)];
+
+			if (ref != TCP_FLOW_NONE && match(arg, ref))
+				return ref;
+		}
 		if (b->pushed == 0)
 			break;
 		at = (at + 1) & f->mask;

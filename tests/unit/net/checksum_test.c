@@ -27,6 +27,35 @@ static void rfc_1071_example(void **state)
 	assert_int_equal(checksum_fold(checksum_sum(NULL, 0)), 0);
 }
 
+static void folded_sums_are_those_of_sixteen_bits(void **state)
+{
+	for (unsigned i = 0; i < 200000; i++) {
+		uint64_t sum = 0, plain;
+
+		for (unsigned byte = 0; byte < 8; byte++)
+			sum = sum << 8 | random_byte();
+		for (plain = sum; plain >> 16;)
+			plain = (plain & 0xffff) + (plain >> 16);
+		assert_int_equal(checksum_fold(sum), plain);
+		assert_int_equal(checksum_whole(sum), plain == 0xffff);
+		sum += 0xffff - plain; /* a whole one, but for the last few before 2^64 */
+		assert_true(checksum_whole(sum) || sum < 0xffff);
+	}
+	assert_false(checksum_whole(0));
+}
+
+static void headers_without_options_sum_alike(void **state)
+{
+	uint8_t data[20];
+
+	for (unsigned i = 0; i < 10000; i++) {
+		for (unsigned k = 0; k < sizeof(data); k++)
+			data[k] = random_byte();
+		assert_int_equal(checksum_fold(checksum_sum_header(data)),
+			checksum_fold(checksum_sum_plain(data, sizeof(data))));
+	}
+}
+
 static void every_length_and_alignment_agrees(void **state)
 {
 	static uint8_t data[2200];
@@ -56,6 +85,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc_1071_example),
+		cmocka_unit_test(folded_sums_are_those_of_sixteen_bits),
+		cmocka_unit_test(headers_without_options_sum_alike),
 		cmocka_unit_test(every_length_and_alignment_agrees),
 		cmocka_unit_test(all_ones_do_not_overflow),
 	};
