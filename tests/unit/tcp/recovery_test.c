@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loss recovery and congestion control against a scripted peer that is 20 ms away: RACK and the tail
- * probe (RFC 8985), D-SACK (RFC 2883), PRR (RFC 6937), CUBIC (RFC 9438).
+ * Loss recovery against a scripted peer that is 20 ms away: RACK and the tail
+ * probe (RFC 8985), D-SACK (RFC 2883), PRR (RFC 6937).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,70 +13,11 @@
 
 #include "tests/unit/tcp/rig.h"
 
-#define MSS 1448 /* of 1500 with timestamps */
-
-static struct rte_mempool *pool;
-static struct rig rig;
-
-static int setup(void **state)
-{
-	struct tcp_options opt;
-	struct rig *r = &rig;
-
-	rig_init(r, NULL, pool);
-	opt = rig_modern(r);
-	rig_accept(r, &opt);
-	*state = r;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	if (r->conn != NULL)
-		tcp_abort(r->conn);
-	rig_loop(r);
-	rig_fini(r);
-	return 0;
-}
-
-/* The peer acknowledges @p segs segments of what follows r->rcv, with SACK blocks in segments. */
-static void peer_acks(struct rig *r, uint32_t segs, unsigned blocks, const uint32_t (*block)[2])
-{
-	struct tcp_options opt = { .sack_count = (uint8_t)blocks };
-
-	for (unsigned i = 0; i < blocks; i++)
-		opt.sack[i] = (struct tcp_range){ r->rcv + block[i][0] * MSS,
-			r->rcv + block[i][1] * MSS };
-	rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
-			   .seq = r->snd,
-			   .ack = r->rcv + segs * MSS,
-			   .wnd = RIG_WND,
-			   .opt = opt });
-}
-
-/* A round trip of 20 ms is known. */
-static void learn_rtt(struct rig *r)
-{
-	for (unsigned i = 0; i < 8; i++) {
-		rig_data(r, MSS);
-		rig_loop(r);
-		rig_run(r, 20);
-		peer_acks(r, 1, 0, NULL);
-		r->rcv += MSS;
-	}
-	rig_forget(r);
-	assert_in_range(tcp_srtt_us(r->conn), 5000, 21000);
-	r->conn->srtt = 20000 * 8;
-	r->conn->min_rtt_us = 20000;
-}
-
 static void a_tail_is_probed_before_it_times_out(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 4 * MSS);
 	rig_loop(r);
 	rig_forget(r);
@@ -87,11 +28,11 @@ static void a_tail_is_probed_before_it_times_out(void **state)
 	assert_int_equal(r->counters.tail_probes, 1);
 	/* Its SACK shows what is missing before it. */
 	rig_run(r, 20);
-	peer_acks(r, 1, 1, (const uint32_t[][2]){ { 3, 4 } });
+	rig_sacks(r, 1, 1, (const uint32_t[][2]){ { 3, 4 } });
 	rig_run(r, 20);
 	assert_int_equal(rig_take(r).seq, r->rcv + MSS);
 	rig_run(r, 20);
-	peer_acks(r, 4, 0, NULL);
+	rig_sacks(r, 4, 0, NULL);
 	assert_int_equal(r->conn->recovery, TCP_OPEN);
 	assert_int_equal(r->counters.rto_timeouts, 0);
 }
@@ -100,7 +41,7 @@ static void new_data_is_the_better_probe(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	r->conn->cwnd = 2 * MSS;
 	rig_data(r, 3 * MSS);
 	rig_loop(r);
@@ -108,7 +49,7 @@ static void new_data_is_the_better_probe(void **state)
 	rig_forget(r);
 	rig_run(r, 45);
 	assert_int_equal(rig_take(r).seq, r->rcv + 2 * MSS);
-	peer_acks(r, 3, 0, NULL);
+	rig_sacks(r, 3, 0, NULL);
 	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
 	assert_int_equal(r->counters.retransmits, 0);
 }
@@ -117,16 +58,16 @@ static void a_probe_that_repaired_a_loss_costs_as_much_as_one(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 4 * MSS);
 	rig_loop(r);
 	rig_run(r, 45);
-	peer_acks(r, 4, 0, NULL);
+	rig_sacks(r, 4, 0, NULL);
 	r->rcv += 4 * MSS;
 	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
 	rig_data(r, MSS);
 	rig_loop(r);
-	peer_acks(r, 1, 0, NULL);
+	rig_sacks(r, 1, 0, NULL);
 	assert_true(r->conn->ssthresh < UINT32_MAX);
 	rig_forget(r);
 }
@@ -135,17 +76,17 @@ static void a_probe_that_came_twice_costs_nothing(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 4 * MSS);
 	rig_loop(r);
 	rig_run(r, 45);
-	peer_acks(r, 4, 0, NULL);
-	peer_acks(r, 4, 1, (const uint32_t[][2]){ { 3, 4 } });
+	rig_sacks(r, 4, 0, NULL);
+	rig_sacks(r, 4, 1, (const uint32_t[][2]){ { 3, 4 } });
 	r->rcv += 4 * MSS;
 	assert_int_equal(r->counters.dsacks_in, 1);
 	rig_data(r, MSS);
 	rig_loop(r);
-	peer_acks(r, 1, 0, NULL);
+	rig_sacks(r, 1, 0, NULL);
 	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
 	rig_forget(r);
 }
@@ -154,12 +95,12 @@ static void a_lost_retransmission_is_found_without_a_timeout(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 6 * MSS);
 	rig_loop(r);
 	rig_forget(r);
 	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
 	assert_int_equal(rig_take(r).seq, r->rcv);
 	rig_run(r, 2);
 	rig_data(r, MSS);
@@ -168,12 +109,12 @@ static void a_lost_retransmission_is_found_without_a_timeout(void **state)
 	rig_none(r);
 	/* What was sent after the retransmission arrives, the retransmission does not. */
 	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 7 } });
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 7 } });
 	rig_run(r, 3);
 	assert_int_equal(rig_take(r).seq, r->rcv);
 	rig_none(r);
 	assert_int_equal(r->counters.rto_timeouts, 0);
-	peer_acks(r, 7, 0, NULL);
+	rig_sacks(r, 7, 0, NULL);
 }
 
 /* So that an ACK of a flight of thousands costs no walk along all of it. */
@@ -182,7 +123,7 @@ static void sacked_neighbours_share_a_record(void **state)
 	struct rig *r = *state;
 	unsigned records = 0;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	r->conn->cwnd = 40 * MSS;
 	rig_data(r, 40 * MSS);
 	rig_loop(r);
@@ -190,9 +131,9 @@ static void sacked_neighbours_share_a_record(void **state)
 	rig_run(r, 20);
 	for (uint32_t i = 2; i <= 40; i++) {
 		if (i < 20)
-			peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, i } });
+			rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, i } });
 		else if (i > 20)
-			peer_acks(r, 0, 2, (const uint32_t[][2]){ { 20, i }, { 1, 19 } });
+			rig_sacks(r, 0, 2, (const uint32_t[][2]){ { 20, i }, { 1, 19 } });
 		assert_null(tcp_stack_check(r->stack));
 	}
 	for (uint32_t i = r->conn->rec_head; i != TCP_NIL; i = r->stack->recs[i].next)
@@ -202,7 +143,7 @@ static void sacked_neighbours_share_a_record(void **state)
 	/* What is not believed any more goes again in segments. */
 	rig_run(r, 2000);
 	assert_int_equal(r->counters.rto_timeouts > 0, 1);
-	peer_acks(r, 40, 0, NULL);
+	rig_sacks(r, 40, 0, NULL);
 	assert_null(tcp_stack_check(r->stack));
 	assert_int_equal(r->conn->pipe, 0);
 }
@@ -211,17 +152,17 @@ static void what_was_only_overtaken_is_not_sent_again(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 8 * MSS);
 	rig_loop(r);
 	rig_forget(r);
 	rig_run(r, 20);
 	/* The second overtakes the first: now the path is known to reorder. */
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 2 } });
-	peer_acks(r, 2, 0, NULL);
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 2 } });
+	rig_sacks(r, 2, 0, NULL);
 	assert_true(tcp_cold(r->conn)->rack_reordered);
 	/* Three above the hole are no proof any more; a quarter of a round trip later they are. */
-	peer_acks(r, 2, 1, (const uint32_t[][2]){ { 3, 7 } });
+	rig_sacks(r, 2, 1, (const uint32_t[][2]){ { 3, 7 } });
 	rig_run(r, 3);
 	rig_none(r);
 	rig_run(r, 5);
@@ -229,7 +170,7 @@ static void what_was_only_overtaken_is_not_sent_again(void **state)
 	assert_int_equal(r->counters.rto_timeouts, 0);
 	/* It was not lost: the window widens. */
 	assert_int_equal(tcp_cold(r->conn)->rack_mult, 0);
-	peer_acks(r, 8, 1, (const uint32_t[][2]){ { 2, 3 } });
+	rig_sacks(r, 8, 1, (const uint32_t[][2]){ { 2, 3 } });
 	assert_int_equal(tcp_cold(r->conn)->rack_mult, 1);
 	rig_forget(r);
 }
@@ -239,23 +180,23 @@ static void a_needless_recovery_is_taken_back(void **state)
 	static const uint32_t hole[][2] = { { 1, 8 } }, twice[][2] = { { 0, 1 } };
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	r->conn->cwnd = 20 * MSS;
 	rig_data(r, 8 * MSS);
 	rig_loop(r);
 	rig_run(r, 20);
-	peer_acks(r, 0, 1, hole);
+	rig_sacks(r, 0, 1, hole);
 	assert_int_equal(r->counters.fast_retransmits, 1);
 	assert_true(r->conn->ssthresh < UINT32_MAX);
 	/* First the ACK, then what it says of the retransmission. */
-	peer_acks(r, 8, 0, NULL);
+	rig_sacks(r, 8, 0, NULL);
 	assert_true(r->conn->cwnd < 20 * MSS);
-	peer_acks(r, 8, 1, twice);
+	rig_sacks(r, 8, 1, twice);
 	assert_int_equal(r->conn->cwnd, 20 * MSS);
 	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
 	assert_int_equal(r->counters.undos, 1);
 	/* Once. */
-	peer_acks(r, 8, 1, twice);
+	rig_sacks(r, 8, 1, twice);
 	assert_int_equal(r->counters.undos, 1);
 	r->rcv += 8 * MSS;
 	rig_forget(r);
@@ -267,15 +208,15 @@ static void a_duplicate_of_something_else_takes_nothing_back(void **state)
 	struct rig *r = *state;
 	uint32_t before;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	r->conn->cwnd = 20 * MSS;
 	rig_data(r, 8 * MSS);
 	rig_loop(r);
 	rig_run(r, 20);
 	before = r->rcv;
-	peer_acks(r, 0, 1, hole);
+	rig_sacks(r, 0, 1, hole);
 	r->rcv -= MSS; /* the block is of the segment before the hole */
-	peer_acks(r, 9, 1, (const uint32_t[][2]){ { 0, 1 } });
+	rig_sacks(r, 9, 1, (const uint32_t[][2]){ { 0, 1 } });
 	assert_int_equal(r->counters.undos, 0);
 	assert_true(r->conn->ssthresh < UINT32_MAX);
 	r->rcv = before + 8 * MSS;
@@ -307,7 +248,7 @@ static void recovery_sends_in_proportion_to_what_arrives(void **state)
 	struct rig *r = *state;
 	unsigned sent = 0;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	r->conn->cwnd = 20 * MSS;
 	rig_data(r, 40 * MSS);
 	rig_loop(r);
@@ -316,7 +257,7 @@ static void recovery_sends_in_proportion_to_what_arrives(void **state)
 	rig_run(r, 20);
 	/* The first is lost; the others arrive one by one. */
 	for (uint32_t i = 1; i < 20; i++) {
-		peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, i + 1 } });
+		rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, i + 1 } });
 		assert_true(r->out_count <= 2); /* no burst */
 		sent += r->out_count;
 		rig_forget(r);
@@ -325,7 +266,7 @@ static void recovery_sends_in_proportion_to_what_arrives(void **state)
 	assert_int_equal(r->conn->ssthresh, 14 * MSS);
 	assert_in_range(sent, 13, 15);
 	assert_in_range(tcp_pipe(r->conn), 12 * MSS, 14 * MSS);
-	peer_acks(r, 20, 0, NULL);
+	rig_sacks(r, 20, 0, NULL);
 	assert_in_range(r->conn->cwnd, 13 * MSS, 14 * MSS);
 	rig_forget(r);
 }
@@ -334,14 +275,14 @@ static void recovery_sends_in_proportion_to_what_arrives(void **state)
  * @p echo_ms ago. */
 static void time_out(struct rig *r, uint32_t wait_ms, uint32_t echo_ms)
 {
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, MSS);
 	rig_run(r, 300);
 	assert_int_equal(r->counters.rto_timeouts, 1);
 	assert_int_equal(r->conn->rto_ms, 400);
 	rig_run(r, wait_ms);
 	r->ts_ecr = tcp_ts_now(r->conn) - echo_ms;
-	peer_acks(r, 1, 0, NULL);
+	rig_sacks(r, 1, 0, NULL);
 	r->rcv += MSS;
 }
 
@@ -368,7 +309,7 @@ static void a_retransmission_with_an_older_echo_is_not_timed(void **state)
 	rig_data(r, MSS);
 	rig_run(r, 20);
 	r->ts_ecr = tcp_ts_now(r->conn) - 20;
-	peer_acks(r, 1, 0, NULL);
+	rig_sacks(r, 1, 0, NULL);
 	r->rcv += MSS;
 	assert_int_equal(r->conn->rto_ms, 200);
 	rig_forget(r);
@@ -379,7 +320,7 @@ static void a_short_path_waits_no_longer_than_a_quarter_of_it(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	r->conn->srtt = 200 * 8;
 	r->conn->min_rtt_us = 200;
 	tcp_cold(r->conn)->rack_reordered = true; /* or three above the hole were proof enough */
@@ -390,10 +331,10 @@ static void a_short_path_waits_no_longer_than_a_quarter_of_it(void **state)
 	rig_loop(r);
 	rig_forget(r);
 	r->now_ns += 140 * 1000;
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 5 } });
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 5 } });
 	rig_none(r);
 	r->now_ns += 60 * 1000;
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
 	assert_int_equal(rig_take(r).seq, r->rcv);
 	rig_forget(r);
 }
@@ -404,14 +345,14 @@ static void sacks_that_are_not_believed_show_no_reordering(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 5 * MSS);
 	rig_loop(r);
 	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
 	rig_run(r, 1000);
 	assert_int_equal(r->counters.rto_timeouts, 2);
-	peer_acks(r, 4, 0, NULL);
+	rig_sacks(r, 4, 0, NULL);
 	r->rcv += 4 * MSS;
 	assert_false(tcp_cold(r->conn)->rack_reordered);
 	rig_forget(r);
@@ -421,12 +362,12 @@ static void what_was_delivered_an_hour_ago_judges_nothing(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 6 * MSS);
 	rig_loop(r);
 	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
-	peer_acks(r, 6, 0, NULL);
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 6 } });
+	rig_sacks(r, 6, 0, NULL);
 	r->rcv += 6 * MSS;
 	assert_false(tcp_cold(r->conn)->rack_known);
 	/* Half of the range of 32 bits of microseconds: old times look like future ones. */
@@ -436,10 +377,10 @@ static void what_was_delivered_an_hour_ago_judges_nothing(void **state)
 	rig_loop(r);
 	rig_forget(r);
 	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
 	assert_int_equal(rig_take(r).seq, r->rcv);
 	rig_none(r);
-	peer_acks(r, 6, 0, NULL);
+	rig_sacks(r, 6, 0, NULL);
 	rig_forget(r);
 }
 
@@ -447,12 +388,12 @@ static void a_timeout_does_not_condemn_what_left_just_now(void **state)
 {
 	struct rig *r = *state;
 
-	learn_rtt(r);
+	rig_learn_rtt(r);
 	rig_data(r, 8 * MSS);
 	rig_loop(r);
 	rig_run(r, 20);
 	/* The first is lost, its retransmission too; then new data, shortly before the timeout. */
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 8 } });
+	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 8 } });
 	rig_run(r, 190);
 	rig_data(r, MSS);
 	rig_loop(r);
@@ -464,215 +405,11 @@ static void a_timeout_does_not_condemn_what_left_just_now(void **state)
 	rig_none(r);
 	assert_int_equal(tcp_cold(r->conn)->lost_segs, 0);
 	assert_int_equal(tcp_pipe(r->conn), 2 * MSS);
-	peer_acks(r, 9, 0, NULL);
+	rig_sacks(r, 9, 0, NULL);
 	rig_forget(r);
 }
 
-static void new_data_leaves_for_the_first_two_duplicates(void **state)
-{
-	struct rig *r = *state;
-
-	learn_rtt(r);
-	r->conn->cwnd = 6 * MSS;
-	rig_data(r, 10 * MSS);
-	rig_loop(r);
-	assert_int_equal(r->out_count, 6);
-	rig_forget(r);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 2 } });
-	assert_int_equal(rig_take(r).seq, r->rcv + 6 * MSS);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 3 } });
-	assert_int_equal(rig_take(r).seq, r->rcv + 7 * MSS);
-	rig_none(r);
-	assert_int_equal(r->counters.retransmits, 0);
-	/* It does not count as flight when the loss is found (RFC 5681 §3.2). */
-	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 4 } });
-	assert_int_equal(r->conn->ssthresh, (uint32_t)(6 * MSS * 0.7f));
-	rig_forget(r);
-}
-
-/* The application pauses, and just then a segment of the few in flight is lost. */
-static void a_loss_is_judged_by_the_window_and_not_by_a_lull(void **state)
-{
-	struct rig *r = *state;
-
-	learn_rtt(r);
-	r->conn->cwnd = 20 * MSS;
-	rig_data(r, 5 * MSS);
-	rig_loop(r);
-	rig_forget(r);
-	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 5 } });
-	rig_forget(r);
-	rig_run(r, 20);
-	assert_int_equal(r->counters.fast_retransmits, 1);
-	assert_int_equal(r->conn->ssthresh, 14 * MSS);
-	peer_acks(r, 5, 0, NULL);
-	rig_forget(r);
-}
-
-/* What the peer's window keeps back is no sign of a path that bears more (RFC 9438 §4.6). */
-static void a_window_that_the_peer_limits_does_not_grow(void **state)
-{
-	struct rig *r = *state;
-
-	learn_rtt(r);
-	r->conn->cwnd = 10 * MSS;
-	rig_data(r, 40 * MSS);
-	rig_loop(r);
-	assert_int_equal(r->out_count, 10);
-	rig_forget(r);
-	for (unsigned i = 0; i < 10; i++) {
-		uint32_t flight = r->conn->snd_nxt - r->conn->snd_una;
-
-		r->rcv += flight;
-		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
-				   .seq = r->snd,
-				   .ack = r->rcv,
-				   .wnd = (2 * MSS) >> r->conn->snd_scale });
-		rig_run(r, 1);
-		assert_true(r->conn->snd_nxt - r->conn->snd_una <= 2 * MSS);
-		rig_forget(r);
-	}
-	/* The first ACK was for a window in full use. */
-	assert_in_range(r->conn->cwnd, 10 * MSS, 18 * MSS);
-}
-
-static void a_timeout_in_recovery_is_of_the_same_congestion(void **state)
-{
-	struct rig *r = *state;
-
-	learn_rtt(r);
-	r->conn->cwnd = 20 * MSS;
-	rig_data(r, 40 * MSS);
-	rig_loop(r);
-	rig_run(r, 20);
-	peer_acks(r, 0, 1, (const uint32_t[][2]){ { 1, 8 } });
-	assert_int_equal(r->conn->recovery, TCP_RECOVERY);
-	assert_int_equal(r->conn->ssthresh, 14 * MSS);
-	rig_forget(r);
-	rig_run(r, 1000);
-	assert_int_equal(r->conn->recovery, TCP_LOSS);
-	assert_true(r->counters.rto_timeouts > 0);
-	assert_int_equal(r->conn->ssthresh, 14 * MSS);
-	rig_forget(r);
-}
-
-static void a_window_in_use_survives_a_short_pause(void **state)
-{
-	struct rig *r = *state;
-
-	learn_rtt(r);
-	r->conn->cwnd = 30 * MSS;
-	/* Half a second of steady sending: it is never idle for an RTO. */
-	for (unsigned i = 0; i < 10; i++) {
-		rig_data(r, 2 * MSS);
-		rig_loop(r);
-		rig_run(r, 25);
-		rig_data(r, MSS);
-		rig_loop(r);
-		rig_run(r, 25);
-		peer_acks(r, 3, 0, NULL);
-		r->rcv += 3 * MSS;
-		rig_forget(r);
-	}
-	assert_int_equal(r->conn->cwnd, 30 * MSS);
-	rig_run(r, 300);
-	rig_data(r, MSS);
-	rig_loop(r);
-	assert_int_equal(r->conn->cwnd, TCP_INITIAL_SEGS * MSS);
-	peer_acks(r, 1, 0, NULL);
-	rig_forget(r);
-}
-
-/* A round trip's worth of acknowledgements of full segments. */
-static void cc_round(struct rig *r, const struct tcp_cc_ops *cc, uint32_t *now_us)
-{
-	uint32_t segs = r->conn->cwnd / MSS;
-
-	for (uint32_t i = 0; i < segs; i++)
-		cc->acked(r->conn, MSS, *now_us + i * (100000 / segs));
-	*now_us += 100000;
-}
-
-static void cubic_returns_to_where_it_lost_and_waits_there(void **state)
-{
-	struct tcp_config config = rig_config();
-	uint32_t now_us = 0xfff00000, before, w_max = 200 * MSS; /* the clock wraps meanwhile */
-	struct tcp_options opt;
-	struct rig *r = *state;
-
-	rig_fini(r);
-	config.snd_buf_bytes = 1 << 20;
-	rig_init(r, &config, pool);
-	opt = rig_modern(r);
-	rig_accept(r, &opt);
-	assert_ptr_equal(r->stack->cc, &tcp_cubic);
-	r->conn->srtt = 100000 * 8;
-	r->conn->cwnd = w_max;
-	r->conn->ssthresh = r->conn->cwnd = tcp_cubic.ssthresh(r->conn, w_max);
-	assert_in_range(r->conn->cwnd, w_max * 69 / 100, w_max * 7 / 10);
-	/* K is the cube root of 200 * 0.3 / 0.4 s: 5.3 s. */
-	for (unsigned i = 0; i < 26; i++)
-		cc_round(r, &tcp_cubic, &now_us);
-	assert_in_range(r->conn->cwnd, w_max * 94 / 100, w_max);
-	for (unsigned i = 26; i < 53; i++)
-		cc_round(r, &tcp_cubic, &now_us);
-	assert_in_range(r->conn->cwnd, w_max * 98 / 100, w_max * 101 / 100);
-	/* Beyond it slowly, then faster; never by more than half in a round trip. */
-	for (unsigned i = 0; i < 20; i++)
-		cc_round(r, &tcp_cubic, &now_us);
-	assert_in_range(r->conn->cwnd, w_max, w_max * 106 / 100);
-	for (unsigned i = 0; i < 40; i++) {
-		before = r->conn->cwnd;
-		cc_round(r, &tcp_cubic, &now_us);
-		assert_true(r->conn->cwnd <= before + before / 2 + MSS);
-	}
-	assert_true(r->conn->cwnd > w_max * 13 / 10);
-	/* A second loss below the first: room for others (fast convergence). */
-	r->conn->cwnd = w_max / 2;
-	tcp_cubic.ssthresh(r->conn, w_max / 2);
-	r->conn->cwnd = r->conn->ssthresh = w_max / 2 * 7 / 10;
-	for (unsigned i = 0; i < 30; i++)
-		cc_round(r, &tcp_cubic, &now_us);
-	assert_true(r->conn->cwnd < w_max / 2);
-}
-
-static void cubic_is_no_slower_than_reno(void **state)
-{
-	struct rig *r = *state;
-	uint32_t now_us = 5;
-
-	/* On a short path Reno's line is above the curve. */
-	r->conn->srtt = 1000 * 8;
-	r->conn->cwnd = 20 * MSS;
-	r->conn->ssthresh = r->conn->cwnd = tcp_cubic.ssthresh(r->conn, 20 * MSS);
-	for (unsigned i = 0; i < 20; i++) {
-		uint32_t segs = r->conn->cwnd / MSS;
-
-		while (segs-- > 0)
-			tcp_cubic.acked(r->conn, MSS, now_us);
-		now_us += 1000;
-	}
-	assert_true(r->conn->cwnd > 22 * MSS);
-}
-
-static void newreno_is_there_for_who_wants_it(void **state)
-{
-	struct tcp_config config = rig_config();
-	struct rig *r = *state;
-	struct tcp_options opt;
-
-	rig_fini(r);
-	config.congestion = TCP_CONGESTION_NEWRENO;
-	rig_init(r, &config, pool);
-	opt = rig_modern(r);
-	rig_accept(r, &opt);
-	assert_ptr_equal(r->stack->cc, &tcp_newreno);
-	assert_int_equal(r->stack->cc->ssthresh(r->conn, 20 * MSS), 10 * MSS);
-}
-
-#define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, rig_setup_open, rig_teardown_open)
 
 int main(void)
 {
@@ -688,25 +425,13 @@ int main(void)
 		RULE(a_duplicate_of_something_else_takes_nothing_back),
 		RULE(what_comes_twice_is_told_once),
 		RULE(recovery_sends_in_proportion_to_what_arrives),
-		RULE(a_short_path_waits_no_longer_than_a_quarter_of_it),
-		RULE(sacks_that_are_not_believed_show_no_reordering),
 		RULE(a_retransmission_that_is_echoed_is_timed),
 		RULE(a_retransmission_with_an_older_echo_is_not_timed),
+		RULE(a_short_path_waits_no_longer_than_a_quarter_of_it),
+		RULE(sacks_that_are_not_believed_show_no_reordering),
 		RULE(what_was_delivered_an_hour_ago_judges_nothing),
 		RULE(a_timeout_does_not_condemn_what_left_just_now),
-		RULE(new_data_leaves_for_the_first_two_duplicates),
-		RULE(a_loss_is_judged_by_the_window_and_not_by_a_lull),
-		RULE(a_window_that_the_peer_limits_does_not_grow),
-		RULE(a_timeout_in_recovery_is_of_the_same_congestion),
-		RULE(a_window_in_use_survives_a_short_pause),
-		RULE(cubic_returns_to_where_it_lost_and_waits_there),
-		RULE(cubic_is_no_slower_than_reno),
-		RULE(newreno_is_there_for_who_wants_it),
 	};
 
-	fake_eal_init();
-	pool = fake_pool("pool", 2048);
-	if (pool == NULL)
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_main(tests, RTE_DIM(tests));
 }

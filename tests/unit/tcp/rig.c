@@ -332,3 +332,106 @@ void rig_data(struct rig *r, uint32_t len)
 		len -= here;
 	}
 }
+
+void rig_restart(struct rig *r, const struct tcp_config *config)
+{
+	struct rte_mempool *pool = r->pool;
+
+	rig_fini(r);
+	rig_init(r, config, pool);
+}
+
+void rig_open(struct rig *r)
+{
+	struct tcp_options opt = rig_modern(r);
+
+	rig_accept(r, &opt);
+}
+
+void rig_acks(struct rig *r, uint32_t ack, struct tcp_options opt)
+{
+	rig_put(r,
+		(struct rig_seg){
+			.flags = TCP_ACK, .seq = r->snd, .ack = ack, .wnd = RIG_WND, .opt = opt });
+}
+
+void rig_sacks(struct rig *r, uint32_t segs, unsigned blocks, const uint32_t (*block)[2])
+{
+	struct tcp_options opt = { .sack_count = (uint8_t)blocks };
+
+	for (unsigned i = 0; i < blocks; i++)
+		opt.sack[i] = (struct tcp_range){ r->rcv + block[i][0] * MSS,
+			r->rcv + block[i][1] * MSS };
+	rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+			   .seq = r->snd,
+			   .ack = r->rcv + segs * MSS,
+			   .wnd = RIG_WND,
+			   .opt = opt });
+}
+
+void rig_learn_rtt(struct rig *r)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		rig_data(r, MSS);
+		rig_loop(r);
+		rig_run(r, 20);
+		rig_sacks(r, 1, 0, NULL);
+		r->rcv += MSS;
+	}
+	rig_forget(r);
+	assert_in_range(tcp_srtt_us(r->conn), 5000, 21000);
+	r->conn->srtt = 20000 * 8;
+	r->conn->min_rtt_us = 20000;
+}
+
+void rig_read_all(struct rig *r)
+{
+	struct rte_mbuf *m = tcp_recv(r->conn);
+
+	if (m != NULL)
+		tcp_recv_credit(r->conn, m->pkt_len);
+	rte_pktmbuf_free(m);
+}
+
+static struct rte_mempool *pool;
+static struct rig rig;
+
+int rig_setup(void **state)
+{
+	rig_init(&rig, NULL, pool);
+	*state = &rig;
+	return 0;
+}
+
+int rig_setup_open(void **state)
+{
+	rig_setup(state);
+	rig_open(&rig);
+	return 0;
+}
+
+int rig_teardown(void **state)
+{
+	rig_fini(*state);
+	return 0;
+}
+
+int rig_teardown_open(void **state)
+{
+	struct rig *r = *state;
+
+	if (r->conn != NULL)
+		tcp_abort(r->conn);
+	rig_loop(r);
+	rig_fini(r);
+	return 0;
+}
+
+int rig_main(const struct CMUnitTest *tests, size_t count)
+{
+	fake_eal_init();
+	pool = fake_pool("pool", 2048);
+	if (pool == NULL)
+		return 1;
+	return _cmocka_run_group_tests("tests", tests, count, NULL, NULL);
+}

@@ -6,8 +6,13 @@
 #ifndef SLUICE_TESTS_UNIT_TCP_RIG_H
 #define SLUICE_TESTS_UNIT_TCP_RIG_H
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "dataplane/tcp/tcp.h"
 #include "dataplane/tcp/tcp_options.h"
@@ -53,11 +58,24 @@ struct rig {
 	uint32_t ts_val, ts_ecr;
 };
 
+#define MSS 1448 /* of 1500 with timestamps */
+
+/* A program of tests: the EAL, the pool, and all of them. @return main()'s */
+int rig_main(const struct CMUnitTest *tests, size_t count);
+/* For each test, whose state is the rig; the second with an open connection to a modern peer. */
+int rig_setup(void **state);
+int rig_setup_open(void **state);
+/* The test ended what it opened; or its connection is aborted. */
+int rig_teardown(void **state);
+int rig_teardown_open(void **state);
+
 /* @param config  NULL for the usual one */
 void rig_init(struct rig *r, const struct tcp_config *config, struct rte_mempool *pool);
 struct tcp_config rig_config(void);
 /* Ends the stack and checks that no mbuf is left anywhere. */
 void rig_fini(struct rig *r);
+/* Both, in the middle of a test. */
+void rig_restart(struct rig *r, const struct tcp_config *config);
 
 /* One loop of the worker, and as many as there are milliseconds. */
 void rig_loop(struct rig *r);
@@ -81,8 +99,18 @@ void rig_icmp(
 /* Open a connection: passively with these options in the peer's SYN, or actively. */
 void rig_accept(struct rig *r, const struct tcp_options *opt);
 void rig_connect(struct rig *r, const struct tcp_options *opt);
+/* Passively, with a modern peer. */
+void rig_open(struct rig *r);
 /* What a modern peer offers. */
 struct tcp_options rig_modern(struct rig *r);
+/* The peer acknowledges up to @p ack; the options' SACK blocks lie above it. */
+void rig_acks(struct rig *r, uint32_t ack, struct tcp_options opt);
+/* The peer acknowledges @p segs segments of what follows r->rcv, with SACK blocks in segments. */
+void rig_sacks(struct rig *r, uint32_t segs, unsigned blocks, const uint32_t (*block)[2]);
+/* A round trip of 20 ms is known. */
+void rig_learn_rtt(struct rig *r);
+/* The application takes what is there. */
+void rig_read_all(struct rig *r);
 /* Queue @p len bytes of application data. */
 void rig_data(struct rig *r, uint32_t len);
 
