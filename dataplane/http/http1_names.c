@@ -87,6 +87,12 @@ static inline uint64_t fold_word(uint64_t word)
 	return ascii_lower_word(word) ^ (same >> 7) * ('_' ^ '-');
 }
 
+/* Most names come in the very spelling that they are compared with. */
+static inline bool words_same(uint64_t a, uint64_t b)
+{
+	return http1_likely(a == b) || fold_word(a) == fold_word(b);
+}
+
 /** Whether a backend could take one name for the other. */
 bool http1_name_same(struct str a, struct str b)
 {
@@ -97,17 +103,32 @@ bool http1_name_same(struct str a, struct str b)
 	if (a.len == 0)
 		return true;
 	for (; at + 8 < a.len; at += 8)
-		if (fold_word(str_word(a.data + at, 8)) != fold_word(str_word(b.data + at, 8)))
+		if (!words_same(str_word(a.data + at, 8), str_word(b.data + at, 8)))
 			return false;
 	/* The end, as eight bytes where there are so many. */
 	at = a.len < 8 ? 0 : a.len - 8;
-	return fold_word(str_word(a.data + at, a.len - at)) ==
-	       fold_word(str_word(b.data + at, a.len - at));
+	return words_same(str_word(a.data + at, a.len - at), str_word(b.data + at, a.len - at));
 }
 
 static bool has_underscore(struct str name)
 {
 	return memchr(name.data, '_', name.len) != NULL;
+}
+
+/* Whether the token @p name is this known name of the same length in some case. Known names are small letters
+ * and "-": what differs from these in the bit of the case only is a capital, or CR, which no token has. */
+static inline bool name_is(struct str name, const struct known_name *known)
+{
+	const uint64_t but_case = ~(UINT64_C(0x0101010101010101) * ('a' ^ 'A'));
+	uint64_t other = 0;
+	uint32_t at = 0;
+
+	for (; at + 8 < name.len; at += 8)
+		other |= str_word(name.data + at, 8) ^ str_word(known->name + at, 8);
+	at = name.len < 8 ? 0 : name.len - 8;
+	other |=
+		str_word(name.data + at, name.len - at) ^ str_word(known->name + at, name.len - at);
+	return (other & but_case) == 0;
 }
 
 /* Every "Sluice-" name is ours, "Sluice_" only an alias; "Sluice-A_B" is still a Sluice- name. */
@@ -140,11 +161,15 @@ enum http1_field_id http1_name_find(struct str name, bool *alias)
 	for (unsigned i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++) {
 		const struct known_name *known = &names[i];
 
-		if (first != known->name[0] || last != known->name[known->len - 1] ||
-			!http1_name_same(name, (struct str){ known->name, known->len }))
+		if (first != known->name[0] || last != known->name[known->len - 1])
 			continue;
-		*alias = has_underscore(name);
-		return *alias ? HTTP1_FIELD_OTHER : (enum http1_field_id)known->id;
+		if (http1_likely(name_is(name, known)))
+			return (enum http1_field_id)known->id;
+		if (has_underscore(name) &&
+			http1_name_same(name, (struct str){ known->name, known->len })) {
+			*alias = true;
+			return HTTP1_FIELD_OTHER;
+		}
 	}
 	return HTTP1_FIELD_OTHER;
 }

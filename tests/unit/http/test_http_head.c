@@ -226,6 +226,41 @@ static void names_compare_folded(void **state)
 	guarded_free(b);
 }
 
+/* Every token byte in every place of every name: another case is the same name, "_" for "-" an alias. */
+static void a_name_with_another_byte_is_another_name(void **state)
+{
+	static const char tchars[] = "!#$%&'*+-.^_`|~0123456789"
+				     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const struct {
+		const char *text;
+		enum http1_field_id id;
+	} names[] = { { "te", HTTP1_FIELD_TE }, { "via", HTTP1_FIELD_VIA },
+		{ "Host", HTTP1_FIELD_HOST }, { "Cookie", HTTP1_FIELD_COOKIE },
+		{ "trailer", HTTP1_FIELD_TRAILER }, { "Connection", HTTP1_FIELD_CONNECTION },
+		{ "keep-alive", HTTP1_FIELD_KEEP_ALIVE },
+		{ "Content-Length", HTTP1_FIELD_CONTENT_LENGTH },
+		{ "X-Forwarded-Host", HTTP1_FIELD_X_FORWARDED_HOST },
+		{ "Transfer-Encoding", HTTP1_FIELD_TRANSFER_ENCODING } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct str name = str_of(names[i].text);
+
+		for (uint32_t at = 0; at < name.len; at++) {
+			for (const char *c = tchars; *c; c++) {
+				char was = name.data[at], text[32];
+				bool same = ascii_lower(*c) == ascii_lower(was), alias;
+
+				memcpy(text, name.data, name.len);
+				text[at] = *c;
+				assert_int_equal(
+					http1_name_find((struct str){ text, name.len }, &alias),
+					same ? names[i].id : HTTP1_FIELD_OTHER);
+				assert_int_equal(alias, was == '-' && *c == '_');
+			}
+		}
+	}
+}
+
 static void underscore_aliases_are_never_forwarded(void **state)
 {
 	static const char *const aliases[] = { "Transfer_Encoding", "content_length",
@@ -399,6 +434,7 @@ int main(void)
 		cmocka_unit_test(values_lose_the_white_space_around_them),
 		cmocka_unit_test(known_names_are_recognised_in_any_case),
 		cmocka_unit_test(names_compare_folded),
+		cmocka_unit_test(a_name_with_another_byte_is_another_name),
 		cmocka_unit_test(underscore_aliases_are_never_forwarded),
 		cmocka_unit_test(connection_names_hop_by_hop_fields),
 		cmocka_unit_test(connection_cannot_take_what_identifies),
