@@ -94,87 +94,6 @@ static struct rte_mempool *pool_of(uint32_t size)
 	wire_fail("more than %d sizes of pools", POOL_SIZES);
 }
 
-static struct net_kernel *fill_kernel(struct world *w)
-{
-	const struct config_kernel *from = &w->config.kernel;
-	struct net_kernel *to = &w->kernel;
-	char *list = wire_text("%s,", from->addresses), *comma;
-
-	memset(to, 0, sizeof(*to));
-	to->port = fake_ports[KERNEL_PORT].port;
-	to->burst = from->burst;
-	for (unsigned i = 0; i < KERNEL_CLASSES; i++)
-		to->interval_ns[i] = UINT64_C(1000000000) / from->rate;
-	for (; (comma = strchr(list, ',')) && comma != list; list = comma + 1) {
-		*comma = '\0';
-		to->addresses[to->address_count++] = ip_from_v4(rte_cpu_to_be_32(text_ip(list)));
-	}
-	list = wire_text("%s,", from->ports);
-	for (; (comma = strchr(list, ',')) && comma != list; list = comma + 1) {
-		*comma = '\0';
-		to->ports[to->port_count++] = (uint16_t)text_number(list, "port");
-	}
-	return to;
-}
-
-/* Gateways as hosts have them: over IPv6 theirs. */
-static void fill_routes(const struct config_port *from, struct net_port_config *port)
-{
-	char *list = wire_text("%s,", from->gateways), *comma;
-
-	for (; (comma = strchr(list, ',')) && comma != list; list = comma + 1) {
-		*comma = '\0';
-		if (port->gateway_count == NET_PORT_GATEWAYS)
-			wire_fail("more than %d gateways", NET_PORT_GATEWAYS);
-		port->gateways[port->gateway_count++] = six_address(text_ip(list));
-	}
-	if (from->way) {
-		struct net_way *way = &port->ways[port->way_count++];
-		char *to = wire_text("%s", from->way), *via = strchr(to, '>');
-
-		if (!via)
-			wire_fail("not a route: %s", to);
-		*via = '\0';
-		if (ip_prefix_parse(str_of(to), &way->to.addr, &way->to.prefix_len))
-			wire_fail("not a prefix: %s", to);
-		way->gateways[way->gateway_count++] = six_address(text_ip(via + 1));
-	}
-}
-
-static void fill_net(struct world *w, struct net_config *net)
-{
-	net->port_count = PORTS;
-	net->neighbour_limit = 256;
-	net->neighbour_queue_limit = 1024;
-	for (unsigned i = 0; i < PORTS; i++) {
-		struct net_port_config *port = &net->ports[i];
-		char *list = wire_text("%s,", w->config.ports[i].addresses), *comma;
-
-		fake_ports[i].port.mtu = w->config.ports[i].mtu;
-		fake_ports[i].port.caps.multi_segs = !w->config.ports[i].linear;
-		if (w->offload || w->config.ports[i].offload)
-			fake_port_offload(i);
-		port->port = &fake_ports[i].port;
-		port->rss = w->rss[i];
-		fill_routes(&w->config.ports[i], port);
-		for (; (comma = strchr(list, ',')); list = comma + 1) {
-			struct net_address *a = &port->addresses[port->address_count++];
-
-			*comma = '\0';
-			if (port->address_count > NET_PORT_ADDRESSES ||
-				ip_prefix_parse(str_of(list), &a->addr, &a->prefix_len))
-				wire_fail("not a port's address: %s", list);
-			if (six_sides[i] && ip_is_v4(&a->addr)) {
-				a->addr = config_address(&a->addr);
-				a->prefix_len += SIX_PREFIX_BITS;
-			}
-		}
-	}
-	if (w->config.kernel.set)
-		net->ports[OUTSIDE].kernel = fill_kernel(w);
-	net->dad_transmits = w->config.dad;
-}
-
 static bool all_took(struct world *w)
 {
 	for (uint32_t i = 0; i < w->workers; i++) {
@@ -275,7 +194,7 @@ void world_start(struct world *w)
 			wire_fail("no shared memory");
 	make_tables(w);
 	make_steering(w);
-	fill_net(w, &config.net);
+	world_fill_net(w, &config.net);
 	config.proxy.endpoint_slots = 32;
 	config.pool = w->pool;
 	config.shared = &w->shared;

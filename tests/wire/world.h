@@ -63,6 +63,8 @@ struct world {
 bool world_start_eal(const char *program);
 /** Defaults, nothing running. */
 void world_init(struct world *w);
+/** Ports, addresses and routes as configured. */
+void world_fill_net(struct world *w, struct net_config *net);
 /** Build the first generation and start the worker. */
 void world_start(struct world *w);
 /** Turn the worker without moving the clock until nobody has anything to say. */
