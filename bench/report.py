@@ -15,7 +15,7 @@ BUILD = os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build"))
 PAGE = os.path.join(ROOT, "docs", "benchmarks.md")
 PLOT = os.path.join(ROOT, "docs", "benchmarks-cycles.svg")
 BEGIN, END = "<!-- measured: written by ./dev bench --report -->", "<!-- measured: end -->"
-BENCHES = ("l7", "micro", "gen", "l4", "memory", "starvation", "goodput", "peers")
+BENCHES = ("l7", "release", "micro", "gen", "l4", "memory", "starvation", "goodput", "peers")
 STAGES = {"rx": "#7f7f7f", "net": "#4c72b0", "tcp_in": "#55a868", "proxy": "#c44e52", "tcp_out": "#8172b2",
     "tx": "#937860", "timers": "#da8bc3"}
 

@@ -88,6 +88,12 @@ static void stay_near_peer(struct drive *d)
 	atomic_store_explicit(&d->shown_ns, d->now_ns, memory_order_relaxed);
 }
 
+/* Never back behind what the generator was told: its timestamps are made of it. */
+static void time_goes(struct drive *d, uint64_t ns)
+{
+	d->now_ns = RTE_MAX(d->now_ns + ns, self_ports[d->index].told_ns);
+}
+
 static void one_turn(struct drive *d, struct counted *round)
 {
 	struct self_port *s = &self_ports[d->index];
@@ -114,11 +120,10 @@ static void one_turn(struct drive *d, struct counted *round)
 	drain_events(d);
 	if ((double)tsc * s->ns_per_cycle > (double)cpu + LOST_NS) {
 		d->lost_turns++;
-		/* Never back: timestamps are made of it. */
-		d->now_ns = RTE_MAX(d->now_ns + average_turn_ns(d), s->told_ns);
+		time_goes(d, average_turn_ns(d));
 		return;
 	}
-	d->now_ns += (uint64_t)((double)own * s->ns_per_cycle);
+	time_goes(d, (uint64_t)((double)own * s->ns_per_cycle));
 	account(d, before, s);
 	if (!busy) {
 		d->idle_cycles += own;
