@@ -11,13 +11,15 @@
 #include <rte_launch.h>
 
 #include "bench/self/drive.h"
+#include "bench/self/statistics.h"
 
 #define LOAD(n, requests, body, paths)                                                             \
 	.connections = (n), .depth = (requests), .head_bytes = 300, .body_bytes = (body),          \
 	.routes = (paths), .backends = 3, .weights = { 5, 3, 2 }
-#define UNREACHED 1000000000 /* a limit that is counted and refuses nobody */
-#define LATENCY   .loads = { 0.5, 0.8 }
-#define KEYED(n)  LOAD(256, 1, 1024, 1), .keys = (n), .limit = UNREACHED
+#define UNREACHED        1000000000 /* a limit that is counted and refuses nobody */
+#define LATENCY          .loads = { 0.5, 0.8 }
+#define STATISTICS_TURNS 15
+#define KEYED(n)         LOAD(256, 1, 1024, 1), .keys = (n), .limit = UNREACHED
 
 const struct l7_case l7_default = { .name = "custom", KEYED(1000000) };
 
@@ -29,6 +31,7 @@ const struct l7_case l7_cases[] = {
 	{ .name = "keys-10M", KEYED(10000000), LATENCY, .slow = true },
 	{ .name = "no-limit", LOAD(256, 1, 1024, 1), .keys = 1000000, .slow = true },
 	{ .name = "no-events", KEYED(1000000), .no_events = true },
+	{ .name = "statistics", KEYED(1000000), .statistics_target = 1.03 },
 	{ .name = "offload", KEYED(1000000), .offload = true },
 	{ .name = "no-multi-segs", KEYED(1000000), .no_multi_segs = true },
 	{ .name = "pipelined-8",
@@ -281,6 +284,39 @@ static bool run_workers(const struct l7_case *c, double seconds, struct report *
 	return good;
 }
 
+/*
+ * Cycles a request with statistics and without: counters and histograms of APIs, endpoints, listeners and
+ * consumers, and access events. The gateway has no tracing yet, so that none is in it. What counts packets, not
+ * requests (ports, TCP, stages), stays on.
+ */
+static bool run_statistics(const struct l7_case *c, double seconds, struct report *r)
+{
+	double with[STATISTICS_TURNS], without[STATISTICS_TURNS], ratio[STATISTICS_TURNS];
+	struct drive *d = &drives[0];
+	bool good = begin(c, 1, seconds / STATISTICS_TURNS);
+
+	for (uint32_t turn = 0; good && turn < STATISTICS_TURNS; turn++) {
+		self_statistics = false;
+		good = drive_measure(d);
+		without[turn] = median(d->round_cycles, d->rounds);
+		self_statistics = true;
+		good = good && drive_measure(d);
+		with[turn] = median(d->round_cycles, d->rounds);
+		ratio[turn] = with[turn] / without[turn];
+	}
+	self_statistics = true;
+	if (good) {
+		report_row(
+			r, c->name, "cycles", "", median(with, STATISTICS_TURNS), REPORT_NO_TARGET);
+		report_row(r, c->name, "cycles_without", "", median(without, STATISTICS_TURNS),
+			REPORT_NO_TARGET);
+		report_row(r, c->name, "on_over_off", "", median(ratio, STATISTICS_TURNS),
+			c->statistics_target);
+	}
+	end(c, good);
+	return good;
+}
+
 bool l7_run(const struct l7_case *c, double seconds, struct report *report)
 {
 	double capacity = 0;
@@ -288,6 +324,8 @@ bool l7_run(const struct l7_case *c, double seconds, struct report *report)
 
 	if (c->workers > 1)
 		return run_workers(c, seconds, report);
+	if (c->statistics_target > 0)
+		return run_statistics(c, seconds, report);
 	good = begin(c, 1, seconds);
 	if (good) {
 		capacity = rate();

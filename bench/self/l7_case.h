@@ -24,6 +24,7 @@ struct l7_case {
 	uint32_t
 		workers; /* 2: beside the same load on one. Keys are divided, a single one is shared */
 	double speedup_target; /* requests a second of both, over those of one */
+	double statistics_target; /* cycles with statistics over those without, in turns; 0: not asked */
 };
 
 extern const struct l7_case l7_default;

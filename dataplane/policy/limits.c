@@ -101,15 +101,6 @@ static void verdict_consider(struct policy_limit_verdict *verdict, const struct 
 		limit->kind == SNAP_LIMIT_RATE ? REASON_RATE_LIMITED : REASON_QUOTA_EXCEEDED;
 }
 
-static void line_count(
-	struct usage_line *line, const struct policy_limit_verdict *verdict, uint64_t wall_s)
-{
-	atomic_fetch_add_explicit(
-		verdict->over ? &line->refused : &line->admitted, 1, memory_order_relaxed);
-	if (atomic_load_explicit(&line->last_seen_s, memory_order_relaxed) != wall_s)
-		atomic_store_explicit(&line->last_seen_s, wall_s, memory_order_relaxed);
-}
-
 void policy_take(const struct policy *policy, uint32_t number, struct usage_line *line,
 	uint64_t now_ns, uint64_t wall_s, struct policy_limit_verdict *out)
 {
@@ -139,7 +130,7 @@ void policy_take(const struct policy *policy, uint32_t number, struct usage_line
 		for (uint32_t taken = 0; taken < i; taken++)
 			limit_refund(&plan->limits[taken], line, at);
 	}
-	line_count(line, out, wall_s);
+	policy_count(line, out->over, wall_s);
 }
 
 void plan_init(struct plan *plan, const struct snapshot *s, uint32_t index)

@@ -32,6 +32,9 @@ struct policy {
 	size_t header_bytes;
 };
 
+/** Count a request on its consumer's line. @param over  a limit was passed */
+void policy_count(struct usage_line *line, bool over, uint64_t wall_s);
+
 /** Flatten plan @p index of the snapshot; leaves the header empty. */
 void plan_init(struct plan *plan, const struct snapshot *snapshot, uint32_t index);
 

@@ -81,18 +81,13 @@ bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decis
 void forward_send_head(struct proxy *p, struct exchange *ex)
 {
 	struct upstream *u = ex->upstream;
-	struct stats_endpoint *stats = record_endpoint(p, u->slot);
 	struct rte_mbuf *head = ex->head;
 
 	ex->head = NULL;
 	ex->flags |= EX_SENT;
 	ex->reason = REASON_PROXIED;
 	ex->sent_ns = p->now_ns;
-	ex->backend_slot = u->slot;
-	stats->requests++;
-	stats->active++;
-	if (u->reused)
-		stats->reused++;
+	record_sent(p, ex);
 	tcp_send(u->tcp, head);
 	arm_upstream(p, ex);
 	if (ex->flags & EX_HEAD_HELD)
@@ -231,19 +226,6 @@ static void write_response(struct http1_writer *w, const void *ctx)
 	http1_write_response(w, r->head, r->via, r->extra, r->keep_alive, r->http10);
 }
 
-static void count_status(struct proxy *p, const struct exchange *ex)
-{
-	struct stats_endpoint *stats = record_endpoint(p, ex->upstream->slot);
-
-	if (ex->status < 300)
-		stats->status_2xx++;
-	else if (ex->status >= 500)
-		stats->status_5xx++;
-	else if (ex->status >= 400)
-		stats->status_4xx++;
-	stats->latency_us[hist_bucket((ex->answered_ns - ex->sent_ns) / 1000)]++;
-}
-
 /* 1xx answers: 100 was our own to give, the others go on to clients that can read them. */
 static struct rte_mbuf *interim(
 	struct proxy *p, struct exchange *ex, const struct http1_head *head, bool *bad)
@@ -267,7 +249,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 
 	ex->status = head->status;
 	ex->answered_ns = p->now_ns;
-	count_status(p, ex);
+	record_answered(p, ex);
 	http1_body_begin(&ex->response_body, head, false);
 	ex->upstream->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
 	if (!(ex->flags & EX_REQUEST_DONE)) {

@@ -280,6 +280,9 @@ void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http
 
 /* record.c */
 void record_exchange(struct proxy *p, struct exchange *ex);
+/* Its head goes to the endpoint of its upstream; the head of the answer came. */
+void record_sent(struct proxy *p, struct exchange *ex);
+void record_answered(struct proxy *p, const struct exchange *ex);
 /* It is no longer under way at its endpoint. */
 void record_inactive(struct proxy *p, struct exchange *ex);
 struct stats_api *record_api(struct proxy *p, uint32_t slot);

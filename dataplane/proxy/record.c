@@ -27,6 +27,30 @@ struct stats_listener *record_listener(struct proxy *p, uint32_t slot)
 	return &p->config.stats->listener[bounded(slot, p->config.stats->shape.listeners)];
 }
 
+void record_sent(struct proxy *p, struct exchange *ex)
+{
+	struct stats_endpoint *stats = record_endpoint(p, ex->upstream->slot);
+
+	ex->backend_slot = ex->upstream->slot;
+	stats->requests++;
+	stats->active++;
+	if (ex->upstream->reused)
+		stats->reused++;
+}
+
+void record_answered(struct proxy *p, const struct exchange *ex)
+{
+	struct stats_endpoint *stats = record_endpoint(p, ex->upstream->slot);
+
+	if (ex->status < 300)
+		stats->status_2xx++;
+	else if (ex->status >= 500)
+		stats->status_5xx++;
+	else if (ex->status >= 400)
+		stats->status_4xx++;
+	stats->latency_us[hist_bucket((ex->answered_ns - ex->sent_ns) / 1000)]++;
+}
+
 void record_inactive(struct proxy *p, struct exchange *ex)
 {
 	if (ex->backend_slot != SNAP_NONE)
