@@ -10,7 +10,7 @@
 #include <openssl/rand.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
-#include <rte_malloc.h>
+#include <rte_launch.h>
 #include <rte_rcu_qsbr.h>
 
 #include "dataplane/gateway_priv.h"
