@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/bytes.h"
 #include "lib/base/str.h"
 #include "lib/shm/reason.h"
 
@@ -225,11 +226,41 @@ struct http1_writer {
 	uint32_t len;  /* bytes written or wanted */
 };
 
-/** Append @p s as it is. */
-void http1_put(struct http1_writer *w, struct str s);
+/** What http1_put() is. */
+static inline __attribute__((always_inline)) void http1_put_pieces(
+	struct http1_writer *w, const struct str *pieces, unsigned count)
+{
+	size_t len = 0;
+
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < count; i++)
+		len += pieces[i].len;
+	if (__builtin_expect(w->len <= w->size && len <= w->size - w->len, 1)) {
+		char *at = w->buf + w->len;
+
+#pragma GCC unroll 16
+		for (unsigned i = 0; i < count; i++) {
+			bytes_copy(at, pieces[i].data, pieces[i].len);
+			at += pieces[i].len;
+		}
+		w->len += (uint32_t)len;
+	} else {
+		w->len = len > UINT32_MAX - w->len ? UINT32_MAX : w->len + (uint32_t)len;
+	}
+}
+
+/** Append the strs that follow @p w, at most 16, as they are: constant ones are a few moves, and there is one
+ *  look at the room for all. */
+#define http1_put(w, ...)                                                                          \
+	http1_put_pieces(w, (const struct str[]){ __VA_ARGS__ },                                   \
+		sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str))
 
 /** Append name ": " value CRLF; neither may hold a CR or LF, which nobody checks here. */
-void http1_put_field(struct http1_writer *w, struct str name, struct str value);
+static inline __attribute__((always_inline)) void http1_put_field(
+	struct http1_writer *w, struct str name, struct str value)
+{
+	http1_put(w, name, STR(": "), value, STR("\r\n"));
+}
 
 /** Append @p n in decimal. */
 void http1_put_number(struct http1_writer *w, uint64_t n);

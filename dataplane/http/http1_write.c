@@ -5,40 +5,12 @@
  * one go where the sender wrote them as we would.
  */
 #include "dataplane/http/http1_priv.h"
-#include "lib/base/bytes.h"
 
 #define CRLF "\r\n"
 
 /* Everything below that takes a writer is inlined into the functions that other files call, and these work
- * on a copy of the writer: so its length stays in a register instead of going through memory with each
- * piece, and pieces of constant length are a few moves. */
+ * on a copy of the writer: so its length stays in a register instead of going through memory. */
 #define INLINE static inline __attribute__((always_inline))
-
-INLINE void put_bytes(struct http1_writer *w, const char *data, size_t len)
-{
-	if (http1_likely(w->len <= w->size && len <= w->size - w->len)) {
-		if (len != 0)
-			memcpy(w->buf + w->len, data, len);
-		w->len += (uint32_t)len;
-	} else if (len > UINT32_MAX - w->len) {
-		w->len = UINT32_MAX;
-	} else {
-		w->len += (uint32_t)len;
-	}
-}
-
-#define put_literal(w, text) put_bytes(w, text, sizeof(text) - 1)
-
-/* The same for a length that is not known here: most are of a few words. */
-INLINE void put(struct http1_writer *w, struct str s)
-{
-	if (http1_likely(w->len <= w->size && s.len <= w->size - w->len)) {
-		bytes_copy(w->buf + w->len, s.data, s.len);
-		w->len += s.len;
-	} else {
-		put_bytes(w, s.data, s.len);
-	}
-}
 
 INLINE void put_number(struct http1_writer *w, uint64_t n)
 {
@@ -49,28 +21,7 @@ INLINE void put_number(struct http1_writer *w, uint64_t n)
 		digits[--at] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n != 0);
-	put(w, (struct str){ digits + at, sizeof(digits) - at });
-}
-
-INLINE void put_field(struct http1_writer *w, struct str name, struct str value)
-{
-	put(w, name);
-	put_literal(w, ": ");
-	put(w, value);
-	put_literal(w, CRLF);
-}
-
-void http1_put(struct http1_writer *w, struct str s)
-{
-	put(w, s);
-}
-
-void http1_put_field(struct http1_writer *w, struct str name, struct str value)
-{
-	struct http1_writer out = *w;
-
-	put_field(&out, name, value);
-	*w = out;
+	http1_put(w, { digits + at, sizeof(digits) - at });
 }
 
 void http1_put_number(struct http1_writer *w, uint64_t n)
@@ -87,7 +38,7 @@ struct run {
 INLINE void run_flush(struct http1_writer *w, struct run *run)
 {
 	if (run->from != NULL)
-		put_bytes(w, run->from, (size_t)(run->end - run->from));
+		http1_put(w, { run->from, (uint32_t)(run->end - run->from) });
 	run->from = run->end = NULL;
 }
 
@@ -95,7 +46,7 @@ INLINE void run_add(struct http1_writer *w, struct run *run, const struct http1_
 {
 	if (!field->plain) {
 		run_flush(w, run);
-		put_field(w, field->name, field->value);
+		http1_put_field(w, field->name, field->value);
 		return;
 	}
 	if (run->from == NULL || run->end != field->name.data) {
@@ -129,18 +80,16 @@ INLINE void put_via(struct http1_writer *w, const struct http1_head *head, struc
 	if (name.len == 0)
 		return;
 	if (head->version_minor == 0)
-		put_literal(w, "Via: 1.0 ");
+		http1_put(w, STR("Via: 1.0 "), name, STR(CRLF));
 	else
-		put_literal(w, "Via: 1.1 ");
-	put(w, name);
-	put_literal(w, CRLF);
+		http1_put(w, STR("Via: 1.1 "), name, STR(CRLF));
 }
 
 INLINE void put_length(struct http1_writer *w, uint64_t length)
 {
-	put_literal(w, "Content-Length: ");
+	http1_put(w, STR("Content-Length: "));
 	put_number(w, length);
-	put_literal(w, CRLF);
+	http1_put(w, STR(CRLF));
 }
 
 /* The values of all fields with this id, each followed by ", ". */
@@ -150,8 +99,7 @@ INLINE void put_former(
 	for (uint32_t i = 0; i < head->field_count; i++) {
 		if (head->fields[i].id != id || head->fields[i].value.len == 0)
 			continue;
-		put(w, head->fields[i].value);
-		put_literal(w, ", ");
+		http1_put(w, head->fields[i].value, STR(", "));
 	}
 }
 
@@ -170,28 +118,18 @@ INLINE void put_forwarded(
 	bool v6 = forward->client_ip.len != 0 &&
 		  memchr(forward->client_ip.data, ':', forward->client_ip.len) != NULL;
 
-	put_literal(w, "Forwarded: ");
+	http1_put(w, STR("Forwarded: "));
 	if (forward->trust_forwarded)
 		put_former(w, head, HTTP1_FIELD_FORWARDED);
 	if (v6)
-		put_literal(w, "for=\"[");
+		http1_put(w, STR("for=\"["), forward->client_ip, STR("]\""));
 	else
-		put_literal(w, "for=\"");
-	put(w, forward->client_ip);
-	if (v6)
-		put_literal(w, "]\"");
-	else
-		put_literal(w, "\"");
-	if (forward->proto.len != 0) {
-		put_literal(w, ";proto=");
-		put(w, forward->proto);
-	}
-	if (head->authority.len != 0) {
-		put_literal(w, ";host=\"");
-		put(w, head->authority);
-		put_literal(w, "\"");
-	}
-	put_literal(w, CRLF);
+		http1_put(w, STR("for=\""), forward->client_ip, STR("\""));
+	if (forward->proto.len != 0)
+		http1_put(w, STR(";proto="), forward->proto);
+	if (head->authority.len != 0)
+		http1_put(w, STR(";host=\""), head->authority, STR("\""));
+	http1_put(w, STR(CRLF));
 }
 
 INLINE void put_origin(
@@ -200,16 +138,15 @@ INLINE void put_origin(
 	bool trusted = forward->trust_forwarded;
 
 	if (forward->client_ip.len != 0) {
-		put_literal(w, "X-Forwarded-For: ");
+		http1_put(w, STR("X-Forwarded-For: "));
 		if (trusted)
 			put_former(w, head, HTTP1_FIELD_X_FORWARDED_FOR);
-		put(w, forward->client_ip);
-		put_literal(w, CRLF);
+		http1_put(w, forward->client_ip, STR(CRLF));
 	}
 	if (forward->proto.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_PROTO)))
-		put_field(w, STR("X-Forwarded-Proto"), forward->proto);
+		http1_put_field(w, STR("X-Forwarded-Proto"), forward->proto);
 	if (head->authority.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_HOST)))
-		put_field(w, STR("X-Forwarded-Host"), head->authority);
+		http1_put_field(w, STR("X-Forwarded-Host"), head->authority);
 	if (forward->client_ip.len != 0)
 		put_forwarded(w, head, forward);
 }
@@ -217,7 +154,7 @@ INLINE void put_origin(
 INLINE void put_unless_empty(struct http1_writer *w, struct str name, struct str value)
 {
 	if (value.len != 0)
-		put_field(w, name, value);
+		http1_put_field(w, name, value);
 }
 
 void http1_write_request(struct http1_writer *writer, const struct http1_head *head,
@@ -230,19 +167,13 @@ void http1_write_request(struct http1_writer *writer, const struct http1_head *h
 
 	if (!forward->trust_forwarded)
 		skipped |= 1u << HTTP1_FIELD_X_FORWARDED_PROTO | 1u << HTTP1_FIELD_X_FORWARDED_HOST;
-	put(w, head->method);
-	put_literal(w, " ");
-	put(w, head->path);
-	if (head->query.data != NULL) {
-		put_literal(w, "?");
-		put(w, head->query);
-	}
-	put_literal(w, " HTTP/1.1\r\nHost: ");
-	put(w, head->authority);
-	put_literal(w, CRLF);
+	http1_put(w, head->method, STR(" "), head->path);
+	if (head->query.data != NULL)
+		http1_put(w, STR("?"), head->query);
+	http1_put(w, STR(" HTTP/1.1\r\nHost: "), head->authority, STR(CRLF));
 	put_fields(w, head, skipped, forward->strip_field);
 	if (head->framing == HTTP1_BODY_CHUNKED)
-		put_literal(w, "Transfer-Encoding: chunked\r\n");
+		http1_put(w, STR("Transfer-Encoding: chunked\r\n"));
 	else if (head->framing == HTTP1_BODY_LENGTH)
 		put_length(w, head->content_length);
 	put_via(w, head, forward->via_name);
@@ -250,7 +181,7 @@ void http1_write_request(struct http1_writer *writer, const struct http1_head *h
 	put_unless_empty(w, STR("Sluice-Consumer"), forward->consumer);
 	put_unless_empty(w, STR("Sluice-Plan"), forward->plan);
 	put_unless_empty(w, STR("Sluice-Request-Id"), forward->request_id);
-	put_literal(w, CRLF);
+	http1_put(w, STR(CRLF));
 	*writer = out;
 }
 
@@ -261,25 +192,23 @@ void http1_write_response(struct http1_writer *writer, const struct http1_head *
 	bool chunked = head->framing == HTTP1_BODY_CHUNKED;
 	bool endless = head->framing == HTTP1_BODY_UNTIL_CLOSE || (chunked && http10);
 
-	put_literal(w, "HTTP/1.1 ");
+	http1_put(w, STR("HTTP/1.1 "));
 	put_number(w, head->status);
-	put_literal(w, " "); /* stays without a phrase too, RFC 9112 §4 */
-	put(w, head->phrase);
-	put_literal(w, CRLF);
+	/* The space stays without a phrase too, RFC 9112 §4. */
+	http1_put(w, STR(" "), head->phrase, STR(CRLF));
 	put_fields(w, head, 1u << HTTP1_FIELD_CONTENT_LENGTH | 1u << HTTP1_FIELD_SLUICE,
 		(struct str){ NULL, 0 });
 	if (chunked && !http10)
-		put_literal(w, "Transfer-Encoding: chunked\r\n");
+		http1_put(w, STR("Transfer-Encoding: chunked\r\n"));
 	else if (head->framing == HTTP1_BODY_LENGTH ||
 		 (head->framing == HTTP1_BODY_NONE && head->status >= 200 && head->status != 204 &&
 			 head_has(head, HTTP1_FIELD_CONTENT_LENGTH)))
 		put_length(w, head->content_length);
 	if (!keep_alive || endless)
-		put_literal(w, "Connection: close\r\n");
+		http1_put(w, STR("Connection: close\r\n"));
 	else if (http10)
-		put_literal(w, "Connection: keep-alive\r\n");
+		http1_put(w, STR("Connection: keep-alive\r\n"));
 	put_via(w, head, via_name);
-	put(w, extra);
-	put_literal(w, CRLF);
+	http1_put(w, extra, STR(CRLF));
 	*writer = out;
 }

@@ -96,10 +96,8 @@ void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http
 
 	if (ex->generation != p->tables->snapshot.generation)
 		return;
-	http1_put_field(w, STR("RateLimit-Policy"), policy_plan_header(policy, ex->plan));
-	http1_put(w, STR("RateLimit: \""));
-	http1_put(w, policy_limit_name(policy, ex->limit.limit));
-	http1_put(w, STR("\";r="));
+	http1_put(w, STR("RateLimit-Policy: "), policy_plan_header(policy, ex->plan),
+		STR("\r\nRateLimit: \""), policy_limit_name(policy, ex->limit.limit), STR("\";r="));
 	http1_put_number(w, ex->limit.remaining);
 	http1_put(w, STR(";t="));
 	http1_put_number(w, ex->limit.reset_s);
