@@ -62,12 +62,26 @@ static __rte_noinline void put_full(struct port_tx *tx, struct rte_mbuf *m)
 	port_tx_put(tx, m);
 }
 
+/* Of long segments some drivers want the sum otherwise than ethdev has it begun (virtio's with the length), and change
+ * it when they are asked to. */
+static __rte_noinline void put_long(struct port_tx *tx, struct rte_mbuf *m)
+{
+	if (rte_eth_tx_prepare(tx->port->id, tx->queue, &m, 1) == 1) {
+		tx->pkts[tx->count++] = m;
+		return;
+	}
+	rte_pktmbuf_free(m);
+	tx->full_drops++;
+}
+
 void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
 {
 	if (unlikely(!tx->port->caps.multi_segs && (m->nb_segs > 1 || !RTE_MBUF_DIRECT(m))))
 		put_flat(tx, m);
 	else if (unlikely(tx->count == PORT_TX_BUFFER))
 		put_full(tx, m);
+	else if (unlikely(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+		put_long(tx, m);
 	else
 		tx->pkts[tx->count++] = m;
 }

@@ -21,6 +21,8 @@
  * memif       Copies; does not start with --no-shconf. A client does not start without its server, and one that
  *             loses it stays down. The client makes the queues: a server that has fewer sends it away, one that
  *             has more never hears of the rest, and cannot send by them.
+ * virtio      Over a vhost-user socket (virtio_user) it shares its memory as files, few of them: huge pages and
+ *             --eal=--single-file-segments.
  */
 #include "dataplane/io/port_setup.h"
 
@@ -99,15 +101,15 @@ static uint64_t tx_choose(const struct rte_eth_dev_info *info)
 	return tx;
 }
 
-/* Segments are cut by ports that also take their chains and make their sums; at most PORT_RUN_PIECES and a
- * header make one. */
+/* Segments are cut by ports that also take their chains and make TCP's sums; at most PORT_RUN_PIECES and a header
+ * make one. The pieces' IPv4 headers get their sums from whoever cuts: virtio offers that for nothing else. */
 static bool tso_choose(
 	const struct rte_eth_dev_info *info, const struct port_caps *caps, uint64_t tx)
 {
 	uint16_t most = info->tx_desc_lim.nb_seg_max;
 
-	return (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) && caps->multi_segs && caps->tx_ipv4_checksum &&
-	       caps->tx_tcp_checksum && (most == 0 || most > PORT_RUN_PIECES);
+	return (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) && caps->multi_segs && caps->tx_tcp_checksum &&
+	       (most == 0 || most > PORT_RUN_PIECES);
 }
 
 static void conf_choose(const struct port_setup_config *config, const struct rte_eth_dev_info *info,

@@ -331,12 +331,14 @@ class Bed:
             finally:
                 _setns(home)
 
+    def tcp_counter(self, role, name):
+        """One of the kernel's counters of TCP in /proc/net/snmp, since the beginning."""
+        names, values = [line.split() for line in self.run(role, "grep", "^Tcp:", "/proc/net/snmp").stdout.splitlines()]
+        return int(values[names.index(name)])
+
     def resets(self):
-        """Connections that were reset under the client and the backends, since the beginning."""
-        def of(role):
-            names, values = [line.split() for line in self.run(role, "grep", "^Tcp:", "/proc/net/snmp").stdout.splitlines()]
-            return int(values[names.index("EstabResets")])
-        return sum(of(role) for role in ("client", *BACKENDS))
+        """Connections that were reset under the client and the backends."""
+        return sum(self.tcp_counter(role, "EstabResets") for role in ("client", *BACKENDS))
 
     def drop_packets(self, role, percent, hook="input"):
         """Lose that share of a role's packets at random; 0 ends it."""
@@ -385,14 +387,23 @@ class Bed:
 
     def start_bridge(self, build, steer, queues=2):
         """Have memif_bridge.c join the gateway's wires to memif ports; steer is its own."""
+        self._spawn_bridge(build, "memif_bridge", self.dir, str(queues), steer, "sl-out", "sl-in")
+
+    def _spawn_bridge(self, build, program, *args):
         self._forget_log("bridge")
-        self.spawn("bridge", "gw", os.path.join(build, "tests", "bed", "memif_bridge"), self.dir, str(queues), steer,
-            "sl-out", "sl-in", cpu=OTHER_CPU, env={"RUNTIME_DIRECTORY": self.dir})
+        self.spawn("bridge", "gw", os.path.join(build, "tests", "bed", program), *args, cpu=OTHER_CPU,
+            env={"RUNTIME_DIRECTORY": self.dir})
         wait_for(lambda: "ready" in self.log_tail("bridge"), 10, "bridge")
 
     def memif_device(self):
         """What settings.config() takes for the gateway's end of start_bridge()."""
         return f"net_memif_{{0}},socket={self.dir}/{{0}}"
+
+    def start_vhost(self, build):
+        """Have vhost_bridge.c join the gateway's outer wire to a virtio port. @return the port's device"""
+        socket = self.path("vhost.sock")
+        self._spawn_bridge(build, "vhost_bridge", socket, "sl-out")
+        return f"net_virtio_user_out,path={socket},queues=1,queue_size=1024"
 
     # Processes.
 

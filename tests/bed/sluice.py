@@ -57,6 +57,7 @@ class Sluice:
         self.control_socket = os.path.join(self.dir, "control.sock")
         self.access_log = os.path.join(self.dir, "access.log") if access_log else None
         self.preload = None  # a library of the build for the dataplane, "tests/bed/channels.so"
+        self.eal = []  # more arguments of the EAL's
         self.no_huge = bed.reserve_hugepages() if hugepages else "not asked for"
 
     def program(self, name):
@@ -94,7 +95,7 @@ class Sluice:
         }
         self.bed.spawn("dataplane", "gw", self.program("sluice-dataplane"), "--socket", self.socket,
             "--file-prefix", os.path.basename(self.bed.dir), *(["--no-huge"] if self.no_huge else []),
-            "--log-level", self.log_level, env=env)
+            "--log-level", self.log_level, *(f"--eal={argument}" for argument in self.eal), env=env)
 
         def listening():
             self.check_alive("dataplane")
