@@ -18,6 +18,15 @@ static enum reason name_fault(const char *data, size_t pos, size_t stop)
 	return data[stop] == ':' ? REASON_FIELD_SPACE : REASON_FIELD_NAME; /* RFC 9112 §5.1 */
 }
 
+/* The value between the colon and CR: nearly always one space, and none at the end. */
+static inline void field_value(struct http1_field *field, const char *from, const char *cr)
+{
+	field->plain = from[0] == ' ' && !http1_is_space(from[1]) && !http1_is_space(cr[-1]);
+	field->value = http1_likely(field->plain)
+			       ? (struct str){ from + 1, (uint32_t)(cr - from - 1) }
+			       : http1_trim(from, cr);
+}
+
 static inline void field_note(struct http1_known *known, struct http1_field *field, uint32_t at)
 {
 	bool alias;
@@ -67,9 +76,7 @@ enum reason http1_fields_parse(struct http1_parse *parse, size_t pos, struct htt
 		end = word * 64 + (size_t)__builtin_ctzll(ends);
 		ends &= ends - 1;
 		field->name = (struct str){ data + pos, (uint32_t)(colon - pos) };
-		field->value = http1_trim(data + colon + 1, data + end);
-		field->plain = field->value.data == data + colon + 2 && data[colon + 1] == ' ' &&
-			       field->value.data + field->value.len == data + end;
+		field_value(field, data + colon + 1, data + end);
 		field_note(known, field, n);
 		pos = end + 2;
 	}

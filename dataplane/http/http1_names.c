@@ -147,8 +147,9 @@ static bool name_is_ours(struct str name)
  */
 enum http1_field_id http1_name_find(struct str name, bool *alias)
 {
-	char first = ascii_lower(name.data[0]);
-	char last = ascii_lower(name.data[name.len - 1]);
+	/* Known names begin and end with letters, for which this is the small one. */
+	char first = (char)(name.data[0] | 0x20);
+	char last = (char)(name.data[name.len - 1] | 0x20);
 
 	*alias = false;
 	if (http1_unlikely(first == 's') && name_is_ours(name)) {

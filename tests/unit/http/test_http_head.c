@@ -137,7 +137,8 @@ static void host_is_split_from_its_port(void **state)
 
 static void values_lose_the_white_space_around_them(void **state)
 {
-	request("GET / HTTP/1.1\r\nHost: a\r\nA:\t b c \t\r\nB:  \r\nC:\r\nD: d\r\nE: e \r\n\r\n");
+	request("GET / HTTP/1.1\r\nHost: a\r\nA:\t b c \t\r\nB:  \r\nC:\r\nD: d\r\nE: e \r\n"
+		"F:  f\r\nG: \tg\r\nI: \r\n\r\n");
 	assert_str(field("A")->value, "b c");
 	assert_false(field("A")->plain);
 	assert_int_equal(field("B")->value.len, 0);
@@ -145,7 +146,12 @@ static void values_lose_the_white_space_around_them(void **state)
 	assert_false(field("C")->plain);
 	assert_str(field("D")->value, "d");
 	assert_true(field("D")->plain);
+	assert_str(field("E")->value, "e");
 	assert_false(field("E")->plain);
+	assert_str(field("F")->value, "f");
+	assert_false(field("F")->plain);
+	assert_str(field("G")->value, "g");
+	assert_int_equal(field("I")->value.len, 0);
 }
 
 static void known_names_are_recognised_in_any_case(void **state)
