@@ -20,12 +20,15 @@ static void sums_begin(const struct net_port *port, const struct net_path *path,
 {
 	const struct port_caps *caps = &port->config.port->caps;
 	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
-	/* Only what is too long to go whole is cut: the field may be left over from another use of the mbuf. */
-	uint16_t cut = unlikely(m->pkt_len > path->mtu) ? m->tso_segsz : 0;
+	uint32_t header = (uint32_t)(tcp->data_off >> 4) * 4;
+	uint16_t cut = caps->tso ? m->tso_segsz : 0;
 
+	/* The field may be left over from another use of the mbuf, in an answer without data. */
+	if (m->pkt_len <= header + cut)
+		cut = 0;
 	m->tx_offload = rte_mbuf_tx_offload(port->l2_bytes,
-		v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr),
-		(uint64_t)(tcp->data_off >> 4) * 4, cut, 0, 0, 0);
+		v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr), header, cut, 0, 0,
+		0);
 	if (v4 && caps->tx_ipv4_checksum)
 		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 	if (!caps->tx_tcp_checksum) {
