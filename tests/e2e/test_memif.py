@@ -44,6 +44,38 @@ def log_since_start(bed):
     return bed.log_tail("dataplane", 200).rpartition("waiting for control")[2]
 
 
+def start_two_workers(bed, gateway):
+    """As far as it comes."""
+    gateway.write_config(settings.config(lcores=(OTHER_CPU, GATEWAY_CPU), device=bed.memif_device()))
+    gateway.start_dataplane()
+    gateway.start_control()
+
+
+def test_a_client_without_its_server_is_told_of(bed, gateway):
+    stop(bed)
+    start_two_workers(bed, gateway)
+    refusal = f"port outside ({bed.memif_device().format('sl-out')}) does not start: refused by its driver"
+    wait_for(lambda: refusal in bed.log_tail("control"), 20, "the refusal in control's log")
+    log = log_since_start(bed)
+    assert "Failed to connect socket" in log and "does not start: its driver says why, before this line" in log
+    stop(bed)
+
+
+def test_a_server_with_too_few_queues_gets_no_link(bed, gateway):
+    stop(bed)
+    bed.start_bridge(gateway.build, "first", queues=1)
+    try:
+        start_two_workers(bed, gateway)
+        wait_for(lambda: "generation 1 runs" in log_since_start(bed), 20, "the gateway's start")
+        with pytest.raises(OSError):
+            bed.connect("client", OUTSIDE_IP, 80, timeout=3)
+        log = log_since_start(bed)
+        assert log.count("which must have 2 queues in each direction") == 2 and "the link is up" not in log
+    finally:
+        stop(bed)
+        bed.stop("bridge")
+
+
 @pytest.mark.parametrize("memif", ["first", "alternate"], indirect=True)
 def test_bodies_pass_whatever_queue_their_segments_come_to(bed, memif):
     assert log_since_start(bed).count("workers get their segments by handing them over") == 2
