@@ -230,12 +230,12 @@ struct http1_writer {
 static inline __attribute__((always_inline)) void http1_put_pieces(
 	struct http1_writer *w, const struct str *pieces, unsigned count)
 {
-	size_t len = 0;
+	size_t end = w->len;
 
 #pragma GCC unroll 16
 	for (unsigned i = 0; i < count; i++)
-		len += pieces[i].len;
-	if (__builtin_expect(w->len <= w->size && len <= w->size - w->len, 1)) {
+		end += pieces[i].len;
+	if (__builtin_expect(end <= w->size, 1)) {
 		char *at = w->buf + w->len;
 
 #pragma GCC unroll 16
@@ -243,9 +243,9 @@ static inline __attribute__((always_inline)) void http1_put_pieces(
 			bytes_copy(at, pieces[i].data, pieces[i].len);
 			at += pieces[i].len;
 		}
-		w->len += (uint32_t)len;
+		w->len = (uint32_t)end;
 	} else {
-		w->len = len > UINT32_MAX - w->len ? UINT32_MAX : w->len + (uint32_t)len;
+		w->len = end < UINT32_MAX ? (uint32_t)end : UINT32_MAX;
 	}
 }
 
