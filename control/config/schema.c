@@ -68,10 +68,10 @@ static const struct schema_field port_fields[] = {
 	{ FIELD(cfg_port, device), SCHEMA_TEXT, .required = true,
 		.text = "A PCI address (`0000:5e:00.0`), a DPDK virtual device with its arguments "
 			"(`net_af_packet0,iface=eth1`), or `auto:INTERFACE`, which takes a kernel "
-			"interface by AF_XDP and, where that does not work, by AF_PACKET. The "
-			"other side of a memif (`net_memif0,socket=/run/NAME`) must have a queue "
-			"for each worker; a client, which is the default, starts only while its "
-			"server (`role=server`) is there." },
+			"interface by AF_XDP and, where that does not work, by AF_PACKET. A memif "
+			"(`net_memif0,socket=/run/NAME`) is a client and starts only while its "
+			"server is there, which must have a queue for each worker; with one "
+			"worker it may be the server itself (`role=server`)." },
 	{ FIELD(cfg_port, addresses), SCHEMA_PREFIX, .list = true, .required = true,
 		.text = "The port's own addresses, at most eight, each with the length of its "
 			"network's prefix. A port with an IPv6 address has a link-local one too. "

@@ -19,8 +19,8 @@
  * ring        Hands over the mbufs themselves: a payload that is kept for retransmission would be
  *             written to by its receiver, so that it is treated as a port without chains.
  * memif       Copies; does not start with --no-shconf. A client does not start without its server, and one that
- *             loses it stays down. The client makes the queues: a server that has fewer sends it away, one that
- *             has more never hears of the rest, and cannot send by them.
+ *             loses it stays down. The client makes the queues: a server that has fewer sends it away; one that has
+ *             more is not told, and what it sends by the others goes into the first one's memory.
  * virtio      Over a vhost-user socket (virtio_user) it shares its memory as files, few of them: huge pages and
  *             --eal=--single-file-segments.
  */
@@ -199,6 +199,20 @@ static const char *failure(int err)
 	return err == -EPERM ? "its driver says why, before this line" : rte_strerror(-err);
 }
 
+/* A server cannot know whether its client brings a queue for each worker, and must not find out by sending. */
+static int memif_check(
+	const char *device, const struct rte_eth_dev_info *info, const struct port *port)
+{
+	if (strcmp(info->driver_name, "net_memif") != 0 || port->tx_queues == 1 ||
+		(!strstr(device, "role=server") && !strstr(device, "role=master")))
+		return 0;
+	log_error(
+		"%s: with %u workers a memif must be the client (role=client), which says how many "
+		"queues there are",
+		device, port->tx_queues);
+	return -EINVAL;
+}
+
 static const char *where(bool hardware)
 {
 	return hardware ? "port" : "software";
@@ -241,7 +255,9 @@ static int port_start(const char *device, const struct port_setup_config *config
 	conf_choose(config, &info, port, rss_key, &conf);
 	if (port->rx_queues == 0 || port->tx_queues == 0)
 		return -EINVAL;
-	err = pools_check(config, &info, port);
+	err = memif_check(device, &info, port);
+	if (!err)
+		err = pools_check(config, &info, port);
 	if (!err)
 		err = rte_eth_dev_configure(port->id, port->rx_queues, port->tx_queues, &conf);
 	if (!err)

@@ -44,9 +44,9 @@ def log_since_start(bed):
     return bed.log_tail("dataplane", 200).rpartition("waiting for control")[2]
 
 
-def start_two_workers(bed, gateway):
+def start_two_workers(bed, gateway, more=""):
     """As far as it comes."""
-    gateway.write_config(settings.config(lcores=(OTHER_CPU, GATEWAY_CPU), device=bed.memif_device()))
+    gateway.write_config(settings.config(lcores=(OTHER_CPU, GATEWAY_CPU), device=bed.memif_device() + more))
     gateway.start_dataplane()
     gateway.start_control()
 
@@ -58,6 +58,16 @@ def test_a_client_without_its_server_is_told_of(bed, gateway):
     wait_for(lambda: refusal in bed.log_tail("control"), 20, "the refusal in control's log")
     log = log_since_start(bed)
     assert "Failed to connect socket" in log and "does not start: its driver says why, before this line" in log
+    stop(bed)
+
+
+# Its client may bring fewer queues than there are workers, and the driver would write where it should not.
+def test_several_workers_are_no_server(bed, gateway):
+    stop(bed)
+    start_two_workers(bed, gateway, ",role=server")
+    reason = "with 2 workers a memif must be the client (role=client)"
+    wait_for(lambda: reason in log_since_start(bed), 20, "the reason in the dataplane's log")
+    wait_for(lambda: "does not start: Invalid argument" in bed.log_tail("control"), 20, "the refusal in control's log")
     stop(bed)
 
 
