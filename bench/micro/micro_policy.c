@@ -16,6 +16,7 @@
 #include "dataplane/route/balance.h"
 
 #define BETWEEN_CYCLES 500
+#define LEASED         8
 #define DIGESTS        (1u << 16) /* looked up in turn: too many for the caches to know the answers */
 
 struct keys {
@@ -110,7 +111,8 @@ static uint64_t take_limits(void *ctx, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		struct policy_limit_verdict verdict;
 
-		policy_take(k->policy, 0, k->lines, k->now_ns += 100, 1700000000, &verdict);
+		policy_take(
+			k->policy, k->scratch, 0, k->lines, k->now_ns += 100, 1700000000, &verdict);
 		sum += verdict.remaining;
 	}
 	return sum;
@@ -165,6 +167,8 @@ struct shared {
 	_Atomic uint64_t *word;
 	_Atomic bool stop;
 	uint64_t now_ns;
+	uint64_t own; /* of a lease */
+	uint32_t left;
 };
 
 static uint64_t gcra(void *ctx, uint32_t n)
@@ -208,6 +212,34 @@ static uint64_t gcra_spaced(void *ctx, uint32_t n)
 	return sum;
 }
 
+/* Bursts of eight requests of one consumer. */
+static uint64_t gcra_leased(void *ctx, uint32_t n)
+{
+	struct shared *s = ctx;
+	struct gcra_result result;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		let_others();
+		if (s->left == 0)
+			s->left = gcra_lease(
+				s->word, 100, 1000000000, s->now_ns += 8000, LEASED, &s->own);
+		s->left--;
+		gcra_take_leased(&s->own, 100, 1000000000, s->now_ns, &result);
+		sum += result.remaining;
+	}
+	return sum;
+}
+
+static int gcra_other_lease(void *ctx)
+{
+	struct shared *s = ctx, own = { .word = s->word, .now_ns = s->now_ns };
+
+	while (!atomic_load_explicit(&s->stop, memory_order_relaxed))
+		gcra_leased(&own, 16);
+	return 0;
+}
+
 static int gcra_other_core(void *ctx)
 {
 	struct shared *s = ctx, own = { .word = s->word, .now_ns = s->now_ns };
@@ -217,22 +249,33 @@ static int gcra_other_core(void *ctx)
 	return 0;
 }
 
-static void micro_gcra(struct micro *m)
+/* A row with the other core at the same word. */
+static void micro_contended(
+	struct micro *m, const char *name, micro_fn mine, lcore_function_t *other)
 {
 	static _Alignas(64) _Atomic uint64_t word;
 	static _Alignas(64) struct shared s;
-	const char *shared_name = "GCRA, word shared by two cores";
 	double wait, best;
 
-	s = (struct shared){ .word = &word, .now_ns = 1000000000000u };
-	micro_run(m, "GCRA, own word", 1, gcra, &s);
-	if (!micro_wanted(m, shared_name))
+	if (!micro_wanted(m, name))
 		return;
+	s = (struct shared){ .word = &word, .now_ns = 1000000000000u };
 	wait = micro_cycles(m, only_wait, NULL, &best);
-	rte_eal_remote_launch(gcra_other_core, &s, 1);
-	micro_row(m, shared_name, micro_cycles(m, gcra_spaced, &s, &best) - wait);
+	rte_eal_remote_launch(other, &s, 1);
+	micro_row(m, name, micro_cycles(m, mine, &s, &best) - wait);
 	atomic_store(&s.stop, true);
 	rte_eal_wait_lcore(1);
+}
+
+static void micro_gcra(struct micro *m)
+{
+	static _Alignas(64) _Atomic uint64_t word;
+	struct shared s = { .word = &word, .now_ns = 1000000000000u };
+
+	micro_run(m, "GCRA, own word", 1, gcra, &s);
+	micro_contended(m, "GCRA, word shared by two cores", gcra_spaced, gcra_other_core);
+	micro_contended(m, "GCRA, leased by eights of a word shared by two cores", gcra_leased,
+		gcra_other_lease);
 }
 
 static uint64_t pick(void *ctx, uint32_t n)

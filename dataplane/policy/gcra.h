@@ -34,7 +34,23 @@ void gcra_take(_Atomic uint64_t *word, uint64_t interval_ns, uint64_t burst_ns, 
 void gcra_look(const _Atomic uint64_t *word, uint64_t interval_ns, uint64_t burst_ns,
 	uint64_t now_ns, struct gcra_result *out);
 
-/** Give one request back that gcra_take() allowed. */
+/**
+ * A lease: take as many of @p wanted requests as fit, in one compare-and-swap, to be handed out by
+ * gcra_take_leased() at the same @p now_ns. What is left of it then is given back with gcra_refund(): no token
+ * is held beyond the moment in which it was taken, so that the bound above holds over all users as it is.
+ *
+ * @param from  where at least one fits: the word as the first of them finds it
+ * @return how many
+ */
+uint32_t gcra_lease(_Atomic uint64_t *word, uint64_t interval_ns, uint64_t burst_ns,
+	uint64_t now_ns, uint32_t wanted, uint64_t *from);
+
+/** As gcra_take(), of a lease: @p word is the holder's own, set by gcra_lease(). Answers are those of requests
+ *  that took one after the other with nobody between. */
+void gcra_take_leased(uint64_t *word, uint64_t interval_ns, uint64_t burst_ns, uint64_t now_ns,
+	struct gcra_result *out);
+
+/** Give one request back that gcra_take() allowed; n with an interval of n times T. */
 void gcra_refund(_Atomic uint64_t *word, uint64_t interval_ns);
 
 #endif

@@ -32,8 +32,72 @@ static uint64_t seconds_up(uint64_t ns)
 	return ns / SECOND_NS + (ns % SECOND_NS != 0);
 }
 
-static struct answer limit_ask(
-	const struct plan_limit *limit, struct usage_line *line, struct moment at, enum ask ask)
+static uint32_t lease_index(const struct usage_line *line)
+{
+	return (uint32_t)((uintptr_t)line / sizeof(*line)) % POLICY_LEASES;
+}
+
+void policy_expect(struct policy_scratch *scratch, const struct usage_line *line)
+{
+	uint32_t index = lease_index(line);
+	struct policy_lease *lease = &scratch->leases[index];
+
+	if (lease->line == line) {
+		lease->expected++;
+	} else if (lease->line == NULL) { /* else the place is another's: this one does without */
+		lease->line = line;
+		lease->expected = 1;
+		scratch->used[scratch->used_count++] = (uint8_t)index;
+	}
+}
+
+void policy_burst_end(struct policy_scratch *scratch)
+{
+	for (uint32_t i = 0; i < scratch->used_count; i++) {
+		struct policy_lease *lease = &scratch->leases[scratch->used[i]];
+
+		if (lease->left)
+			gcra_refund(lease->word, lease->interval_ns * lease->left);
+		*lease = (struct policy_lease){ 0 };
+	}
+	scratch->used_count = 0;
+}
+
+/* @return the consumer's lease with a request left in it, or NULL */
+static struct policy_lease *lease_of(struct policy_scratch *scratch, const struct usage_line *line,
+	_Atomic uint64_t *word, const struct plan_limit *limit, uint64_t now_ns)
+{
+	struct policy_lease *lease = &scratch->leases[lease_index(line)];
+
+	if (lease->line != line || lease->expected < 2)
+		return NULL;
+	if (lease->word == NULL) {
+		lease->left = gcra_lease(word, limit->interval_ns, limit->burst_ns, now_ns,
+			lease->expected, &lease->own);
+		lease->word = word;
+		lease->interval_ns = limit->interval_ns;
+		lease->now_ns = now_ns;
+	}
+	return lease->left && lease->word == word && lease->now_ns == now_ns ? lease : NULL;
+}
+
+/* Take from the consumer's rate, by way of a lease where more requests of the burst are expected. */
+static void rate_take(struct policy_scratch *scratch, const struct plan_limit *limit,
+	struct usage_line *line, uint64_t now_ns, struct gcra_result *out)
+{
+	_Atomic uint64_t *word = &line->limit[limit->word];
+	struct policy_lease *lease = lease_of(scratch, line, word, limit, now_ns);
+
+	if (lease) {
+		lease->left--;
+		gcra_take_leased(&lease->own, limit->interval_ns, limit->burst_ns, now_ns, out);
+	} else {
+		gcra_take(word, limit->interval_ns, limit->burst_ns, now_ns, out);
+	}
+}
+
+static struct answer limit_ask(struct policy_scratch *scratch, const struct plan_limit *limit,
+	struct usage_line *line, struct moment at, enum ask ask)
 {
 	_Atomic uint64_t *word = &line->limit[limit->word];
 	struct answer answer;
@@ -44,7 +108,7 @@ static struct answer limit_ask(
 		if (ask == ASK_LOOK)
 			gcra_look(word, limit->interval_ns, limit->burst_ns, at.now_ns, &rate);
 		else
-			gcra_take(word, limit->interval_ns, limit->burst_ns, at.now_ns, &rate);
+			rate_take(scratch, limit, line, at.now_ns, &rate);
 		answer = (struct answer){ rate.allowed, rate.remaining, seconds_up(rate.reset_ns),
 			seconds_up(rate.retry_ns) };
 	} else {
@@ -101,8 +165,8 @@ static void verdict_consider(struct policy_limit_verdict *verdict, const struct 
 		limit->kind == SNAP_LIMIT_RATE ? REASON_RATE_LIMITED : REASON_QUOTA_EXCEEDED;
 }
 
-void policy_take(const struct policy *policy, uint32_t number, struct usage_line *line,
-	uint64_t now_ns, uint64_t wall_s, struct policy_limit_verdict *out)
+void policy_take(const struct policy *policy, struct policy_scratch *scratch, uint32_t number,
+	struct usage_line *line, uint64_t now_ns, uint64_t wall_s, struct policy_limit_verdict *out)
 {
 	const struct moment at = { now_ns, wall_s };
 	const struct plan *plan;
@@ -120,7 +184,7 @@ void policy_take(const struct policy *policy, uint32_t number, struct usage_line
 	plan = &policy->plans[number];
 	ask = plan->soft ? ASK_TAKE_SOFT : ASK_TAKE;
 	for (uint32_t i = 0; i < plan->limit_count; i++) {
-		struct answer answer = limit_ask(&plan->limits[i], line, at, ask);
+		struct answer answer = limit_ask(scratch, &plan->limits[i], line, at, ask);
 
 		verdict_consider(out, &plan->limits[i], &answer);
 		if (answer.allowed || ask != ASK_TAKE)

@@ -12,10 +12,6 @@
 #include "dataplane/policy/policy_priv.h"
 #include "lib/shm/delta.h"
 
-struct policy_scratch {
-	struct credential_scratch *credentials;
-};
-
 /* Make room for every plan's bits and header at once. */
 static bool plans_alloc(struct policy *policy)
 {

@@ -97,12 +97,22 @@ struct policy_limit_verdict {
  * Take one request from every limit of @p plan, or from none: what was taken before a later limit
  * refused is given back. A soft plan is never refused, but counts: what is over a limit adds to
  * @p line's refused instead of admitted, and to its quota.
+ * Several requests of a consumer in one burst, announced by policy_expect(), take from a rate in one
+ * compare-and-swap (a lease of gcra.h); each answer is what it would be without.
  * @param line     the consumer's usage line; counts admitted and refused too
  * @param now_ns   CLOCK_MONOTONIC
  * @param wall_s   Unix seconds, for quotas' windows
  */
-void policy_take(const struct policy *policy, uint32_t plan, struct usage_line *line,
-	uint64_t now_ns, uint64_t wall_s, struct policy_limit_verdict *out);
+void policy_take(const struct policy *policy, struct policy_scratch *scratch, uint32_t plan,
+	struct usage_line *line, uint64_t now_ns, uint64_t wall_s,
+	struct policy_limit_verdict *out);
+
+/** A request of the consumer with this line is likely to be taken before policy_burst_end(). */
+void policy_expect(struct policy_scratch *scratch, const struct usage_line *line);
+
+/** The burst is over: what was leased and not used goes back at once. Before time moves on, and before the
+ *  scratch goes. */
+void policy_burst_end(struct policy_scratch *scratch);
 
 /** The plan's RateLimit-Policy value (draft-ietf-httpapi-ratelimit-headers), `"rate";q=10;w=1`, made once;
  *  may be empty. A rate's q and w are as configured, its burst may admit more at once. */

@@ -32,6 +32,25 @@ struct policy {
 	size_t header_bytes;
 };
 
+#define POLICY_LEASES 64 /* consumers of a burst, by their line; a power of two */
+
+/* Requests that a consumer makes in one burst: its rate's word is written once for all of them. */
+struct policy_lease {
+	const struct usage_line *line; /* NULL: nobody's */
+	uint32_t expected;             /* requests of the burst */
+	uint32_t left;                 /* of what was taken at once */
+	_Atomic uint64_t *word;        /* NULL: nothing was taken yet */
+	uint64_t own;                  /* the word for this worker's requests */
+	uint64_t interval_ns, now_ns;
+};
+
+struct policy_scratch {
+	struct credential_scratch *credentials;
+	uint32_t used_count;
+	uint8_t used[POLICY_LEASES]; /* entries of this burst */
+	struct policy_lease leases[POLICY_LEASES];
+};
+
 /** Count a request on its consumer's line. @param over  a limit was passed */
 void policy_count(struct usage_line *line, bool over, uint64_t wall_s);
 

@@ -89,6 +89,7 @@ static void identify(struct proxy *p, struct decision *decisions, uint32_t count
 		}
 		d->caller = callers[i];
 		__builtin_prefetch(&p->tables->usage->lines[d->caller.slot], 1);
+		policy_expect(p->scratch, &p->tables->usage->lines[d->caller.slot]);
 		if (d->caller.expires && d->caller.expires <= p->wall_s)
 			d->verdict = REASON_KEY_EXPIRED;
 	}
@@ -110,8 +111,8 @@ static void admit(struct proxy *p, struct decision *d, struct exchange *ex)
 	note_caller(p, d, ex);
 	if (d->verdict != REASON_PROXIED)
 		return;
-	policy_take(policy, d->caller.plan, &p->tables->usage->lines[d->caller.slot], p->now_ns,
-		p->wall_s, &ex->limit);
+	policy_take(policy, p->scratch, d->caller.plan, &p->tables->usage->lines[d->caller.slot],
+		p->now_ns, p->wall_s, &ex->limit);
 	if (ex->limit.limit != SNAP_NONE)
 		ex->flags |= EX_RATE_FIELDS;
 	if (!ex->limit.allowed)
@@ -183,5 +184,6 @@ void decide_run(struct proxy *p)
 	for (uint32_t i = 0; i < p->decision_count; i++)
 		if (p->decisions[i].client)
 			conclude(p, &p->decisions[i]);
+	policy_burst_end(p->scratch);
 	p->decision_count = 0;
 }

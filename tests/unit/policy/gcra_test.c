@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -239,6 +240,61 @@ static void senseless_parameters_do_no_harm(void **state)
 				}
 }
 
+#define LEASE_T     1000u
+#define LEASE_BURST 1000u
+
+static _Atomic uint64_t lease_word, lease_clock, lease_admitted;
+static _Atomic bool lease_stop, lease_wrong;
+
+/* Takes leases, uses a part of each, gives the rest back; the first of them moves the clock when nothing fits. */
+static void *lease_user(void *arg)
+{
+	unsigned seed = (unsigned)(uintptr_t)arg;
+	uint64_t own;
+
+	while (!atomic_load(&lease_stop)) {
+		uint64_t now = atomic_load(&lease_clock);
+		uint32_t got = gcra_lease(&lease_word, LEASE_T, LEASE_T * LEASE_BURST, now,
+			1 + (uint32_t)rand_r(&seed) % 32, &own);
+		uint32_t used = got ? (uint32_t)rand_r(&seed) % (got + 1) : 0;
+
+		for (uint32_t i = 0; i < used; i++) {
+			struct gcra_result r;
+
+			gcra_take_leased(&own, LEASE_T, LEASE_T * LEASE_BURST, now, &r);
+			if (!r.allowed)
+				atomic_store(&lease_wrong, true);
+		}
+		atomic_fetch_add(&lease_admitted, used);
+		if (got > used)
+			gcra_refund(&lease_word, (uint64_t)LEASE_T * (got - used));
+		if (lease_wrong)
+			atomic_store(&lease_stop, true);
+		if (arg == (void *)1 && got == 0 &&
+			atomic_fetch_add(&lease_clock, 10 * LEASE_T) > 4000 * 10 * LEASE_T)
+			atomic_store(&lease_stop, true);
+	}
+	return NULL;
+}
+
+/* Tokens are neither made nor lost: in the time that passed exactly as many passed as the rate and burst say. */
+static void leases_of_several_threads_keep_the_bound(void **state)
+{
+	const uint64_t begin = 1000000000;
+	struct gcra_result r;
+	pthread_t threads[4];
+
+	atomic_store(&lease_clock, begin);
+	for (uintptr_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, lease_user, (void *)(i + 1)), 0);
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	assert_false(lease_wrong);
+	for (r.allowed = true; r.allowed; atomic_fetch_add(&lease_admitted, r.allowed))
+		gcra_take(&lease_word, LEASE_T, LEASE_T * LEASE_BURST, lease_clock, &r);
+	assert_int_equal(lease_admitted, LEASE_BURST + (lease_clock - begin) / LEASE_T);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +304,7 @@ int main(void)
 		cmocka_unit_test(threads_admit_no_more_than_burst_and_rate),
 		cmocka_unit_test(a_word_from_another_clock_heals),
 		cmocka_unit_test(senseless_parameters_do_no_harm),
+		cmocka_unit_test(leases_of_several_threads_keep_the_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,7 @@ static void add_plan(struct fixture *f, const char *name, uint32_t limits, const
 
 static struct snapshot snapshot;
 static struct policy *policy;
+static struct policy_scratch *scratch;
 
 static int begin(void **state)
 {
@@ -75,11 +76,13 @@ static int begin(void **state)
 	if (eal_begin(state) != 0)
 		return -1;
 	policy = policy_create(&snapshot, NULL, why, sizeof(why));
-	return policy == NULL ? -1 : 0;
+	scratch = policy == NULL ? NULL : policy_scratch_create(policy);
+	return scratch == NULL ? -1 : 0;
 }
 
 static int end(void **state)
 {
+	policy_scratch_destroy(scratch);
 	policy_destroy(policy);
 	snapshot_close(&snapshot);
 	return eal_end(state);
@@ -117,7 +120,7 @@ static struct policy_limit_verdict take(
 {
 	struct policy_limit_verdict v;
 
-	policy_take(policy, plan, line, now_ns, wall_s, &v);
+	policy_take(policy, scratch, plan, line, now_ns, wall_s, &v);
 	return v;
 }
 
@@ -227,6 +230,60 @@ static void a_plan_without_limits_admits(void **state)
 	assert_false(take(PLAN_COUNT, &line, NOW, NOON).allowed);
 }
 
+/* A burst of the same consumer, leased, beside the same requests one by one on another line. */
+static void leased_burst_agrees(uint32_t plan, struct usage_line *leased, struct usage_line *single,
+	uint32_t requests, uint32_t unmade, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < requests + unmade; i++)
+		policy_expect(scratch, leased);
+	for (uint32_t i = 0; i < requests; i++) {
+		struct policy_limit_verdict a = take(plan, leased, now_ns, NOON);
+		struct policy_limit_verdict b;
+
+		/* The other line's is a consumer of whom no request is expected. */
+		b = take(plan, single, now_ns, NOON);
+		assert_int_equal(a.allowed, b.allowed);
+		assert_int_equal(a.over, b.over);
+		assert_int_equal(a.limit, b.limit);
+		assert_int_equal(a.remaining, b.remaining);
+		assert_int_equal(a.reset_s, b.reset_s);
+		assert_int_equal(a.retry_after_s, b.retry_after_s);
+	}
+	policy_burst_end(scratch);
+	assert_memory_equal(leased, single, sizeof(*leased));
+}
+
+static void leases_change_no_answer(void **state)
+{
+	static _Alignas(64) struct usage_line lines[2];
+	uint64_t now_ns = NOW;
+
+	for (uint32_t plan = 0; plan < PLAN_COUNT; plan++) {
+		memset(lines, 0, sizeof(lines));
+		for (uint32_t burst = 0; burst < 2000; burst++) {
+			now_ns += (uint64_t)rand() % SECOND;
+			leased_burst_agrees(plan, &lines[0], &lines[1], (uint32_t)rand() % 9,
+				(uint32_t)rand() % 3, now_ns);
+		}
+	}
+}
+
+/* Several consumers of one burst, two of them in one place of the table of leases. */
+static void consumers_of_a_burst_do_not_share_leases(void **state)
+{
+	static _Alignas(64) struct usage_line lines[130];
+
+	for (uint32_t i = 0; i < 130; i++)
+		for (uint32_t k = 0; k < 3; k++)
+			policy_expect(scratch, &lines[i]);
+	for (uint32_t k = 0; k < 4; k++)
+		for (uint32_t i = 0; i < 130; i++)
+			assert_int_equal(take(PLAN_TWO_RATES, &lines[i], NOW, NOON).allowed, k < 3);
+	policy_burst_end(scratch);
+	for (uint32_t i = 1; i < 130; i++)
+		assert_memory_equal(&lines[i], &lines[0], sizeof(lines[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +295,8 @@ int main(void)
 		cmocka_unit_test(two_rates_hold_together),
 		cmocka_unit_test(a_soft_plan_counts_and_never_refuses),
 		cmocka_unit_test(a_plan_without_limits_admits),
+		cmocka_unit_test(leases_change_no_answer),
+		cmocka_unit_test(consumers_of_a_burst_do_not_share_leases),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -67,7 +67,7 @@ static void measure_lookup(const struct policy *policy, uint32_t bulk, uint32_t 
 		asked_for, KEYS, bulk, (unsigned long long)(cycles / LOOKUPS), found);
 }
 
-static void measure_limits(const struct policy *policy)
+static void measure_limits(const struct policy *policy, struct policy_scratch *scratch)
 {
 	struct usage_line line = { 0 };
 	struct policy_limit_verdict verdict;
@@ -77,8 +77,8 @@ static void measure_limits(const struct policy *policy)
 		uint64_t start = __rdtsc();
 
 		for (unsigned i = 0; i < 10000; i++)
-			policy_take(
-				policy, 0, &line, (round * 10000 + i) * 100, 1700000000, &verdict);
+			policy_take(policy, scratch, 0, &line, (round * 10000 + i) * 100,
+				1700000000, &verdict);
 		start = (__rdtsc() - start) / 10000;
 		best = start < best ? start : best;
 	}
@@ -106,6 +106,7 @@ int main(void)
 {
 	struct snapshot snapshot;
 	struct policy *policy;
+	struct policy_scratch *scratch;
 	uint64_t start;
 	char why[200];
 
@@ -122,7 +123,10 @@ int main(void)
 		measure_lookup(policy, bulk, 100);
 		measure_lookup(policy, bulk, KEYS);
 	}
-	measure_limits(policy);
+	scratch = policy_scratch_create(policy);
+	if (scratch)
+		measure_limits(policy, scratch);
+	policy_scratch_destroy(scratch);
 	policy_destroy(policy);
 	snapshot_close(&snapshot);
 	return eal_end(NULL) < 0;
