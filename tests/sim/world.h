@@ -21,7 +21,7 @@
 #define SIM_MBUFS        4096 /* of the largest pool */
 #define SIM_TIME_WAIT_MS UINT64_C(120000)
 #define SIM_ORPHAN_MS    UINT64_C(30000) /* whom the application left does not give up before */
-#define SIM_LISTEN       7 /* the listener's id */
+#define SIM_LISTEN       7               /* the listener's id */
 
 enum sim_close {
 	SIM_CLOSE_WHEN_SENT, /* half-close after the last byte, go on reading */
