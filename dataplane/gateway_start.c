@@ -145,8 +145,7 @@ static int start_ports(
 		if (g->ports[i].tx_queues < g->plan.worker_count ||
 			g->ports[i].rx_queues < g->plan.worker_count) {
 			snprintf(why, why_bytes,
-				"port %.*s (%s) has %u receive and %u transmit queues for %u "
-				"workers; set "
+				"port %.*s (%s) has %u receive and %u transmit queues for %u workers; set "
 				"dataplane.workers to %u",
 				(int)name.len, name.data, text, g->ports[i].rx_queues,
 				g->ports[i].tx_queues, g->plan.worker_count,
@@ -319,8 +318,7 @@ static int check_memory(const struct start_plan *plan, char *why, size_t why_byt
 		return 0;
 	snprintf(why, why_bytes,
 		"connections, mbufs and keys need %u MiB; %" PRIu64
-		" MiB of huge pages are free and "
-		"%" PRIu64
+		" MiB of huge pages are free and %" PRIu64
 		" MiB of memory available: lower dataplane.connections or dataplane.mbufs",
 		plan->memory_mb, huge_mb, available_mb);
 	return -ENOMEM;

@@ -25,10 +25,9 @@ void steer_watch_look(struct steer_watch *watch, const struct stats *stats, uint
 	raised = missteered - watch->missteered >= FEW &&
 		 (missteered - watch->missteered) * SHARE > received - watch->received;
 	if (raised && !watch->raised)
-		log_warning("port %u: of %" PRIu64 " packets %" PRIu64
-			    " came to another queue than RSS tells; they are handed over, which "
-			    "costs both "
-			    "workers",
+		log_warning(
+			"port %u: of %" PRIu64 " packets %" PRIu64
+			" came to another queue than RSS tells; they are handed over, which costs both workers",
 			port_index, received - watch->received, missteered - watch->missteered);
 	else if (!raised && watch->raised)
 		log_notice("port %u: packets come to their queues again", port_index);

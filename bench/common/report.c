@@ -75,8 +75,7 @@ static void print_json(const struct report *r)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct row *row = &r->rows[i];
 
-		printf("%s\n  {\"bench\": \"%s\", \"case\": \"%s\", \"metric\": \"%s\", \"unit\": "
-		       "\"%s\", "
+		printf("%s\n  {\"bench\": \"%s\", \"case\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\", "
 		       "\"value\": %.6g, \"target\": ",
 			i ? "," : "", r->bench, row->which, row->metric, row->unit, row->value);
 		if (row->target == REPORT_NO_TARGET)

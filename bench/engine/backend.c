@@ -216,8 +216,8 @@ void engine_backend_segment(struct engine *e, const struct segment *s)
 	}
 	if (s->flags & RST) {
 		if (b->left && !e->config.resets)
-			engine_fail(e, "the gateway reset a backend's connection with an answer "
-				       "under way");
+			engine_fail(e,
+				"the gateway reset a backend's connection with an answer under way");
 		b->state = BACKEND_CLOSED;
 		return;
 	}

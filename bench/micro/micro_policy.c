@@ -299,8 +299,7 @@ void micro_policy(struct micro *m)
 	keys_begin(&k, 1000);
 	engine_key_text(7, text);
 	snprintf(request, sizeof(request),
-		"GET / HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nUser-Agent: bench\r\nX-API-Key: "
-		"%.*s\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nUser-Agent: bench\r\nX-API-Key: %.*s\r\n\r\n",
 		ENGINE_KEY_BYTES, text);
 	http1_parse_request(request, strlen(request), 0, &limits, &k.head, &reason);
 	k.now_ns = 1000000000000u;

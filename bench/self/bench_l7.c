@@ -229,8 +229,7 @@ int main(int argc, char **argv)
 	huge = bench_eal_start(&eal);
 	report = report_new("l7", o.json);
 	report_note(report,
-		"One worker on the self-driven port, %s, TSC %.0f MHz. Cycles are the worker's "
-		"alone.",
+		"One worker on the self-driven port, %s, TSC %.0f MHz. Cycles are the worker's alone.",
 		huge ? "2 MB pages" : "4 KB pages", (double)rte_get_tsc_hz() / 1e6);
 	if (o.custom) {
 		good = l7_run(&o.load, o.seconds, report);

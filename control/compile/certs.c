@@ -152,8 +152,7 @@ static void check_key(const struct cfg_certificate *setting, const struct cert *
 
 	if (encrypted)
 		mistake_add(mistakes, setting->key.at,
-			"the key in '%.*s' is encrypted; Sluice starts unattended and needs it in "
-			"clear",
+			"the key in '%.*s' is encrypted; Sluice starts unattended and needs it in clear",
 			(int)setting->key.text.len, setting->key.text.data);
 	else if (!key)
 		mistake_add(mistakes, setting->key.at, "'%.*s' holds no private key in PEM",

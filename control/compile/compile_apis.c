@@ -86,9 +86,7 @@ void compile_apis(struct compile *c)
 
 		if (record.slot == SNAP_NONE)
 			mistake_add(c->mistakes, api->head.at,
-				"no slot is left for this API: stop the dataplane, apply, and "
-				"start it "
-				"again");
+				"no slot is left for this API: stop the dataplane, apply, and start it again");
 		snapshot_builder_add(c->builder, SNAP_APIS, &record);
 	}
 	slots_free(slots);

@@ -215,8 +215,7 @@ static void add_listener(struct compile *c, const struct cfg_listener *l, uint32
 static void no_slot(struct compile *c, struct cfg_at at, const char *noun)
 {
 	mistake_add(c->mistakes, at,
-		"no slot is left for this %s: the dataplane was started with room for fewer; stop "
-		"it, "
+		"no slot is left for this %s: the dataplane was started with room for fewer; stop it, "
 		"apply, and start it again",
 		noun);
 }

@@ -59,9 +59,7 @@ static void check_hosts(struct check *c, const struct cfg_api *api)
 		if (!is_host(host->text) && !is_host_address(host->text)) {
 			host->valid = false;
 			mistake_add(c->mistakes, host->at,
-				"'%.*s' is no host name: write \"api.example\", \"*.example\" or "
-				"\"*\", "
-				"without a port",
+				"'%.*s' is no host name: write \"api.example\", \"*.example\" or \"*\", without a port",
 				(int)host->text.len, host->text.data);
 			continue;
 		}

@@ -78,8 +78,7 @@ void check_credentials(struct check *c)
 		if (k->pattern.valid &&
 			(pattern.data[0] != '^' || pattern.data[pattern.len - 1] != '$'))
 			mistake_warn(c->mistakes, k->pattern.at,
-				"the pattern is not held by '^' and '$': whatever contains a match "
-				"is "
+				"the pattern is not held by '^' and '$': whatever contains a match is "
 				"taken for a credential as a whole");
 	}
 }

@@ -142,7 +142,6 @@ void check_kernels(struct check *c)
 #undef KERNEL_CLASS
 		if (!k->addresses.set && !k->ports.set)
 			mistake_add(c->mistakes, k->head.at,
-				"'kernel' has neither 'addresses' nor 'ports': it would get "
-				"nothing");
+				"'kernel' has neither 'addresses' nor 'ports': it would get nothing");
 	}
 }

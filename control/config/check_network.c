@@ -373,8 +373,7 @@ static void check_reachable(struct check *c, const struct cfg_value *address)
 
 	if (is_link_local(&address->addr)) {
 		mistake_add(c->mistakes, address->at,
-			"endpoint %.*s is link-local: it does not say through which port it is "
-			"reached",
+			"endpoint %.*s is link-local: it does not say through which port it is reached",
 			(int)address->text.len, address->text.data);
 		return;
 	}

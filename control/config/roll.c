@@ -146,8 +146,7 @@ static uint32_t find_consumer(struct lines *l, struct str name, struct str plan_
 
 		if (plan_name.len && !str_equal(plan, plan_name))
 			mistake_add(l->mistakes, l->at,
-				"consumer '%.*s' has plan '%.*s' already (line %u of %s), not "
-				"'%.*s'",
+				"consumer '%.*s' has plan '%.*s' already (line %u of %s), not '%.*s'",
 				(int)name.len, name.data, (int)plan.len, plan.data,
 				l->roll->consumers[known].line, l->roll->consumers[known].file,
 				(int)plan_name.len, plan_name.data);
@@ -301,8 +300,7 @@ void roll_find_duplicates(const struct roll *roll, struct mistakes *mistakes)
 
 		if (memcmp(a->digest, b->digest, sizeof(a->digest)) == 0)
 			mistake_add(mistakes, (struct cfg_at){ b->file, b->line },
-				"this sha256 is key '%.*s' of consumer '%.*s' already (line %u of "
-				"%s)",
+				"this sha256 is key '%.*s' of consumer '%.*s' already (line %u of %s)",
 				(int)a->id.len, a->id.data, (int)name.len, name.data, a->line,
 				a->file);
 	}

@@ -14,15 +14,13 @@
 static const struct schema_field way_fields[] = {
 	{ FIELD(cfg_way, to), SCHEMA_PREFIX, .required = true, .text = "The network." },
 	{ FIELD(cfg_way, gateways), SCHEMA_ADDRESS, .list = true, .required = true,
-		.text = "Routers that lead there, at most four, of the network's family and in one "
-			"of "
+		.text = "Routers that lead there, at most four, of the network's family and in one of "
 			"the port's networks. New connections are spread over those that answer." },
 	{ NULL },
 };
 
 static const struct schema_group way_group = { "a route", "dataplane.ports.routes",
-	"Networks that are behind a router other than the port's `gateways`. The longest prefix of "
-	"all ports decides.",
+	"Networks that are behind a router other than the port's `gateways`. The longest prefix of all ports decides.",
 	sizeof(struct cfg_way), way_fields };
 
 static const struct schema_field kernel_rates_fields[] = {
@@ -45,8 +43,7 @@ static const struct schema_field kernel_fields[] = {
 		.text = "Name of the kernel's network interface, which is made when the dataplane "
 			"starts, with the port's MAC address. Its addresses are yours to set." },
 	{ FIELD(cfg_kernel, addresses), SCHEMA_ADDRESS, .list = true,
-		.text = "Addresses that are the kernel's alone, with ARP and neighbour "
-			"discovery." },
+		.text = "Addresses that are the kernel's alone, with ARP and neighbour discovery." },
 	{ FIELD(cfg_kernel, ports), SCHEMA_NUMBER, .list = true, RANGE("1", "65535"),
 		.text = "TCP and UDP ports that the kernel serves, or speaks to, on the port's own "
 			"addresses: what comes from or for them and is no connection of Sluice's. "
@@ -78,8 +75,7 @@ static const struct schema_field port_fields[] = {
 			"IPv6 "
 			"addresses are used after a second in which no other host claimed them." },
 	{ FIELD(cfg_port, gateways), SCHEMA_ADDRESS, .list = true,
-		.text = "Routers for everything outside the port's networks, at most four. They "
-			"are "
+		.text = "Routers for everything outside the port's networks, at most four. They are "
 			"in one of the port's networks or, with IPv6, link-local. New connections "
 			"are "
 			"spread over those that answer." },
@@ -90,9 +86,7 @@ static const struct schema_field port_fields[] = {
 			"own. Above 1500 on any port every mbuf is as large, and no port can be "
 			"AF_XDP; an interface below AF_PACKET must have this MTU already." },
 	{ FIELD(cfg_port, vlan), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "4094"),
-		.text = "802.1Q VLAN of the port's frames: they have its tag and others are "
-			"dropped. "
-			"0 is none." },
+		.text = "802.1Q VLAN of the port's frames: they have its tag and others are dropped. 0 is none." },
 	{ FIELD(cfg_port, queues), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "64"),
 		.text = "Pairs of receive and transmit queues. 0 is one for each worker." },
 	{ FIELD(cfg_port, kernel), SCHEMA_GROUP, .group = &kernel_group,
@@ -101,15 +95,13 @@ static const struct schema_field port_fields[] = {
 };
 
 static const struct schema_group port_group = { "a port", "dataplane.ports",
-	"Network ports that the workers poll. Listeners are bound to their addresses, and backends "
-	"are "
+	"Network ports that the workers poll. Listeners are bound to their addresses, and backends are "
 	"reached through them.",
 	sizeof(struct cfg_port), port_fields };
 
 static const struct schema_field buffers_fields[] = {
 	{ FIELD(cfg_buffers, receive), SCHEMA_SIZE, .fallback = "256KiB", RANGE("4KiB", "16MiB"),
-		.text = "Most bytes that a connection may have received and not yet passed on: its "
-			"largest window." },
+		.text = "Most bytes that a connection may have received and not yet passed on: its largest window." },
 	{ FIELD(cfg_buffers, send), SCHEMA_SIZE, .fallback = "256KiB", RANGE("4KiB", "16MiB"),
 		.text = "Most bytes that wait to be sent or acknowledged on a connection." },
 	{ NULL },
@@ -133,8 +125,7 @@ static const struct schema_field capacity_fields[] = {
 };
 
 static const struct schema_group capacity_group = { "dataplane.capacity", "dataplane.capacity",
-	"Memory for statistics and limits that is set aside when the dataplane starts, with room "
-	"for what "
+	"Memory for statistics and limits that is set aside when the dataplane starts, with room for what "
 	"later configurations add.",
 	sizeof(struct cfg_capacity), capacity_fields };
 
@@ -142,8 +133,7 @@ static const char *const ecn_choices[] = { "passive", "on", "off", NULL }; /* en
 
 static const struct schema_field dataplane_fields[] = {
 	{ FIELD(cfg_dataplane, workers), SCHEMA_WORKERS, .fallback = "auto", RANGE("1", "64"),
-		.text = "Number of workers, each on a processor core of its own. `\"auto\"` takes "
-			"all "
+		.text = "Number of workers, each on a processor core of its own. `\"auto\"` takes all "
 			"but the first of the cores that the dataplane may use." },
 	{ FIELD(cfg_dataplane, lcores), SCHEMA_NUMBER, .list = true, RANGE("0", "1023"),
 		.text = "Processor cores, one worker each. Instead of `workers`." },
@@ -151,12 +141,9 @@ static const struct schema_field dataplane_fields[] = {
 		.group = &port_group, .text = "Network ports." },
 	{ FIELD(cfg_dataplane, connections), SCHEMA_NUMBER, .fallback = "16384",
 		RANGE("64", "4194304"),
-		.text = "Most client connections of a worker; as many towards backends may come "
-			"on top." },
+		.text = "Most client connections of a worker; as many towards backends may come on top." },
 	{ FIELD(cfg_dataplane, mbufs), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "16777216"),
-		.text = "Packet buffers of a worker, 1,024 or more. 0 computes them from the "
-			"queues "
-			"and connections." },
+		.text = "Packet buffers of a worker, 1,024 or more. 0 computes them from the queues and connections." },
 	{ FIELD(cfg_dataplane, rto_min), SCHEMA_DURATION, .fallback = "200ms", RANGE("5ms", "10s"),
 		.text = "Shortest TCP retransmission timeout." },
 	{ FIELD(cfg_dataplane, ecn), SCHEMA_CHOICE, .fallback = "passive", .choices = ecn_choices,
@@ -171,8 +158,7 @@ static const struct schema_field dataplane_fields[] = {
 };
 
 static const struct schema_group dataplane_group = { "dataplane", "dataplane",
-	"Processor cores, ports and memory. They are taken when the dataplane starts: to change "
-	"them, apply "
+	"Processor cores, ports and memory. They are taken when the dataplane starts: to change them, apply "
 	"the new configuration while the dataplane is stopped.",
 	sizeof(struct cfg_dataplane), dataplane_fields };
 
@@ -187,8 +173,7 @@ static const struct schema_field certificate_fields[] = {
 };
 
 static const struct schema_group certificate_group = { "a certificate", "certificates",
-	"Certificates with their keys. Relative paths begin at the configuration's folder. Names "
-	"that a "
+	"Certificates with their keys. Relative paths begin at the configuration's folder. Names that a "
 	"certificate serves are read from its subjectAltName.",
 	sizeof(struct cfg_certificate), certificate_fields };
 
@@ -220,8 +205,7 @@ static const struct schema_group listener_group = { "a listener", "listeners",
 
 static const struct schema_field endpoint_fields[] = {
 	{ FIELD(cfg_endpoint, address), SCHEMA_ENDPOINT, .required = true,
-		.text = "Address and TCP port. One of the ports has a network or a gateway towards "
-			"it." },
+		.text = "Address and TCP port. One of the ports has a network or a gateway towards it." },
 	{ FIELD(cfg_endpoint, weight), SCHEMA_NUMBER, .fallback = "1", RANGE("1", "1000"),
 		.text = "Share of the requests, in relation to the other weights." },
 	{ NULL },
@@ -241,9 +225,7 @@ static const struct schema_field backend_fields[] = {
 		.group = &endpoint_group, .text = "Its servers." },
 	{ FIELD(cfg_backend, connect_timeout), SCHEMA_DURATION, .fallback = "3s",
 		RANGE("10ms", "60s"),
-		.text = "How long an endpoint may take to accept a connection before another one "
-			"is "
-			"asked." },
+		.text = "How long an endpoint may take to accept a connection before another one is asked." },
 	{ FIELD(cfg_backend, retry_after), SCHEMA_DURATION, .fallback = "5s", RANGE("100ms", "1h"),
 		.text = "How long an endpoint that refused a connection is left alone." },
 	{ FIELD(cfg_backend, idle_connections), SCHEMA_NUMBER, .fallback = "64",
@@ -258,16 +240,13 @@ static const struct schema_group backend_group = { "a backend", "backends",
 
 static const struct schema_field route_fields[] = {
 	{ FIELD(cfg_route, path), SCHEMA_TEXT, .required = true,
-		.text = "`/v1/orders` is this path alone; `/v1/orders/*` is everything below it "
-			"and "
+		.text = "`/v1/orders` is this path alone; `/v1/orders/*` is everything below it and "
 			"`/v1/orders` itself. The longest path wins." },
 	{ FIELD(cfg_route, methods), SCHEMA_TEXT, .list = true,
-		.text = "Methods in capitals; all but `TRACE` when left out. `HEAD` is not implied "
-			"by `GET`." },
+		.text = "Methods in capitals; all but `TRACE` when left out. `HEAD` is not implied by `GET`." },
 	{ FIELD(cfg_route, backend), SCHEMA_NAME, .required = true, .text = "Name of a backend." },
 	{ FIELD(cfg_route, timeout), SCHEMA_DURATION, .fallback = "30s", RANGE("1ms", "1h"),
-		.text = "From the request's last byte to the head of the backend's answer, and "
-			"between "
+		.text = "From the request's last byte to the head of the backend's answer, and between "
 			"two parts of its body." },
 	{ NULL },
 };
@@ -282,8 +261,7 @@ static const struct schema_field api_fields[] = {
 	{ FIELD(cfg_api, listeners), SCHEMA_NAME, .list = true,
 		.text = "Names of the listeners that serve it; all when left out." },
 	{ FIELD(cfg_api, hosts), SCHEMA_TEXT, .list = true,
-		.text = "Host names without ports: `api.example`, `*.example` for all below it, "
-			"`*` "
+		.text = "Host names without ports: `api.example`, `*.example` for all below it, `*` "
 			"for any; `*` when left out." },
 	{ FIELD(cfg_api, auth), SCHEMA_NAME, .list = true,
 		.text = "Names of the credentials that it accepts. Without them it is open to "
@@ -294,8 +272,7 @@ static const struct schema_field api_fields[] = {
 };
 
 static const struct schema_group api_group = { "an API", "apis",
-	"What is offered to consumers. A request's host is looked at first, then its path, then "
-	"its method.",
+	"What is offered to consumers. A request's host is looked at first, then its path, then its method.",
 	sizeof(struct cfg_api), api_fields };
 
 static const char *const in_choices[] = { "header", "query", "cookie", "authorization", NULL };
@@ -304,8 +281,7 @@ static const struct schema_field credential_fields[] = {
 	{ FIELD(cfg_credential, name), SCHEMA_NAME, .required = true,
 		.text = "What APIs call it." },
 	{ FIELD(cfg_credential, in), SCHEMA_CHOICE, .required = true, .choices = in_choices,
-		.text = "Where in a request it is: `header`, `query`, `cookie` or "
-			"`authorization`." },
+		.text = "Where in a request it is: `header`, `query`, `cookie` or `authorization`." },
 	{ FIELD(cfg_credential, header), SCHEMA_TEXT,
 		.text = "Name of the header field, with `in = \"header\"`." },
 	{ FIELD(cfg_credential, parameter), SCHEMA_TEXT,
@@ -313,19 +289,15 @@ static const struct schema_field credential_fields[] = {
 	{ FIELD(cfg_credential, cookie), SCHEMA_TEXT,
 		.text = "Name of the cookie, with `in = \"cookie\"`." },
 	{ FIELD(cfg_credential, scheme), SCHEMA_TEXT,
-		.text = "Scheme of the Authorization field, with `in = \"authorization\"`: "
-			"`\"Bearer\"`." },
+		.text = "Scheme of the Authorization field, with `in = \"authorization\"`: `\"Bearer\"`." },
 	{ FIELD(cfg_credential, pattern), SCHEMA_TEXT, .required = true,
-		.text = "Regular expression (Hyperscan's subset of PCRE) that tells a credential "
-			"from "
+		.text = "Regular expression (Hyperscan's subset of PCRE) that tells a credential from "
 			"anything else. Begin it with `^` and end it with `$`. A literal prefix "
 			"and one "
 			"class of characters with a fixed length, "
-			"`^ak_(live|test)_[A-Za-z0-9]{32}$`, is "
-			"checked fastest." },
+			"`^ak_(live|test)_[A-Za-z0-9]{32}$`, is checked fastest." },
 	{ FIELD(cfg_credential, strip), SCHEMA_BOOL, .fallback = "true",
-		.text = "Keep the header field from the backend. Credentials in a query or a "
-			"cookie "
+		.text = "Keep the header field from the backend. Credentials in a query or a cookie "
 			"are passed on as they are." },
 	{ NULL },
 };
@@ -339,15 +311,12 @@ static const struct schema_field limit_fields[] = {
 		.text = "Requests in a time, admitted evenly: `\"10/s\"`, `\"600/min\"`, "
 			"`\"100/15min\"`. Units: s, min, hour, day, week, month (30 days)." },
 	{ FIELD(cfg_limit, burst), SCHEMA_NUMBER, RANGE("1", "4294967295"),
-		.text = "With a rate: requests admitted at once. One second's requests when left "
-			"out, and 1 at least." },
+		.text = "With a rate: requests admitted at once. One second's requests when left out, and 1 at least." },
 	{ FIELD(cfg_limit, quota), SCHEMA_RATE,
-		.text = "Requests in a fixed window of time, which begins at a multiple of its "
-			"length "
+		.text = "Requests in a fixed window of time, which begins at a multiple of its length "
 			"(UTC): `\"10000/day\"`." },
 	{ FIELD(cfg_limit, name), SCHEMA_NAME,
-		.text = "Its name in the RateLimit header fields; `rate` or `quota` when left "
-			"out." },
+		.text = "Its name in the RateLimit header fields; `rate` or `quota` when left out." },
 	{ NULL },
 };
 
@@ -373,8 +342,7 @@ static const struct schema_field key_fields[] = {
 	{ FIELD(cfg_key, id), SCHEMA_NAME, .required = true,
 		.text = "Name of the key within its consumer. Never the key itself." },
 	{ FIELD(cfg_key, sha256), SCHEMA_DIGEST, .required = true,
-		.text = "SHA-256 of the key, 64 hexadecimal digits; `sluicectl key new` makes "
-			"both." },
+		.text = "SHA-256 of the key, 64 hexadecimal digits; `sluicectl key new` makes both." },
 	{ FIELD(cfg_key, expires), SCHEMA_DATE,
 		.text = "Last day (UTC) that it works, `\"2027-06-30\"`, or an instant, "
 			"`\"2027-06-30T12:00:00Z\"`; never when left out." },
@@ -401,8 +369,7 @@ static const struct schema_group consumer_group = { "a consumer", "consumers",
 static const struct schema_field timeouts_fields[] = {
 	{ FIELD_AS(cfg_timeouts, head_, "head"), SCHEMA_DURATION, .fallback = "10s",
 		RANGE("10ms", "10m"),
-		.text = "For a complete request head, from its first byte or from the connection's "
-			"begin." },
+		.text = "For a complete request head, from its first byte or from the connection's begin." },
 	{ FIELD(cfg_timeouts, body), SCHEMA_DURATION, .fallback = "30s", RANGE("10ms", "1h"),
 		.text = "Between two pieces of a request's body." },
 	{ FIELD(cfg_timeouts, idle), SCHEMA_DURATION, .fallback = "60s", RANGE("10ms", "1d"),
@@ -411,8 +378,7 @@ static const struct schema_field timeouts_fields[] = {
 		.text = "While a client takes nothing of an answer." },
 	{ FIELD(cfg_timeouts, backend_idle), SCHEMA_DURATION, .fallback = "30s",
 		RANGE("10ms", "1d"),
-		.text = "That an idle connection to a backend is kept; less than the backend keeps "
-			"it." },
+		.text = "That an idle connection to a backend is kept; less than the backend keeps it." },
 	{ NULL },
 };
 
@@ -453,16 +419,13 @@ static const struct schema_field access_log_fields[] = {
 	{ FIELD(cfg_access_log, enabled), SCHEMA_BOOL,
 		.text = "Write a line of JSON for each request; true when there is a path." },
 	{ FIELD(cfg_access_log, path), SCHEMA_TEXT,
-		.text = "File that `sluice-control` appends to; `-` is its standard output. Its "
-			"option "
+		.text = "File that `sluice-control` appends to; `-` is its standard output. Its option "
 			"`--access-log` comes before it." },
 	{ FIELD(cfg_access_log, records), SCHEMA_NUMBER, .fallback = "65536",
 		RANGE("256", "1048576"),
-		.text = "Requests that a worker's ring holds (256 bytes each) until they are "
-			"written; "
+		.text = "Requests that a worker's ring holds (256 bytes each) until they are written; "
 			"a power of two. What does not fit is dropped and counted. It is taken "
-			"when "
-			"the dataplane starts." },
+			"when the dataplane starts." },
 	{ NULL },
 };
 

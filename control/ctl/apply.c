@@ -17,15 +17,13 @@ static void print_answer(const json_t *answer)
 	long long generation = json_integer_value(json_object_get(answer, "generation"));
 
 	if (json_is_true(json_object_get(answer, "pending")))
-		printf("%s: good; no dataplane is there yet, it gets generation %lld when it "
-		       "comes\n",
+		printf("%s: good; no dataplane is there yet, it gets generation %lld when it comes\n",
 			config, generation);
 	else
 		printf("%s: generation %lld runs on %lld workers\n", config, generation,
 			(long long)json_integer_value(json_object_get(answer, "workers")));
 	if (config && started && strcmp(config, started) != 0)
-		printf("sluice-control was started with %s: it will read that one after a "
-		       "restart\n",
+		printf("sluice-control was started with %s: it will read that one after a restart\n",
 			started);
 }
 

@@ -52,8 +52,7 @@ static int key_new(const struct ctl *ctl)
 			len = PREFIX_MAX + 1;
 	if (len > PREFIX_MAX) {
 		fprintf(stderr,
-			"sluicectl key new: the prefix must be at most %d printable "
-			"characters\n",
+			"sluicectl key new: the prefix must be at most %d printable characters\n",
 			PREFIX_MAX);
 		return CTL_USAGE;
 	}

@@ -86,8 +86,8 @@ static void print_apis(const json_t *list)
 	json_t *a;
 	size_t i;
 
-	table_begin(&t, "API|version|>requests|>2xx|>3xx|>4xx|>5xx|>401|>403|>429|>p50|>p99|>p99.9|"
-			">bytes out");
+	table_begin(&t,
+		"API|version|>requests|>2xx|>3xx|>4xx|>5xx|>401|>403|>429|>p50|>p99|>p99.9|>bytes out");
 	json_array_foreach(list, i, a)
 	{
 		table_cell(&t, "%s", text_of(a, "name"));
@@ -289,8 +289,7 @@ static void print_ports(const json_t *list)
 	size_t i;
 
 	table_begin(&t,
-		"port|device|>rx packets|>rx bytes|>tx packets|>tx bytes|>tx full|>rx missed|"
-		">rx no mbuf|>missteered");
+		"port|device|>rx packets|>rx bytes|>tx packets|>tx bytes|>tx full|>rx missed|>rx no mbuf|>missteered");
 	json_array_foreach(list, i, p)
 	{
 		table_cell(&t, "%s", text_of(p, "name"));

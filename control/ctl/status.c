@@ -90,8 +90,7 @@ static void print_dataplane(const json_t *tree, const char *socket, int err)
 		(unsigned long long)count_of(tree, "generation"));
 	if (!totals)
 		return;
-	printf("            %llu requests, %.0f cycles each, load %.1f %%, %llu of %llu mbufs "
-	       "free\n",
+	printf("            %llu requests, %.0f cycles each, load %.1f %%, %llu of %llu mbufs free\n",
 		(unsigned long long)count_of(totals, "requests"),
 		json_number_value(json_object_get(stages, "cycles_per_request")),
 		json_number_value(json_object_get(stages, "load_percent")),

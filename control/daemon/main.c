@@ -23,8 +23,7 @@
 static const char usage_text[] =
 	"sluice-control --config FILE [OPTIONS]\n"
 	"\n"
-	"Reads the configuration, gives it to the dataplane and keeps it there, and writes the "
-	"access log.\n"
+	"Reads the configuration, gives it to the dataplane and keeps it there, and writes the access log.\n"
 	"\n"
 	"  -c, --config FILE          the configuration\n"
 	"  -s, --socket PATH          the dataplane's socket (" LINK_DEFAULT_SOCKET ")\n"

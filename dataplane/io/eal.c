@@ -194,8 +194,8 @@ int eal_start(const struct eal_config *config)
 		return err;
 	}
 	if (free_huge_mb < config->memory_mb && !config->no_huge)
-		log_notice("%lu MB of huge pages free, %u MB needed: plain pages are used, which "
-			   "are slower",
+		log_notice(
+			"%lu MB of huge pages free, %u MB needed: plain pages are used, which are slower",
 			(unsigned long)free_huge_mb, config->memory_mb);
 	memcpy(argv, args.argv, sizeof(argv));
 	if (rte_eal_init(args.count, argv) < 0) {

@@ -176,9 +176,8 @@ static int pools_check(const struct port_setup_config *config, const struct rte_
 	if (strcmp(info->driver_name, "net_af_xdp") != 0)
 		return 0;
 	if (!af_xdp_fits(config)) {
-		log_error("af_xdp's mbufs do not fit jumbo frames: no port beside one of it may "
-			  "have an "
-			  "MTU above %u",
+		log_error(
+			"af_xdp's mbufs do not fit jumbo frames: no port beside one of it may have an MTU above %u",
 			PORT_MTU_USUAL);
 		return -EINVAL;
 	}
@@ -207,8 +206,7 @@ static int memif_check(
 		(!strstr(device, "role=server") && !strstr(device, "role=master")))
 		return 0;
 	log_error(
-		"%s: with %u workers a memif must be the client (role=client), which says how many "
-		"queues there are",
+		"%s: with %u workers a memif must be the client (role=client), which says how many queues there are",
 		device, port->tx_queues);
 	return -EINVAL;
 }
@@ -225,15 +223,15 @@ static void choice_log(
 		   ", MTU %u, %u receive and %u transmit queues%s",
 		port->id, device, info->driver_name, RTE_ETHER_ADDR_BYTES(&port->mac), port->mtu,
 		port->rx_queues, port->tx_queues, port->rss.reta_size ? ", RSS" : "");
-	log_notice("port %u: sums of received packets by %s, of sent IPv4 by %s, of sent TCP by "
-		   "%s; %s%s",
+	log_notice(
+		"port %u: sums of received packets by %s, of sent IPv4 by %s, of sent TCP by %s; %s%s",
 		port->id, where(port->caps.rx_checksum), where(port->caps.tx_ipv4_checksum),
 		where(port->caps.tx_tcp_checksum),
 		port->caps.multi_segs ? "sends chains" : "sends one mbuf a packet",
 		port->caps.tso ? ", cuts segments (TSO)" : "");
 	if (is_tap(info))
-		log_notice("port %u: net_tap offers sums and TSO, which are wrong in this DPDK and "
-			   "not used",
+		log_notice(
+			"port %u: net_tap offers sums and TSO, which are wrong in this DPDK and not used",
 			port->id);
 	if (strcmp(info->driver_name, "net_memif") == 0)
 		log_notice("port %u: its link is up once the other side is there, which must have "
@@ -369,8 +367,7 @@ static int auto_setup(const char *iface, const struct port_setup_config *config,
 		af_xdp_fits(config) ? "" : " of jumbo frames");
 	/* Whole frames to a block, as the driver takes the ring to be without gaps; 4 MiB of them. */
 	snprintf(device, sizeof(device),
-		"net_af_packet_%s,iface=%s,qpairs=%u,qdisc_bypass=1,blocksz=%u,framesz=%u,framecnt="
-		"%u",
+		"net_af_packet_%s,iface=%s,qpairs=%u,qdisc_bypass=1,blocksz=%u,framesz=%u,framecnt=%u",
 		iface, iface, queues, frame * AF_PACKET_BLOCK, frame,
 		AF_PACKET_RING / (frame * AF_PACKET_BLOCK) * AF_PACKET_BLOCK);
 	return device_setup(device, config, out);

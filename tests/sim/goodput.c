@@ -284,8 +284,8 @@ int main(int argc, char **argv)
 	}
 	eal_start();
 	r = report_new("goodput", json);
-	report_note(r, "one connection, simulated; expected: the line, the window, RFC 9438 eq. 5 "
-		       "and Mathis");
+	report_note(r,
+		"one connection, simulated; expected: the line, the window, RFC 9438 eq. 5 and Mathis");
 	for (unsigned i = 0; i < (quick ? 1 : RTE_DIM(rates)); i++)
 		for (unsigned j = 0; j < (quick ? 1 : RTE_DIM(rtts)); j++)
 			for (unsigned k = 0; k < RTE_DIM(losses); k++)

@@ -26,8 +26,7 @@ static struct world world;
 static int usage(const char *self)
 {
 	fprintf(stderr,
-		"Usage: %s [--first SEED] [--seeds N] [--set NAME=VALUE]... [--shrink] "
-		"[--quiet]\n\n"
+		"Usage: %s [--first SEED] [--seeds N] [--set NAME=VALUE]... [--shrink] [--quiet]\n\n"
 		"A scenario's parameters:\n",
 		self);
 	for (size_t i = 0; i < scenario_param_count; i++)

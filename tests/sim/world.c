@@ -292,8 +292,8 @@ void world_print(const struct world *w)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct sim_side *side = &w->sides[i];
 
-		printf("  side %u%s: %" PRIu64 " segments sent, %" PRIu64 " retransmissions, "
-		       "%" PRIu64 " timeouts\n",
+		printf("  side %u%s: %" PRIu64 " segments sent, %" PRIu64
+		       " retransmissions, %" PRIu64 " timeouts\n",
 			i, w->o.model == 2 - i ? " (model)" : "", side->net.sent,
 			side->counters.retransmits, side->counters.rto_timeouts);
 		for (unsigned n = 0; n < w->o.flows; n++) {

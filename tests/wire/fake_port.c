@@ -102,8 +102,8 @@ void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
 		p->broken = "a port without multi_segs was given a shared or chained mbuf";
 	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) &&
 		(!tx->port->caps.tso || m->nb_segs > PORT_RUN_PIECES + 1 || m->tso_segsz == 0))
-		p->broken = "a segment to cut on a port that cannot, of too many pieces, or "
-			    "without a size";
+		p->broken =
+			"a segment to cut on a port that cannot, of too many pieces, or without a size";
 	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) && m->pkt_len > tx->port->mtu + 18u)
 		p->broken = "a frame longer than the port takes";
 	if (rte_mbuf_check(m, 1, &p->broken) == 0 && m->pkt_len < 14)

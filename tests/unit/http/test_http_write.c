@@ -57,8 +57,7 @@ static void answers(bool keep_alive, bool http10, const char *extra, const char 
 
 static void host_goes_first_and_fields_keep_their_order(void **state)
 {
-	request("GET /a?b HTTP/1.1\r\nB:  2 \r\nA: 1\r\nHOST: x.example:81\r\nC:\t\r\nb: "
-		"3\r\n\r\n");
+	request("GET /a?b HTTP/1.1\r\nB:  2 \r\nA: 1\r\nHOST: x.example:81\r\nC:\t\r\nb: 3\r\n\r\n");
 	writes(&nobody, "GET /a?b HTTP/1.1\r\nHost: x.example:81\r\nB: 2\r\nA: 1\r\nC: \r\n"
 			"b: 3\r\nX-Forwarded-Host: x.example:81\r\n\r\n");
 }
@@ -119,8 +118,7 @@ static void credentials_field_is_left_out(void **state)
 {
 	struct http1_forward forward = { .strip_field = STR("X-API-Key") };
 
-	request("GET / HTTP/1.1\r\nHost: a\r\nx-api-key: 1\r\nX_API_Key: 2\r\nX-API-Keys: "
-		"3\r\n\r\n");
+	request("GET / HTTP/1.1\r\nHost: a\r\nx-api-key: 1\r\nX_API_Key: 2\r\nX-API-Keys: 3\r\n\r\n");
 	writes(&forward,
 		"GET / HTTP/1.1\r\nHost: a\r\nX-API-Keys: 3\r\nX-Forwarded-Host: a\r\n\r\n");
 }
@@ -159,9 +157,9 @@ static void via_tells_the_version_received(void **state)
 
 static void response_is_written_anew(void **state)
 {
-	response("HTTP/1.0 200 Fine \r\nServer:  x\r\nContent-Length: 05\r\nConnection: y\r\nY: "
-		 "1\r\n"
-		 "Keep-Alive: 1\r\nSluice-Plan: z\r\nETag: \"a\"\r\n\r\n",
+	response(
+		"HTTP/1.0 200 Fine \r\nServer:  x\r\nContent-Length: 05\r\nConnection: y\r\nY: 1\r\n"
+		"Keep-Alive: 1\r\nSluice-Plan: z\r\nETag: \"a\"\r\n\r\n",
 		HTTP1_GET);
 	answers(true, false, "RateLimit: 1\r\n",
 		"HTTP/1.1 200 Fine \r\nServer: x\r\nETag: \"a\"\r\nContent-Length: 5\r\n"
