@@ -396,6 +396,7 @@ void tcp_input(struct tcp_stack *s, struct rte_mbuf **segs, uint16_t n, uint64_t
 {
 	tcp_clock(s, now_ns);
 	tcp_pool_sample(s);
+	s->burst_full = n >= PORT_RX_BURST;
 	for (uint16_t at = 0; at < n; at += TCP_BURST)
 		in_burst(s, segs + at, n - at < TCP_BURST ? n - at : TCP_BURST);
 }

@@ -26,8 +26,11 @@
 #define TCP_ORPHAN_FINS     3     /* if it was sent again this often */
 #define TCP_ORPHAN_PROBES   8     /* probes of a closed window after tcp_close_both() */
 #define TCP_SYNACK_RETRIES  5
-#define TCP_PTO_MIN_MS      2     /* before the tail is probed */
-#define TCP_SYN_ANSWERS     4     /* to one SYN that comes again, between two of our own SYN-ACKs */
+#define TCP_PTO_MIN_MS      2    /* before the tail is probed */
+#define TCP_SYN_ANSWERS     4    /* to one SYN that comes again, between two of our own SYN-ACKs */
+#define TCP_SYN_SHARE       8    /* of so many SYNs of a flood that fills bursts one is answered */
+#define TCP_SHED_MS         2000 /* an interval of those left: a SYN comes again after one second */
+#define TCP_SHED_BITS       (1u << 22)
 #define TCP_RST_LIMIT       1000  /* RSTs a second to segments that nobody knows */
 #define TCP_FIN_WAIT_MS     60000 /* in FIN-WAIT-2 after tcp_close_both() */
 #define TCP_KEEPALIVE_TRIES 5

@@ -247,6 +247,13 @@ struct tcp_conn *tcp_syn_open(
 /* What our SYN-ACK says of the window. */
 uint16_t tcp_syn_window(const struct tcp_stack *s);
 
+/* tcp_shed.c */
+uint64_t tcp_shed_bytes(uint32_t syn_limit);
+/* @param memory  zeros, tcp_shed_bytes() of them */
+void tcp_shed_init(struct tcp_shed *shed, uint32_t syn_limit, void *memory);
+/* Whether the SYN is left unanswered, while the cache is crowded. @param hash  of its tuple */
+bool tcp_shed_syn(struct tcp_stack *s, uint64_t hash);
+
 /* tcp_cookie.c */
 /* Answer a SYN without keeping anything of it; the segment is left alone. @return false without a
  * way back */

@@ -19,7 +19,7 @@
 #define BLOCK_ALIGN     64
 
 struct layout {
-	uint64_t stack, conns, cold, flow, wheel, ready, output, recs, syns, tws, total;
+	uint64_t stack, conns, cold, flow, wheel, ready, output, recs, syns, shed, tws, total;
 	uint32_t rec_count, tw_limit, flow_limit;
 };
 
@@ -53,6 +53,7 @@ static void layout_plan(const struct tcp_config *config, struct layout *l)
 	l->output = carve(l, n * sizeof(uint32_t));
 	l->recs = carve(l, l->rec_count * sizeof(struct tcp_rec));
 	l->syns = carve(l, (uint64_t)config->syn_limit * sizeof(struct tcp_syn));
+	l->shed = carve(l, tcp_shed_bytes(config->syn_limit));
 	l->tws = carve(l, (uint64_t)l->tw_limit * sizeof(struct tcp_tw));
 }
 
@@ -144,6 +145,7 @@ struct tcp_stack *tcp_stack_create(
 	s->output = (struct tcp_ring){ (uint32_t *)(block + l.output), config->connection_limit };
 	s->recs = (struct tcp_rec *)(block + l.recs);
 	s->syns = (struct tcp_syn *)(block + l.syns);
+	tcp_shed_init(&s->shed, config->syn_limit, block + l.shed);
 	s->tws = (struct tcp_tw *)(block + l.tws);
 	s->tw_limit = l.tw_limit;
 	secrets_init(s, block + l.flow, l.flow_limit);

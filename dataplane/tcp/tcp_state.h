@@ -300,6 +300,14 @@ static inline uint32_t tcp_free_link(uint32_t index, uint32_t next, uint32_t lim
 	return (next == TCP_NIL ? limit : next) - index - 1;
 }
 
+/* SYNs that were left unanswered, see tcp_shed.c. */
+struct tcp_shed {
+	uint64_t *now, *before; /* mask + 1 bits each */
+	uint32_t mask;
+	uint32_t begin; /* tick in which now's interval began */
+	uint32_t count; /* SYNs that were judged */
+};
+
 struct tcp_stack {
 	struct net *net;
 	const struct tcp_ops *ops;
@@ -332,6 +340,8 @@ struct tcp_stack {
 	uint32_t cookie_gen;              /* which minute */
 	uint32_t cookie_sent_gen;         /* when the last cookie left */
 	bool cookie_ready, cookie_sent;
+	bool burst_full; /* more may wait behind what is looked at now */
+	struct tcp_shed shed;
 	uint32_t rst_tick, rst_count; /* begin of the second that is counted, RSTs in it */
 	uint64_t rng;
 	uint32_t port_cursor;

@@ -118,6 +118,10 @@ void tcp_syn_listen(
 		return;
 	}
 	if (syn_crowded(s, l)) {
+		if (after == NULL && tcp_shed_syn(s, seg->hash)) {
+			tcp_seg_drop(s, seg, DROP_TCP_SYN_SHED);
+			return;
+		}
 		/* A cookie's number cannot be chosen, so it may not follow TIME-WAIT. */
 		if (after == NULL && tcp_cookie_send(s, seg)) {
 			rte_pktmbuf_free(seg->m);
