@@ -89,7 +89,7 @@ static const char *check_ooo(const struct tcp_conn *c)
 		if (tcp_ooo(m)->next == NULL && m != cold->ooo_tail)
 			return "the last out-of-order segment is not the tail";
 	}
-	if (count != cold->ooo_count || count > TCP_OOO_MAX)
+	if (count != cold->ooo_count || count > tcp_ooo_most(c->stack))
 		return "the count of out-of-order segments is wrong";
 	if ((count > 0) > ((c->flags & TCP_F_OOO) != 0))
 		return "the fast path would not see the out-of-order queue";

@@ -13,9 +13,10 @@
 #define TCP_CHAIN_SEGS      8     /* pieces of one packet; more are copied together */
 #define TCP_HOLD_BYTES      512   /* smaller payloads are worth compacting */
 #define TCP_HOLD_SEGS       256   /* mbufs in a receive queue: more are compacted anyway */
-#define TCP_OOO_MAX         128   /* segments kept out of order, per connection */
-#define TCP_QUICK_ACKS      16    /* segments at the start that are acknowledged at once */
-#define TCP_LOSSY_ACKS      255   /* segments after a hole: every second one is acknowledged */
+#define TCP_OOO_MIN         128 /* segments kept out of order, per connection, with the smallest buffer */
+#define TCP_OOO_STEPS       256 /* of the queue that are looked at for one segment's place */
+#define TCP_QUICK_ACKS      16  /* segments at the start that are acknowledged at once */
+#define TCP_LOSSY_ACKS      255 /* segments after a hole: every second one is acknowledged */
 #define TCP_ACK_DELAY_MS    10
 #define TCP_RTO_INITIAL_MS  1000 /* RFC 6298 §2.1 */
 #define TCP_RTO_FALLBACK_MS 3000 /* §5.7: when the handshake measured no round trip */

@@ -2,8 +2,9 @@
 /*
  * Out-of-order queue: segments that lie beyond rcv_nxt, in order of sequence and without overlap,
  * linked through their mbufs' private areas. Bounded in segments, and closed while the pool is low:
- * a peer that keeps a hole open must not hold the worker's memory. The ranges for SACK blocks are
- * kept beside it, the newest first (RFC 2018 §4).
+ * a peer that keeps a hole open must not hold the worker's memory. Nor its time: a place that lies far
+ * from both ends is not looked for. The ranges for SACK blocks are kept beside it, the newest first
+ * (RFC 2018 §4).
  */
 #include <string.h>
 
@@ -56,19 +57,24 @@ static void ooo_flag(struct tcp_conn *c)
 }
 
 /* The last queued segment that begins at or before @p seq, or NULL. The tail is tried first: most
- * segments after a hole come in order. */
-static struct rte_mbuf *ooo_before(struct tcp_cold *cold, uint32_t seq)
+ * segments after a hole come in order; and what is sent again begins with the first hole.
+ * @return false when it is too far from both */
+static bool ooo_before(struct tcp_cold *cold, uint32_t seq, struct rte_mbuf **prev)
 {
-	struct rte_mbuf *prev = NULL;
+	uint32_t steps = 0;
 
+	*prev = cold->ooo_tail;
 	if (cold->ooo_tail != NULL && seq_le(tcp_ooo(cold->ooo_tail)->seq, seq))
-		return cold->ooo_tail;
+		return true;
+	*prev = NULL;
 	for (struct rte_mbuf *m = cold->ooo_head; m != NULL; m = tcp_ooo(m)->next) {
 		if (seq_lt(seq, tcp_ooo(m)->seq))
 			break;
-		prev = m;
+		if (++steps > TCP_OOO_STEPS)
+			return false;
+		*prev = m;
 	}
-	return prev;
+	return true;
 }
 
 /* Free the segments after @p prev that end at or before @p end. @return the next one that
@@ -89,9 +95,12 @@ static struct rte_mbuf *ooo_swallow(
 void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len)
 {
 	struct tcp_cold *cold = tcp_cold(c);
-	struct rte_mbuf *prev = ooo_before(cold, seq);
-	struct rte_mbuf *next;
+	struct rte_mbuf *prev, *next;
 
+	if (!ooo_before(cold, seq, &prev)) {
+		net_drop(c->stack->net, m, DROP_TCP_OOO_FULL);
+		return;
+	}
 	if (prev != NULL && seq_lt(seq, ooo_end(prev))) {
 		uint32_t known = ooo_end(prev) - seq;
 
@@ -105,7 +114,7 @@ void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32
 		seq += known;
 		len -= known;
 	}
-	if (cold->ooo_count >= TCP_OOO_MAX || c->stack->pool_state != TCP_POOL_FINE) {
+	if (cold->ooo_count >= tcp_ooo_most(c->stack) || c->stack->pool_state != TCP_POOL_FINE) {
 		net_drop(c->stack->net, m, DROP_TCP_OOO_FULL);
 		return;
 	}

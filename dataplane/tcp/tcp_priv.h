@@ -209,6 +209,14 @@ uint16_t tcp_rcv_window(struct tcp_conn *c);
 void tcp_rcv_twice(struct tcp_conn *c, uint32_t left, uint32_t right);
 
 /* tcp_ooo.c */
+/* How many segments a connection may keep: of a usual size as much as the buffer takes, so that a hole in a long flight
+ * costs itself alone. */
+static inline uint32_t tcp_ooo_most(const struct tcp_stack *s)
+{
+	uint32_t most = s->config.rcv_buf_bytes / TCP_HOLD_BYTES;
+
+	return RTE_MIN(RTE_MAX(most, (uint32_t)TCP_OOO_MIN), (uint32_t)UINT16_MAX);
+}
 void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len);
 /* Append what has become in order. */
 void tcp_ooo_deliver(struct tcp_conn *c);

@@ -146,14 +146,48 @@ static void the_out_of_order_queue_is_bounded(void **state)
 	struct rig *r = *state;
 
 	rig_open(r);
-	for (unsigned i = 0; i < TCP_OOO_MAX + 50; i++)
+	for (unsigned i = 0; i < TCP_OOO_MIN + 50; i++)
 		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
 				   .seq = r->snd + 10 + i * 20,
 				   .ack = r->rcv,
 				   .wnd = 9,
 				   .len = 10 });
-	assert_int_equal(tcp_cold(r->conn)->ooo_count, TCP_OOO_MAX);
+	assert_int_equal(tcp_cold(r->conn)->ooo_count, TCP_OOO_MIN);
 	assert_int_equal(r->net.drops[DROP_TCP_OOO_FULL], 50);
+	rig_forget(r);
+}
+
+/* A megabyte behind one lost segment, as a path with a round trip has it in flight. */
+static void a_hole_in_a_long_flight_costs_itself_alone(void **state)
+{
+	struct tcp_config config = rig_config();
+	struct rig *r = *state;
+	struct rig_seg seg = { .flags = TCP_ACK, .wnd = RIG_WND, .len = 1000 };
+	uint32_t far = 2 * TCP_OOO_STEPS, first;
+
+	config.rcv_buf_bytes = 1 << 20;
+	rig_restart(r, &config);
+	rig_open(r);
+	first = r->snd;
+	seg.ack = r->rcv;
+	for (unsigned i = 1; i < 1000; i++) {
+		seg.seq = first + i * 1000;
+		if (i != far)
+			rig_put(r, seg);
+		rig_forget(r);
+	}
+	assert_int_equal(tcp_cold(r->conn)->ooo_count, 998);
+	/* A place in the middle is not looked for. */
+	seg.seq = first + far * 1000;
+	rig_put(r, seg);
+	assert_int_equal(r->net.drops[DROP_TCP_OOO_FULL], 1);
+	seg.seq = first;
+	rig_put(r, seg);
+	assert_int_equal(r->conn->rcv_nxt - first, far * 1000);
+	/* Once it is the first hole it is filled. */
+	seg.seq = first + far * 1000;
+	rig_put(r, seg);
+	assert_int_equal(r->conn->rcv_nxt - first, 1000 * 1000);
 	rig_forget(r);
 }
 
@@ -366,6 +400,7 @@ int main(void)
 		RULE(out_of_order_data_is_kept_sacked_and_delivered_once),
 		RULE(what_comes_again_in_other_pieces_adds_nothing),
 		RULE(the_out_of_order_queue_is_bounded),
+		RULE(a_hole_in_a_long_flight_costs_itself_alone),
 		RULE(a_fin_ahead_of_its_data_waits_for_it),
 		RULE(acks_within_a_burst_do_not_close_the_window),
 		RULE(the_window_closes_with_the_reader_and_opens_with_its_credit),
