@@ -227,13 +227,11 @@ static int way_step(struct way *w, bool other_over)
 		w->bytes = (size_t)n;
 		if (n == 0) {
 			w->over = true;
-			/* lwIP frees twice what is shut down after the peer's FIN and then closed. */
-			if (other_over)
-				return 1;
-			if (w->to.lwip)
-				lwip_shutdown(w->to.fd, SHUT_WR);
-			else
-				shutdown(w->to.fd, SHUT_WR);
+			/* lwIP frees twice what is shut down after the peer's FIN, which may just have come, and
+			 * then closed: there an end is the end of both directions. */
+			if (other_over || w->to.lwip)
+				return w->to.lwip ? -1 : 1;
+			shutdown(w->to.fd, SHUT_WR);
 			return 1;
 		}
 	}
