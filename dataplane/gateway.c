@@ -50,12 +50,17 @@ void gateway_update_wall_clock(struct gateway *g)
 		&g->shared.wall_offset_s, (uint64_t)time(NULL) - mono_s, memory_order_relaxed);
 }
 
-struct tables *gateway_build_tables(struct gateway *g, struct snapshot *snapshot,
-	const struct secrets *secrets, struct usage *usage, char *why, size_t why_bytes)
+int gateway_publish(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes)
 {
 	struct tables_config config = { g->plan.worker_count, g->pools, g->ticket_secret, usage };
+	struct tables *tables =
+		tables_create(&config, snapshot, secrets, g->shared.tables, why, why_bytes);
 
-	return tables_create(&config, snapshot, secrets, g->shared.tables, why, why_bytes);
+	if (!tables)
+		return -EINVAL;
+	atomic_store_explicit(&g->shared.tables, tables, memory_order_release);
+	return 0;
 }
 
 /* Wait until every worker runs the generation. */
@@ -76,19 +81,18 @@ static bool adopted(struct gateway *g, uint64_t generation)
 static int change(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes)
 {
-	struct tables *before = g->shared.tables, *tables;
+	struct tables *before = g->shared.tables;
+	uint64_t generation = snapshot->generation;
 	int rc = start_plan_compatible(&before->snapshot, snapshot, why, why_bytes);
 
+	if (rc == 0)
+		rc = gateway_publish(g, snapshot, secrets, usage, why, why_bytes);
 	if (rc)
 		return rc;
-	tables = gateway_build_tables(g, snapshot, secrets, usage, why, why_bytes);
-	if (!tables)
-		return -EINVAL;
-	atomic_store_explicit(&g->shared.tables, tables, memory_order_release);
-	if (!adopted(g, tables->snapshot.generation)) {
+	if (!adopted(g, generation)) {
 		/* A worker that hangs may still read the old tables: they are left to it. */
 		log_error("a worker does not take over generation %" PRIu64 " within %u ms",
-			tables->snapshot.generation, ADOPT_TIMEOUT_MS);
+			generation, ADOPT_TIMEOUT_MS);
 		return 0;
 	}
 	rte_rcu_qsbr_synchronize(g->shared.qsbr, RTE_QSBR_THRID_INVALID);

@@ -39,9 +39,9 @@ struct gateway {
 int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes);
 
-/** @return tables_create()'s */
-struct tables *gateway_build_tables(struct gateway *g, struct snapshot *snapshot,
-	const struct secrets *secrets, struct usage *usage, char *why, size_t why_bytes);
+/** Build tables and let the workers have them; arguments and errors are gateway_apply()'s. */
+int gateway_publish(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
+	struct usage *usage, char *why, size_t why_bytes);
 
 /** What the port says now. */
 bool gateway_link_is_up(const struct port *port);

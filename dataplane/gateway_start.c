@@ -327,7 +327,6 @@ static int check_memory(const struct start_plan *plan, char *why, size_t why_byt
 int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes)
 {
-	struct tables *tables;
 	int rc;
 
 	if (g->eal_started) {
@@ -365,16 +364,14 @@ int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct sec
 		rc = make_steering(g);
 	for (uint32_t w = 0; rc == 0 && w < g->plan.worker_count; w++)
 		rc = make_worker(g, snapshot, w);
+	if (rc == 0)
+		rc = gateway_publish(g, snapshot, secrets, usage, why, why_bytes);
 	if (rc)
 		return rc;
-	tables = gateway_build_tables(g, snapshot, secrets, usage, why, why_bytes);
-	if (!tables)
-		return -EINVAL;
-	atomic_store_explicit(&g->shared.tables, tables, memory_order_release);
 	rc = launch(g);
 	if (rc) {
 		/* The snapshot stays the caller's. */
-		tables->snapshot = (struct snapshot){ .segment.fd = -1 };
+		g->shared.tables->snapshot = (struct snapshot){ .segment.fd = -1 };
 		return rc;
 	}
 	g->running = true;

@@ -229,9 +229,10 @@ static int way_step(struct way *w, bool other_over)
 			w->over = true;
 			/* lwIP frees twice what is shut down after the peer's FIN, which may just have come, and
 			 * then closed: there an end is the end of both directions. */
-			if (other_over || w->to.lwip)
-				return w->to.lwip ? -1 : 1;
-			shutdown(w->to.fd, SHUT_WR);
+			if (w->to.lwip)
+				return -1;
+			if (!other_over)
+				shutdown(w->to.fd, SHUT_WR);
 			return 1;
 		}
 	}

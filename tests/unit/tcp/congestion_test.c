@@ -14,12 +14,7 @@ static void new_data_leaves_for_the_first_two_duplicates(void **state)
 {
 	struct rig *r = *state;
 
-	rig_learn_rtt(r);
-	r->conn->cwnd = 6 * MSS;
-	rig_data(r, 10 * MSS);
-	rig_loop(r);
-	assert_int_equal(r->out_count, 6);
-	rig_forget(r);
+	rig_fly(r, 6, 10);
 	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 2 } });
 	assert_int_equal(rig_take(r).seq, r->rcv + 6 * MSS);
 	rig_sacks(r, 0, 1, (const uint32_t[][2]){ { 1, 3 } });
@@ -58,12 +53,7 @@ static void a_window_that_the_peer_limits_does_not_grow(void **state)
 {
 	struct rig *r = *state;
 
-	rig_learn_rtt(r);
-	r->conn->cwnd = 10 * MSS;
-	rig_data(r, 40 * MSS);
-	rig_loop(r);
-	assert_int_equal(r->out_count, 10);
-	rig_forget(r);
+	rig_fly(r, 10, 40);
 	for (unsigned i = 0; i < 10; i++) {
 		uint32_t flight = r->conn->snd_nxt - r->conn->snd_una;
 

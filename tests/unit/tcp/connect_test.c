@@ -17,11 +17,7 @@ static void a_refused_connect_ends_as_refused(void **state)
 	struct rig *r = *state;
 	struct rig_seg seg;
 
-	assert_int_equal(
-		tcp_connect(r->stack, &r->peer.addr, RIG_PEER_PORT, r, r->now_ns, &r->conn), 0);
-	rig_loop(r);
-	seg = rig_take(r);
-	r->port = seg.src_port;
+	seg = rig_syn(r);
 	assert_in_range(r->port, 10000, 65535);
 	/* An RST without the right ACK could be anybody's. */
 	rig_put(r, (struct rig_seg){ .flags = TCP_RST | TCP_ACK, .ack = seg.seq });
@@ -56,10 +52,7 @@ static void icmp_unreachable_ends_a_connect_but_not_a_connection(void **state)
 	};
 	struct rig_seg seg;
 
-	assert_int_equal(
-		tcp_connect(r->stack, &r->peer.addr, RIG_PEER_PORT, r, r->now_ns, &r->conn), 0);
-	rig_loop(r);
-	seg = rig_take(r);
+	seg = rig_syn(r);
 	quoted.src_port = seg.src_port;
 	rig_icmp(r, &quoted, seg.seq + 1, 1, 0); /* not in flight */
 	rig_loop(r);
@@ -141,12 +134,7 @@ static void both_sides_may_open_at_once(void **state)
 	struct rig *r = *state;
 	struct rig_seg seg;
 
-	assert_int_equal(
-		tcp_connect(r->stack, &r->peer.addr, RIG_PEER_PORT, r, r->now_ns, &r->conn), 0);
-	rig_loop(r);
-	seg = rig_take(r);
-	r->port = seg.src_port;
-	r->rcv = seg.seq + 1;
+	rig_syn(r);
 	rig_put(r, (struct rig_seg){ .flags = TCP_SYN, .seq = 900, .wnd = RIG_WND });
 	seg = rig_take(r);
 	assert_int_equal(seg.flags, TCP_SYN | TCP_ACK);

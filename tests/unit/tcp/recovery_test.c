@@ -41,12 +41,7 @@ static void new_data_is_the_better_probe(void **state)
 {
 	struct rig *r = *state;
 
-	rig_learn_rtt(r);
-	r->conn->cwnd = 2 * MSS;
-	rig_data(r, 3 * MSS);
-	rig_loop(r);
-	assert_int_equal(r->out_count, 2);
-	rig_forget(r);
+	rig_fly(r, 2, 3);
 	rig_run(r, 45);
 	assert_int_equal(rig_take(r).seq, r->rcv + 2 * MSS);
 	rig_sacks(r, 3, 0, NULL);
@@ -123,11 +118,7 @@ static void sacked_neighbours_share_a_record(void **state)
 	struct rig *r = *state;
 	unsigned records = 0;
 
-	rig_learn_rtt(r);
-	r->conn->cwnd = 40 * MSS;
-	rig_data(r, 40 * MSS);
-	rig_loop(r);
-	rig_forget(r);
+	rig_fly(r, 40, 40);
 	rig_run(r, 20);
 	for (uint32_t i = 2; i <= 40; i++) {
 		if (i < 20)
@@ -248,12 +239,7 @@ static void recovery_sends_in_proportion_to_what_arrives(void **state)
 	struct rig *r = *state;
 	unsigned sent = 0;
 
-	rig_learn_rtt(r);
-	r->conn->cwnd = 20 * MSS;
-	rig_data(r, 40 * MSS);
-	rig_loop(r);
-	assert_int_equal(r->out_count, 20);
-	rig_forget(r);
+	rig_fly(r, 20, 40);
 	rig_run(r, 20);
 	/* The first is lost; the others arrive one by one. */
 	for (uint32_t i = 1; i < 20; i++) {

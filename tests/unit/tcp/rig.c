@@ -290,7 +290,7 @@ void rig_accept(struct rig *r, const struct tcp_options *opt)
 	assert_int_equal(r->accepted, 1);
 }
 
-void rig_connect(struct rig *r, const struct tcp_options *opt)
+struct rig_seg rig_syn(struct rig *r)
 {
 	struct rig_seg seg;
 
@@ -301,6 +301,14 @@ void rig_connect(struct rig *r, const struct tcp_options *opt)
 	assert_int_equal(seg.flags, TCP_SYN);
 	r->port = seg.src_port;
 	r->rcv = seg.seq + 1;
+	return seg;
+}
+
+void rig_connect(struct rig *r, const struct tcp_options *opt)
+{
+	struct rig_seg seg;
+
+	rig_syn(r);
 	r->snd = 0xfffffff0; /* wraps soon */
 	rig_put(r, (struct rig_seg){ .flags = TCP_SYN | TCP_ACK,
 			   .seq = r->snd++,
@@ -382,6 +390,16 @@ void rig_learn_rtt(struct rig *r)
 	assert_in_range(tcp_srtt_us(r->conn), 5000, 21000);
 	r->conn->srtt = 20000 * 8;
 	r->conn->min_rtt_us = 20000;
+}
+
+void rig_fly(struct rig *r, uint32_t segs, uint32_t queued)
+{
+	rig_learn_rtt(r);
+	r->conn->cwnd = segs * MSS;
+	rig_data(r, queued * MSS);
+	rig_loop(r);
+	assert_int_equal(r->out_count, segs);
+	rig_forget(r);
 }
 
 void rig_read_all(struct rig *r)

@@ -99,6 +99,8 @@ void rig_icmp(
 /* Open a connection: passively with these options in the peer's SYN, or actively. */
 void rig_accept(struct rig *r, const struct tcp_options *opt);
 void rig_connect(struct rig *r, const struct tcp_options *opt);
+/* Only begun: @return our SYN, to which r->port and r->rcv belong. */
+struct rig_seg rig_syn(struct rig *r);
 /* Passively, with a modern peer. */
 void rig_open(struct rig *r);
 /* What a modern peer offers. */
@@ -109,6 +111,8 @@ void rig_acks(struct rig *r, uint32_t ack, struct tcp_options opt);
 void rig_sacks(struct rig *r, uint32_t segs, unsigned blocks, const uint32_t (*block)[2]);
 /* A round trip of 20 ms is known. */
 void rig_learn_rtt(struct rig *r);
+/* After that, a window of @p segs full segments is in flight, of @p queued that the application wrote. */
+void rig_fly(struct rig *r, uint32_t segs, uint32_t queued);
 /* The application takes what is there. */
 void rig_read_all(struct rig *r);
 /* Queue @p len bytes of application data. */
