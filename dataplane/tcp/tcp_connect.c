@@ -187,16 +187,33 @@ static void connected(struct tcp_conn *c)
 	tcp_conn_output(c);
 }
 
+/* Our SYN met a connection that the peer still has from before we started anew: its challenge ACK is answered
+ * with a reset, which ends it, and the SYN goes again at once, not after the timeout. As anybody can send such
+ * an ACK: one time. */
+static void answer_wrong_ack(struct tcp_conn *c, struct tcp_seg *seg)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	struct tcp_tuple tuple;
+
+	tcp_conn_tuple(c, &tuple);
+	tcp_reply_reset(c->stack, &tuple, seg);
+	if (cold->retries == 0 && !(seg->flags & (TCP_SYN | TCP_RST))) {
+		cold->retries = 1;
+		c->stack->count->retransmits++;
+		c->flags |= TCP_F_SYN_NOW;
+		tcp_timer_set(c, TCP_TIMER_RTX, c->rto_ms);
+		tcp_conn_output(c);
+	}
+	tcp_seg_drop(c->stack, seg, DROP_TCP_BAD_ACK);
+}
+
 void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg)
 {
 	struct tcp_stack *s = c->stack;
-	struct tcp_tuple tuple;
 
 	/* First, check the ACK bit: only our SYN can be acknowledged. */
 	if ((seg->flags & TCP_ACK) && seg->ack != c->snd_nxt) {
-		tcp_conn_tuple(c, &tuple);
-		tcp_reply_reset(s, &tuple, seg);
-		tcp_seg_drop(s, seg, DROP_TCP_BAD_ACK);
+		answer_wrong_ack(c, seg);
 		return;
 	}
 	/* Second, check the RST bit: it counts only with that ACK. */

@@ -164,6 +164,16 @@ bool tcp_cookie_known(struct tcp_stack *s, const struct tcp_seg *seg)
 	return cookie_read(s, seg, &e);
 }
 
+/* A cookie is checked against the number right behind the SYN's. On a path that reorders, other text may come
+ * first, and a reset would end what the client takes for open: it comes again after that ACK. */
+static bool before_cookie(struct tcp_stack *s, struct tcp_seg *seg)
+{
+	if (seg->len == 0 && !(seg->flags & TCP_FIN))
+		return false;
+	tcp_seg_drop(s, seg, DROP_TCP_BEFORE_COOKIE);
+	return true;
+}
+
 bool tcp_cookie_segment(struct tcp_stack *s, const struct tcp_listener *l, struct tcp_seg *seg)
 {
 	struct tcp_syn e = { .listener = (uint16_t)(l - s->listeners), .listener_gen = l->gen };
@@ -173,7 +183,7 @@ bool tcp_cookie_segment(struct tcp_stack *s, const struct tcp_listener *l, struc
 		return false;
 	tcp_reply_tuple(net_meta(seg->m), &e.tuple);
 	if (!cookie_read(s, seg, &e))
-		return false;
+		return before_cookie(s, seg);
 	if (s->pool_state >= TCP_POOL_SHUT) {
 		tcp_seg_drop(s, seg, DROP_POOL_LOW);
 		return true;

@@ -266,8 +266,8 @@ bool tcp_shed_syn(struct tcp_stack *s, uint64_t hash);
 /* Answer a SYN without keeping anything of it; the segment is left alone. @return false without a
  * way back */
 bool tcp_cookie_send(struct tcp_stack *s, const struct tcp_seg *seg);
-/* An ACK from nowhere at a listener. @return true when it brought a cookie of ours; consumes it then
- */
+/* An ACK from nowhere at a listener. @return true when it brought a cookie of ours, or may have come before
+ * the segment that does; consumes it then */
 bool tcp_cookie_segment(struct tcp_stack *s, const struct tcp_listener *l, struct tcp_seg *seg);
 /* Whether a segment with an ACK answers a cookie of ours. */
 bool tcp_cookie_known(struct tcp_stack *s, const struct tcp_seg *seg);
