@@ -127,7 +127,9 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 		proxy_drain(w->proxy);
 	}
 	if (stop != WORKER_RUN)
-		atomic_store_explicit(&w->idle, stop == WORKER_STOP || proxy_clients(w->proxy) == 0,
+		atomic_store_explicit(&w->idle,
+			stop == WORKER_STOP ||
+				(proxy_clients(w->proxy) == 0 && tcp_stack_settled(w->tcp)),
 			memory_order_relaxed);
 }
 
@@ -268,6 +270,14 @@ static void rest(struct worker *w, uint64_t quiet_ns, uint32_t empty_turns)
 	}
 }
 
+/* Whoever is still connected hears of the end now, not by silence when he next sends something. */
+static void leave(struct worker *w)
+{
+	tcp_stack_abort(w->tcp, clock_ns(&w->config.shared->clock, rte_rdtsc()));
+	for (uint32_t i = 0; i < w->config.net.port_count; i++)
+		port_tx_flush(net_tx(w->net, i));
+}
+
 int worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -291,6 +301,7 @@ int worker_main(void *arg)
 		}
 		rte_rcu_qsbr_quiescent(shared->qsbr, w->config.index);
 	}
+	leave(w);
 	rte_rcu_qsbr_thread_offline(shared->qsbr, w->config.index);
 	rte_rcu_qsbr_thread_unregister(shared->qsbr, w->config.index);
 	return 0;

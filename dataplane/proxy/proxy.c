@@ -219,6 +219,7 @@ void proxy_drain(struct proxy *p)
 		if (c->state == CLIENT_HEAD && stream_bytes(&c->rx) == 0)
 			client_close(p, c);
 	}
+	upstream_pools_close(p);
 }
 
 uint32_t proxy_clients(const struct proxy *p)

@@ -258,7 +258,8 @@ void upstream_release(struct proxy *p, struct upstream *u);
 void upstream_abort(struct proxy *p, struct upstream *u);
 /* Its FIN came before an answer. */
 void upstream_closed_early(struct proxy *p, struct upstream *u);
-/* Close the idle ones of endpoints that are gone in @p tables. */
+/* Close the idle ones: all, or those of endpoints that are gone in @p tables. */
+void upstream_pools_close(struct proxy *p);
 void upstream_pools_review(struct proxy *p, const struct tables *tables);
 
 /* forward.c */

@@ -241,6 +241,13 @@ void upstream_release(struct proxy *p, struct upstream *u)
 		p->now_ns + (uint64_t)proxy_settings(p)->backend_idle_timeout_ms * 1000000);
 }
 
+void upstream_pools_close(struct proxy *p)
+{
+	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++)
+		while (!TAILQ_EMPTY(&p->pools[slot].idle))
+			upstream_close(p, TAILQ_FIRST(&p->pools[slot].idle));
+}
+
 void upstream_pools_review(struct proxy *p, const struct tables *tables)
 {
 	const struct tables *running = p->tables;

@@ -187,6 +187,13 @@ void tcp_close_both(struct tcp_conn *c);
 /** Send RST and forget the connection at once; @p c is invalid after. No upcall. */
 void tcp_abort(struct tcp_conn *c);
 
+/** At the end, once the application has closed its connections: whether the peers have everything, or at least do
+ * not answer any more. It stays so; cheap to ask in each turn. */
+bool tcp_stack_settled(struct tcp_stack *stack);
+
+/** tcp_abort() for every connection: the last call before tcp_stack_destroy(), without upcalls. */
+void tcp_stack_abort(struct tcp_stack *stack, uint64_t now_ns);
+
 /* The four-tuple, ports in host order. */
 struct tcp_peer {
 	struct ip_addr local, remote;

@@ -136,6 +136,27 @@ void tcp_abort(struct tcp_conn *c)
 	tcp_conn_free(c);
 }
 
+static bool settled(const struct tcp_conn *c)
+{
+	return c->state < TCP_ESTABLISHED || (c->sq_bytes == 0 && c->snd_una == c->snd_nxt) ||
+	       tcp_cold(c)->retries >= TCP_SETTLE_RETRIES;
+}
+
+bool tcp_stack_settled(struct tcp_stack *s)
+{
+	while (s->settled < s->config.connection_limit && settled(&s->conns[s->settled]))
+		s->settled++;
+	return s->settled == s->config.connection_limit;
+}
+
+void tcp_stack_abort(struct tcp_stack *s, uint64_t now_ns)
+{
+	tcp_clock(s, now_ns);
+	for (uint32_t i = 0; i < s->config.connection_limit; i++)
+		if (s->conns[i].state != TCP_FREE)
+			tcp_abort(&s->conns[i]);
+}
+
 /* @return false when the application refused or ended the connection */
 static bool deliver_accepted(struct tcp_stack *s, struct tcp_conn *c)
 {

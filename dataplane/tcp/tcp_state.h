@@ -346,6 +346,7 @@ struct tcp_stack {
 	uint64_t rng;
 	uint32_t port_cursor;
 	uint32_t pool_low, pool_shut, pool_last; /* mbufs */
+	uint32_t settled;                        /* connections before it are */
 	uint8_t rcv_scale;
 	struct tcp_config config;
 	struct tcp_counters spare; /* counts where config names none */

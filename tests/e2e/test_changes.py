@@ -8,7 +8,7 @@ import time
 import pytest
 
 import settings
-from bed import BedError, wait_for
+from bed import INSIDE_IP, OUTSIDE_IP, BedError, run, wait_for
 from sluice import CtlError
 
 KEY = ("X-API-Key", settings.GLOBEX_KEY)
@@ -128,6 +128,31 @@ def test_sigterm_lets_the_request_under_way_finish(bed, gateway, connect):
         assert bed.stop("dataplane") == 0
     except BedError as e:
         pytest.fail(str(e))
+
+
+def established(bed, role):
+    """Ports of the gateway's that the kernel has open connections with, on the inside or the outside."""
+    lines = run(bed.argv(role, "ss", "-tnH", "state", "established")).stdout.splitlines()
+    ends = [line.split()[3].rpartition(":") for line in lines]
+    return sorted(port for address, _, port in ends if address in (INSIDE_IP, OUTSIDE_IP))
+
+
+def test_at_the_end_nobody_is_left_with_half_a_connection(bed, gateway, connect):
+    for connection in [connect() for _ in range(10)]:
+        assert orders(connection).status == 200
+    slow = connect()
+    slow.request("GET", "/patient/stop?ms=60000&size=100000", read=False)
+    time.sleep(0.3)
+    assert established(bed, "be2") and established(bed, "client")
+    bed.processes["dataplane"].send_signal(signal.SIGTERM)
+    wait_for(lambda: not established(bed, "be2"), 5, "the end of idle connections to backends")
+    assert established(bed, "client") == ["80"], "the request under way may finish"
+    bed.processes["dataplane"].send_signal(signal.SIGTERM)  # does not wait for it
+    with pytest.raises(ConnectionResetError):
+        while slow.sock.recv(65536):
+            pass
+    assert bed.stop("dataplane") == 0
+    assert not established(bed, "be2") and not established(bed, "client")
 
 
 def test_what_cannot_fit_into_memory_is_refused_at_the_start(bed, gateway, connect):

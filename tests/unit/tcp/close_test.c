@@ -293,6 +293,50 @@ static void a_newer_syn_takes_the_place_of_time_wait(void **state)
 	assert_true((int32_t)(seg.seq - last) > 0);
 }
 
+static void at_the_end_a_peer_that_answers_is_waited_for(void **state)
+{
+	struct rig *r = *state;
+
+	rig_open(r);
+	rig_data(r, 2 * MSS);
+	tcp_close_both(r->conn);
+	rig_loop(r);
+	assert_false(tcp_stack_settled(r->stack));
+	rig_run(r, 300); /* the first timeouts */
+	assert_false(tcp_stack_settled(r->stack));
+	r->rcv += 2 * MSS + 1;
+	rig_say(r, TCP_ACK, 0);
+	assert_true(tcp_stack_settled(r->stack));
+}
+
+static void at_the_end_a_silent_peer_is_not_waited_for(void **state)
+{
+	struct rig *r = *state;
+
+	rig_open(r);
+	rig_data(r, 2 * MSS);
+	tcp_close_both(r->conn);
+	rig_loop(r);
+	assert_false(tcp_stack_settled(r->stack));
+	rig_run(r, 5000);
+	assert_int_not_equal(r->conn->state, TCP_FREE);
+	assert_true(tcp_stack_settled(r->stack));
+}
+
+static void at_the_end_everybody_gets_a_reset(void **state)
+{
+	struct rig *r = *state;
+
+	rig_open(r);
+	rig_forget(r);
+	tcp_stack_abort(r->stack, r->now_ns);
+	rig_loop(r);
+	assert_int_equal(rig_take(r).flags, TCP_RST | TCP_ACK);
+	assert_int_equal(r->out_count, 0);
+	assert_int_equal(r->ended, 0);
+	r->conn = NULL;
+}
+
 #define RULE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -310,6 +354,9 @@ int main(void)
 		RULE(after_close_both_data_is_answered_with_rst_but_what_is_queued_is_delivered),
 		RULE(nobody_waits_for_ever_in_fin_wait_2),
 		RULE(a_newer_syn_takes_the_place_of_time_wait),
+		RULE(at_the_end_a_peer_that_answers_is_waited_for),
+		RULE(at_the_end_a_silent_peer_is_not_waited_for),
+		RULE(at_the_end_everybody_gets_a_reset),
 	};
 
 	return rig_main(tests, RTE_DIM(tests));
