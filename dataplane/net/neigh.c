@@ -342,7 +342,7 @@ void neigh_ask_again(struct net *net, uint32_t port_index, uint64_t now_ns)
 	for (uint32_t i = 0; i < net->neigh.pending_count; i++) {
 		struct neigh *e = &net->neigh.entries[net->neigh.pending[i]];
 
-		if (e->port_index != port_index || ip_is_v4(&e->addr))
+		if (e->port_index != port_index)
 			continue;
 		e->tries = 0;
 		e->due_ns = now_ns;

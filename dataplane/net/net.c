@@ -361,6 +361,8 @@ void net_announce(struct net *net)
 	net->announcements_left = net->config.queue == 0 ? ANNOUNCE_COUNT : 0;
 	net->announce_ns = 0;
 	ndp_announce(net);
+	for (uint32_t p = 0; p < net->config.port_count; p++)
+		neigh_ask_again(net, p, net->now_ns);
 }
 
 void net_timers(struct net *net, uint64_t now_ns)

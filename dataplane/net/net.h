@@ -185,8 +185,8 @@ void net_icmp_learn(struct net *net, const struct net_icmp_error *error);
 void net_neighbour_learn(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, bool solicited, uint64_t now_ns);
 
-/** Announce our addresses and groups anew, as at start: a link came up, and whoever is there now may know
- *  others by them or nobody. */
+/** Announce our addresses and groups anew, as at start, and ask again for the neighbours that packets wait for: a link
+ *  came up, and whoever is there now heard nothing of it before. */
 void net_announce(struct net *net);
 
 /** Announce our addresses at start (by the worker with queue 0), ask again for unanswered neighbours

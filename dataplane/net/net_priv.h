@@ -453,8 +453,8 @@ struct neigh_news {
 void neigh_advertised(struct net *net, uint32_t port_index, const struct ip_addr *addr,
 	const struct neigh_news *news, uint64_t now_ns);
 
-/** Ask at once, and from the first try again, for the port's IPv6 neighbours that packets wait for: an
- *  address to ask from is there now. */
+/** Ask at once, and from the first try again, for the port's neighbours that packets wait for: an address to ask
+ *  from is there now, or a link to ask over. */
 void neigh_ask_again(struct net *net, uint32_t port_index, uint64_t now_ns);
 
 void neigh_timers(struct net *net, uint64_t now_ns);

@@ -177,6 +177,24 @@ static void silent_neighbour_is_reported_after_three_requests(void **state)
 	assert_int_equal(rig.sent_count, 4);
 }
 
+/* What was asked before the link came up, nobody heard. */
+static void a_link_that_comes_up_asks_again_at_once(void **state)
+{
+	send_to(PEER_IP, 0);
+	for (uint64_t t = 0; t < 3 * SECOND - SECOND / 10; t += SECOND / 10)
+		net_timers(rig.net, t);
+	assert_int_equal(rig.sent_count, 3);
+	rig_reset_tx();
+	net_announce(rig.net);
+	net_timers(rig.net, 3 * SECOND - SECOND / 10);
+	assert_int_equal(rig.sent_count, 1);
+	assert_int_equal(sent_arp(0)->arp.arp_data.arp_tip, v4_of(PEER_IP));
+	for (uint64_t t = 3 * SECOND; t < 5 * SECOND; t += SECOND / 10)
+		net_timers(rig.net, t);
+	assert_int_equal(rig.sent_count, 3);
+	assert_int_equal(rig.unreachable_count, 0);
+}
+
 static void at_most_32_packets_wait_and_the_oldest_goes(void **state)
 {
 	for (int i = 0; i < 44; i++)
@@ -477,6 +495,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_announced_twice_at_start),
 		WITH_RIG(first_packet_waits_for_the_answer),
 		WITH_RIG(silent_neighbour_is_reported_after_three_requests),
+		WITH_RIG(a_link_that_comes_up_asks_again_at_once),
 		WITH_RIG(at_most_32_packets_wait_and_the_oldest_goes),
 		WITH_RIG(old_address_is_used_while_it_is_probed),
 		WITH_RIG(dead_address_is_asked_for_by_broadcast),
