@@ -21,6 +21,7 @@ cleaned up by the next one in the same way in which a run cleans up after itself
 import contextlib
 import ctypes
 import fcntl
+import functools
 import glob
 import json
 import os
@@ -290,7 +291,9 @@ class Bed:
         """Give the gateway's ends of its wires so many queues; the peers keep one to send by, and what comes
         from there is in the first."""
         for interface in ("sl-out", "sl-in"):
-            run(self.argv("gw", "ethtool", "-L", interface, "rx", str(count), "tx", str(count)))
+            argv = self.argv("gw", "ethtool", "-L", interface, "rx", str(count), "tx", str(count))
+            # AF_XDP sockets hold their queues until the kernel has put them away, a moment after their process.
+            wait_for(functools.partial(run, argv), 10, f"{count} queues of {interface}")
 
     def _wire(self, role_a, if_a, role_b, if_b):
         self.ip(role_a, "link", "add", if_a, "type", "veth", "peer", "name", if_b, "netns",
