@@ -279,14 +279,21 @@ bool tcp_out_sized(struct tcp_conn *c, uint32_t len)
 	return out_next(c, len, fin_goes(c, len));
 }
 
-bool tcp_out_probe(struct tcp_conn *c)
+/* One segment beyond what cwnd allows. */
+static bool out_beyond(struct tcp_conn *c)
 {
 	uint32_t room = c->mss - tcp_build_sack_bytes(c);
 	uint32_t len = c->unsent < room ? c->unsent : room;
 
-	if (len > 0 && window_room(c) >= (int32_t)len && out_next(c, len, fin_goes(c, len)))
-		return true;
-	return out_again(c, tcp_rec_at(c, c->rec_tail));
+	return len > 0 && window_room(c) >= (int32_t)len && out_next(c, len, fin_goes(c, len));
+}
+
+bool tcp_out_probe(struct tcp_conn *c)
+{
+	if (!out_beyond(c))
+		return out_again(c, tcp_rec_at(c, c->rec_tail));
+	out_beyond(c); /* see tcp_tlp.c */
+	return true;
 }
 
 void tcp_out_ack(struct tcp_conn *c)

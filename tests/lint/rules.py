@@ -47,7 +47,7 @@ TCP = {
     6937: ("Proportional rate reduction", ""),
     7323: ("Timestamps and window scale", ""),
     8899: ("Path MTU by probes, of datagrams", "Its counts and timers alone are used, for RFC 4821."),
-    8985: ("RACK-TLP", "A single segment is not probed: its ACK may be delayed (§7.2)."),
+    8985: ("RACK-TLP", "A single segment is not probed, and new data probes by two: the ACK of one may be delayed (§7.2, §7.3)."),
     9438: ("CUBIC", "§4.10: no HyStart++."),
 }
 IP = {

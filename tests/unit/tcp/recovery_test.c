@@ -41,10 +41,12 @@ static void new_data_is_the_better_probe(void **state)
 {
 	struct rig *r = *state;
 
-	rig_fly(r, 2, 3);
+	rig_fly(r, 2, 5);
 	rig_run(r, 45);
 	assert_int_equal(rig_take(r).seq, r->rcv + 2 * MSS);
-	rig_sacks(r, 3, 0, NULL);
+	assert_int_equal(rig_take(r).seq, r->rcv + 3 * MSS);
+	rig_none(r);
+	rig_sacks(r, 4, 0, NULL);
 	assert_int_equal(r->conn->ssthresh, UINT32_MAX);
 	assert_int_equal(r->counters.retransmits, 0);
 }
