@@ -142,11 +142,13 @@ static bool tls_received(struct proxy *p, struct client *c, struct rte_mbuf *cip
 	return true;
 }
 
-bool client_pull(struct proxy *p, struct client *c)
+bool client_pull(struct proxy *p, struct client *c, uint32_t bytes)
 {
-	struct rte_mbuf *m = tcp_recv(c->tcp);
+	do {
+		struct rte_mbuf *m = tcp_recv_some(c->tcp, bytes);
 
-	if (m) {
+		if (!m)
+			break;
 		tcp_recv_credit(c->tcp, m->pkt_len);
 		if (!c->tls) {
 			chain_put(&c->rx.chain, m);
@@ -157,7 +159,7 @@ bool client_pull(struct proxy *p, struct client *c)
 			client_close(p, c);
 			return false;
 		}
-	}
+	} while (stream_bytes(&c->rx) == 0);
 	return stream_bytes(&c->rx) > 0;
 }
 
@@ -188,7 +190,7 @@ void client_readable(struct proxy *p, struct client *c)
 		return;
 	case CLIENT_HANDSHAKE:
 	case CLIENT_HEAD:
-		client_pull(p, c);
+		client_pull(p, c, UINT32_MAX);
 		if (c->state == CLIENT_HEAD || c->state == CLIENT_HANDSHAKE)
 			client_ready(p, c);
 		return;
@@ -337,7 +339,7 @@ void client_answered(struct proxy *p, struct client *c)
 	c->state = CLIENT_HEAD;
 	arm(p, c, proxy_settings(p)->idle_timeout_ms);
 	/* A pipelined request may be there already, or the client's FIN. */
-	client_pull(p, c);
+	client_pull(p, c, UINT32_MAX);
 	if (c->state == CLIENT_HEAD && (stream_bytes(&c->rx) > 0 || client_at_eof(c)))
 		client_ready(p, c);
 }

@@ -118,7 +118,7 @@ static enum http1_verdict follow(
 
 /* The body has no more bytes here now: ask the client for them, or see that it has gone.
  * @return false when there is nothing to forward */
-static bool more_of_body(struct proxy *p, struct exchange *ex)
+static bool more_of_body(struct proxy *p, struct exchange *ex, uint32_t room)
 {
 	struct client *c = ex->client;
 
@@ -127,7 +127,7 @@ static bool more_of_body(struct proxy *p, struct exchange *ex)
 		if (stream_bytes(&c->rx) == 0)
 			respond_continue(p, c);
 	}
-	if (client_pull(p, c))
+	if (client_pull(p, c, room))
 		return c->exchange == ex;
 	if (c->exchange != ex)
 		return false;
@@ -182,6 +182,7 @@ static bool body_round(struct proxy *p, struct exchange *ex)
 void forward_request_body(struct proxy *p, struct exchange *ex)
 {
 	struct upstream *u = ex->upstream;
+	uint32_t room;
 
 	if (!u || !(ex->flags & EX_SENT) || (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED)))
 		return;
@@ -189,8 +190,8 @@ void forward_request_body(struct proxy *p, struct exchange *ex)
 		ex->flags |= EX_REQUEST_DONE;
 		return;
 	}
-	while (tcp_send_space(u->tcp) > 0) {
-		if (ex->client->rx.chain.bytes == 0 && !more_of_body(p, ex))
+	while ((room = tcp_send_space(u->tcp)) > 0) {
+		if (ex->client->rx.chain.bytes == 0 && !more_of_body(p, ex, room))
 			return;
 		if (!body_round(p, ex))
 			return;
@@ -452,9 +453,11 @@ void forward_response(struct proxy *p, struct exchange *ex)
 		struct rte_mbuf *m;
 		enum round round;
 
-		if (client_send_space(ex->client) == 0)
+		uint32_t room = client_send_space(ex->client);
+
+		if (room == 0)
 			return;
-		m = tcp_recv(u->tcp);
+		m = tcp_recv_some(u->tcp, room);
 		if (m) {
 			tcp_recv_credit(u->tcp, m->pkt_len);
 			chain_put(&u->rx.chain, m);
@@ -469,7 +472,7 @@ void forward_response(struct proxy *p, struct exchange *ex)
 		round = response_round(p, ex);
 		if (round == ROUND_OVER)
 			return;
-		if (round == ROUND_WAIT)
+		if (round == ROUND_WAIT && !m)
 			break;
 	}
 	if (tcp_recv_eof(u->tcp))

@@ -202,8 +202,8 @@ void client_advance(struct proxy *p, struct client *c);
 uint32_t client_send_space(const struct client *c);
 /* Send clear bytes; consumes the chain. @return false when they are lost: abort the client */
 bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain);
-/* Take what TCP has into rx. @return true when there is anything */
-bool client_pull(struct proxy *p, struct client *c);
+/* Take so much of what TCP has into rx, in whole mbufs and TLS records. @return true when there is anything */
+bool client_pull(struct proxy *p, struct client *c, uint32_t bytes);
 /* FIN after what is queued, then throw away what still comes. */
 void client_close(struct proxy *p, struct client *c);
 /* RST and free. */

@@ -154,6 +154,9 @@ void tcp_set_user(struct tcp_conn *c, void *user);
  * owns it. The receive window does not open again before tcp_recv_credit(). */
 struct rte_mbuf *tcp_recv(struct tcp_conn *c);
 
+/** tcp_recv(), but no more mbufs than hold @p bytes; what is left waits, without a readable() of its own. */
+struct rte_mbuf *tcp_recv_some(struct tcp_conn *c, uint32_t bytes);
+
 /** The application is done with @p bytes of what it took; the window may open by as much. */
 void tcp_recv_credit(struct tcp_conn *c, uint32_t bytes);
 

@@ -26,7 +26,8 @@ static void queue_release(struct tcp_conn *c, uint32_t n)
 
 void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 {
-	uint32_t half = tcp_buf_limit(c->stack, c->stack->config.snd_buf_bytes) / 2;
+	uint32_t limit = tcp_buf_limit(c->stack, c->stack->config.snd_buf_bytes);
+	uint32_t mark = limit - limit / TCP_WRITABLE_PART;
 	uint32_t before = c->sq_bytes;
 	uint32_t bytes = ack - c->snd_una;
 	uint32_t rtt_us;
@@ -42,7 +43,7 @@ void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 		tcp_cold(c)->retries = 0;
 	tcp_timer_rtx(c);
 	if (bytes > 0 && !(c->flags & TCP_F_FIN_QUEUED) &&
-		(c->sq_bytes == 0 || (before > half && c->sq_bytes <= half)))
+		(c->sq_bytes == 0 || (before > mark && c->sq_bytes <= mark)))
 		tcp_conn_notify(c, TCP_EV_WRITABLE);
 }
 

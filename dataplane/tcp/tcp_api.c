@@ -21,6 +21,37 @@ void tcp_peer(const struct tcp_conn *c, struct tcp_peer *out)
 	out->remote_port = c->remote_port;
 }
 
+/* Cut the receive queue behind the mbuf that holds byte number @p bytes. */
+static struct rte_mbuf *rq_cut(struct tcp_conn *c, uint32_t bytes)
+{
+	struct rte_mbuf *chain = c->rq_head, *last = chain;
+	uint32_t len = chain->data_len;
+	uint16_t segs = 1;
+
+	for (; len < bytes; segs++) {
+		last = last->next;
+		len += last->data_len;
+	}
+	c->rq_head = last->next;
+	if (c->rq_head == NULL) {
+		c->rq_tail = NULL;
+		return chain;
+	}
+	last->next = NULL;
+	c->rq_head->pkt_len = chain->pkt_len - len;
+	c->rq_head->nb_segs = (uint16_t)(chain->nb_segs - segs);
+	chain->pkt_len = len;
+	chain->nb_segs = segs;
+	return chain;
+}
+
+struct rte_mbuf *tcp_recv_some(struct tcp_conn *c, uint32_t bytes)
+{
+	if (c->rq_head == NULL || c->rq_head->pkt_len <= bytes)
+		return tcp_recv(c);
+	return rq_cut(c, bytes);
+}
+
 struct rte_mbuf *tcp_recv(struct tcp_conn *c)
 {
 	struct rte_mbuf *chain = c->rq_head;

@@ -26,6 +26,7 @@
 #define TCP_ORPHAN_MS       60000 /* a FIN alone waits no longer for a word from the peer, */
 #define TCP_ORPHAN_FINS     3     /* if it was sent again this often */
 #define TCP_ORPHAN_PROBES   8     /* probes of a closed window after tcp_close_both() */
+#define TCP_WRITABLE_PART   8     /* of the send buffer: so much room again is worth an upcall */
 #define TCP_SETTLE_RETRIES  3 /* at the end nobody waits for a peer that does not answer these */
 #define TCP_SYNACK_RETRIES  5
 #define TCP_PTO_MIN_MS      2    /* before the tail is probed */

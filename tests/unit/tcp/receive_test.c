@@ -389,11 +389,39 @@ static void receiving_below_the_advertised_edge_goes_on_after_wrap(void **state)
 	rig_forget(r);
 }
 
+static void some_of_what_came_can_be_taken(void **state)
+{
+	struct rig *r = *state;
+	struct rte_mbuf *m;
+
+	rig_open(r);
+	for (unsigned i = 0; i < 5; i++)
+		rig_say(r, TCP_ACK, 400);
+	m = tcp_recv_some(r->conn, 401); /* whole mbufs */
+	assert_int_equal(m->pkt_len, 800);
+	assert_int_equal(m->nb_segs, 2);
+	rte_mbuf_sanity_check(m, 1);
+	rte_pktmbuf_free(m);
+	rig_say(r, TCP_ACK, 400); /* behind what is left */
+	m = tcp_recv_some(r->conn, 1600);
+	assert_int_equal(m->pkt_len, 1600);
+	assert_int_equal(m->nb_segs, 4);
+	rte_mbuf_sanity_check(m, 1);
+	rte_pktmbuf_free(m);
+	assert_null(tcp_recv_some(r->conn, 1));
+	rig_say(r, TCP_ACK | TCP_FIN, 400);
+	m = tcp_recv_some(r->conn, 400);
+	assert_int_equal(m->pkt_len, 400);
+	rte_pktmbuf_free(m);
+	assert_true(tcp_recv_eof(r->conn));
+}
+
 #define RULE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown_open)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		RULE(some_of_what_came_can_be_taken),
 		RULE(the_first_segments_are_acknowledged_at_once_and_later_every_second),
 		RULE(a_burst_is_acknowledged_once),
 		RULE(an_answer_takes_the_ack_along),
