@@ -223,6 +223,8 @@ struct rte_mbuf *tcp_build_data(struct tcp_conn *c, uint32_t seq, uint32_t len, 
 	}
 	c->ack_sent = c->rcv_nxt;
 	c->flags &= ~(TCP_F_ACK_NOW | TCP_F_DSACK);
+	if (unlikely(c->flags & TCP_F_STRETCH))
+		tcp_stretch_over(c);
 	if (!(c->flags & TCP_F_POOL_SHUT))
 		tcp_timer_clear(c, TCP_TIMER_ACK);
 	return m;

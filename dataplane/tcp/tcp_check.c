@@ -119,6 +119,9 @@ static const char *check_conn(const struct tcp_conn *c)
 	if (c->rec_head == TCP_NIL && c->unsent > 0 && !(c->armed & (1u << TCP_TIMER_RTX)) &&
 		!(c->flags & TCP_F_ON_OUTPUT))
 		return "data waits without a timer";
+	if (c->rcv_nxt != c->ack_sent && !(c->armed & (1u << TCP_TIMER_ACK)) &&
+		!(c->flags & (TCP_F_STRETCH | TCP_F_ON_OUTPUT)))
+		return "an ACK is owed and nothing will send it";
 	if (c->armed != 0 && !tcp_wheel_armed(&c->node))
 		return "a timer is set and the wheel does not know";
 	return NULL;

@@ -144,6 +144,7 @@ void tcp_conn_establish(struct tcp_conn *c)
 void tcp_conn_unhook(struct tcp_conn *c)
 {
 	tcp_connect_over(c);
+	tcp_stretch_over(c);
 	if (c->flags & TCP_F_IN_FLOW)
 		tcp_flow_remove(&c->stack->flow, conn_hash(c), TCP_REF_CONN | tcp_conn_index(c));
 	c->flags &= ~TCP_F_IN_FLOW;

@@ -62,7 +62,7 @@ static bool port_choose(
 	return false;
 }
 
-#define CONNECT_LINKS(s) (&(s)->cold[0].connecting), sizeof(struct tcp_cold)
+#define CONNECT_LINKS(s) (&(s)->cold[0].link), sizeof(struct tcp_cold)
 
 static void connect_begin(struct tcp_conn *c)
 {
@@ -90,7 +90,7 @@ void tcp_connect_unreachable(struct tcp_stack *s, const struct ip_addr *remote)
 	for (uint32_t i = s->connecting.head; i != TCP_NIL; i = next) {
 		struct tcp_conn *c = &s->conns[i];
 
-		next = s->cold[i].connecting.next;
+		next = s->cold[i].link.next;
 		if (ip_equal(&c->remote, remote))
 			tcp_conn_end(c, TCP_END_UNREACHABLE);
 	}

@@ -18,6 +18,9 @@
 #define TCP_QUICK_ACKS      16  /* segments at the start that are acknowledged at once */
 #define TCP_LOSSY_ACKS      255 /* segments after a hole: every second one is acknowledged */
 #define TCP_ACK_DELAY_MS    10
+#define TCP_STRETCH_US      50   /* an ACK waits so long for more to acknowledge, */
+#define TCP_STRETCH_SEGS    8    /* but for no more than this, */
+#define TCP_STRETCH_PART    32   /* nor this part of what came before */
 #define TCP_RTO_INITIAL_MS  1000 /* RFC 6298 §2.1 */
 #define TCP_RTO_FALLBACK_MS 3000 /* §5.7: when the handshake measured no round trip */
 #define TCP_RTO_MAX_MS      60000

@@ -262,6 +262,14 @@ void tcp_shed_init(struct tcp_shed *shed, uint32_t syn_limit, void *memory);
 /* Whether the SYN is left unanswered, while the cache is crowded. @param hash  of its tuple */
 bool tcp_shed_syn(struct tcp_stack *s, uint64_t hash);
 
+/* tcp_stretch.c */
+/* The ACK that is due goes soon. */
+void tcp_stretch_begin(struct tcp_conn *c);
+/* It went, or is none any more. */
+void tcp_stretch_over(struct tcp_conn *c);
+bool tcp_stretch_next(const struct tcp_stack *s, uint32_t *at_us);
+void tcp_stretch_timers(struct tcp_stack *s);
+
 /* tcp_cookie.c */
 /* Answer a SYN without keeping anything of it; the segment is left alone. @return false without a
  * way back */

@@ -43,18 +43,33 @@ static void quick_ack(struct tcp_conn *c)
 		c->flags |= TCP_F_ACK_NOW;
 }
 
+/* What one ACK may be for, in bytes: more once more has come, as a small flight needs several ACKs in case that one
+ * gets lost. */
+static uint32_t stretch_bytes(struct tcp_conn *c)
+{
+	uint32_t most = RTE_MIN(
+		(uint32_t)TCP_STRETCH_SEGS * c->rcv_mss, c->stack->config.rcv_buf_bytes / 8);
+
+	return RTE_MIN(most, (c->rcv_nxt - tcp_cold(c)->irs) / TCP_STRETCH_PART);
+}
+
 void tcp_rcv_ack(struct tcp_conn *c, uint32_t len)
 {
+	uint32_t owed = c->rcv_nxt - c->ack_sent;
+
 	if (len > c->rcv_mss)
 		c->rcv_mss = (uint16_t)(len < UINT16_MAX ? len : UINT16_MAX);
 	if (c->quick_acks > 0) {
 		quick_ack(c);
-	} else if (c->rcv_nxt - c->ack_sent >= 2u * c->rcv_mss) {
-		c->flags |= TCP_F_ACK_NOW;
-	} else {
+	} else if (owed < 2u * c->rcv_mss) {
 		if (!(c->armed & (1u << TCP_TIMER_ACK)))
 			tcp_timer_set(c, TCP_TIMER_ACK, TCP_ACK_DELAY_MS);
 		return;
+	} else if (owed < stretch_bytes(c)) {
+		tcp_stretch_begin(c);
+		return;
+	} else {
+		c->flags |= TCP_F_ACK_NOW;
 	}
 	tcp_conn_output(c);
 }
@@ -164,6 +179,7 @@ void tcp_rcv_twice(struct tcp_conn *c, uint32_t left, uint32_t right)
 	else
 		cold->twice = (struct tcp_range){ left, right };
 	c->flags |= TCP_F_DSACK | TCP_F_ACK_NOW;
+	c->quick_acks = TCP_LOSSY_ACKS; /* our ACK may have been lost */
 	tcp_conn_output(c);
 }
 

@@ -109,7 +109,7 @@ static void limits_init(struct tcp_stack *s)
 	while (s->config.rcv_buf_bytes >> s->rcv_scale > UINT16_MAX &&
 		s->rcv_scale < TCP_WSCALE_MAX)
 		s->rcv_scale++;
-	s->connecting = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
+	s->connecting = s->stretched = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
 	for (unsigned i = 0; i < RTE_DIM(s->syn_queue); i++)
 		s->syn_queue[i] = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
 }
@@ -295,6 +295,7 @@ uint32_t tcp_ts_offset(struct tcp_stack *s, const struct tcp_tuple *tuple)
 uint64_t tcp_next_timer(const struct tcp_stack *s)
 {
 	uint32_t tick = 0, at;
+	uint64_t next_ns = UINT64_MAX;
 	bool any = tcp_wheel_next(&s->wheel, &tick);
 
 	if (s->ready.count > 0 || s->output.count > 0)
@@ -307,10 +308,13 @@ uint64_t tcp_next_timer(const struct tcp_stack *s)
 		tick = at;
 		any = true;
 	}
-	if (!any)
-		return UINT64_MAX;
-	/* Ticks are 32 bits: extend by the distance from now. */
-	if (seq_le(tick, s->tick))
+	/* Ticks and microseconds are 32 bits: extend by the distance from now. */
+	if (any && seq_le(tick, s->tick))
 		return s->now_ns;
-	return (s->now_ns / 1000000 + (tick - s->tick)) * 1000000;
+	if (any)
+		next_ns = (s->now_ns / 1000000 + (tick - s->tick)) * 1000000;
+	if (tcp_stretch_next(s, &at))
+		next_ns = RTE_MIN(next_ns,
+			(s->now_ns / 1000 + (seq_lt(s->now_us, at) ? at - s->now_us : 0)) * 1000);
+	return next_ns;
 }

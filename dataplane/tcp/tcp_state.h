@@ -86,6 +86,7 @@ enum tcp_timer {
 #define TCP_F_CWR          0x08000000u /* the next new data says that the window was reduced */
 #define TCP_F_TSO          0x10000000u /* the port cuts long segments */
 #define TCP_F_LEAN         0x20000000u /* begun while the pool was low */
+#define TCP_F_STRETCH      0x40000000u /* in tcp_stack.stretched */
 /* Anything that the fast path leaves alone. */
 #define TCP_F_SLOW (TCP_F_FIN_RCVD | TCP_F_RCV_SHUT | TCP_F_OOO | TCP_F_LOSS)
 
@@ -203,6 +204,7 @@ struct tcp_cold {
 	uint32_t fin_seq;                /* of a FIN that came ahead of its turn */
 	uint32_t sent_tick;              /* when data was last sent */
 	uint32_t challenge_tick;         /* begin of the second that is counted in challenges */
+	uint32_t stretch_us;             /* when the ACK goes, with TCP_F_STRETCH */
 	uint32_t syn_us;                 /* when the SYN was sent, for the first RTT sample */
 	uint32_t listener_id;
 	uint16_t listener; /* index; TCP_LISTENERS for none */
@@ -232,7 +234,7 @@ struct tcp_cold {
 	uint32_t undo_una, undo_end;       /* what it was about */
 	uint32_t undo_cwnd, undo_ssthresh; /* before it */
 	uint64_t undo_cc[TCP_CC_BYTES / 8];
-	struct tcp_link connecting;           /* with TCP_F_CONNECTING */
+	struct tcp_link link;                 /* with TCP_F_CONNECTING or TCP_F_STRETCH */
 	struct tcp_range twice;               /* what came twice, with TCP_F_DSACK */
 	struct tcp_range range[TCP_SACK_MAX]; /* out of order, newest first: SACK blocks to send */
 	struct rte_mbuf *ooo_head, *ooo_tail;
@@ -322,6 +324,7 @@ struct tcp_stack {
 	struct tcp_flow flow;
 	struct tcp_wheel wheel;
 	struct tcp_fifo connecting; /* in SYN-SENT */
+	struct tcp_fifo stretched;  /* owe an ACK soon */
 	struct tcp_ring ready;      /* waits for tcp_dispatch() */
 	struct tcp_ring output;     /* waits for tcp_output() */
 	struct tcp_rec *recs;

@@ -277,6 +277,7 @@ void tcp_timers(struct tcp_stack *s, uint64_t now_ns)
 	tcp_pool_sample(s);
 	while ((index = tcp_wheel_expire(&s->wheel, s->tick)) != TCP_NIL)
 		conn_run(&s->conns[index]);
+	tcp_stretch_timers(s);
 	tcp_syn_timers(s);
 	tcp_tw_timers(s);
 }

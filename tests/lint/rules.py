@@ -31,7 +31,7 @@ TCP = {
         "minutes."),
     4987: ("SYN floods", "A cookie keeps window scale, SACK and ECN only where there are timestamps."),
     5461: ("ICMP's soft errors", ""),
-    5681: ("Congestion control", ""),
+    5681: ("Congestion control", "One ACK may be for up to eight segments that come within 50 µs (§4.2)."),
     5927: ("ICMP attacks", "Whether segments of the present size arrived is asked, not of every size between."),
     5961: ("Blind attacks", ""),
     6093: ("Urgent data", ""),

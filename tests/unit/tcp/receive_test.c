@@ -52,6 +52,47 @@ static void a_burst_is_acknowledged_once(void **state)
 	assert_int_equal(r->readable, 1);
 }
 
+static void segments_that_come_close_share_an_ack(void **state)
+{
+	struct tcp_config config = rig_config();
+	struct rig *r = *state;
+
+	config.rcv_buf_bytes = 1 << 20;
+	rig_restart(r, &config);
+	rig_open(r);
+	while (r->snd - tcp_cold(r->conn)->irs < 8u * TCP_STRETCH_PART * MSS) {
+		rig_say(r, TCP_ACK, MSS);
+		rig_read_all(r);
+	}
+	rig_run(r, 2 * TCP_ACK_DELAY_MS);
+	rig_forget(r);
+	/* Two wait for more, for a while. */
+	rig_say(r, TCP_ACK, MSS);
+	rig_say(r, TCP_ACK, MSS);
+	rig_read_all(r);
+	rig_none(r);
+	assert_true(tcp_next_timer(r->stack) <= r->now_ns + TCP_STRETCH_US * 1000);
+	r->now_ns += (TCP_STRETCH_US - 1) * 1000;
+	rig_loop(r);
+	rig_none(r);
+	r->now_ns += 1000;
+	rig_loop(r);
+	assert_int_equal(rig_take(r).ack, r->snd);
+	/* Eight are enough. */
+	for (unsigned i = 0; i < TCP_STRETCH_SEGS; i++) {
+		rig_none(r);
+		rig_say(r, TCP_ACK, MSS);
+	}
+	assert_int_equal(rig_take(r).ack, r->snd);
+	rig_read_all(r);
+	/* After what came twice at once again: an ACK may have been lost. */
+	r->snd -= MSS;
+	rig_say(r, TCP_ACK, MSS);
+	rig_forget(r);
+	rig_say(r, TCP_ACK, MSS);
+	assert_int_equal(rig_take(r).ack, r->snd);
+}
+
 static void an_answer_takes_the_ack_along(void **state)
 {
 	struct rig *r = *state;
@@ -424,6 +465,7 @@ int main(void)
 		RULE(some_of_what_came_can_be_taken),
 		RULE(the_first_segments_are_acknowledged_at_once_and_later_every_second),
 		RULE(a_burst_is_acknowledged_once),
+		RULE(segments_that_come_close_share_an_ack),
 		RULE(an_answer_takes_the_ack_along),
 		RULE(out_of_order_data_is_kept_sacked_and_delivered_once),
 		RULE(what_comes_again_in_other_pieces_adds_nothing),

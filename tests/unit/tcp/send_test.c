@@ -42,7 +42,7 @@ static void the_initial_window_is_ten_segments(void **state)
 	rig_forget(r);
 }
 
-static void writable_comes_when_half_of_the_buffer_is_free(void **state)
+static void writable_comes_when_an_eighth_of_the_buffer_is_free(void **state)
 {
 	struct tcp_config config = rig_config();
 	struct rig *r = *state;
@@ -53,9 +53,9 @@ static void writable_comes_when_half_of_the_buffer_is_free(void **state)
 	rig_data(r, 10000);
 	rig_loop(r);
 	assert_int_equal(tcp_send_space(r->conn), 0);
-	rig_acks(r, r->rcv + 3000, (struct tcp_options){ 0 });
+	rig_acks(r, r->rcv + 1000, (struct tcp_options){ 0 });
 	assert_int_equal(r->writable, 0);
-	rig_acks(r, r->rcv + 6000, (struct tcp_options){ 0 });
+	rig_acks(r, r->rcv + 2000, (struct tcp_options){ 0 });
 	assert_int_equal(r->writable, 1);
 	rig_acks(r, r->rcv + 7000, (struct tcp_options){ 0 });
 	assert_int_equal(r->writable, 1);
@@ -266,7 +266,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		RULE(payload_goes_out_in_full_segments_by_reference),
 		RULE(the_initial_window_is_ten_segments),
-		RULE(writable_comes_when_half_of_the_buffer_is_free),
+		RULE(writable_comes_when_an_eighth_of_the_buffer_is_free),
 		RULE(sack_tells_what_is_lost_and_only_that_is_sent_again),
 		RULE(three_duplicates_do_without_sack),
 		RULE(an_ack_that_advances_brings_its_window_along),
