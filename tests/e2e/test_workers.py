@@ -58,7 +58,8 @@ def test_both_workers_serve_and_share(two, bed, connect):
     assert [a.status for a in answers] == [200] * 200
     shares = collections.Counter(json.loads(a.body)["backend"] for a in answers)
     # Exact in each worker; each can be off by less than one round.
-    assert all(abs(shares[name] - 20 * weight) <= 4 for name, weight in zip(("be1", "be2", "be3"), (5, 3, 2))), shares
+    assert all(abs(shares[name] - 20 * weight) <= 4 for name, weight in zip(("be1", "be2", "be3"), (5, 3, 2))), (
+        shares, two.stats().tree["endpoints"])
     assert all(n > 0 for n in by_worker(two, "requests")), "the connections are with both"
     # Nobody can choose the queue of an answer on these ports: some of them came to the other worker.
     first, second = by_worker(two, "steered")
