@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record.c and count.c with a switch around each function, standing where the gateway's are linked otherwise: so
- * the cost of statistics is measured in one program and one world, in turns.
+ * record.c with a switch around each function, standing where the gateway's is linked otherwise: so the cost of
+ * statistics is measured in one program and one world, in turns.
  */
 #include "bench/self/statistics.h"
 
@@ -9,14 +9,13 @@
 #define record_sent     counted_sent
 #define record_answered counted_answered
 #define record_inactive counted_inactive
-#define policy_count    counted_request
-#include "dataplane/policy/count.c"
+#define record_limit    counted_limit
 #include "dataplane/proxy/record.c"
 #undef record_exchange
 #undef record_sent
 #undef record_answered
 #undef record_inactive
-#undef policy_count
+#undef record_limit
 
 bool self_statistics = true;
 
@@ -24,7 +23,7 @@ void record_exchange(struct proxy *p, struct exchange *ex);
 void record_sent(struct proxy *p, struct exchange *ex);
 void record_answered(struct proxy *p, const struct exchange *ex);
 void record_inactive(struct proxy *p, struct exchange *ex);
-void policy_count(struct usage_line *line, bool over, uint64_t wall_s);
+void record_limit(struct proxy *p, struct usage_line *line, bool over);
 
 void record_exchange(struct proxy *p, struct exchange *ex)
 {
@@ -50,8 +49,8 @@ void record_inactive(struct proxy *p, struct exchange *ex)
 		counted_inactive(p, ex);
 }
 
-void policy_count(struct usage_line *line, bool over, uint64_t wall_s)
+void record_limit(struct proxy *p, struct usage_line *line, bool over)
 {
 	if (self_statistics)
-		counted_request(line, over, wall_s);
+		counted_limit(p, line, over);
 }

@@ -194,7 +194,6 @@ void policy_take(const struct policy *policy, struct policy_scratch *scratch, ui
 		for (uint32_t taken = 0; taken < i; taken++)
 			limit_refund(&plan->limits[taken], line, at);
 	}
-	policy_count(line, out->over, wall_s);
 }
 
 void plan_init(struct plan *plan, const struct snapshot *s, uint32_t index)

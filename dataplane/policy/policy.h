@@ -95,11 +95,10 @@ struct policy_limit_verdict {
 
 /**
  * Take one request from every limit of @p plan, or from none: what was taken before a later limit
- * refused is given back. A soft plan is never refused, but counts: what is over a limit adds to
- * @p line's refused instead of admitted, and to its quota.
+ * refused is given back. A soft plan is never refused, but out->over tells, and its quota counts.
  * Several requests of a consumer in one burst, announced by policy_expect(), take from a rate in one
  * compare-and-swap (a lease of gcra.h); each answer is what it would be without.
- * @param line     the consumer's usage line; counts admitted and refused too
+ * @param line     the consumer's usage line; its limits only
  * @param now_ns   CLOCK_MONOTONIC
  * @param wall_s   Unix seconds, for quotas' windows
  */

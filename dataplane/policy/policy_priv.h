@@ -51,9 +51,6 @@ struct policy_scratch {
 	struct policy_lease leases[POLICY_LEASES];
 };
 
-/** Count a request on its consumer's line. @param over  a limit was passed */
-void policy_count(struct usage_line *line, bool over, uint64_t wall_s);
-
 /** Flatten plan @p index of the snapshot; leaves the header empty. */
 void plan_init(struct plan *plan, const struct snapshot *snapshot, uint32_t index);
 

@@ -113,6 +113,7 @@ static void admit(struct proxy *p, struct decision *d, struct exchange *ex)
 		return;
 	policy_take(policy, p->scratch, d->caller.plan, &p->tables->usage->lines[d->caller.slot],
 		p->now_ns, p->wall_s, &ex->limit);
+	record_limit(p, &p->tables->usage->lines[d->caller.slot], ex->limit.over);
 	if (ex->limit.limit != SNAP_NONE)
 		ex->flags |= EX_RATE_FIELDS;
 	if (!ex->limit.allowed)

@@ -280,6 +280,8 @@ void respond_date(struct proxy *p, struct http1_writer *w);
 void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
 
 /* record.c */
+/* A request met the limits of its consumer, or passed one. */
+void record_limit(struct proxy *p, struct usage_line *line, bool over);
 void record_exchange(struct proxy *p, struct exchange *ex);
 /* Its head goes to the endpoint of its upstream; the head of the answer came. */
 void record_sent(struct proxy *p, struct exchange *ex);

@@ -27,6 +27,22 @@ struct stats_listener *record_listener(struct proxy *p, uint32_t slot)
 	return &p->config.stats->listener[bounded(slot, p->config.stats->shape.listeners)];
 }
 
+/* Where one worker alone writes, it needs no locked instruction: 20 cycles. */
+static void usage_add(const struct proxy *p, _Atomic uint64_t *counter, uint64_t n)
+{
+	if (p->tables->worker_count > 1)
+		atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+	else
+		atomic_store_explicit(counter,
+			atomic_load_explicit(counter, memory_order_relaxed) + n,
+			memory_order_relaxed);
+}
+
+void record_limit(struct proxy *p, struct usage_line *line, bool over)
+{
+	usage_add(p, over ? &line->refused : &line->admitted, 1);
+}
+
 void record_sent(struct proxy *p, struct exchange *ex)
 {
 	struct stats_endpoint *stats = record_endpoint(p, ex->upstream->slot);
@@ -133,7 +149,7 @@ void record_exchange(struct proxy *p, struct exchange *ex)
 	if (ex->consumer_slot != SNAP_NONE) {
 		struct usage_line *line = &p->tables->usage->lines[ex->consumer_slot];
 
-		atomic_fetch_add_explicit(&line->bytes_out, ex->bytes_out, memory_order_relaxed);
+		usage_add(p, &line->bytes_out, ex->bytes_out);
 		atomic_store_explicit(&line->last_seen_s, p->wall_s, memory_order_relaxed);
 	}
 	if (p->config.events && proxy_settings(p)->access_log)
