@@ -147,9 +147,6 @@ static void the_limit_nearest_to_its_end_is_reported(void **state)
 	assert_int_equal(v.limit, 1);
 	assert_int_equal(v.remaining, 2);
 	assert_int_equal(v.reset_s, 43199);
-	assert_int_equal(line.admitted, 6);
-	assert_int_equal(line.refused, 1);
-	assert_int_equal(line.last_seen_s, NOON + 1);
 }
 
 static void what_a_later_limit_refuses_is_given_back(void **state)
@@ -207,15 +204,15 @@ static void two_rates_hold_together(void **state)
 static void a_soft_plan_counts_and_never_refuses(void **state)
 {
 	struct usage_line line = { 0 };
-	struct policy_limit_verdict v;
+	struct policy_limit_verdict v = take(PLAN_SOFT, &line, NOW, NOON);
 
-	for (unsigned i = 0; i < 6; i++)
+	assert_true(v.allowed && !v.over);
+	for (unsigned i = 1; i < 6; i++) {
 		v = take(PLAN_SOFT, &line, NOW, NOON);
-	assert_true(v.allowed && v.over);
+		assert_true(v.allowed && v.over);
+	}
 	assert_int_equal(v.limit, 3);
 	assert_int_equal(v.remaining, 0);
-	assert_int_equal(line.admitted, 1);
-	assert_int_equal(line.refused, 5);
 	assert_int_equal(line.limit[3] & 0xff, 6);
 }
 
@@ -226,7 +223,6 @@ static void a_plan_without_limits_admits(void **state)
 
 	assert_true(v.allowed && !v.over);
 	assert_int_equal(v.limit, SNAP_NONE);
-	assert_int_equal(line.admitted, 1);
 	assert_false(take(PLAN_COUNT, &line, NOW, NOON).allowed);
 }
 
