@@ -293,15 +293,20 @@ static void a_newer_syn_takes_the_place_of_time_wait(void **state)
 	assert_true((int32_t)(seg.seq - last) > 0);
 }
 
-static void at_the_end_a_peer_that_answers_is_waited_for(void **state)
+static void close_with_data_in_flight(struct rig *r)
 {
-	struct rig *r = *state;
-
 	rig_open(r);
 	rig_data(r, 2 * MSS);
 	tcp_close_both(r->conn);
 	rig_loop(r);
 	assert_false(tcp_stack_settled(r->stack));
+}
+
+static void at_the_end_a_peer_that_answers_is_waited_for(void **state)
+{
+	struct rig *r = *state;
+
+	close_with_data_in_flight(r);
 	rig_run(r, 300); /* the first timeouts */
 	assert_false(tcp_stack_settled(r->stack));
 	r->rcv += 2 * MSS + 1;
@@ -313,11 +318,7 @@ static void at_the_end_a_silent_peer_is_not_waited_for(void **state)
 {
 	struct rig *r = *state;
 
-	rig_open(r);
-	rig_data(r, 2 * MSS);
-	tcp_close_both(r->conn);
-	rig_loop(r);
-	assert_false(tcp_stack_settled(r->stack));
+	close_with_data_in_flight(r);
 	rig_run(r, 5000);
 	assert_int_not_equal(r->conn->state, TCP_FREE);
 	assert_true(tcp_stack_settled(r->stack));
