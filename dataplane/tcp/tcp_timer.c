@@ -121,12 +121,13 @@ static bool orphan(const struct tcp_conn *c)
 }
 
 /* Whether what is in flight was sent often enough (RFC 9293 §3.8.3; RFC 1122 §4.2.3.5 speaks of open
- * connections: a block that only waits for the ACK of its FIN is worth less). */
+ * connections: a block that only waits for the ACK of its FIN is worth less, unless the peer still
+ * speaks: it waits, too). */
 static bool exhausted(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
-	uint8_t most = orphan(c) ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
 	uint32_t silent_ms = c->stack->tick - c->rcv_tick;
+	uint8_t most = orphan(c) && silent_ms >= c->rto_ms ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
 
 	if (tcp_peer_shut(c))
 		cold->retries = cold->retries < most ? cold->retries : most - 1;

@@ -153,6 +153,31 @@ static void a_connection_that_was_left_is_given_up_sooner(void **state)
 	rig_forget(r);
 }
 
+/* Its data or our ACKs get lost, but it asks for them (seed 312574 of the simulation). */
+static void a_connection_that_was_left_lives_while_its_peer_speaks(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_options opt = { .present = TCP_OPT_TS };
+
+	rig_open(r);
+	rig_data(r, MSS);
+	tcp_close_both(r->conn);
+	for (unsigned i = 0; i < 20; i++) {
+		rig_run(r, 5000);
+		opt.ts_val = r->ts_val;
+		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+				   .seq = r->snd - 1,
+				   .ack = r->rcv,
+				   .wnd = RIG_WND,
+				   .opt = opt });
+		assert_int_equal(r->ended, 0);
+		rig_forget(r);
+	}
+	rig_run(r, 200000);
+	assert_int_equal(r->ended, 1);
+	rig_forget(r);
+}
+
 static void a_slow_path_is_no_reason_to_keep_what_was_left_for_minutes(void **state)
 {
 	struct rig *r = *state;
@@ -204,6 +229,7 @@ int main(void)
 		RULE(a_peer_that_asks_for_us_is_alive),
 		RULE(a_probe_without_an_mbuf_is_not_held_against_the_peer),
 		RULE(a_connection_that_was_left_is_given_up_sooner),
+		RULE(a_connection_that_was_left_lives_while_its_peer_speaks),
 		RULE(a_slow_path_is_no_reason_to_keep_what_was_left_for_minutes),
 		RULE(keepalive_probes_an_idle_peer_and_gives_up_on_a_dead_one),
 	};
