@@ -29,7 +29,7 @@ TCP = {
     3708: ("Needless recoveries by D-SACK", ""),
     4821: ("Path MTU by probes", "Only with SACK; without, the size grows with the next connection after ten "
         "minutes."),
-    4987: ("SYN floods", "A cookie keeps window scale, SACK and ECN only where there are timestamps."),
+    4987: ("SYN floods", "A cookie keeps window scale, SACK and ECN only where there are timestamps. While cookies are good, text that comes without one gets no RST: it may be ahead of the ACK that brings it."),
     5461: ("ICMP's soft errors", ""),
     5681: ("Congestion control", "One ACK may be for up to eight segments that come within 50 µs (§4.2)."),
     5927: ("ICMP attacks", "Whether segments of the present size arrived is asked, not of every size between."),
