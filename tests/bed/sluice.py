@@ -112,7 +112,11 @@ class Sluice:
         """Both, and wait until the gateway answers on the wire."""
         self.start_dataplane()
         self.start_control()
-        self.wait_serving(seconds)
+        try:
+            self.wait_serving(seconds)
+        except BedError as e:
+            logs = "".join(f"{name}:\n{self.bed.log_tail(name, 10)}" for name in ("control", "dataplane"))
+            raise BedError(f"{e}\n{logs}") from e
         return self
 
     def stop(self):
