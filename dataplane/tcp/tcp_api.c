@@ -21,37 +21,6 @@ void tcp_peer(const struct tcp_conn *c, struct tcp_peer *out)
 	out->remote_port = c->remote_port;
 }
 
-/* Cut the receive queue behind the mbuf that holds byte number @p bytes. */
-static struct rte_mbuf *rq_cut(struct tcp_conn *c, uint32_t bytes)
-{
-	struct rte_mbuf *chain = c->rq_head, *last = chain;
-	uint32_t len = chain->data_len;
-	uint16_t segs = 1;
-
-	for (; len < bytes; segs++) {
-		last = last->next;
-		len += last->data_len;
-	}
-	c->rq_head = last->next;
-	if (c->rq_head == NULL) {
-		c->rq_tail = NULL;
-		return chain;
-	}
-	last->next = NULL;
-	c->rq_head->pkt_len = chain->pkt_len - len;
-	c->rq_head->nb_segs = (uint16_t)(chain->nb_segs - segs);
-	chain->pkt_len = len;
-	chain->nb_segs = segs;
-	return chain;
-}
-
-struct rte_mbuf *tcp_recv_some(struct tcp_conn *c, uint32_t bytes)
-{
-	if (c->rq_head == NULL || c->rq_head->pkt_len <= bytes)
-		return tcp_recv(c);
-	return rq_cut(c, bytes);
-}
-
 struct rte_mbuf *tcp_recv(struct tcp_conn *c)
 {
 	struct rte_mbuf *chain = c->rq_head;
@@ -60,6 +29,29 @@ struct rte_mbuf *tcp_recv(struct tcp_conn *c)
 	c->events &= (uint8_t)~TCP_EV_READABLE;
 	if (c->events & TCP_EV_ENDED)
 		tcp_conn_notify(c, TCP_EV_ENDED); /* it only waited for the bytes to be read */
+	return chain;
+}
+
+struct rte_mbuf *tcp_recv_some(struct tcp_conn *c, uint32_t bytes)
+{
+	struct rte_mbuf *chain = c->rq_head, *last = chain;
+	uint32_t len;
+	uint16_t segs = 1;
+
+	if (chain == NULL || chain->pkt_len <= bytes)
+		return tcp_recv(c);
+	for (len = chain->data_len; len < bytes; segs++) {
+		last = last->next;
+		len += last->data_len;
+	}
+	if (last->next == NULL)
+		return tcp_recv(c);
+	c->rq_head = last->next;
+	last->next = NULL;
+	c->rq_head->pkt_len = chain->pkt_len - len;
+	c->rq_head->nb_segs = (uint16_t)(chain->nb_segs - segs);
+	chain->pkt_len = len;
+	chain->nb_segs = segs;
 	return chain;
 }
 

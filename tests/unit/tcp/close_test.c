@@ -202,9 +202,9 @@ static void both_sides_may_close_at_once(void **state)
 	assert_int_equal(r->counters.time_waits, 1);
 }
 
-static void an_orderly_end_waits_for_the_reader(void **state)
+/* @param bytes  that the reader asks for, of one mbuf */
+static void orderly_end(struct rig *r, uint32_t bytes)
 {
-	struct rig *r = *state;
 	struct tcp_options opt = rig_modern(r);
 	struct rte_mbuf *m;
 
@@ -215,7 +215,7 @@ static void an_orderly_end_waits_for_the_reader(void **state)
 	rig_say(r, TCP_ACK | TCP_FIN, 700);
 	rig_run(r, 40000);
 	assert_int_equal(r->ended, 0);
-	m = tcp_recv(r->conn);
+	m = tcp_recv_some(r->conn, bytes);
 	assert_int_equal(m->pkt_len, 700);
 	rte_pktmbuf_free(m);
 	assert_true(tcp_recv_eof(r->conn));
@@ -223,6 +223,16 @@ static void an_orderly_end_waits_for_the_reader(void **state)
 	assert_int_equal(r->ended, 1);
 	assert_int_equal(r->end, TCP_END_CLOSED);
 	rig_forget(r);
+}
+
+static void an_orderly_end_waits_for_the_reader(void **state)
+{
+	orderly_end(*state, UINT32_MAX);
+}
+
+static void an_orderly_end_comes_when_the_last_mbuf_is_taken(void **state)
+{
+	orderly_end(*state, 1);
 }
 
 static void after_close_both_data_is_answered_with_rst_but_what_is_queued_is_delivered(void **state)
@@ -352,6 +362,7 @@ int main(void)
 		RULE(the_side_that_closes_last_does_not_wait),
 		RULE(both_sides_may_close_at_once),
 		RULE(an_orderly_end_waits_for_the_reader),
+		RULE(an_orderly_end_comes_when_the_last_mbuf_is_taken),
 		RULE(after_close_both_data_is_answered_with_rst_but_what_is_queued_is_delivered),
 		RULE(nobody_waits_for_ever_in_fin_wait_2),
 		RULE(a_newer_syn_takes_the_place_of_time_wait),
