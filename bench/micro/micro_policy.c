@@ -11,6 +11,7 @@
 #include "bench/common/world.h"
 #include "bench/engine/engine.h"
 #include "bench/micro/micro.h"
+#include "dataplane/policy/digest.h"
 #include "dataplane/policy/gcra.h"
 #include "dataplane/policy/policy.h"
 #include "dataplane/route/balance.h"
@@ -24,6 +25,7 @@ struct keys {
 	struct policy *policy;
 	struct policy_scratch *scratch;
 	uint8_t (*digests)[SNAP_DIGEST_BYTES];
+	char (*texts)[ENGINE_KEY_BYTES];
 	uint32_t at;
 	struct usage_line *lines;
 	uint32_t *order;
@@ -57,6 +59,25 @@ static uint64_t lookup(void *ctx, uint32_t n)
 	return sum;
 }
 
+/* From the credential to its caller, as a burst of requests asks. */
+static uint64_t inquire(void *ctx, uint32_t n)
+{
+	struct keys *k = ctx;
+	struct policy_inquiry inquiry;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		policy_inquiry_begin(&inquiry);
+		for (uint32_t j = 0; j < POLICY_BULK; j++)
+			policy_inquiry_add(k->policy, &inquiry,
+				(struct str){ k->texts[k->at + j], ENGINE_KEY_BYTES });
+		policy_inquiry_end(k->policy, &inquiry);
+		sum += inquiry.found + inquiry.callers[0].slot;
+		k->at = (k->at + POLICY_BULK) % DIGESTS;
+	}
+	return sum;
+}
+
 static uint64_t digest(void *ctx, uint32_t n)
 {
 	char text[ENGINE_KEY_BYTES];
@@ -66,7 +87,7 @@ static uint64_t digest(void *ctx, uint32_t n)
 
 	engine_key_text(7, text);
 	for (uint32_t i = 0; i < n; i++) {
-		policy_digest_bulk(&key, 1, out);
+		digest_sha256_bulk(&key, 1, out);
 		text[20] = (char)('a' + out[0][0] % 16);
 		sum += out[0][1];
 	}
@@ -84,7 +105,7 @@ static uint64_t digest_bulk(void *ctx, uint32_t n)
 	for (uint32_t i = 0; i < POLICY_BULK; i++)
 		credentials[i] = (struct str){ text, sizeof(text) };
 	for (uint32_t i = 0; i < n; i++) {
-		policy_digest_bulk(credentials, POLICY_BULK, out);
+		digest_sha256_bulk(credentials, POLICY_BULK, out);
 		text[20] = (char)('a' + out[0][0] % 16);
 		sum += out[1][1];
 	}
@@ -129,15 +150,17 @@ static void keys_begin(struct keys *k, uint32_t keys)
 	k->policy = policy_create(&k->snapshot, NULL, why, sizeof(why));
 	k->scratch = k->policy ? policy_scratch_create(k->policy) : NULL;
 	k->digests = malloc(DIGESTS * SNAP_DIGEST_BYTES);
+	k->texts = malloc((size_t)DIGESTS * ENGINE_KEY_BYTES);
 	k->lines = aligned_alloc(64, sizeof(*k->lines));
-	if (!k->scratch || !k->digests || !k->lines) {
+	if (!k->scratch || !k->digests || !k->texts || !k->lines) {
 		progress("micro: no memory for %u keys %s", keys, why);
 		exit(1);
 	}
 	memset(k->lines, 0, sizeof(*k->lines));
 	for (uint32_t i = 0; i < DIGESTS; i++) {
 		engine_key_text(next_random(&random) % keys, text);
-		policy_digest_bulk(&(struct str){ text, sizeof(text) }, 1, &k->digests[i]);
+		memcpy(k->texts[i], text, sizeof(text));
+		digest_sha256_bulk(&(struct str){ text, sizeof(text) }, 1, &k->digests[i]);
 	}
 }
 
@@ -147,19 +170,24 @@ static void keys_end(struct keys *k)
 	policy_destroy(k->policy);
 	snapshot_close(&k->snapshot);
 	free(k->digests);
+	free(k->texts);
 	free(k->lines);
 }
 
 void micro_keys(struct micro *m, uint32_t keys)
 {
 	struct keys k;
-	char name[48];
+	char names[2][48];
 
-	snprintf(name, sizeof(name), "key lookup, bulk, %u keys", keys);
-	if (!micro_wanted(m, name))
+	snprintf(names[0], sizeof(names[0]), "key lookup, bulk, %u keys", keys);
+	snprintf(names[1], sizeof(names[1]), "digest and lookup, %u keys", keys);
+	if (!micro_wanted(m, names[0]) && !micro_wanted(m, names[1]))
 		return;
 	keys_begin(&k, keys);
-	micro_run(m, name, POLICY_BULK, lookup, &k);
+	if (micro_wanted(m, names[0]))
+		micro_run(m, names[0], POLICY_BULK, lookup, &k);
+	if (micro_wanted(m, names[1]))
+		micro_run(m, names[1], POLICY_BULK, inquire, &k);
 	keys_end(&k);
 }
 

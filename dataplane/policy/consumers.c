@@ -25,6 +25,7 @@
 #define SPARE_KEYS   4096 /* and a quarter of the snapshot's: room for deltas */
 #define RECORD_NONE  INT32_MAX
 #define BUCKET_SLOTS 7
+#define NAME_LINE    UINT64_C(64)
 
 struct key_record {
 	uint8_t digest[SNAP_DIGEST_BYTES];
@@ -89,29 +90,37 @@ static inline uint32_t bucket_next(const struct consumers *c, uint32_t at)
 	return at + 1 < c->bucket_count ? at + 1 : 0;
 }
 
+/* Where a name goes whose predecessors end at @p end: into the rest of the line if it fits, so that what is fetched of a
+ * name is all of it. */
+static uint64_t name_place(uint64_t end, uint32_t bytes)
+{
+	return end % NAME_LINE + bytes > NAME_LINE ? RTE_ALIGN_CEIL(end, NAME_LINE) : end;
+}
+
 /* Copy the names to where no small page is read for them. */
 static bool consumers_fill(struct consumers *c, const struct snapshot *snapshot)
 {
 	const struct snap_consumer *from;
-	uint64_t bytes = 0;
+	uint64_t end = 0;
 	uint32_t n;
 
 	from = snap_records(snapshot, SNAP_CONSUMERS, &n);
 	for (uint32_t i = 0; i < n; i++)
-		bytes += from[i].name.length;
-	if (bytes > UINT32_MAX)
+		end = name_place(end, from[i].name.length) + from[i].name.length;
+	if (end > UINT32_MAX)
 		return false;
-	c->names = rte_malloc("policy_names", bytes + 1, 64);
+	c->names = rte_malloc("policy_names", end + 1, NAME_LINE);
 	if (c->names == NULL)
 		return false;
-	bytes = 0;
+	end = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct str name = snap_str(snapshot, from[i].name);
+		const uint32_t at = (uint32_t)name_place(end, name.len);
 
-		c->consumers[i] = (struct consumer){ from[i].plan, from[i].slot, RECORD_NONE,
-			(uint32_t)bytes, name.len };
-		memcpy(c->names + bytes, name.data, name.len);
-		bytes += name.len;
+		c->consumers[i] =
+			(struct consumer){ from[i].plan, from[i].slot, RECORD_NONE, at, name.len };
+		memcpy(c->names + at, name.data, name.len);
+		end = at + name.len;
 	}
 	return true;
 }
@@ -226,32 +235,33 @@ static void caller_fill(
 	caller->name = (struct str){ c->names + record->name_at, record->name_bytes };
 }
 
-static void bucket_prefetch(const struct consumers *c, const uint8_t *digest)
+void consumers_fetch_index(
+	const struct consumers *c, const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n)
 {
-	rte_prefetch0(&c->buckets[hash_bucket(c, digest_hash(c, digest))]);
+	for (uint32_t i = 0; i < n; i++)
+		rte_prefetch0(&c->buckets[hash_bucket(c, digest_hash(c, digests[i]))]);
 }
 
-/* The record that the first matching tag names, nearly always the right one. */
-static void record_prefetch(const struct consumers *c, const uint8_t *digest)
+/* The records that the first matching tags name, nearly always the right ones. */
+void consumers_fetch_records(
+	const struct consumers *c, const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n)
 {
-	const uint64_t hash = digest_hash(c, digest);
-	uint32_t slot = 0;
-	const uint32_t number = slot_find(&c->buckets[hash_bucket(c, hash)], (uint32_t)hash, &slot);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t hash = digest_hash(c, digests[i]);
+		uint32_t slot = 0;
+		const uint32_t number =
+			slot_find(&c->buckets[hash_bucket(c, hash)], (uint32_t)hash, &slot);
 
-	if (number != RECORD_NONE)
-		rte_prefetch0(&c->records[number]);
+		if (number != RECORD_NONE)
+			rte_prefetch0(&c->records[number]);
+	}
 }
 
-uint32_t consumers_lookup_bulk(const struct consumers *c,
-	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers)
+uint32_t consumers_lookup(const struct consumers *c, const uint8_t (*digests)[SNAP_DIGEST_BYTES],
+	uint32_t n, struct policy_caller *callers)
 {
 	uint32_t found = 0;
 
-	n = n < POLICY_BULK ? n : POLICY_BULK;
-	for (uint32_t i = 0; i < n; i++)
-		bucket_prefetch(c, digests[i]);
-	for (uint32_t i = 0; i < n; i++)
-		record_prefetch(c, digests[i]);
 	for (uint32_t i = 0; i < n; i++) {
 		struct place place;
 		const struct key_record *record = record_find(c, digests[i], &place);

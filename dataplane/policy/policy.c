@@ -144,16 +144,50 @@ enum reason policy_find_credential(const struct policy *policy, struct policy_sc
 	return credential_find(policy->credentials, scratch->credentials, head, api, out);
 }
 
-void policy_digest_bulk(
-	const struct str *credentials, uint32_t n, uint8_t (*digests)[SNAP_DIGEST_BYTES])
-{
-	digest_sha256_bulk(credentials, n, digests);
-}
-
 uint32_t policy_lookup_bulk(const struct policy *policy,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers)
 {
-	return consumers_lookup_bulk(policy->consumers, digests, n, callers);
+	n = n < POLICY_BULK ? n : POLICY_BULK;
+	consumers_fetch_index(policy->consumers, digests, n);
+	consumers_fetch_records(policy->consumers, digests, n);
+	return consumers_lookup(policy->consumers, digests, n, callers);
+}
+
+/* Credentials that are digested together, which is faster than one by one. */
+#define INQUIRY_STEP 4
+
+/* Each credential one step on. */
+static void inquiry_step(const struct policy *policy, struct policy_inquiry *q)
+{
+	const struct consumers *c = policy->consumers;
+	const uint8_t(*digests)[SNAP_DIGEST_BYTES] =
+		(const uint8_t(*)[SNAP_DIGEST_BYTES])q->digests;
+	const uint32_t known = q->known, fetched = q->fetched, digested = q->digested;
+
+	digest_sha256_bulk(q->credentials + digested, q->count - digested, q->digests + digested);
+	consumers_fetch_index(c, digests + digested, q->count - digested);
+	consumers_fetch_records(c, digests + fetched, digested - fetched);
+	if (fetched > known)
+		q->found |=
+			consumers_lookup(c, digests + known, fetched - known, q->callers + known)
+			<< known;
+	q->digested = q->count;
+	q->fetched = digested;
+	q->known = fetched;
+}
+
+void policy_inquiry_add(
+	const struct policy *policy, struct policy_inquiry *q, struct str credential)
+{
+	q->credentials[q->count++] = credential;
+	if (q->count - q->digested == INQUIRY_STEP)
+		inquiry_step(policy, q);
+}
+
+void policy_inquiry_end(const struct policy *policy, struct policy_inquiry *q)
+{
+	while (q->known < q->count)
+		inquiry_step(policy, q);
 }
 
 bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api)

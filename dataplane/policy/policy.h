@@ -66,10 +66,6 @@ struct policy_caller {
 	struct str name;   /* the consumer's; valid as long as the tables */
 };
 
-/** SHA-256 of @p n credentials, faster than one by one. */
-void policy_digest_bulk(
-	const struct str *credentials, uint32_t n, uint8_t (*digests)[SNAP_DIGEST_BYTES]);
-
 #define POLICY_BULK 32
 /**
  * Look up at most POLICY_BULK digests at once (prefetched).
@@ -77,6 +73,34 @@ void policy_digest_bulk(
  */
 uint32_t policy_lookup_bulk(const struct policy *policy,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);
+
+/*
+ * Credentials whose callers are asked for together. They are added one by one, with other work between, and each
+ * takes three steps a few credentials apart, so that nobody waits for memory: its digest, which says where the index
+ * is read; then where the record is; then the record, which is the answer.
+ */
+struct policy_inquiry {
+	uint32_t count; /* credentials */
+	uint32_t digested, fetched,
+		known;  /* of them are through with the first, second, third step */
+	uint32_t found; /* bit i is set where callers[i] is somebody */
+	struct policy_caller callers[POLICY_BULK];
+	struct str credentials[POLICY_BULK];
+	uint8_t digests[POLICY_BULK][SNAP_DIGEST_BYTES];
+};
+
+static inline void policy_inquiry_begin(struct policy_inquiry *inquiry)
+{
+	inquiry->count = inquiry->digested = inquiry->fetched = inquiry->known = 0;
+	inquiry->found = 0;
+}
+
+/** @param credential  stays as it is until the end of the inquiry, which takes POLICY_BULK of them */
+void policy_inquiry_add(
+	const struct policy *policy, struct policy_inquiry *inquiry, struct str credential);
+
+/** Find out about those that are not known yet. */
+void policy_inquiry_end(const struct policy *policy, struct policy_inquiry *inquiry);
 
 /** Does the plan open this API (index)? */
 bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api);

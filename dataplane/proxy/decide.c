@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decides the requests that a burst completed, together: route, credential, consumer, plan, limits, in
- * this order. Keys are looked up in bulk, so that their cache misses overlap.
+ * this order. Keys are looked up together, so that their cache misses overlap with each other and with other work.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -59,37 +59,58 @@ static void find(struct proxy *p, struct decision *d)
 		p->tables->policy, p->scratch, head, d->match.api, &d->credential);
 }
 
-/* Look all keys of a batch up at once. @param count  at most DECIDE_BATCH */
-static void identify(struct proxy *p, struct decision *decisions, uint32_t count)
+/* The decisions that need to know who is calling. */
+struct callers {
+	struct policy_inquiry inquiry;
+	uint32_t expected; /* of them have their usage lines on the way */
+	struct decision *whose[DECIDE_BATCH];
+};
+
+static void callers_begin(struct callers *callers)
 {
-	uint8_t digests[DECIDE_BATCH][SNAP_DIGEST_BYTES];
-	struct policy_caller callers[DECIDE_BATCH];
-	struct str credentials[DECIDE_BATCH];
-	uint32_t which[DECIDE_BATCH], n = 0, hits;
+	policy_inquiry_begin(&callers->inquiry);
+	callers->expected = 0;
+}
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct decision *d = &decisions[i];
+/* Fetch the usage lines of those who are known by now. */
+static void callers_expect(struct proxy *p, struct callers *callers)
+{
+	const struct policy_inquiry *inquiry = &callers->inquiry;
 
-		if (!d->client || !d->has_caller || d->verdict != REASON_PROXIED)
+	for (; callers->expected < inquiry->known; callers->expected++) {
+		const struct usage_line *line =
+			&p->tables->usage->lines[inquiry->callers[callers->expected].slot];
+
+		if (!(inquiry->found >> callers->expected & 1))
 			continue;
-		credentials[n] = d->credential.value;
-		which[n++] = i;
+		__builtin_prefetch(line, 1);
+		policy_expect(p->scratch, line);
 	}
-	if (n == 0)
-		return;
-	policy_digest_bulk(credentials, n, digests);
-	hits = policy_lookup_bulk(
-		p->tables->policy, (const uint8_t(*)[SNAP_DIGEST_BYTES])digests, n, callers);
-	for (uint32_t i = 0; i < n; i++) {
-		struct decision *d = &decisions[which[i]];
+}
 
-		if (!(hits & (1u << i))) {
+static void callers_add(struct proxy *p, struct callers *callers, struct decision *d)
+{
+	if (!d->has_caller || d->verdict != REASON_PROXIED)
+		return;
+	callers->whose[callers->inquiry.count] = d;
+	policy_inquiry_add(p->tables->policy, &callers->inquiry, d->credential.value);
+	callers_expect(p, callers);
+}
+
+static void callers_end(struct proxy *p, struct callers *callers)
+{
+	const struct policy_inquiry *inquiry = &callers->inquiry;
+
+	policy_inquiry_end(p->tables->policy, &callers->inquiry);
+	callers_expect(p, callers);
+	for (uint32_t i = 0; i < inquiry->count; i++) {
+		struct decision *d = callers->whose[i];
+
+		if (!(inquiry->found >> i & 1)) {
 			d->verdict = REASON_KEY_UNKNOWN;
 			continue;
 		}
-		d->caller = callers[i];
-		__builtin_prefetch(&p->tables->usage->lines[d->caller.slot], 1);
-		policy_expect(p->scratch, &p->tables->usage->lines[d->caller.slot]);
+		d->caller = inquiry->callers[i];
 		if (d->caller.expires && d->caller.expires <= p->wall_s)
 			d->verdict = REASON_KEY_EXPIRED;
 	}
@@ -164,9 +185,13 @@ static void conclude(struct proxy *p, struct decision *d)
 
 enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d)
 {
+	struct callers callers;
+
 	d->client = ex->client;
+	callers_begin(&callers);
 	find(p, d);
-	identify(p, d, 1);
+	callers_add(p, &callers, d);
+	callers_end(p, &callers);
 	note_route(p, d, ex);
 	if (d->has_caller && d->verdict == REASON_PROXIED)
 		note_caller(p, d, ex);
@@ -178,10 +203,16 @@ enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *
 
 void decide_run(struct proxy *p)
 {
-	for (uint32_t i = 0; i < p->decision_count; i++)
-		if (p->decisions[i].client)
-			find(p, &p->decisions[i]);
-	identify(p, p->decisions, p->decision_count);
+	struct callers callers;
+
+	callers_begin(&callers);
+	for (uint32_t i = 0; i < p->decision_count; i++) {
+		if (!p->decisions[i].client)
+			continue;
+		find(p, &p->decisions[i]);
+		callers_add(p, &callers, &p->decisions[i]);
+	}
+	callers_end(p, &callers);
 	for (uint32_t i = 0; i < p->decision_count; i++)
 		if (p->decisions[i].client)
 			conclude(p, &p->decisions[i]);

@@ -85,7 +85,7 @@ static void the_digest_is_sha256(void **state)
 	const struct str text = STR("abc");
 	digest_t digest;
 
-	policy_digest_bulk(&text, 1, &digest);
+	digest_sha256_bulk(&text, 1, &digest);
 	assert_memory_equal(digest, abc, sizeof(abc));
 }
 
@@ -146,6 +146,87 @@ static void every_key_is_found_and_no_other(void **state)
 			assert_int_equal(callers[i].expires, number);
 			assert_true(str_equal(callers[i].name, STR("consumer")));
 		}
+	}
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+}
+
+/* However many there are, known, unknown and twice the same. */
+static void an_inquiry_finds_what_look_ups_find(void **state)
+{
+	struct snapshot snapshot;
+	struct policy *policy;
+	uint64_t seed = 4;
+
+	open_keys(&snapshot, 1, CONSUMERS);
+	policy = create(&snapshot, NULL);
+	for (unsigned round = 0; round < 5000; round++) {
+		struct policy_caller expected[POLICY_BULK];
+		struct policy_inquiry inquiry;
+		char texts[POLICY_BULK][32];
+		digest_t digests[POLICY_BULK];
+		uint32_t n = (uint32_t)(fixture_random(&seed) % (POLICY_BULK + 1)), found;
+
+		policy_inquiry_begin(&inquiry);
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t number = (uint32_t)(fixture_random(&seed) % (CONSUMERS * 5 / 4));
+
+			snprintf(texts[i], sizeof(texts[i]), "ak_live_%u", number);
+			digest_of(number, digests[i]);
+			policy_inquiry_add(policy, &inquiry, str_of(texts[i]));
+		}
+		policy_inquiry_end(policy, &inquiry);
+		found = policy_lookup_bulk(policy, (const digest_t *)digests, n, expected);
+		assert_int_equal(inquiry.count, n);
+		assert_int_equal(inquiry.known, n);
+		assert_int_equal(inquiry.found, found);
+		for (uint32_t i = 0; i < n; i++) {
+			if (!(found >> i & 1))
+				continue;
+			assert_int_equal(inquiry.callers[i].consumer, expected[i].consumer);
+			assert_int_equal(inquiry.callers[i].expires, expected[i].expires);
+			assert_int_equal(inquiry.callers[i].slot, expected[i].slot);
+			assert_ptr_equal(inquiry.callers[i].name.data, expected[i].name.data);
+		}
+	}
+	policy_destroy(policy);
+	snapshot_close(&snapshot);
+}
+
+/* What is fetched of a name is one line. */
+static void names_lie_within_a_line_where_they_can(void **state)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
+	struct fixture f = fixture_begin();
+	struct policy_caller caller;
+	struct snapshot snapshot;
+	struct policy *policy;
+	char name[sizeof(letters)];
+	digest_t digest;
+
+	add_plans_and_consumers(&f, 0);
+	for (uint32_t i = 0; i < 500; i++) {
+		struct snap_consumer c;
+
+		snprintf(name, sizeof(name), "%.*s", (int)(i % 77), letters + i % 2);
+		c = (struct snap_consumer){ fixture_text(&f, name), 0, i };
+		snapshot_builder_add(f.b, SNAP_CONSUMERS, &c);
+		digest_of(i, digest);
+		add_key(&f, digest, i, 0);
+	}
+	fixture_open(&f, 1, &snapshot);
+	policy = create(&snapshot, NULL);
+	for (uint32_t i = 0; i < 500; i++) {
+		uintptr_t at;
+
+		digest_of(i, digest);
+		assert_true(lookup(policy, digest, &caller));
+		assert_int_equal(caller.name.len, i % 77);
+		assert_memory_equal(caller.name.data, letters + i % 2, caller.name.len);
+		at = (uintptr_t)caller.name.data;
+		if (caller.name.len > 0 && caller.name.len <= 64)
+			assert_int_equal(at / 64, (at + caller.name.len - 1) / 64);
 	}
 	policy_destroy(policy);
 	snapshot_close(&snapshot);
@@ -413,6 +494,8 @@ int main(void)
 		cmocka_unit_test(the_digest_is_sha256),
 		cmocka_unit_test(digests_of_a_burst_are_those_of_each),
 		cmocka_unit_test(every_key_is_found_and_no_other),
+		cmocka_unit_test(an_inquiry_finds_what_look_ups_find),
+		cmocka_unit_test(names_lie_within_a_line_where_they_can),
 		cmocka_unit_test(digests_with_equal_halves_are_told_apart),
 		cmocka_unit_test(deltas_change_the_table_and_are_checked),
 		cmocka_unit_test(places_of_removed_keys_are_used_again_after_reclaim),
