@@ -104,6 +104,9 @@ struct exchange {
 	char path[EVENT_PATH_BYTES];
 };
 
+#define EXCHANGE_HOT_BYTES 320 /* what an answer touches of it, most of the time */
+#define CLIENT_HOT_BYTES   128
+
 enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE };
 
 /* A connection to a backend's endpoint. */

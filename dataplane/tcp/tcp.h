@@ -46,7 +46,12 @@ struct tcp_ops {
 	 * After tcp_close() it is called when both sides are done, before TIME_WAIT, but not before
 	 * tcp_recv() has taken all received bytes. After a reset, it is the last chance to. */
 	void (*ended)(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why);
+	/* May be NULL. The connection's turn comes after those of @p left others, 1 to TCP_AHEAD: time to fetch what its
+	 * upcalls will touch. Told again each time one of them is through. */
+	void (*ahead)(void *ctx, void *user, uint32_t left);
 };
+
+#define TCP_AHEAD 3
 
 enum tcp_congestion {
 	TCP_CONGESTION_CUBIC,   /* RFC 9438 */
@@ -146,6 +151,9 @@ void tcp_output(struct tcp_stack *stack, uint64_t now_ns);
 uint64_t tcp_next_timer(const struct tcp_stack *stack);
 
 /* A connection. */
+
+/** Fetch the connection into the cache: it will be asked or given something soon. */
+void tcp_fetch(const struct tcp_conn *c);
 
 /** Replace the application's pointer. */
 void tcp_set_user(struct tcp_conn *c, void *user);

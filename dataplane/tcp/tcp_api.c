@@ -8,6 +8,12 @@
 
 #include "dataplane/tcp/tcp_priv.h"
 
+void tcp_fetch(const struct tcp_conn *c)
+{
+	for (size_t line = 0; line < sizeof(*c); line += 64)
+		rte_prefetch0((const uint8_t *)c + line);
+}
+
 void tcp_set_user(struct tcp_conn *c, void *user)
 {
 	c->user = user;
@@ -239,14 +245,31 @@ static void deliver(struct tcp_stack *s, struct tcp_conn *c)
 		deliver_ended(s, c);
 }
 
+/* Tell of those behind the next one. */
+static void look_ahead(struct tcp_stack *s)
+{
+#pragma GCC unroll 3
+	for (uint32_t left = 1; left <= TCP_AHEAD; left++) {
+		if (left >= s->ready.count)
+			return;
+		const struct tcp_conn *c = &s->conns[tcp_ring_peek(&s->ready, left)];
+
+		if (c->state != TCP_FREE && c->user)
+			s->ops->ahead(s->ctx, c->user, left);
+	}
+}
+
 void tcp_dispatch(struct tcp_stack *s, uint64_t now_ns)
 {
 	tcp_clock(s, now_ns);
 	/* Upcalls may add to the ring; the bound keeps a loop between two of them from being
 	 * endless. */
 	for (uint32_t n = 2 * s->config.connection_limit; n > 0 && s->ready.count > 0; n--) {
-		struct tcp_conn *c = &s->conns[tcp_ring_get(&s->ready)];
+		struct tcp_conn *c;
 
+		if (s->ops->ahead)
+			look_ahead(s);
+		c = &s->conns[tcp_ring_get(&s->ready)];
 		if (c->state != TCP_FREE)
 			deliver(s, c);
 		c->flags &= ~TCP_F_ON_READY;

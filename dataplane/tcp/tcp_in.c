@@ -366,6 +366,19 @@ static void in_segment(struct tcp_stack *s, struct rte_mbuf *m, uint64_t hash, u
 		in_other(s, ref, &seg);
 }
 
+#define IN_AHEAD 4 /* segments */
+
+/* What the connection names and a segment of it touches: the mbuf that it acknowledges, whose two lines are needed to
+ * free it, and the application's, who will read the data. */
+static inline void fetch_named(const struct tcp_conn *c)
+{
+	rte_prefetch0(c->user);
+	if (c->sq_head) {
+		rte_prefetch0(c->sq_head);
+		rte_prefetch0((const uint8_t *)c->sq_head + RTE_CACHE_LINE_MIN_SIZE);
+	}
+}
+
 static void in_burst(struct tcp_stack *s, struct rte_mbuf **segs, uint16_t n)
 {
 	uint64_t hash[TCP_BURST];
@@ -381,15 +394,15 @@ static void in_burst(struct tcp_stack *s, struct rte_mbuf **segs, uint16_t n)
 	}
 	for (uint16_t i = 0; i < n; i++) {
 		ref[i] = tcp_flow_peek(&s->flow, hash[i]);
-		if (TCP_REF_KIND(ref[i]) == TCP_REF_CONN) {
-			const uint8_t *block = (const uint8_t *)&s->conns[TCP_REF_INDEX(ref[i])];
-
-			for (unsigned line = 0; line < sizeof(struct tcp_conn); line += 64)
-				rte_prefetch0(block + line);
-		}
+		if (TCP_REF_KIND(ref[i]) == TCP_REF_CONN)
+			tcp_fetch(&s->conns[TCP_REF_INDEX(ref[i])]);
 	}
-	for (uint16_t i = 0; i < n; i++)
-		in_segment(s, segs[i], hash[i], ref[i]);
+	for (uint16_t i = 0; i < n + IN_AHEAD; i++) {
+		if (i < n && TCP_REF_KIND(ref[i]) == TCP_REF_CONN)
+			fetch_named(&s->conns[TCP_REF_INDEX(ref[i])]);
+		if (i >= IN_AHEAD)
+			in_segment(s, segs[i - IN_AHEAD], hash[i - IN_AHEAD], ref[i - IN_AHEAD]);
+	}
 }
 
 void tcp_input(struct tcp_stack *s, struct rte_mbuf **segs, uint16_t n, uint64_t now_ns)

@@ -37,6 +37,13 @@ void tcp_fifo_remove(struct tcp_fifo *f, void *links, size_t stride, uint32_t in
 /* tcp_conn.c */
 void tcp_ring_put(struct tcp_ring *ring, uint32_t index);
 uint32_t tcp_ring_get(struct tcp_ring *ring);
+/* The entry that has @p before others before it, fewer than there are. */
+static inline uint32_t tcp_ring_peek(const struct tcp_ring *ring, uint32_t before)
+{
+	uint32_t at = ring->head + before;
+
+	return ring->slots[at < ring->size ? at : at - ring->size];
+}
 /* A block for this tuple, in the flow table; NULL when none is free. The path must be found. */
 struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_tuple *tuple, uint64_t hash,
 	const struct net_path *path);

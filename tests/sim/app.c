@@ -166,12 +166,22 @@ static void on_ended(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why
 	f->ended_ns = f->side->world->now_ns;
 }
 
+/* Who is told of must be there still. */
+static void on_ahead(void *ctx, void *user, uint32_t left)
+{
+	const struct sim_flow *f = user;
+
+	if (f->side != ctx || f->ended || left == 0 || left > TCP_AHEAD)
+		sim_fail(((struct sim_side *)ctx)->world, "ahead() came wrongly");
+}
+
 static const struct tcp_ops ops = {
 	.accepted = on_accepted,
 	.connected = on_connected,
 	.readable = on_readable,
 	.writable = on_writable,
 	.ended = on_ended,
+	.ahead = on_ahead,
 };
 
 bool app_init(struct sim_side *side)
