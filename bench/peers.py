@@ -26,9 +26,10 @@ How to read it:
                        NIC's own driver they are a few hundred cycles.
   connections_per_second, cpu_us_per_connection
                        another run, in which each request has a connection of its own (Connection: close).
-  idle_connections     that had one request each and are kept: 100,000, or half as many as a process may have files.
+  idle_connections     that had one request each and are kept, on as many processes of nginx and HAProxy as it takes where
+                       a process may not have so many files.
   idle_process_bytes, idle_kernel_bytes
-                       for each of them, what the gateway's process grew by, and what the kernel's memory for sockets
+                       for each of them, what the gateway's processes grew by, and what the kernel's memory for sockets
                        grew by without the client's half, which is what grew with Sluice, whose connections are
                        not the kernel's. Sluice is on pages of 4 KiB for this: huge ones are there from the start, as
                        nginx's slots for connections are (424 bytes each), which its figure leaves out.
@@ -57,10 +58,17 @@ PATH = "/v1/orders/bench"
 KEYS = 100_000
 KEYS_USED = 2_000  # in turn; more would only measure wrk's own tables
 LISTEN = f"{OUTSIDE_IP}:80"
-# HAProxy wants two files for each connection that it may have.
 FILES = min(262_144, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-IDLE = min(100_000, FILES // 2 - 1_000)
+FILES_SPARE = 2_000  # of a process: for backends, and as the kernel spreads connections unevenly
+# HAProxy wants two files for each connection that it may have.
+FILES_EACH = {"nginx": 1, "haproxy": 2}
+IDLE = 100_000
 IDLE_SOURCES = (CLIENT_IP, "10.71.0.3", "10.71.0.4")
+
+
+def processes_for(connections, files_each=1):
+    """How many processes it takes to have so many connections."""
+    return -(-connections * files_each // (FILES - FILES_SPARE))
 
 
 def key_of(i):
@@ -92,11 +100,19 @@ def fill(bed, template, out, prefix):
         f.write(text)
 
 
-class Peer:
-    """A gateway over the kernel's sockets."""
+def listeners(pid, port):
+    """Sockets in the process's namespace that listen on the port."""
+    with open(f"/proc/{pid}/net/tcp", encoding="ascii") as f:
+        rows = [line.split() for line in f][1:]
+    return sum(row[3] == "0A" and int(row[1].split(":")[1], 16) == port for row in rows)
 
-    def __init__(self, bed, name):
+
+class Peer:
+    """A gateway over the kernel's sockets. @param processes  of it, between which the kernel chooses"""
+
+    def __init__(self, bed, name, processes=1):
         self.bed, self.name = bed, name
+        self.names = [name] + [f"{name}-{i}" for i in range(1, processes)]
 
     def start(self):
         prefix = self.bed.path(self.name)
@@ -109,18 +125,25 @@ class Peer:
             fill(self.bed, "haproxy.cfg.in", conf, prefix)
             argv = ["haproxy", "-db", "-f", conf]
         self.bed.set_kernel_gateway(True)
-        self.process = self.bed.spawn(self.name, "gw", *argv, cpu=GATEWAY_CPU)
+        self.processes = [self.bed.spawn(name, "gw", *argv, cpu=GATEWAY_CPU) for name in self.names]
         self.bed.wait_port("client", OUTSIDE_IP, 80, self.name, seconds=30)
+        deadline = time.monotonic() + 30
+        while listeners(self.processes[0].pid, 80) < len(self.processes):
+            if time.monotonic() > deadline:
+                raise BedError(f"{self.name}: not all of {len(self.processes)} processes listen")
+            time.sleep(0.1)
 
     def stop(self):
-        self.bed.stop(self.name)
+        for name in self.names:
+            self.bed.stop(name)
         self.bed.set_kernel_gateway(False)
 
-    def pid(self):
-        return self.process.pid
+    def pids(self):
+        return [process.pid for process in self.processes]
 
     def reading(self):
-        return {"cpu_s": cpu_seconds(self.process.pid), "waited_s": waited_seconds(self.process.pid)}
+        pid, = self.pids()
+        return {"cpu_s": cpu_seconds(pid), "waited_s": waited_seconds(pid)}
 
 
 class SluicePeer:
@@ -136,14 +159,14 @@ class SluicePeer:
     def stop(self):
         self.gateway.stop()
 
-    def pid(self):
-        return self.gateway.bed.processes["dataplane"].pid
+    def pids(self):
+        return [self.gateway.bed.processes["dataplane"].pid]
 
     def reading(self):
         stats = self.gateway.stats()
         return {"cpu_s": stats.busy_cycles() / stats.tsc_hz(),
             "inner_cycles": stats.busy_cycles(without=("rx", "tx")),
-            "waited_s": waited_seconds(self.pid())}
+            "waited_s": waited_seconds(*self.pids())}
 
 
 def sluice_config():
@@ -240,10 +263,13 @@ def measure(bed, system, seconds, connections):
     return row
 
 
-def resident_kib(pid):
-    """A process's own memory, huge pages and what it shares with nobody but its like included."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        return sum(int(line.split()[1]) for line in f if line.startswith(("VmRSS:", "HugetlbPages:")))
+def resident_kib(pids):
+    """The processes' own memory, huge pages and what they share with nobody but their like included."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            total += sum(int(line.split()[1]) for line in f if line.startswith(("VmRSS:", "HugetlbPages:")))
+    return total
 
 
 def socket_kib():
@@ -252,34 +278,60 @@ def socket_kib():
         return next(int(line.split()[1]) for line in f if line.startswith("Slab:"))
 
 
-def hold_idle(bed, system):
-    """@return bytes of each connection: (of the gateway's process, of sockets on both sides)"""
-    head = (f"GET {PATH} HTTP/1.1\\r\\nHost: {DEMO_HOST}\\r\\nX-API-Key: {key_of(50)}\\r\\n\\r\\n")
+class Holders:
+    """Processes that open @p count connections, have a request answered on each, and keep them."""
+
+    def __init__(self, bed, count):
+        head = f"GET {PATH} HTTP/1.1\\r\\nHost: {DEMO_HOST}\\r\\nX-API-Key: {key_of(50)}\\r\\n\\r\\n"
+        n = processes_for(count)
+        self.shares = [(i + 1) * count // n - i * count // n for i in range(n)]
+        self.bed, self.head, self.processes = bed, head, []
+
+    def hold(self):
+        """@return whether all were opened"""
+        for share in self.shares:
+            argv = self.bed.argv("client", sys.executable, os.path.join(HERE, "peers", "hold.py"), LISTEN, str(share),
+                self.head, *IDLE_SOURCES, cpu=OTHER_CPU)
+            self.processes.append(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            if self.processes[-1].stdout.readline() != f"held {share}\n":
+                return False
+        return True
+
+    def still_open(self):
+        """Let them go. @return how many were open until now"""
+        total = 0
+        for process in self.processes:
+            process.stdin.close()
+            total += int(process.stdout.readline().split()[-1])
+        return total
+
+    def kill(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def hold_idle(bed, system, count):
+    """@return bytes of each connection: (of the gateway's processes, of sockets on both sides)"""
+    holders = Holders(bed, count)
     system.start()
     try:
         check_job(bed, system.name)
-        process, sockets = resident_kib(system.pid()), socket_kib()
-        argv = bed.argv("client", sys.executable, os.path.join(HERE, "peers", "hold.py"), LISTEN, str(IDLE), head,
-            *IDLE_SOURCES, cpu=OTHER_CPU)
-        holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            if holder.stdout.readline() != f"held {IDLE}\n":
-                raise BedError(f"{system.name}: {IDLE} connections could not be opened")
-            grown = tuple(1024 * kib / IDLE
-                for kib in (resident_kib(system.pid()) - process, socket_kib() - sockets))
-            holder.stdin.close()
-            still = holder.stdout.readline()
-        finally:
-            holder.kill()
-            holder.wait()
+        process, sockets = resident_kib(system.pids()), socket_kib()
+        if not holders.hold():
+            raise BedError(f"{system.name}: {count} connections could not be opened")
+        grown = tuple(1024 * kib / count
+            for kib in (resident_kib(system.pids()) - process, socket_kib() - sockets))
+        still = holders.still_open()
     finally:
+        holders.kill()
         system.stop()
-    if still != f"open {IDLE}\n":
-        raise BedError(f"{system.name}: of {IDLE} connections: {still.strip()}")
+    if still != count:
+        raise BedError(f"{system.name}: of {count} connections {still} stayed open")
     return grown
 
 
-def idle_rows(bed, systems):
+def idle_rows(bed, systems, count):
     """Memory of idle connections, by system."""
     for address in IDLE_SOURCES[1:]:
         bed.ip("client", "addr", "add", f"{address}/24", "dev", "eth0")
@@ -287,10 +339,10 @@ def idle_rows(bed, systems):
         bed.run(role, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
     grown = {}
     for system in systems:
-        print(f"{IDLE} idle connections: {system.name}", file=sys.stderr)
-        grown[system.name] = hold_idle(bed, system)
+        print(f"{count} idle connections: {system.name}", file=sys.stderr)
+        grown[system.name] = hold_idle(bed, system, count)
     client = grown["sluice"][1] if "sluice" in grown else None
-    return {name: {"idle_connections": IDLE, "idle_process_bytes": process} |
+    return {name: {"idle_connections": count, "idle_process_bytes": process} |
         ({"idle_kernel_bytes": sockets - client} if client is not None else {})
         for name, (process, sockets) in grown.items()}
 
@@ -321,7 +373,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=("sluice", "nginx", "haproxy"))
     parser.add_argument("--connections", type=int, default=32)
     args = parser.parse_args()
-    rounds, seconds = (1, 2) if args.quick else (3, 5)
+    rounds, seconds, idle_count = (1, 2, 5_000) if args.quick else (3, 5, IDLE)
     names = args.only or ["sluice", "nginx", "haproxy"]
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
     exit_on_signals()
@@ -337,7 +389,8 @@ def main():
                         print(f"round {turn + 1} of {rounds}: {system.name}", file=sys.stderr)
                     rows[system.name].append(measure(bed, system, seconds, args.connections))
                     time.sleep(0.2)
-            idle = idle_rows(bed, [SluicePeer(bed, hugepages=False) if s.name == "sluice" else s for s in systems])
+            idle = idle_rows(bed, [SluicePeer(bed, hugepages=False) if n == "sluice" else
+                Peer(bed, n, processes_for(idle_count, FILES_EACH[n])) for n in names], idle_count)
         except BaseException as e:
             if not isinstance(e, KeyboardInterrupt):
                 bed.print_logs()
