@@ -274,21 +274,26 @@ static void fetch(const void *at, size_t bytes)
 		__builtin_prefetch((const char *)at + line);
 }
 
-/* An answer goes from the backend's connection by its exchange and client to the client's connection: each is named by
- * the one before, and since the request none was touched. */
+/* An answer goes from the backend's connection by its exchange and client to the client's connection, and is counted in
+ * the caller's usage line: each is named by the one before, and since the request none was touched. */
 static void on_ahead(void *ctx, void *user, uint32_t left)
 {
+	const struct proxy *p = ctx;
 	const struct upstream *u = user;
+	const struct exchange *ex;
 
 	if (u->kind == PEER_CLIENT || !u->exchange)
 		return;
-	if (left == 3)
-		fetch(u->exchange, EXCHANGE_HOT_BYTES);
-	else if (left == 2)
-		fetch(u->exchange->client, CLIENT_HOT_BYTES);
-	else {
-		tcp_fetch(u->exchange->client->tcp);
-		fetch(u->exchange->client->rx.chain.head, sizeof(struct rte_mbuf));
+	ex = u->exchange;
+	if (left == 3) {
+		fetch(ex, EXCHANGE_HOT_BYTES);
+	} else if (left == 2) {
+		fetch(ex->client, CLIENT_HOT_BYTES);
+		if (ex->consumer_slot != SNAP_NONE)
+			__builtin_prefetch(&p->tables->usage->lines[ex->consumer_slot], 1);
+	} else {
+		tcp_fetch(ex->client->tcp);
+		fetch(ex->client->rx.chain.head, sizeof(struct rte_mbuf));
 	}
 }
 
