@@ -33,6 +33,10 @@ How to read it:
                        grew by without the client's half, which is what grew with Sluice, whose connections are
                        not the kernel's. Sluice is on pages of 4 KiB for this: huge ones are there from the start, as
                        nginx's slots for connections are (424 bytes each), which its figure leaves out.
+  core, core-release   Sluice's worker by itself, measured in the same rounds by l7 (on the self-driven port, keys-1M; the second
+                       is the build of ./dev release, where there is one): what a NIC's driver leaves it to do.
+  times_core, times_core_release, times_af_xdp
+                       cycles of nginx or HAProxy over those of these two, and of Sluice on the veths.
   waited_percent       share of the time that the gateway was ready to run but another program had its
                        core. Above a few per cent the machine was not quiet and the figures of Sluice,
                        which are TSC cycles, are too high.
@@ -48,6 +52,9 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "..")
+CORES = {"core": os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build")),
+    "core-release": os.path.join(ROOT, "build-release")}
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
 
 from bed import (BACKEND_PORT, BACKENDS, CLIENT_IP, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP,  # noqa: E402
@@ -347,21 +354,43 @@ def idle_rows(bed, systems, count):
         for name, (process, sockets) in grown.items()}
 
 
+def measure_core(build, seconds):
+    """Sluice's worker alone. @return a row"""
+    done = subprocess.run([os.path.join(build, "bench", "l7"), "--json", "--keys=1000000", f"--seconds={seconds}"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise BedError(f"l7 failed: {done.stderr}")
+    value = {row["metric"]: row["value"] for row in json.loads(done.stdout)}
+    return {"requests_per_second": value["requests"], "cycles_per_request": value["cycles"],
+        "cpu_us_per_request": value["cycles"] / tsc_hz() * 1e6}
+
+
+def compare(medians):
+    """Add what the targets are about."""
+    for name in medians.keys() & {"nginx", "haproxy"}:
+        for metric, other in (("times_core", "core"), ("times_core_release", "core-release"),
+                ("times_af_xdp", "sluice")):
+            if other in medians:
+                medians[name][metric] = medians[name]["cycles_per_request"] / medians[other]["cycles_per_request"]
+
+
+TARGETS = {("nginx", "times_core"): 20, ("haproxy", "times_core"): 30, ("nginx", "times_af_xdp"): 2.5}
 UNITS = {
     "requests_per_second": "1/s", "latency_p50_us": "us", "latency_p99_us": "us",
     "cpu_us_per_request": "us", "cycles_per_request": "cycles",
     "inner_cycles_per_request": "cycles", "waited_percent": "%",
     "client_core_busy_percent": "%", "connections_per_second": "1/s", "cpu_us_per_connection": "us",
     "idle_connections": "", "idle_process_bytes": "bytes", "idle_kernel_bytes": "bytes",
+    "times_core": "", "times_core_release": "", "times_af_xdp": "",
 }
 
 
 def print_table(systems, medians, rounds, seconds, connections):
     print(f"{connections} connections, {rounds} interleaved rounds of {seconds} s, medians; "
         f"TSC {tsc_hz() / 1e9:.2f} GHz")
-    print(f"{'':25}" + "".join(f"{name:>12}" for name in systems))
+    print(f"{'':25}" + "".join(f"{name:>13}" for name in systems))
     for metric, unit in UNITS.items():
-        cells = "".join(f"{medians[n][metric]:12.1f}" if metric in medians[n] else f"{'–':>12}"
+        cells = "".join(f"{medians[n][metric]:13.1f}" if metric in medians[n] else f"{'–':>13}"
             for n in systems)
         print(f"{metric:25}{cells}  {unit}")
 
@@ -382,25 +411,30 @@ def main():
             bed.up()
             write_keys(bed)
             systems = [SluicePeer(bed) if n == "sluice" else Peer(bed, n) for n in names]
-            rows = {n: [] for n in names}
+            cores = {n: build for n, build in CORES.items() if os.path.exists(os.path.join(build, "bench", "l7"))}
+            rows = {n: [] for n in names + list(cores)}
             for turn in range(rounds):
                 for system in systems:
                     if not args.json:
                         print(f"round {turn + 1} of {rounds}: {system.name}", file=sys.stderr)
                     rows[system.name].append(measure(bed, system, seconds, args.connections))
                     time.sleep(0.2)
+                for name, build in cores.items():
+                    rows[name].append(measure_core(build, 1 if args.quick else 3))
             idle = idle_rows(bed, [SluicePeer(bed, hugepages=False) if n == "sluice" else
                 Peer(bed, n, processes_for(idle_count, FILES_EACH[n])) for n in names], idle_count)
         except BaseException as e:
             if not isinstance(e, KeyboardInterrupt):
                 bed.print_logs()
             raise
-    medians = {n: {m: statistics.median(r[m] for r in rows[n]) for m in rows[n][0]} | idle.get(n, {}) for n in names}
+    medians = {n: {m: statistics.median(r[m] for r in rows[n]) for m in rows[n][0]} | idle.get(n, {}) for n in rows}
+    compare(medians)
     if args.json:
         print(json.dumps([{"bench": "peers", "case": n, "metric": m, "unit": UNITS[m],
-            "value": round(v, 2), "target": None} for n in names for m, v in medians[n].items()], indent=1))
+            "value": round(v, 2), "target": TARGETS.get((n, m))} for n in medians for m, v in medians[n].items()],
+            indent=1))
     else:
-        print_table(names, medians, rounds, seconds, args.connections)
+        print_table(list(medians), medians, rounds, seconds, args.connections)
     return 0
 
 
