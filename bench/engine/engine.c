@@ -184,9 +184,12 @@ void ready_backend(struct engine *e, struct backend *b)
 	f->last = index;
 }
 
+/* Handshakes under way at most: the generator's TCP sends no SYN again, and a gateway may leave those of a flood. */
+#define OPENING_MAX 256
+
 void start_another(struct engine *e)
 {
-	if (e->started < e->config.connections)
+	if (e->started < e->config.connections && e->started - e->open < OPENING_MAX)
 		ready_client(e, &e->clients[e->started++]);
 }
 
