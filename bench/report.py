@@ -64,22 +64,22 @@ def table(rows):
 
 def plot(rows):
     """Cycles a request by stage, a bar a case; cases with large bodies or handshakes would hide the others."""
-    cases = [c for c in ordered(r["case"] for r in rows if r["metric"] == "cycles") if not c.startswith(("body-", "tls-"))]
+    cases = [c for c in ordered(r["case"] for r in rows if r["metric"] == "proxy") if not c.startswith(("body-", "tls-"))]
     value = {(r["case"], r["metric"]): r["value"] for r in rows}
     most = max(sum(value.get((c, s), 0) for s in STAGES) for c in cases)
-    scale, height = 560 / most, 24 * len(cases) + 60
+    scale, height = 545 / most, 24 * len(cases) + 60
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{height}" font-family="sans-serif" '
         f'font-size="12"><rect width="760" height="{height}" fill="white"/>']
     for i, case in enumerate(cases):
-        x, y = 130.0, 24 * i + 10
-        out.append(f'<text x="124" y="{y + 13}" text-anchor="end">{case}</text>')
+        x, y = 150.0, 24 * i + 10
+        out.append(f'<text x="144" y="{y + 13}" text-anchor="end">{case}</text>')
         for stage, colour in STAGES.items():
             width = value.get((case, stage), 0) * scale
             out.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="18" fill="{colour}"/>')
             x += width
         out.append(f'<text x="{x + 4:.1f}" y="{y + 13}">{number(value[case, "cycles"])}</text>')
     for i, (stage, colour) in enumerate(STAGES.items()):
-        x, y = 130 + 80 * i, height - 30
+        x, y = 150 + 80 * i, height - 30
         out.append(f'<rect x="{x}" y="{y}" width="12" height="12" fill="{colour}"/>'
             f'<text x="{x + 16}" y="{y + 11}">{stage}</text>')
     return "\n".join(out) + "\n</svg>\n"
