@@ -80,10 +80,9 @@ uint32_t policy_lookup_bulk(const struct policy *policy,
  * is read; then where the record is; then the record, which is the answer.
  */
 struct policy_inquiry {
-	uint32_t count; /* credentials */
-	uint32_t digested, fetched,
-		known;  /* of them are through with the first, second, third step */
-	uint32_t found; /* bit i is set where callers[i] is somebody */
+	uint32_t count;                    /* credentials */
+	uint32_t digested, fetched, known; /* of them are through with each step */
+	uint32_t found;                    /* bit i is set where callers[i] is somebody */
 	struct policy_caller callers[POLICY_BULK];
 	struct str credentials[POLICY_BULK];
 	uint8_t digests[POLICY_BULK][SNAP_DIGEST_BYTES];

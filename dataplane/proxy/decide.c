@@ -62,27 +62,18 @@ static void find(struct proxy *p, struct decision *d)
 /* The decisions that need to know who is calling. */
 struct callers {
 	struct policy_inquiry inquiry;
-	uint32_t expected; /* of them have their usage lines on the way */
 	struct decision *whose[DECIDE_BATCH];
 };
 
-static void callers_begin(struct callers *callers)
+/* Fetch the usage lines of those who are known by now. @param i  the first who was not known before */
+static void callers_expect(struct proxy *p, const struct policy_inquiry *inquiry, uint32_t i)
 {
-	policy_inquiry_begin(&callers->inquiry);
-	callers->expected = 0;
-}
+	for (; i < inquiry->known; i++) {
+		const struct usage_line *line;
 
-/* Fetch the usage lines of those who are known by now. */
-static void callers_expect(struct proxy *p, struct callers *callers)
-{
-	const struct policy_inquiry *inquiry = &callers->inquiry;
-
-	for (; callers->expected < inquiry->known; callers->expected++) {
-		const struct usage_line *line =
-			&p->tables->usage->lines[inquiry->callers[callers->expected].slot];
-
-		if (!(inquiry->found >> callers->expected & 1))
+		if (!(inquiry->found >> i & 1))
 			continue;
+		line = &p->tables->usage->lines[inquiry->callers[i].slot];
 		__builtin_prefetch(line, 1);
 		policy_expect(p->scratch, line);
 	}
@@ -90,19 +81,22 @@ static void callers_expect(struct proxy *p, struct callers *callers)
 
 static void callers_add(struct proxy *p, struct callers *callers, struct decision *d)
 {
+	const uint32_t known = callers->inquiry.known;
+
 	if (!d->has_caller || d->verdict != REASON_PROXIED)
 		return;
 	callers->whose[callers->inquiry.count] = d;
 	policy_inquiry_add(p->tables->policy, &callers->inquiry, d->credential.value);
-	callers_expect(p, callers);
+	callers_expect(p, &callers->inquiry, known);
 }
 
 static void callers_end(struct proxy *p, struct callers *callers)
 {
 	const struct policy_inquiry *inquiry = &callers->inquiry;
+	const uint32_t known = inquiry->known;
 
 	policy_inquiry_end(p->tables->policy, &callers->inquiry);
-	callers_expect(p, callers);
+	callers_expect(p, inquiry, known);
 	for (uint32_t i = 0; i < inquiry->count; i++) {
 		struct decision *d = callers->whose[i];
 
@@ -188,7 +182,7 @@ enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *
 	struct callers callers;
 
 	d->client = ex->client;
-	callers_begin(&callers);
+	policy_inquiry_begin(&callers.inquiry);
 	find(p, d);
 	callers_add(p, &callers, d);
 	callers_end(p, &callers);
@@ -205,7 +199,7 @@ void decide_run(struct proxy *p)
 {
 	struct callers callers;
 
-	callers_begin(&callers);
+	policy_inquiry_begin(&callers.inquiry);
 	for (uint32_t i = 0; i < p->decision_count; i++) {
 		if (!p->decisions[i].client)
 			continue;

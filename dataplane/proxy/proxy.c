@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/base/bytes.h"
+
 /* Gather buffers are for heads that span packets: rare, so a fraction of the connections. */
 static uint32_t head_buffers(const struct proxy_config *config)
 {
@@ -268,12 +270,6 @@ static void on_ended(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why
 		upstream_ended(ctx, user, why);
 }
 
-static void fetch(const void *at, size_t bytes)
-{
-	for (size_t line = 0; line < bytes; line += 64)
-		__builtin_prefetch((const char *)at + line);
-}
-
 /* An answer goes from the backend's connection by its exchange and client to the client's connection, and is counted in
  * the caller's usage line: each is named by the one before, and since the request none was touched. */
 static void on_ahead(void *ctx, void *user, uint32_t left)
@@ -286,14 +282,14 @@ static void on_ahead(void *ctx, void *user, uint32_t left)
 		return;
 	ex = u->exchange;
 	if (left == 3) {
-		fetch(ex, EXCHANGE_HOT_BYTES);
+		bytes_fetch(ex, EXCHANGE_HOT_BYTES);
 	} else if (left == 2) {
-		fetch(ex->client, CLIENT_HOT_BYTES);
+		bytes_fetch(ex->client, CLIENT_HOT_BYTES);
 		if (ex->consumer_slot != SNAP_NONE)
 			__builtin_prefetch(&p->tables->usage->lines[ex->consumer_slot], 1);
 	} else {
 		tcp_fetch(ex->client->tcp);
-		fetch(ex->client->rx.chain.head, sizeof(struct rte_mbuf));
+		bytes_fetch(ex->client->rx.chain.head, sizeof(struct rte_mbuf));
 	}
 }
 

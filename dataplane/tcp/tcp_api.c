@@ -7,11 +7,11 @@
 #include <errno.h>
 
 #include "dataplane/tcp/tcp_priv.h"
+#include "lib/base/bytes.h"
 
 void tcp_fetch(const struct tcp_conn *c)
 {
-	for (size_t line = 0; line < sizeof(*c); line += 64)
-		rte_prefetch0((const uint8_t *)c + line);
+	bytes_fetch(c, sizeof(*c));
 }
 
 void tcp_set_user(struct tcp_conn *c, void *user)
@@ -248,10 +248,7 @@ static void deliver(struct tcp_stack *s, struct tcp_conn *c)
 /* Tell of those behind the next one. */
 static void look_ahead(struct tcp_stack *s)
 {
-#pragma GCC unroll 3
-	for (uint32_t left = 1; left <= TCP_AHEAD; left++) {
-		if (left >= s->ready.count)
-			return;
+	for (uint32_t left = 1; left <= TCP_AHEAD && left < s->ready.count; left++) {
 		const struct tcp_conn *c = &s->conns[tcp_ring_peek(&s->ready, left)];
 
 		if (c->state != TCP_FREE && c->user)

@@ -12,6 +12,7 @@
 
 #include "dataplane/net/kernel.h"
 #include "dataplane/tcp/tcp_priv.h"
+#include "lib/base/bytes.h"
 
 #define TS_HEADER_BYTES 32 /* a header with nothing but the usual timestamp option */
 
@@ -368,15 +369,13 @@ static void in_segment(struct tcp_stack *s, struct rte_mbuf *m, uint64_t hash, u
 
 #define IN_AHEAD 4 /* segments */
 
-/* What the connection names and a segment of it touches: the mbuf that it acknowledges, whose two lines are needed to
- * free it, and the application's, who will read the data. */
+/* What the connection names and a segment of it touches: the mbuf that it acknowledges, of which freeing needs all, and
+ * the application's, who will read the data. */
 static inline void fetch_named(const struct tcp_conn *c)
 {
 	rte_prefetch0(c->user);
-	if (c->sq_head) {
-		rte_prefetch0(c->sq_head);
-		rte_prefetch0((const uint8_t *)c->sq_head + RTE_CACHE_LINE_MIN_SIZE);
-	}
+	if (c->sq_head)
+		bytes_fetch(c->sq_head, sizeof(*c->sq_head));
 }
 
 static void in_burst(struct tcp_stack *s, struct rte_mbuf **segs, uint16_t n)

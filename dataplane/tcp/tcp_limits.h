@@ -3,13 +3,12 @@
 #ifndef SLUICE_DATAPLANE_TCP_TCP_LIMITS_H
 #define SLUICE_DATAPLANE_TCP_TCP_LIMITS_H
 
-#define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 §3.7.1, where the peer names none */
-#define TCP_MSS_DEFAULT_V6 1220
-#define TCP_MSS_MIN        64 /* below this a peer only wants to make us work */
-#define TCP_TS_BYTES       12 /* the timestamp option with its padding */
-#define TCP_INITIAL_SEGS   10 /* RFC 6928 */
-#define TCP_COPY_BYTES                                                                             \
-	1400 /* payload up to this size is copied: cheaper than two more mbufs that refer to it */
+#define TCP_MSS_DEFAULT_V4  536 /* RFC 9293 §3.7.1, where the peer names none */
+#define TCP_MSS_DEFAULT_V6  1220
+#define TCP_MSS_MIN         64    /* below this a peer only wants to make us work */
+#define TCP_TS_BYTES        12    /* the timestamp option with its padding */
+#define TCP_INITIAL_SEGS    10    /* RFC 6928 */
+#define TCP_COPY_BYTES      1400  /* payload up to this size is copied: one mbuf instead of three */
 #define TCP_RUN_BYTES       61440 /* of segments that leave together for the port to cut */
 #define TCP_CHAIN_SEGS      8     /* pieces of one packet; more are copied together */
 #define TCP_HOLD_BYTES      512   /* smaller payloads are worth compacting */

@@ -21,6 +21,13 @@ static inline uint16_t bytes_be16(uint16_t value)
 	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap16(value) : value;
 }
 
+/** Fetch @p n bytes into the cache, from a place that may be NULL: they will be touched soon. */
+static inline __attribute__((always_inline)) void bytes_fetch(const void *at, size_t n)
+{
+	for (size_t line = 0; line < n; line += 64)
+		__builtin_prefetch((const char *)at + line);
+}
+
 /** Clear @p n bytes, a constant of at least 16 and at most a few hundred. */
 static inline __attribute__((always_inline)) void bytes_clear(void *at, size_t n)
 {
