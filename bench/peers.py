@@ -52,15 +52,14 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.join(HERE, "..")
-CORES = {"core": os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build")),
-    "core-release": os.path.join(ROOT, "build-release")}
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
 
 from bed import (BACKEND_PORT, BACKENDS, CLIENT_IP, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP,  # noqa: E402
-    Bed, BedError, ProcessDied, cpu_seconds, exit_on_signals)
+    Bed, BedError, ProcessDied, cpu_seconds, exit_on_signals, wait_for)
+from release import BUILDS  # noqa: E402
 from sluice import DEMO_HOST, Sluice, key_digest  # noqa: E402
 
+CORES = {"core": BUILDS["build"], "core-release": BUILDS["release"]}
 PATH = "/v1/orders/bench"
 KEYS = 100_000
 KEYS_USED = 2_000  # in turn; more would only measure wrk's own tables
@@ -134,11 +133,8 @@ class Peer:
         self.bed.set_kernel_gateway(True)
         self.processes = [self.bed.spawn(name, "gw", *argv, cpu=GATEWAY_CPU) for name in self.names]
         self.bed.wait_port("client", OUTSIDE_IP, 80, self.name, seconds=30)
-        deadline = time.monotonic() + 30
-        while listeners(self.processes[0].pid, 80) < len(self.processes):
-            if time.monotonic() > deadline:
-                raise BedError(f"{self.name}: not all of {len(self.processes)} processes listen")
-            time.sleep(0.1)
+        wait_for(lambda: listeners(self.processes[0].pid, 80) == len(self.processes), 30,
+            f"{len(self.processes)} processes of {self.name} that listen")
 
     def stop(self):
         for name in self.names:

@@ -31,24 +31,22 @@ static long number_read(const char *file)
 	return n;
 }
 
-static void number_write(const char *file, long n)
+static void word_write(const char *file, const char *word)
 {
 	FILE *f = fopen(file, "w");
 
 	if (!f)
 		return;
-	fprintf(f, "%ld", n);
+	fputs(word, f);
 	fclose(f);
 }
 
-static void word_write(const char *path, const char *word)
+static void number_write(const char *file, long n)
 {
-	FILE *f = fopen(path, "w");
+	char word[24];
 
-	if (!f)
-		return;
-	fputs(word, f);
-	fclose(f);
+	snprintf(word, sizeof(word), "%ld", n);
+	word_write(file, word);
 }
 
 /* For the usage lines, as the quickstart tells operators. */
@@ -93,7 +91,6 @@ static bool huge_pages(uint32_t memory_mb)
 	long wanted = memory_mb / 2, free_now = number_read(HUGE_DIR "free_hugepages");
 	long before = number_read(HUGE_DIR "nr_hugepages");
 
-	let_memfds_have_huge_pages();
 	if (free_now >= wanted)
 		return true;
 	number_write(HUGE_DIR "nr_hugepages", before + wanted - free_now);
@@ -112,6 +109,8 @@ bool bench_eal_start(const struct bench_eal *config)
 			 [64]; /* the EAL keeps them, and changes what points to them */
 	char *argv[RTE_DIM(args) + 1] = { 0 };
 
+	if (!config->plain_pages)
+		let_memfds_have_huge_pages();
 	snprintf(memory, sizeof(memory), "%u", config->memory_mb);
 	snprintf(lcores, sizeof(lcores), "--lcores=%s", config->lcores);
 	for (unsigned i = 0; i < RTE_DIM(args); i++)

@@ -125,9 +125,6 @@ void world_create(struct world *w, const struct world_options *options)
 	fill_ports(w);
 	if (usage_create(RTE_MAX(options->keys, 1u), BOOT_ID, &w->usage))
 		give_up("no memory for usage lines");
-	/* The kernel's work at first touch is not the worker's: a gateway has that behind it. */
-	for (uint32_t i = 0; i < options->keys; i++)
-		atomic_store_explicit(&w->usage.lines[i].admitted, 0, memory_order_relaxed);
 	struct tables_config config = { options->workers, pools, ticket_secret, &w->usage };
 
 	if (options->tls)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_debug.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
@@ -13,7 +14,6 @@
 #define SLOTS      1024 /* frames on their way, a direction */
 #define SLOT_BYTES 1600
 #define SIDES      2
-#define WIRE_BURST 32
 
 /* No power of two, so that slots do not share the few lines of a cache that such a distance leaves. */
 struct slot {
@@ -67,14 +67,15 @@ struct ring_port *ring_port_create(
 		       : NULL;
 }
 
-/* Copy and free. @return how many there were slots for, at most WIRE_BURST */
+/* Copy and free. @return how many there were slots for, at most PORT_RX_BURST */
 static uint16_t wire_put(struct wire *w, struct rte_mbuf **frames, uint16_t n)
 {
-	struct slot *slots[WIRE_BURST];
+	struct slot *slots[PORT_RX_BURST];
 
 	n = (uint16_t)rte_ring_sc_dequeue_burst(
-		w->empty, (void **)slots, RTE_MIN(n, WIRE_BURST), NULL);
+		w->empty, (void **)slots, RTE_MIN(n, PORT_RX_BURST), NULL);
 	for (uint16_t i = 0; i < n; i++) {
+		RTE_VERIFY(frames[i]->pkt_len <= SLOT_BYTES);
 		slots[i]->bytes = 0;
 		for (const struct rte_mbuf *m = frames[i]; m; m = m->next) {
 			memcpy(slots[i]->data + slots[i]->bytes, rte_pktmbuf_mtod(m, const void *),
@@ -91,9 +92,9 @@ static uint16_t wire_put(struct wire *w, struct rte_mbuf **frames, uint16_t n)
 static uint16_t wire_get(
 	struct wire *w, struct rte_mempool *pool, struct rte_mbuf **frames, uint16_t n)
 {
-	struct slot *slots[WIRE_BURST];
+	struct slot *slots[PORT_RX_BURST];
 
-	n = (uint16_t)RTE_MIN(RTE_MIN(n, WIRE_BURST), rte_ring_count(w->full));
+	n = (uint16_t)RTE_MIN(RTE_MIN(n, PORT_RX_BURST), rte_ring_count(w->full));
 	if (n == 0 || rte_pktmbuf_alloc_bulk(pool, frames, n))
 		return 0;
 	rte_ring_sc_dequeue_bulk(w->full, (void **)slots, n, NULL);
@@ -127,18 +128,16 @@ void port_tx_put(struct port_tx *tx, struct rte_mbuf *m)
 void port_tx_flush(struct port_tx *tx)
 {
 	struct ring_port *p = &ports[tx->port->id];
-	uint16_t sent = 0, some;
+	/* The other side only adds to the empty ones. */
+	uint16_t n = (uint16_t)RTE_MIN(tx->count, rte_ring_count(p->from_worker.empty)), sent = 0;
 
-	for (uint16_t i = 0; i < tx->count; i++)
+	for (uint16_t i = 0; i < n; i++)
 		tx->sent_bytes += tx->pkts[i]->pkt_len;
-	do {
-		some = wire_put(&p->from_worker, tx->pkts + sent, (uint16_t)(tx->count - sent));
-		sent = (uint16_t)(sent + some);
-	} while (some && sent < tx->count);
+	while (sent < n)
+		sent = (uint16_t)(sent +
+				  wire_put(&p->from_worker, tx->pkts + sent, (uint16_t)(n - sent)));
 	tx->sent_packets += sent;
 	tx->full_drops += tx->count - sent;
-	for (uint16_t i = sent; i < tx->count; i++)
-		tx->sent_bytes -= tx->pkts[i]->pkt_len;
 	rte_pktmbuf_free_bulk(tx->pkts + sent, tx->count - sent);
 	tx->count = 0;
 }

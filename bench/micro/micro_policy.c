@@ -184,10 +184,8 @@ void micro_keys(struct micro *m, uint32_t keys)
 	if (!micro_wanted(m, names[0]) && !micro_wanted(m, names[1]))
 		return;
 	keys_begin(&k, keys);
-	if (micro_wanted(m, names[0]))
-		micro_run(m, names[0], POLICY_BULK, lookup, &k);
-	if (micro_wanted(m, names[1]))
-		micro_run(m, names[1], POLICY_BULK, inquire, &k);
+	micro_run(m, names[0], POLICY_BULK, lookup, &k);
+	micro_run(m, names[1], POLICY_BULK, inquire, &k);
 	keys_end(&k);
 }
 

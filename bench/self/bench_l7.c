@@ -192,7 +192,7 @@ static bool chosen(const struct l7_options *o, const struct l7_case *c)
 	size_t n = strlen(c->name);
 
 	if (!at)
-		return !(o->quick && c->slow);
+		return !o->quick || c->quick;
 	while ((at = strstr(at, c->name))) {
 		if ((at == o->only || at[-1] == ',') && (at[n] == ',' || at[n] == 0))
 			return true;

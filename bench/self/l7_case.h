@@ -18,7 +18,7 @@ struct l7_case {
 	bool no_events, no_multi_segs, offload, no_timestamps, tls;
 	/* Open loops at these shares of what the closed loop gave; 0: none. */
 	double loads[L7_LOADS];
-	bool slow;          /* left out by --quick */
+	bool quick;         /* what --quick is content with */
 	double target;      /* cycles a request */
 	double rate_target; /* requests a second */
 	uint32_t
