@@ -248,7 +248,6 @@ static void deliver(struct tcp_stack *s, struct tcp_conn *c)
 /* Tell of those behind the next one. */
 static void look_ahead(struct tcp_stack *s)
 {
-#pragma GCC unroll 3
 	for (uint32_t left = 1; left <= TCP_AHEAD && left < s->ready.count; left++) {
 		const struct tcp_conn *c = &s->conns[tcp_ring_peek(&s->ready, left)];
 
