@@ -20,6 +20,7 @@ cleaned up by the next one in the same way in which a run cleans up after itself
 """
 import contextlib
 import ctypes
+import errno
 import fcntl
 import functools
 import glob
@@ -99,6 +100,20 @@ def wait_for(ready, seconds, what, every=0.05):
         if time.monotonic() > end:
             raise BedError(f"{what}: not within {seconds} s (last: {last!r})")
         time.sleep(every)
+
+
+def send_frame(sock, frame):
+    """Send one frame by a packet socket. Where the kernel's queue at the other end of a veth is full, the frame
+    is lost and send() says ENOBUFS; whoever empties that queue may wait for this core, so it is left to it."""
+    for _ in range(1000):
+        try:
+            sock.send(frame)
+            return
+        except OSError as e:
+            if e.errno != errno.ENOBUFS:
+                raise
+        time.sleep(0.001)
+    raise BedError("a frame could not be sent for a second: the queue of the interface's other end stays full")
 
 
 def start_time(pid):

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import settings
-from bed import CLIENT_IP, CLIENT_IP6, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP, OUTSIDE_IP6, wait_for
+from bed import CLIENT_IP, CLIENT_IP6, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP, OUTSIDE_IP6, send_frame, wait_for
 from conftest import Load
 
 KERNEL_IP = "10.71.0.3"  # the kernel's alone; OUTSIDE_IP it shares with the gateway
@@ -256,7 +256,7 @@ def flood(bed, mac, targets, seconds):
         sock.bind(("eth0", 0))
         while time.monotonic() < end:
             for data in frames:
-                sock.send(data)
+                send_frame(sock, data)
             sent += len(frames)
     return sent
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from bed import CLIENT_IP, CLIENT_IP6, OUTSIDE_IP, OUTSIDE_IP6, BedError, wait_for
+from bed import CLIENT_IP, CLIENT_IP6, OUTSIDE_IP, OUTSIDE_IP6, BedError, send_frame, wait_for
 from links import exchange, restart, stop
 from origin import known_bytes
 
@@ -121,5 +121,5 @@ def test_frames_of_other_vlans_are_dropped(bed, tagged):
     with sock:
         for tag in (b"", struct.pack("!HH", 0x8100, VLAN + 1), struct.pack("!HH", 0x8100, 0)):
             for _ in range(5):
-                sock.send(b"\xff" * 6 + own + tag + ask)
+                send_frame(sock, b"\xff" * 6 + own + tag + ask)
         wait_for(lambda: tagged.stats().drop("vlan") >= before + 15, 5, "fifteen frames of others")
