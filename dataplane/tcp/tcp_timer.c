@@ -85,6 +85,13 @@ static void syn_again(struct tcp_conn *c)
 	tcp_conn_output(c);
 }
 
+/* An old sequence number and no byte: the peer answers with its window, and nothing needs to be taken back
+ * when it drops the probe. */
+static void ask_window(struct tcp_conn *c)
+{
+	tcp_out_bare(c, c->snd_una - 1, TCP_ACK);
+}
+
 static void persist_fire(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
@@ -107,9 +114,7 @@ static void persist_fire(struct tcp_conn *c)
 	if (seq_lt(c->snd_nxt, c->snd_una + c->snd_wnd))
 		c->flags |= TCP_F_RTX_FORCE; /* a small window: fill it after all */
 	else
-		/* An old sequence number and no byte: the peer answers with its window, and nothing
-		 * needs to be taken back when it drops the probe. */
-		tcp_out_bare(c, c->snd_una - 1, TCP_ACK);
+		ask_window(c);
 	tcp_timer_set(c, TCP_TIMER_RTX, tcp_persist_ms(c));
 	tcp_conn_output(c);
 }
@@ -150,6 +155,10 @@ static void retransmit_fire(struct tcp_conn *c)
 	c->stack->count->rto_timeouts++;
 	tcp_mtu_timeout(c);
 	tcp_recovery_timeout(c);
+	/* A segment that the path no longer takes draws no answer; and keep-alive probes, by which the peer
+	 * shows that it lives, are too old to open the window again (RFC 9293 §3.10.7.4). */
+	if (tcp_peer_shut(c))
+		ask_window(c);
 	cold->retries++;
 	rto_back_off(c);
 	tcp_timer_set(c, TCP_TIMER_RTX, c->rto_ms);
