@@ -20,10 +20,15 @@
 /** As checksum_sum() of the @p len bytes, 20, of a header without options. */
 static inline uint64_t checksum_sum_header(const void *data)
 {
-	uint32_t words[5];
+	const uint8_t *p = data;
+	uint64_t first, second;
+	uint32_t last;
 
-	memcpy(words, data, sizeof(words));
-	return (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+	/* One by one: an array of five goes through the stack. */
+	memcpy(&first, p, 8);
+	memcpy(&second, p + 8, 8);
+	memcpy(&last, p + 16, 4);
+	return (first & UINT32_MAX) + (first >> 32) + (second & UINT32_MAX) + (second >> 32) + last;
 }
 
 /** As checksum_sum(), here and now: for headers. */
