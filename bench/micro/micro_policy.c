@@ -17,6 +17,8 @@
 #include "dataplane/route/balance.h"
 
 #define BETWEEN_CYCLES 500
+#define SPACED_SAMPLES 1001
+#define SPACED_CALLS   64
 #define LEASED         8
 #define DIGESTS        (1u << 16) /* looked up in turn: too many for the caches to know the answers */
 
@@ -189,25 +191,55 @@ void micro_keys(struct micro *m, uint32_t keys)
 	keys_end(&k);
 }
 
-struct shared {
+/* One of those who take of the word. */
+struct taker {
 	_Atomic uint64_t *word;
-	_Atomic bool stop;
+	micro_fn take;
 	uint64_t now_ns;
 	uint64_t own; /* of a lease */
 	uint32_t left;
 };
 
+/* What the other core is told: a line that nobody writes while it runs. */
+struct contender {
+	_Alignas(64) struct taker taker;
+	_Alignas(64) _Atomic bool stop;
+};
+
 static uint64_t gcra(void *ctx, uint32_t n)
 {
-	struct shared *s = ctx;
+	struct taker *t = ctx;
 	struct gcra_result result;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		gcra_take(s->word, 100, 1000000000, s->now_ns += 1000, &result);
+		gcra_take(t->word, 100, 1000000000, t->now_ns += 1000, &result);
 		sum += result.remaining;
 	}
 	return sum;
+}
+
+/* Bursts of eight requests of one consumer. */
+static uint64_t gcra_leased(void *ctx, uint32_t n)
+{
+	struct taker *t = ctx;
+	struct gcra_result result;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (t->left == 0)
+			t->left = gcra_lease(
+				t->word, 100, 1000000000, t->now_ns += 8000, LEASED, &t->own);
+		t->left--;
+		gcra_take_leased(&t->own, 100, 1000000000, t->now_ns, &result);
+		sum += result.remaining;
+	}
+	return sum;
+}
+
+static uint64_t nothing(void *ctx, uint32_t n)
+{
+	return n;
 }
 
 /* In a worker, some thousand cycles pass between two takes, enough for the other core to have the word.
@@ -220,88 +252,65 @@ static void let_others(void)
 		rte_pause();
 }
 
-static uint64_t only_wait(void *ctx, uint32_t n)
+static int other_core(void *ctx)
 {
-	for (uint32_t i = 0; i < n; i++)
-		let_others();
-	return n;
-}
+	struct contender *c = ctx;
 
-static uint64_t gcra_spaced(void *ctx, uint32_t n)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
+	while (!atomic_load_explicit(&c->stop, memory_order_relaxed)) {
 		let_others();
-		sum += gcra(ctx, 1);
+		c->taker.take(&c->taker, 1);
 	}
-	return sum;
-}
-
-/* Bursts of eight requests of one consumer. */
-static uint64_t gcra_leased(void *ctx, uint32_t n)
-{
-	struct shared *s = ctx;
-	struct gcra_result result;
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		let_others();
-		if (s->left == 0)
-			s->left = gcra_lease(
-				s->word, 100, 1000000000, s->now_ns += 8000, LEASED, &s->own);
-		s->left--;
-		gcra_take_leased(&s->own, 100, 1000000000, s->now_ns, &result);
-		sum += result.remaining;
-	}
-	return sum;
-}
-
-static int gcra_other_lease(void *ctx)
-{
-	struct shared *s = ctx, own = { .word = s->word, .now_ns = s->now_ns };
-
-	while (!atomic_load_explicit(&s->stop, memory_order_relaxed))
-		gcra_leased(&own, 16);
 	return 0;
 }
 
-static int gcra_other_core(void *ctx)
+/* Cycles of a call without the pauses between calls, each by itself from end to end. */
+static double spaced_cycles(micro_fn take, struct taker *t)
 {
-	struct shared *s = ctx, own = { .word = s->word, .now_ns = s->now_ns };
+	static double samples[SPACED_SAMPLES];
+	static volatile uint64_t sink;
 
-	while (!atomic_load_explicit(&s->stop, memory_order_relaxed))
-		gcra_spaced(&own, 16);
-	return 0;
+	for (uint32_t i = 0; i < SPACED_SAMPLES; i++) {
+		uint64_t cycles = 0;
+
+		for (uint32_t k = 0; k < SPACED_CALLS; k++) {
+			uint64_t begin;
+
+			let_others();
+			begin = rte_rdtsc_precise();
+			sink += take(t, 1);
+			cycles += rte_rdtsc_precise() - begin;
+		}
+		samples[i] = (double)cycles / SPACED_CALLS;
+	}
+	return median(samples, SPACED_SAMPLES);
 }
 
 /* A row with the other core at the same word. */
-static void micro_contended(
-	struct micro *m, const char *name, micro_fn mine, lcore_function_t *other)
+static void micro_contended(struct micro *m, const char *name, micro_fn take)
 {
 	static _Alignas(64) _Atomic uint64_t word;
-	static _Alignas(64) struct shared s;
-	double wait, best;
+	static struct contender other;
+	_Alignas(64) struct taker mine = { &word, take, 1000000000000u, 0, 0 };
+	double clock;
 
 	if (!micro_wanted(m, name))
 		return;
-	s = (struct shared){ .word = &word, .now_ns = 1000000000000u };
-	wait = micro_cycles(m, only_wait, NULL, &best);
-	rte_eal_remote_launch(other, &s, 1);
-	micro_row(m, name, micro_cycles(m, mine, &s, &best) - wait);
-	atomic_store(&s.stop, true);
+	other = (struct contender){ .taker = mine };
+	clock = spaced_cycles(nothing, &mine);
+	rte_eal_remote_launch(other_core, &other, 1);
+	micro_row(m, name, spaced_cycles(take, &mine) - clock);
+	atomic_store(&other.stop, true);
 	rte_eal_wait_lcore(1);
 }
 
 static void micro_gcra(struct micro *m)
 {
 	static _Alignas(64) _Atomic uint64_t word;
-	struct shared s = { .word = &word, .now_ns = 1000000000000u };
+	struct taker t = { .word = &word, .now_ns = 1000000000000u };
 
-	micro_run(m, "GCRA, own word", 1, gcra, &s);
-	micro_contended(m, "GCRA, word shared by two cores", gcra_spaced, gcra_other_core);
-	micro_contended(m, "GCRA, leased by eights of a word shared by two cores", gcra_leased,
-		gcra_other_lease);
+	micro_run(m, "GCRA, own word", 1, gcra, &t);
+	micro_contended(m, "GCRA, word shared by two cores", gcra);
+	micro_contended(m, "GCRA, leased by eights of a word shared by two cores", gcra_leased);
 }
 
 static uint64_t pick(void *ctx, uint32_t n)
