@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`./dev bench --report`: report.py [--quick] [--from=FILE] [--only NAME…]. Runs the benches and writes what
-they measured into docs/benchmarks.md, between its two marks, and one plot beside it. --from takes the rows of
-an earlier run (`./dev bench --json`) instead. The text around the marks is written by people."""
+they measured into docs/benchmarks.md, between its two marks, and one plot beside it; what others measured stays there.
+--from takes the rows of an earlier run (`./dev bench --json`) instead. The text around the marks is written by people."""
 import argparse
 import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -94,6 +95,11 @@ def machine():
         f"{os.getloadavg()[0]:.1f} when it ended; revision {revision}, {datetime.date.today()}.")
 
 
+def section(bench, rows):
+    plotted = "![cycles a request by stage](benchmarks-cycles.svg)\n\n" if bench == "l7" else ""
+    return f"### {bench}\n\n{machine()}\n\n{table(rows)}\n\n{plotted}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true")
@@ -106,19 +112,19 @@ def main():
             rows = json.load(f)
     else:
         rows = measure(args.only, args.quick)
-    parts = [BEGIN, "", machine(), ""]
-    for bench in ordered(r["bench"] for r in rows):
-        mine = [r for r in rows if r["bench"] == bench]
-        parts += [f"### {bench}", "", table(mine), ""]
-        if bench == "l7":
-            parts += ["![cycles a request by stage](benchmarks-cycles.svg)", ""]
-            with open(PLOT, "w", encoding="utf-8") as f:
-                f.write(plot(mine))
     with open(PAGE, encoding="utf-8") as f:
-        page = f.read()
-    before, rest = page.split(BEGIN, 1)
+        before, rest = f.read().split(BEGIN, 1)
+    measured, after = rest.split(END, 1)
+    sections = {text.split(None, 2)[1]: text for text in re.split("^(?=### )", measured, flags=re.MULTILINE)[1:]}
+    for bench in ordered(r["bench"] for r in rows):
+        sections[bench] = section(bench, [r for r in rows if r["bench"] == bench])
+    if any(r["bench"] == "l7" for r in rows):
+        with open(PLOT, "w", encoding="utf-8") as f:
+            f.write(plot([r for r in rows if r["bench"] == "l7"]))
     with open(PAGE, "w", encoding="utf-8") as f:
-        f.write(before + "\n".join(parts) + END + rest.split(END, 1)[1])
+        # gen's rows are of gen-ring and gen-memif.
+        names = sorted(sections, key=lambda bench: BENCHES.index(bench.split("-", maxsplit=1)[0]))
+        f.write(f"{before}{BEGIN}\n\n" + "".join(sections[name] for name in names) + END + after)
     if args.json:
         print(json.dumps(rows, indent=1))
     return 0

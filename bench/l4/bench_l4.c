@@ -86,6 +86,8 @@ static void forward(
 	struct l4 *l, enum step step, struct rte_mbuf **segs, uint16_t n, uint64_t now_ns)
 {
 	uint64_t hashes[PORT_RX_BURST];
+	uint32_t refs[PORT_RX_BURST];
+	uint16_t known = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		const struct net_meta *m = net_meta(segs[i]);
@@ -102,14 +104,17 @@ static void forward(
 			rte_pktmbuf_free(segs[i]);
 			continue;
 		}
-		if (step == STEP_LOOKUP) {
-			send_back(l, &segs[i], 1);
-			continue;
-		}
-		l->packets++;
-		net_output_tcp(
-			l->net, &l->flows[ref].path, &l->flows[ref].remote, segs[i], 0, now_ns);
+		segs[known] = segs[i];
+		refs[known++] = ref;
 	}
+	if (step == STEP_LOOKUP) {
+		send_back(l, segs, known);
+		return;
+	}
+	l->packets += known;
+	for (uint16_t i = 0; i < known; i++)
+		net_output_tcp(l->net, &l->flows[refs[i]].path, &l->flows[refs[i]].remote, segs[i],
+			0, now_ns);
 }
 
 static void make_flows(struct l4 *l, uint64_t now_ns)
