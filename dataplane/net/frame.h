@@ -120,21 +120,19 @@ static inline struct neigh *frame_neighbour(
 /* IPv4's header as ipv4_output() writes it. Its sum is of the values, as a load of whole words would wait until the
  * stores of their parts have reached the cache. */
 static inline void frame_write_ipv4(
-	struct rte_ipv4_hdr *ip, uint32_t src_be, uint32_t dst_be, uint16_t total_be, uint8_t tos)
+	struct rte_ipv4_hdr *ip, uint32_t src_be, uint32_t dst_be, uint16_t total, uint8_t tos)
 {
-	uint64_t sum = (uint64_t)src_be + dst_be + total_be +
-		       rte_cpu_to_be_16(RTE_IPV4_VHL_DEF << 8) + bytes_be16(tos) +
-		       rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG) +
-		       rte_cpu_to_be_16(IPV4_TTL << 8 | IPPROTO_TCP);
+	/* Up to the identification, which is 0, and from there to the sum. */
+	const uint32_t first =
+		rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 | (uint32_t)tos << 16 | total);
+	const uint32_t second = rte_cpu_to_be_32(RTE_IPV4_HDR_DF_FLAG);
+	const uint16_t third = rte_cpu_to_be_16(IPV4_TTL << 8 | IPPROTO_TCP);
 
-	ip->version_ihl = RTE_IPV4_VHL_DEF;
-	ip->type_of_service = tos;
-	ip->total_length = total_be;
-	ip->packet_id = 0;
-	ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
-	ip->time_to_live = IPV4_TTL;
-	ip->next_proto_id = IPPROTO_TCP;
-	ip->hdr_checksum = (uint16_t)~checksum_fold(sum);
+	memcpy(ip, &first, sizeof(first));
+	memcpy(&ip->packet_id, &second, sizeof(second));
+	memcpy(&ip->time_to_live, &third, sizeof(third));
+	ip->hdr_checksum =
+		(uint16_t)~checksum_fold((uint64_t)src_be + dst_be + first + second + third);
 	ip->src_addr = src_be;
 	ip->dst_addr = dst_be;
 }
@@ -162,7 +160,7 @@ static inline bool frame_send(struct net *net, struct net_port *port, const stru
 	eth->dst_addr = e->mac;
 	memcpy(&eth->src_addr, &port->from_word, sizeof(port->from_word));
 	frame_write_ipv4((struct rte_ipv4_hdr *)(eth + 1), src_be, dst_be,
-		bytes_be16((uint16_t)(length + sizeof(struct rte_ipv4_hdr))), tos);
+		(uint16_t)(length + sizeof(struct rte_ipv4_hdr)), tos);
 	e->used_ns = net->now_ns = now_ns;
 	port_tx_put(&port->tx, m);
 	return true;
