@@ -27,6 +27,7 @@ ROOT = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "bed"), os.path.join(ROOT, "tests", "interop")]
 
 import peer  # noqa: E402
+import report  # noqa: E402
 from bed import (BACKENDS, CLIENT_IP, GATEWAY_CPU, INSIDE_IP, OTHER_CPU, OUTSIDE_IP, PATHS,  # noqa: E402
     Bed, BedError, ProcessDied, exit_on_signals)
 from peers import waited_seconds  # noqa: E402
@@ -244,8 +245,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BedError, ProcessDied, OSError) as error:
-        print(f"bench goodput: {error}", file=sys.stderr)
-        sys.exit(1)
+    report.run(main, "goodput", (BedError, ProcessDied, OSError))

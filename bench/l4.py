@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 
+import report
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(os.environ.get("SLUICE_BUILD", os.path.join(HERE, "..", "build")), "bench", "l4")
 FLOWS = 1024  # and the addresses: as in bench/l4/bench_l4.c
@@ -125,4 +127,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    report.run(main, "l4")

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+import report
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 HERE_PROGRAM = os.path.join(os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build")), "bench", "micro")
 
@@ -75,4 +77,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    report.run(main, "micro")

@@ -54,6 +54,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "bed"))
 
+import report  # noqa: E402
 from bed import (BACKEND_PORT, BACKENDS, CLIENT_IP, GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP,  # noqa: E402
     Bed, BedError, ProcessDied, cpu_seconds, exit_on_signals, wait_for)
 from release import BUILDS  # noqa: E402
@@ -508,8 +509,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BedError, ProcessDied) as error:
-        print(f"bench peers: {error}", file=sys.stderr)
-        sys.exit(1)
+    report.run(main, "peers", (BedError, ProcessDied))

@@ -100,6 +100,18 @@ def section(bench, rows):
     return f"### {bench}\n\n{machine()}\n\n{table(rows)}\n\n{plotted}"
 
 
+def run(main, name, errors=()):
+    """Run a benchmark's main() and exit with its status. Ctrl-C ends it as quietly as these errors, which users can
+    do something about."""
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except errors as error:
+        print(f"bench {name}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true")
@@ -131,4 +143,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main, "report")
