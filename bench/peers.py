@@ -206,7 +206,6 @@ class SluicePeer:
     receive_cpu = OTHER_CPU
 
     def __init__(self, bed, hugepages=True):
-        self.bed = bed
         self.gateway = Sluice(bed, access_log=False, hugepages=hugepages)
         self.gateway.write_config(sluice_config())
 
@@ -217,7 +216,7 @@ class SluicePeer:
         self.gateway.stop()
 
     def pids(self):
-        return [self.bed.processes["dataplane"].pid]
+        return [self.gateway.bed.processes["dataplane"].pid]
 
     def reading(self):
         stats = self.gateway.stats()

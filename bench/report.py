@@ -129,10 +129,11 @@ def main():
     measured, after = rest.split(END, 1)
     sections = {text.split(None, 2)[1]: text for text in re.split("^(?=### )", measured, flags=re.MULTILINE)[1:]}
     for bench in ordered(r["bench"] for r in rows):
-        sections[bench] = section(bench, [r for r in rows if r["bench"] == bench])
-    if any(r["bench"] == "l7" for r in rows):
-        with open(PLOT, "w", encoding="utf-8") as f:
-            f.write(plot([r for r in rows if r["bench"] == "l7"]))
+        mine = [r for r in rows if r["bench"] == bench]
+        sections[bench] = section(bench, mine)
+        if bench == "l7":
+            with open(PLOT, "w", encoding="utf-8") as f:
+                f.write(plot(mine))
     with open(PAGE, "w", encoding="utf-8") as f:
         # gen's rows are of gen-ring and gen-memif.
         names = sorted(sections, key=lambda bench: BENCHES.index(bench.split("-", maxsplit=1)[0]))

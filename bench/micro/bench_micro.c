@@ -21,7 +21,7 @@ bool micro_wanted(const struct micro *m, const char *name)
 	return !m->only || strstr(name, m->only);
 }
 
-static double sample(micro_fn fn, void *ctx, uint32_t n)
+double micro_sample(micro_fn fn, void *ctx, uint32_t n)
 {
 	static volatile uint64_t sink;
 	uint64_t before = rte_rdtsc_precise();
@@ -37,11 +37,11 @@ double micro_cycles(const struct micro *m, micro_fn fn, void *ctx, double *best)
 	uint32_t n = 1, count = 0;
 	double cycles;
 
-	for (cycles = sample(fn, ctx, 1); cycles < SAMPLE_CYCLES && n < 1u << 24;
-		cycles = sample(fn, ctx, n))
+	for (cycles = micro_sample(fn, ctx, 1); cycles < SAMPLE_CYCLES && n < 1u << 24;
+		cycles = micro_sample(fn, ctx, n))
 		n *= 2;
 	while (count < SAMPLES_MAX && (count < 5 || rte_rdtsc() < end))
-		samples[count++] = sample(fn, ctx, n) / n;
+		samples[count++] = micro_sample(fn, ctx, n) / n;
 	cycles = median(samples, count);
 	*best = samples[0];
 	return cycles;

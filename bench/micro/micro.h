@@ -26,6 +26,9 @@ bool micro_wanted(const struct micro *m, const char *name);
 /** Measure and add a row: cycles for one of @p per_call pieces of work that a call of n = 1 does. */
 void micro_run(struct micro *m, const char *name, uint32_t per_call, micro_fn fn, void *ctx);
 
+/** Cycles that one call takes, from end to end. */
+double micro_sample(micro_fn fn, void *ctx, uint32_t n);
+
 /** The median of many samples, for one call. @param best  set to the lowest */
 double micro_cycles(const struct micro *m, micro_fn fn, void *ctx, double *best);
 /** Add a row that was measured otherwise. */

@@ -267,20 +267,13 @@ static int other_core(void *ctx)
 static double spaced_cycles(micro_fn take, struct taker *t)
 {
 	static double samples[SPACED_SAMPLES];
-	static volatile uint64_t sink;
 
 	for (uint32_t i = 0; i < SPACED_SAMPLES; i++) {
-		uint64_t cycles = 0;
-
+		samples[i] = 0;
 		for (uint32_t k = 0; k < SPACED_CALLS; k++) {
-			uint64_t begin;
-
 			let_others();
-			begin = rte_rdtsc_precise();
-			sink += take(t, 1);
-			cycles += rte_rdtsc_precise() - begin;
+			samples[i] += micro_sample(take, t, 1) / SPACED_CALLS;
 		}
-		samples[i] = (double)cycles / SPACED_CALLS;
 	}
 	return median(samples, SPACED_SAMPLES);
 }

@@ -17,20 +17,6 @@
 
 #define CHECKSUM_LONG 64 /* bytes from which vectors pay */
 
-/** As checksum_sum() of the @p len bytes, 20, of a header without options. */
-static inline uint64_t checksum_sum_header(const void *data)
-{
-	const uint8_t *p = data;
-	uint64_t first, second;
-	uint32_t last;
-
-	/* One by one: an array of five goes through the stack. */
-	memcpy(&first, p, 8);
-	memcpy(&second, p + 8, 8);
-	memcpy(&last, p + 16, 4);
-	return (first & UINT32_MAX) + (first >> 32) + (second & UINT32_MAX) + (second >> 32) + last;
-}
-
 /** As checksum_sum(), here and now: for headers. */
 static inline uint64_t checksum_sum_short(const void *data, size_t len)
 {
@@ -56,6 +42,12 @@ static inline uint64_t checksum_sum_short(const void *data, size_t len)
 	}
 	/* RFC 1071 §1: as if a zero byte followed. That is the low half of a little-endian word. */
 	return len & 1 ? sum + *p : sum;
+}
+
+/** The same of a header of 20 bytes, without options. */
+static inline uint64_t checksum_sum_header(const void *data)
+{
+	return checksum_sum_short(data, 20);
 }
 
 /** As checksum_sum(), with vectors. */
