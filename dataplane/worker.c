@@ -252,6 +252,11 @@ bool worker_idle(const struct worker *w)
 	return atomic_load_explicit(&w->idle, memory_order_relaxed);
 }
 
+const char *worker_fault(const struct worker *w)
+{
+	return proxy_fault(w->proxy);
+}
+
 /* Nothing to do: give the core's resources away a little, and after a quiet while the core itself, so
  * that an idle gateway does not burn it. The first packet after a nap waits IDLE_NAP_US at most. */
 static void rest(struct worker *w, uint64_t quiet_ns, uint32_t empty_turns)

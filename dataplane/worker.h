@@ -60,5 +60,7 @@ int worker_main(void *arg);
 uint64_t worker_generation(const struct worker *worker);
 /** True once a drained worker has no connection left, or was told to stop. */
 bool worker_idle(const struct worker *worker);
+/** proxy_fault() of the worker's proxy. */
+const char *worker_fault(const struct worker *worker);
 
 #endif

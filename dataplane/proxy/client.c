@@ -197,7 +197,11 @@ void client_readable(struct proxy *p, struct client *c)
 	case CLIENT_DECIDE:
 		return;
 	case CLIENT_EXCHANGE:
-		if (!(c->exchange->flags & EX_REQUEST_DONE))
+		/* What the backend takes no more of is read all the same: a client may read only once it has
+		 * written. */
+		if (c->exchange->flags & EX_BODY_STOPPED)
+			discard(c);
+		else if (!(c->exchange->flags & EX_REQUEST_DONE))
 			forward_request_body(p, c->exchange);
 		return;
 	}
@@ -275,19 +279,6 @@ void client_advance(struct proxy *p, struct client *c)
 	decide_add(p, c, d);
 }
 
-void client_arm_send(struct proxy *p, struct client *c)
-{
-	if (c->deadline.when_ns)
-		return;
-	c->pending_seen = tcp_send_pending(c->tcp);
-	arm(p, c, proxy_settings(p)->send_timeout_ms);
-}
-
-void client_arm_body(struct proxy *p, struct client *c)
-{
-	arm(p, c, proxy_settings(p)->body_timeout_ms);
-}
-
 void client_close(struct proxy *p, struct client *c)
 {
 	if (c->tls) {
@@ -344,29 +335,6 @@ void client_answered(struct proxy *p, struct client *c)
 		client_ready(p, c);
 }
 
-/* The client's side of an exchange took too long. */
-static void exchange_due(struct proxy *p, struct client *c)
-{
-	struct exchange *ex = c->exchange;
-
-	if (tcp_send_pending(c->tcp) > 0 && (ex->flags & EX_RESPONDING)) {
-		if (tcp_send_pending(c->tcp) != c->pending_seen) {
-			c->pending_seen = tcp_send_pending(c->tcp);
-			arm(p, c, proxy_settings(p)->send_timeout_ms);
-			return;
-		}
-		ex->reason = REASON_CLIENT_TIMEOUT;
-		client_abort(p, c);
-	} else if (!(ex->flags & EX_REQUEST_DONE) && !(ex->flags & EX_BODY_STOPPED)) {
-		if (ex->flags & EX_RESPONDING) {
-			ex->reason = REASON_BODY_TIMEOUT;
-			client_abort(p, c);
-			return;
-		}
-		exchange_refuse(p, ex, REASON_BODY_TIMEOUT);
-	}
-}
-
 void client_due(struct proxy *p, struct client *c)
 {
 	switch ((enum client_state)c->state) {
@@ -393,7 +361,7 @@ void client_due(struct proxy *p, struct client *c)
 	case CLIENT_DECIDE:
 		return;
 	case CLIENT_EXCHANGE:
-		exchange_due(p, c);
+		wait_due(p, c->exchange);
 		return;
 	}
 }

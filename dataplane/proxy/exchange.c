@@ -132,6 +132,8 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex)
 		if (u) {
 			if (u->state == UPSTREAM_BUSY)
 				forward_send_head(p, ex);
+			else
+				wait_update(p, ex);
 			return;
 		}
 		why = REASON_OVERLOADED;

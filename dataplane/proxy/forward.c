@@ -6,11 +6,11 @@
  */
 #include "dataplane/proxy/proxy_priv.h"
 
-static void arm_upstream(struct proxy *p, struct exchange *ex)
-{
-	deadline_set(
-		&p->wheel, &ex->upstream->deadline, p->now_ns + (uint64_t)ex->timeout_ms * 1000000);
-}
+enum round {
+	ROUND_MORE, /* go on with what is there */
+	ROUND_WAIT, /* more bytes or more room are needed */
+	ROUND_OVER, /* the exchange is gone */
+};
 
 /* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. */
 typedef void (*write_fn)(struct http1_writer *w, const void *ctx);
@@ -89,11 +89,9 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 	ex->sent_ns = p->now_ns;
 	record_sent(p, ex);
 	tcp_send(u->tcp, head);
-	arm_upstream(p, ex);
 	if (ex->flags & EX_HEAD_HELD)
 		ex->flags |= EX_REQUEST_DONE;
-	else
-		forward_request_body(p, ex);
+	forward_request_body(p, ex);
 }
 
 /* How many of the chain's bytes belong to the body, and does it end within them? */
@@ -116,9 +114,8 @@ static enum http1_verdict follow(
 	return verdict;
 }
 
-/* The body has no more bytes here now: ask the client for them, or see that it has gone.
- * @return false when there is nothing to forward */
-static bool more_of_body(struct proxy *p, struct exchange *ex, uint32_t room)
+/* The body has no more bytes here now: ask the client for them, or see that it has gone. */
+static enum round more_of_body(struct proxy *p, struct exchange *ex, uint32_t room)
 {
 	struct client *c = ex->client;
 
@@ -128,19 +125,18 @@ static bool more_of_body(struct proxy *p, struct exchange *ex, uint32_t room)
 			respond_continue(p, c);
 	}
 	if (client_pull(p, c, room))
-		return c->exchange == ex;
+		return ROUND_MORE;
 	if (c->exchange != ex)
-		return false;
+		return ROUND_OVER;
 	if (tcp_recv_eof(c->tcp) || (c->tls && tls_state(c->tls) == TLS_CLOSED)) {
 		client_abort(p, c);
-		return false;
+		return ROUND_OVER;
 	}
-	client_arm_body(p, c);
-	return false;
+	return ROUND_WAIT;
 }
 
-/* One round: what the client's buffer holds goes to the backend. @return false when it is over */
-static bool body_round(struct proxy *p, struct exchange *ex)
+/* One round: what the client's buffer holds goes to the backend. */
+static enum round body_round(struct proxy *p, struct exchange *ex)
 {
 	struct client *c = ex->client;
 	uint64_t body_max = proxy_settings(p)->body_bytes_max;
@@ -159,45 +155,47 @@ static bool body_round(struct proxy *p, struct exchange *ex)
 	if (verdict == HTTP1_BAD) {
 		c->keep_alive = false;
 		exchange_refuse(p, ex, reason);
-		return false;
+		return ROUND_OVER;
 	}
 	if (bytes > 0) {
 		m = chain_take(&c->rx.chain, bytes, p->config.pool);
 		if (!m) {
 			c->keep_alive = false;
 			exchange_refuse(p, ex, REASON_OVERLOADED);
-			return false;
+			return ROUND_OVER;
 		}
 		tcp_send(ex->upstream->tcp, m);
-		arm_upstream(p, ex);
 	}
-	if (verdict == HTTP1_DONE) {
+	if (verdict != HTTP1_DONE)
+		return ROUND_MORE;
+	ex->flags |= EX_REQUEST_DONE;
+	return ROUND_WAIT;
+}
+
+static enum round body_rounds(struct proxy *p, struct exchange *ex)
+{
+	enum round round = ROUND_MORE;
+	uint32_t room;
+
+	if (ex->request_body.framing == HTTP1_BODY_LENGTH && ex->request_body.left == 0)
 		ex->flags |= EX_REQUEST_DONE;
-		deadline_clear(&c->deadline);
-		return false;
+	if (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED))
+		return ROUND_WAIT;
+	while (round == ROUND_MORE && (room = tcp_send_space(ex->upstream->tcp)) > 0) {
+		if (ex->client->rx.chain.bytes == 0)
+			round = more_of_body(p, ex, room);
+		if (round == ROUND_MORE)
+			round = body_round(p, ex);
 	}
-	return true;
+	return round;
 }
 
 void forward_request_body(struct proxy *p, struct exchange *ex)
 {
-	struct upstream *u = ex->upstream;
-	uint32_t room;
-
-	if (!u || !(ex->flags & EX_SENT) || (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED)))
-		return;
-	if (ex->request_body.framing == HTTP1_BODY_LENGTH && ex->request_body.left == 0) {
-		ex->flags |= EX_REQUEST_DONE;
-		return;
-	}
-	while ((room = tcp_send_space(u->tcp)) > 0) {
-		if (ex->client->rx.chain.bytes == 0 && !more_of_body(p, ex, room))
-			return;
-		if (!body_round(p, ex))
-			return;
-	}
-	/* The backend is slow: its own deadline runs, the client is not to blame. */
-	deadline_clear(&ex->client->deadline);
+	if (!(ex->flags & EX_SENT))
+		return; /* it goes with the head */
+	if (body_rounds(p, ex) != ROUND_OVER)
+		wait_update(p, ex);
 }
 
 struct response_parse {
@@ -253,12 +251,13 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	record_answered(p, ex);
 	http1_body_begin(&ex->response_body, head, false);
 	ex->upstream->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
-	if (!(ex->flags & EX_REQUEST_DONE)) {
-		/* An early answer: the rest of the request has nowhere to go. */
+	if (!(ex->flags & EX_REQUEST_DONE) && head->status >= 400) {
+		/* The backend refused before it had the whole request: it wants no more of it. Other early
+		 * responses are often made of the body as it comes. */
 		ex->flags |= EX_BODY_STOPPED;
-		ex->upstream->reusable = false;
 		c->keep_alive = false;
 	}
+	ex->flags &= ~(uint32_t)EX_EXPECT; /* nothing may come between the response's bytes */
 	if (head->framing == HTTP1_BODY_UNTIL_CLOSE)
 		c->keep_alive = false;
 	if (head->framing == HTTP1_BODY_CHUNKED && (ex->flags & EX_HTTP10)) {
@@ -278,12 +277,6 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	r.keep_alive = c->keep_alive;
 	return write_head(p, write_response, &r);
 }
-
-enum round {
-	ROUND_MORE, /* go on with what is there */
-	ROUND_WAIT, /* more bytes are needed */
-	ROUND_OVER, /* the exchange is gone */
-};
 
 /* The answer cannot go on: the backend's fault, or ours for want of memory. */
 static enum round response_bad(struct proxy *p, struct exchange *ex, enum reason why)
@@ -380,14 +373,16 @@ static void response_done(struct proxy *p, struct exchange *ex)
 {
 	struct client *c = ex->client;
 
-	if (!(ex->flags & EX_BODY_STOPPED))
+	/* Without the whole request neither connection can go on. */
+	if (ex->flags & EX_REQUEST_DONE)
 		upstream_release(p, ex->upstream);
+	else
+		c->keep_alive = false;
 	exchange_end(p, ex, REASON_PROXIED);
-	deadline_clear(&c->deadline);
 	client_answered(p, c);
 }
 
-/* The backend's FIN came and every byte before it was taken. */
+/* The backend's FIN came and every byte before it was taken; ends the exchange. */
 static void response_eof(struct proxy *p, struct exchange *ex)
 {
 	struct upstream *u = ex->upstream;
@@ -435,8 +430,7 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 			client_abort(p, c);
 			return ROUND_OVER;
 		}
-		client_arm_send(p, c);
-		arm_upstream(p, ex);
+		ex->progress++;
 	}
 	if (verdict == HTTP1_DONE) {
 		response_done(p, ex);
@@ -445,7 +439,7 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 	return ROUND_MORE;
 }
 
-void forward_response(struct proxy *p, struct exchange *ex)
+static enum round response_rounds(struct proxy *p, struct exchange *ex)
 {
 	struct upstream *u = ex->upstream;
 
@@ -456,7 +450,7 @@ void forward_response(struct proxy *p, struct exchange *ex)
 		uint32_t room = client_send_space(ex->client);
 
 		if (room == 0)
-			return;
+			return ROUND_WAIT;
 		m = tcp_recv_some(u->tcp, room);
 		if (m) {
 			tcp_recv_credit(u->tcp, m->pkt_len);
@@ -466,15 +460,22 @@ void forward_response(struct proxy *p, struct exchange *ex)
 			break;
 		if (!(ex->flags & EX_SENT)) {
 			/* It speaks before it was asked. */
-			response_bad(p, ex, REASON_BACKEND_INVALID);
-			return;
+			return response_bad(p, ex, REASON_BACKEND_INVALID);
 		}
 		round = response_round(p, ex);
 		if (round == ROUND_OVER)
-			return;
+			return round;
 		if (round == ROUND_WAIT && !m)
 			break;
 	}
-	if (tcp_recv_eof(u->tcp))
-		response_eof(p, ex);
+	if (!tcp_recv_eof(u->tcp))
+		return ROUND_WAIT;
+	response_eof(p, ex);
+	return ROUND_OVER;
+}
+
+void forward_response(struct proxy *p, struct exchange *ex)
+{
+	if (response_rounds(p, ex) != ROUND_OVER)
+		wait_update(p, ex);
 }

@@ -229,6 +229,26 @@ uint32_t proxy_clients(const struct proxy *p)
 	return p->client_count;
 }
 
+const char *proxy_fault(const struct proxy *p)
+{
+	const struct client *c;
+
+	LIST_FOREACH (c, &p->all, all_entry) {
+		const char *fault = wait_fault(c);
+
+		if (fault)
+			return fault;
+	}
+	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++) {
+		const struct upstream *u;
+
+		TAILQ_FOREACH (u, &p->pools[slot].idle, idle_entry)
+			if (u->deadline.when_ns == 0)
+				return "a pooled connection has no deadline";
+	}
+	return NULL;
+}
+
 static void *on_accepted(void *ctx, struct tcp_conn *c, uint32_t listener_id)
 {
 	return client_accepted(ctx, c, listener_id);

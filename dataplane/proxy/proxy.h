@@ -2,9 +2,9 @@
 /*
  * The proxy of one worker: from accepted connections to requests, to decisions, to backends and back.
  * It is the application above TCP; its parts are named after what they hold: client.c (a client's
- * connection), exchange.c (one request and its answer), decide.c (route, caller, limits), upstream.c
- * (backend connections and their pools), forward.c (bytes in both directions), respond.c (answers that
- * Sluice gives itself), record.c (statistics and events).
+ * connection), exchange.c (one request and its answer), wait.c (what it waits for), decide.c
+ * (route, caller, limits), upstream.c (backend connections and their pools), forward.c (bytes in both
+ * directions), respond.c (answers that Sluice gives itself), record.c (statistics and events).
  */
 #ifndef SLUICE_DATAPLANE_PROXY_PROXY_H
 #define SLUICE_DATAPLANE_PROXY_PROXY_H
@@ -64,5 +64,11 @@ void proxy_timers(struct proxy *proxy);
 void proxy_drain(struct proxy *proxy);
 /** Connections still open. */
 uint32_t proxy_clients(const struct proxy *proxy);
+/**
+ * Check between turns that exactly one deadline runs for each client with its exchange, and for each pooled
+ * connection, so that none of them is held for ever. For tests: it walks all of them.
+ * @return NULL, or what is wrong
+ */
+const char *proxy_fault(const struct proxy *proxy);
 
 #endif

@@ -13,13 +13,11 @@
 #include "dataplane/proxy/stream.h"
 #include "dataplane/route/balance.h"
 
-#define TRIED_MAX       4  /* endpoints that one request may be refused by */
-#define DECIDE_BATCH    32 /* requests decided together: a burst, and no more than POLICY_BULK */
-#define ROUNDS_MAX      64 /* pipelined requests of one connection that one loop answers */
-#define LINGER_NS       UINT64_C(3000000000)
-#define LINGER_BYTES    (256 * 1024) /* read and thrown away after an early answer */
-#define DRAIN_BYTES     (64 * 1024)  /* of a refused request's body, to keep the connection */
-#define TLS_PENDING_MAX (64 * 1024)
+#define TRIED_MAX    4  /* endpoints that one request may be refused by */
+#define DECIDE_BATCH 32 /* requests decided together: a burst, and no more than POLICY_BULK */
+#define ROUNDS_MAX   64 /* pipelined requests of one connection that one loop answers */
+#define LINGER_NS    UINT64_C(3000000000)
+#define LINGER_BYTES (256 * 1024) /* read and thrown away after an early answer */
 
 enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2 };
 
@@ -40,7 +38,7 @@ struct client {
 	bool holder;     /* is among proxy->holders */
 	uint32_t listener_slot;
 	uint32_t lingered;     /* bytes thrown away while closing */
-	uint32_t pending_seen; /* unacknowledged bytes when the send deadline was set */
+	uint32_t pending_seen; /* unacknowledged bytes when the deadline was set, while closing */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: clear text */
 	struct exchange *exchange;
@@ -73,6 +71,21 @@ enum exchange_flag {
 	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
 };
 
+/* What a side of an exchange owes, see wait.c. */
+enum wait_owes {
+	OWES_NOTHING,
+	OWES_READING,    /* client: to take bytes that were sent to it */
+	OWES_BODY,       /* client */
+	OWES_CONNECTION, /* backend */
+	OWES_RESPONSE,   /* backend: a response, or to take the request */
+};
+
+struct wait_side {
+	uint64_t since_ns; /* when it began to owe, or moved on last */
+	uint32_t mark;     /* changes when it moves on */
+	uint8_t owes;      /* enum wait_owes */
+};
+
 /* One request and its answer. */
 struct exchange {
 	struct client *client;
@@ -90,6 +103,8 @@ struct exchange {
 	enum reason reason;
 	struct http1_body request_body, response_body;
 	uint64_t body_bytes; /* of the request, so far */
+	uint32_t progress;   /* moves with each part of the response that restarts the timeout */
+	struct wait_side client_side, backend_side;
 	struct policy_limit_verdict limit;
 	uint32_t api, plan; /* indices into that generation; SNAP_NONE on open APIs */
 	/* For the record. */
@@ -118,11 +133,11 @@ struct upstream {
 	struct tcp_conn *tcp;
 	struct exchange *exchange;
 	struct stream rx;
-	struct deadline deadline;
+	struct deadline deadline; /* while idle; an exchange has its client's */
 	struct ip_addr addr;
 	uint16_t port;
 	uint32_t slot;
-	uint32_t idle_limit;
+	uint32_t idle_limit, connect_timeout_ms;
 	TAILQ_ENTRY(upstream) idle_entry;
 };
 
@@ -211,10 +226,6 @@ bool client_pull(struct proxy *p, struct client *c, uint32_t bytes);
 void client_close(struct proxy *p, struct client *c);
 /* RST and free. */
 void client_abort(struct proxy *p, struct client *c);
-/* Watch that the client reads; keeps a deadline that is set. */
-void client_arm_send(struct proxy *p, struct client *c);
-/* The next part of the body is due. */
-void client_arm_body(struct proxy *p, struct client *c);
 /* The answer is complete: next request, or close. */
 void client_answered(struct proxy *p, struct client *c);
 
@@ -248,6 +259,14 @@ void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why);
 /* Answer in Sluice's own name and let the backend go. */
 void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why);
 
+/* wait.c */
+/* Set the exchange's deadline by what its sides owe now. After each upcall that moved it. */
+void wait_update(struct proxy *p, struct exchange *ex);
+/* The deadline passed. The exchange and its client may be gone after it. */
+void wait_due(struct proxy *p, struct exchange *ex);
+/* @return NULL, or in what way not exactly one deadline runs for the client and its exchange */
+const char *wait_fault(const struct client *c);
+
 /* upstream.c */
 struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t endpoint, bool fresh);
 void upstream_connected(struct proxy *p, struct upstream *u);
@@ -255,6 +274,8 @@ void upstream_readable(struct proxy *p, struct upstream *u);
 void upstream_writable(struct proxy *p, struct upstream *u);
 void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why);
 void upstream_due(struct proxy *p, struct upstream *u);
+/* It was not accepted in time. */
+void upstream_connect_late(struct proxy *p, struct upstream *u);
 /* After a complete answer: back into the pool, or closed. */
 void upstream_release(struct proxy *p, struct upstream *u);
 /* RST and free. */

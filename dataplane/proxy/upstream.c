@@ -76,14 +76,13 @@ static struct upstream *connect_new(
 	u->addr = endpoint->addr;
 	u->port = (uint16_t)endpoint->tcp_port;
 	u->idle_limit = backend->idle_connections;
+	u->connect_timeout_ms = backend->connect_timeout_ms;
 	if (tcp_connect(p->tcp, &u->addr, u->port, u, p->now_ns, &u->tcp)) {
 		slab_put(&p->upstreams, u);
 		return NULL;
 	}
 	count_open(p, u, 1);
 	record_endpoint(p, u->slot)->connects++;
-	deadline_set(&p->wheel, &u->deadline,
-		p->now_ns + (uint64_t)backend->connect_timeout_ms * 1000000);
 	return u;
 }
 
@@ -121,7 +120,6 @@ void upstream_connected(struct proxy *p, struct upstream *u)
 {
 	uint32_t index = endpoint_index(p, u);
 
-	deadline_clear(&u->deadline);
 	u->state = UPSTREAM_BUSY;
 	if (index != SNAP_NONE)
 		balance_succeeded(p->balance, index);
@@ -152,8 +150,14 @@ void upstream_readable(struct proxy *p, struct upstream *u)
 
 void upstream_writable(struct proxy *p, struct upstream *u)
 {
-	if (u->state == UPSTREAM_BUSY && u->exchange)
-		forward_request_body(p, u->exchange);
+	struct exchange *ex = u->exchange;
+
+	if (u->state != UPSTREAM_BUSY || !ex)
+		return;
+	if (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED))
+		wait_update(p, ex);
+	else
+		forward_request_body(p, ex);
 }
 
 /* The connection went before the answer's head. */
@@ -196,30 +200,15 @@ void upstream_closed_early(struct proxy *p, struct upstream *u)
 	lost(p, u);
 }
 
+void upstream_connect_late(struct proxy *p, struct upstream *u)
+{
+	tcp_abort(u->tcp);
+	connect_failed(p, u, REASON_CONNECT_TIMEOUT);
+}
+
 void upstream_due(struct proxy *p, struct upstream *u)
 {
-	struct exchange *ex = u->exchange;
-	struct client *c;
-
-	if (u->state == UPSTREAM_IDLE) {
-		upstream_close(p, u);
-		return;
-	}
-	if (u->state == UPSTREAM_CONNECTING) {
-		tcp_abort(u->tcp);
-		connect_failed(p, u, REASON_CONNECT_TIMEOUT);
-		return;
-	}
-	c = ex->client;
-	/* Whoever is waited for has a deadline of its own when it is the client. */
-	if ((!(ex->flags & EX_REQUEST_DONE) && tcp_send_pending(u->tcp) == 0) ||
-		((ex->flags & EX_RESPONDING) && client_send_space(c) == 0)) {
-		deadline_set(
-			&p->wheel, &u->deadline, p->now_ns + (uint64_t)ex->timeout_ms * 1000000);
-		return;
-	}
-	record_endpoint(p, u->slot)->timeouts++;
-	exchange_refuse(p, ex, REASON_BACKEND_TIMEOUT);
+	upstream_close(p, u); /* it was idle for long enough */
 }
 
 void upstream_release(struct proxy *p, struct upstream *u)

@@ -327,6 +327,8 @@ static void check_contract(struct world *w)
 	for (unsigned i = 0; i < PORTS; i++)
 		if (fake_ports[i].broken)
 			why = fake_ports[i].broken;
+	for (uint32_t i = 0; i < w->workers && !why; i++)
+		why = worker_fault(w->at[i].worker);
 	if (why)
 		wire_fail("the gateway broke a rule: %s", why);
 }

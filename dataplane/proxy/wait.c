@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an exchange waits for. Each of its two sides owes something or nothing: the client the rest of its
+ * body, or to read; the backend a connection, to take the request, or a response. An obligation runs from its
+ * beginning or from the side's last progress, and the earlier of the two ends is the exchange's one deadline,
+ * which is its client's. Nothing else sets or clears that deadline while the exchange lasts: every upcall that
+ * moved an exchange ends with wait_update(), which may be called at any time and changes nothing by itself.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+/* The request's body goes on, and the backend has taken all that there was of it. */
+static bool body_wanted(const struct exchange *ex)
+{
+	return !(ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED)) &&
+	       tcp_send_pending(ex->upstream->tcp) == 0;
+}
+
+static bool connecting(const struct exchange *ex)
+{
+	return ex->upstream->state == UPSTREAM_CONNECTING;
+}
+
+static enum wait_owes client_owes(const struct exchange *ex)
+{
+	if (tcp_send_pending(ex->client->tcp) > 0)
+		return OWES_READING;
+	return !connecting(ex) && body_wanted(ex) ? OWES_BODY : OWES_NOTHING;
+}
+
+/* While the client has no room for a response, or holds back the body that an early response may depend on,
+ * the backend is not to blame. */
+static enum wait_owes backend_owes(const struct exchange *ex)
+{
+	if (connecting(ex))
+		return OWES_CONNECTION;
+	if (client_send_space(ex->client) == 0 || body_wanted(ex))
+		return OWES_NOTHING;
+	return OWES_RESPONSE;
+}
+
+/* What differs between two looks when the side did something meanwhile. */
+static uint32_t client_mark(const struct exchange *ex)
+{
+	return tcp_send_acked(ex->client->tcp) + (uint32_t)ex->bytes_in;
+}
+
+static uint32_t backend_mark(const struct exchange *ex)
+{
+	if (connecting(ex))
+		return ex->tried_count;
+	return tcp_send_acked(ex->upstream->tcp) + ex->progress + !!(ex->flags & EX_REQUEST_DONE);
+}
+
+static void side_update(
+	const struct proxy *p, struct wait_side *side, enum wait_owes owes, uint32_t mark)
+{
+	if (side->owes == owes && side->mark == mark)
+		return;
+	side->owes = (uint8_t)owes;
+	side->mark = mark;
+	side->since_ns = p->now_ns;
+}
+
+static uint64_t side_end(
+	const struct proxy *p, const struct exchange *ex, const struct wait_side *side)
+{
+	uint32_t ms = 0;
+
+	switch ((enum wait_owes)side->owes) {
+	case OWES_NOTHING:
+		return UINT64_MAX;
+	case OWES_READING:
+		ms = proxy_settings(p)->send_timeout_ms;
+		break;
+	case OWES_BODY:
+		ms = proxy_settings(p)->body_timeout_ms;
+		break;
+	case OWES_CONNECTION:
+		ms = ex->upstream->connect_timeout_ms;
+		break;
+	case OWES_RESPONSE:
+		ms = ex->timeout_ms;
+		break;
+	}
+	return side->since_ns + (uint64_t)ms * 1000000;
+}
+
+void wait_update(struct proxy *p, struct exchange *ex)
+{
+	uint64_t client_end, backend_end;
+
+	side_update(p, &ex->client_side, client_owes(ex), client_mark(ex));
+	side_update(p, &ex->backend_side, backend_owes(ex), backend_mark(ex));
+	client_end = side_end(p, ex, &ex->client_side);
+	backend_end = side_end(p, ex, &ex->backend_side);
+	deadline_set(&p->wheel, &ex->client->deadline, RTE_MIN(client_end, backend_end));
+}
+
+static void client_is_late(struct proxy *p, struct exchange *ex)
+{
+	if (ex->client_side.owes == OWES_BODY) {
+		exchange_refuse(p, ex, REASON_BODY_TIMEOUT);
+		return;
+	}
+	ex->reason = REASON_CLIENT_TIMEOUT;
+	client_abort(p, ex->client);
+}
+
+static void backend_is_late(struct proxy *p, struct exchange *ex)
+{
+	if (ex->backend_side.owes == OWES_CONNECTION) {
+		upstream_connect_late(p, ex->upstream);
+		return;
+	}
+	record_endpoint(p, ex->upstream->slot)->timeouts++;
+	exchange_refuse(p, ex, REASON_BACKEND_TIMEOUT);
+}
+
+void wait_due(struct proxy *p, struct exchange *ex)
+{
+	/* A side may have moved on without an upcall. */
+	wait_update(p, ex);
+	if (ex->client->deadline.when_ns > p->now_ns)
+		return;
+	if (side_end(p, ex, &ex->client_side) <= p->now_ns)
+		client_is_late(p, ex);
+	else
+		backend_is_late(p, ex);
+}
+
+const char *wait_fault(const struct client *c)
+{
+	const struct exchange *ex = c->exchange;
+
+	if (c->deadline.when_ns == 0 || c->deadline.when_ns == UINT64_MAX)
+		return "a client has no deadline";
+	if (!ex)
+		return c->state == CLIENT_EXCHANGE ? "an exchange is gone and its client waits"
+						   : NULL;
+	if (!ex->upstream)
+		return "an exchange has no backend";
+	if (ex->upstream->deadline.when_ns)
+		return "an exchange has two deadlines";
+	if (ex->client_side.owes == OWES_NOTHING && ex->backend_side.owes == OWES_NOTHING)
+		return "an exchange waits for nothing";
+	return NULL;
+}
