@@ -103,6 +103,7 @@ int main(int argc, char **argv)
 	struct link_server *link;
 	struct gateway *gateway;
 	int rc = options_parse(argc, argv, &options);
+	char why[512];
 
 	if (rc)
 		return rc == 1 ? EXIT_SUCCESS : rc;
@@ -112,9 +113,10 @@ int main(int argc, char **argv)
 		log_error("out of memory");
 		return EXIT_FAILURE;
 	}
-	rc = link_server_create(options.socket, options.allowed_uid, &link_ops, gateway, &link);
+	rc = link_server_create(
+		options.socket, &options.access, &link_ops, gateway, &link, why, sizeof(why));
 	if (rc) {
-		log_error("cannot listen on %s: %s", options.socket, strerror(-rc));
+		log_error("cannot listen for control: %s", why);
 		gateway_destroy(gateway);
 		return EXIT_FAILURE;
 	}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ static const char help[] =
 	"\n"
 	"  -s, --socket PATH        where control and sluicectl connect (" LINK_DEFAULT_SOCKET ")\n"
 	"  -u, --user NAME          user that sluice-control runs as, beside root\n"
+	"      --readers GROUP      its members may read statistics (sluicectl stats, status, top), and no more\n"
 	"  -l, --lcores MAP         EAL core map instead of the configuration's; lcore 0 is the main core\n"
 	"      --no-huge            use plain pages although huge pages are free\n"
 	"      --file-prefix NAME   of DPDK's runtime files, for several dataplanes on one machine\n"
@@ -28,7 +30,7 @@ static const char help[] =
 	"  -V, --version\n"
 	"  -h, --help\n";
 
-enum { OPT_NO_HUGE = 256, OPT_PREFIX, OPT_EAL, OPT_EAL_LOG, OPT_DRAIN };
+enum { OPT_NO_HUGE = 256, OPT_PREFIX, OPT_EAL, OPT_EAL_LOG, OPT_DRAIN, OPT_READERS };
 
 static const struct option longs[] = {
 	{ "socket", required_argument, NULL, 's' },
@@ -38,6 +40,7 @@ static const struct option longs[] = {
 	{ "file-prefix", required_argument, NULL, OPT_PREFIX },
 	{ "eal", required_argument, NULL, OPT_EAL },
 	{ "eal-log-level", required_argument, NULL, OPT_EAL_LOG },
+	{ "readers", required_argument, NULL, OPT_READERS },
 	{ "drain", required_argument, NULL, OPT_DRAIN },
 	{ "log-level", required_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
@@ -57,7 +60,17 @@ static int set_user(const char *name, struct options *o)
 
 	if (!user)
 		return wrong("no such user", name);
-	o->allowed_uid = user->pw_uid;
+	o->access.control = user->pw_uid;
+	return 0;
+}
+
+static int set_readers(const char *name, struct options *o)
+{
+	const struct group *group = getgrnam(name);
+
+	if (!group)
+		return wrong("no such group", name);
+	o->access.readers = group->gr_gid;
 	return 0;
 }
 
@@ -82,6 +95,8 @@ static int set_option(int c, struct options *o)
 		return 0;
 	case 'u':
 		return set_user(optarg, o);
+	case OPT_READERS:
+		return set_readers(optarg, o);
 	case 'l':
 		o->gateway.lcores = optarg;
 		return 0;
@@ -121,7 +136,10 @@ int options_parse(int argc, char **argv, struct options *options)
 	int c;
 
 	*options = (struct options){
-		.socket = LINK_DEFAULT_SOCKET, .drain_s = 10, .log_level = LOG_NOTICE
+		.socket = LINK_DEFAULT_SOCKET,
+		.access = { .control = LINK_NOBODY, .readers = LINK_NOBODY },
+		.drain_s = 10,
+		.log_level = LOG_NOTICE,
 	};
 	options->gateway.eal_log_level = "warning";
 	options->gateway.extra = options->extra;

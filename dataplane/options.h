@@ -7,13 +7,14 @@
 
 #include "dataplane/gateway.h"
 #include "lib/base/log.h"
+#include "lib/shm/link.h"
 
 #define OPTIONS_EXTRA_MAX 16
 
 struct options {
 	const char *socket;
-	uint32_t allowed_uid; /* user that control may run as, beside root and our own */
-	uint32_t drain_s;     /* longest wait for requests at the end */
+	struct link_access access; /* who may connect beside root and our own user */
+	uint32_t drain_s;          /* longest wait for requests at the end */
 	enum log_level log_level;
 	struct gateway_options gateway;
 	const char *extra[OPTIONS_EXTRA_MAX];

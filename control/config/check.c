@@ -113,6 +113,7 @@ void config_check(struct config *config, struct mistakes *mistakes)
 	check_credentials(&c);
 	check_plans(&c);
 	check_consumers(&c);
+	check_admin(&c);
 
 	names_free(c.ports);
 	names_free(c.certificates);

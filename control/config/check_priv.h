@@ -29,6 +29,7 @@ bool check_reference(struct check *c, struct cfg_value *value, const struct name
 void check_references(struct check *c, const struct cfg_list *values, const struct names *names,
 	const struct cfg_list *list, size_t bytes, const char *noun);
 
+void check_admin(struct check *c);
 void check_dataplane(struct check *c);
 void check_kernels(struct check *c);
 void check_listeners(struct check *c);

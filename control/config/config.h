@@ -194,6 +194,11 @@ struct cfg_access_log {
 };
 
 /* The file's top level. */
+struct cfg_admin {
+	struct cfg_group head;
+	struct cfg_value group, readers;
+};
+
 struct cfg_root {
 	struct cfg_group head;
 	struct cfg_value version;
@@ -204,6 +209,7 @@ struct cfg_root {
 	struct cfg_limits limits;
 	struct cfg_forwarding forwarding;
 	struct cfg_access_log access_log;
+	struct cfg_admin admin;
 };
 
 /* Where a credential is looked for, in the schema's order. */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
+
 static void add(
 	struct mistakes *m, struct cfg_at at, bool warning, const char *format, va_list args)
 {
@@ -35,9 +37,8 @@ static void add(
 	mistake->file = strdup(at.file ? at.file : "configuration");
 	if (vasprintf(&mistake->text, format, args) < 0)
 		mistake->text = NULL;
-	for (char *p = mistake->text; p && *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	if (mistake->text)
+		text_blank(mistake->text, strlen(mistake->text));
 	m->count++;
 }
 

@@ -433,6 +433,21 @@ static const struct schema_group access_log_group = { "access_log", "access_log"
 	"One line for each request, with the reason that it ended with.",
 	sizeof(struct cfg_access_log), access_log_fields };
 
+static const struct schema_field admin_fields[] = {
+	{ FIELD(cfg_admin, group), SCHEMA_NAME,
+		.text = "Group of this machine whose members may do everything by `sluicectl`, as root and "
+			"`sluice-control`'s own user may. When left out, the group that `sluice-control` runs "
+			"with." },
+	{ FIELD(cfg_admin, readers), SCHEMA_NAME,
+		.text = "Group whose members may ask for `status`, and no more. To read the dataplane's "
+			"statistics they need `sluice-dataplane --readers` with the same group." },
+	{ NULL },
+};
+
+static const struct schema_group admin_group = { "admin", "admin",
+	"Which users of this machine may operate the gateway.", sizeof(struct cfg_admin),
+	admin_fields };
+
 static const struct schema_field root_fields[] = {
 	{ FIELD(cfg_root, version), SCHEMA_NUMBER, .required = true, RANGE("1", "1"),
 		.text = "Version of this schema." },
@@ -466,6 +481,8 @@ static const struct schema_field root_fields[] = {
 		.text = "What backends are told." },
 	{ FIELD(cfg_root, access_log), SCHEMA_GROUP, .group = &access_log_group,
 		.text = "A line for each request." },
+	{ FIELD(cfg_root, admin), SCHEMA_GROUP, .group = &admin_group,
+		.text = "Who may operate the gateway." },
 	{ NULL },
 };
 

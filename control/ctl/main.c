@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "control/ctl/ctl.h"
+#include "control/ctl/terminal.h"
 #include "control/paths.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 
 static const struct command {
 	const char *name;
@@ -100,6 +102,8 @@ void ctl_complain(const struct ctl *ctl, const char *format, ...)
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
 	va_end(args);
+	if (text)
+		text_blank(text, strlen(text));
 	fprintf(stderr, "sluicectl: %s\n", text ? text : "out of memory");
 	if (ctl->json)
 		ctl_print_json(json_pack("{s:b, s:s?}", "ok", 0, "error", text));
@@ -210,6 +214,7 @@ int main(int argc, char **argv)
 		.interval = 1 };
 	int option;
 
+	terminal_open();
 	log_open("sluicectl", LOG_WARNING);
 	while ((option = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
 		int code = set_option(&ctl, option);

@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include "control/ctl/ctl.h"
+#include "control/ctl/terminal.h"
 
 #define ANSWER_BYTES_MAX (16 * 1024 * 1024)
 
 void ctl_print_json(json_t *tree)
 {
-	json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(tree);
 }
@@ -117,12 +118,18 @@ json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool
 	json_decref(request);
 	if (fd >= 0 && text) {
 		err = -send_line(fd, text);
-		line = err ? NULL : receive_line(fd, timeout_ms);
-		if (!line && !err)
+		/* A refusal may come before the question, from an end that is closed already. */
+		if (!err || err == EPIPE || err == ECONNRESET)
+			line = receive_line(fd, timeout_ms);
+		if (line)
+			err = 0;
+		else if (!err)
 			err = errno;
 	}
 	if (line)
 		answer = json_loads(line, 0, NULL);
+	if (!ctl->json)
+		terminal_one_line(answer);
 	if (!answer && !quiet)
 		explain_failure(ctl, err ? err : EPROTO);
 	if (fd >= 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "control/ctl/ctl.h"
+#include "control/ctl/terminal.h"
 #include "control/ctl/table.h"
 #include "lib/shm/reason.h"
 
@@ -261,7 +262,7 @@ int ctl_top(const struct ctl *ctl)
 			break;
 		seconds = now.at_s - before.at_s;
 		if (screen)
-			fputs("\033[H\033[2J", stdout);
+			terminal_clear();
 		if (ctl->json) {
 			ctl_print_json(
 				json_pack("{s:f, s:o, s:O}", "seconds", seconds, "per_second",

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,22 +44,60 @@ void access_log_free(struct access_log *log)
 }
 
 /* A writer that was killed may have left half a line behind. */
-static bool ends_within_a_line(const char *path)
+static bool ends_within_a_line(int fd, off_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool open_line = false;
 	char last;
 
-	if (fd < 0)
-		return false;
-	if (lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) == 1)
-		open_line = last != '\n';
-	close(fd);
-	return open_line;
+	return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/* The file must be one that only we write: not a device, not another user's, and under no second name, by which
+ * another user could have linked a file of ours that is no log. */
+static const char *file_objection(const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return "it is no regular file";
+	if (st->st_uid != geteuid())
+		return "it belongs to another user: give it to the user that sluice-control runs as (chown)";
+	if (st->st_nlink > 1)
+		return "it has a second name (hard link)";
+	return NULL;
+}
+
+/* Links are not followed: the last part of the path is where another user could have put one. */
+static int file_open(const char *path, struct stat *st, char *why, size_t why_bytes)
+{
+	const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int fd = open(path, O_RDWR | flags, 0640), err = 0;
+	const char *objection;
+
+	if (fd < 0 && errno == EACCES)
+		fd = open(path, O_WRONLY | flags, 0640);
+	if (fd < 0) {
+		err = errno;
+		snprintf(why, why_bytes, "%s",
+			err == ELOOP    ? "it is a symbolic link, which is not followed"
+			: err == ENOENT ? "its folder does not exist"
+			: err == ENXIO  ? "it is no regular file"
+					: strerror(err));
+		return -err;
+	}
+	if (fstat(fd, st)) {
+		err = -errno;
+		snprintf(why, why_bytes, "%s", strerror(-err));
+	} else if ((objection = file_objection(st)) != NULL) {
+		err = -EPERM;
+		snprintf(why, why_bytes, "%s", objection);
+	}
+	if (err)
+		close(fd);
+	return err ? err : fd;
 }
 
 int access_log_reopen(struct access_log *log)
 {
+	char why[128];
+	struct stat st;
 	int fd;
 
 	if (!log->path)
@@ -66,18 +106,16 @@ int access_log_reopen(struct access_log *log)
 		log->fd = STDOUT_FILENO;
 		return 0;
 	}
-	fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	fd = file_open(log->path, &st, why, sizeof(why));
 	if (fd < 0) {
-		int err = errno;
-
-		log_error("access log %s cannot be opened: %s", log->path, strerror(err));
+		log_error("access log %s cannot be opened: %s", log->path, why);
 		log->failing |= log->fd < 0;
-		return -err;
+		return fd;
 	}
 	if (log->fd > STDERR_FILENO)
 		close(log->fd);
 	log->fd = fd;
-	log->line_open = ends_within_a_line(log->path);
+	log->line_open = ends_within_a_line(fd, st.st_size);
 	return 0;
 }
 

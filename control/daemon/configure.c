@@ -2,10 +2,12 @@
 /* Reading the configuration file into what the dataplane is to run. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/daemon/daemon.h"
 #include "control/json.h"
 #include "lib/base/log.h"
+#include "lib/base/socket_file.h"
 
 static void log_mistakes(const struct daemon *d, const struct mistakes *mistakes)
 {
@@ -54,6 +56,17 @@ static void configure_log(struct daemon *d, struct config *config)
 	d->log = fresh;
 }
 
+/* Who may ask this process, and with it the mode of its socket's file. */
+static void configure_admin(struct daemon *d, const struct config *config)
+{
+	mode_t mode = admin_configure(&d->admin, &config->root.admin);
+	int rc = socket_file_chmod(d->options.control_socket, mode);
+
+	if (rc < 0)
+		log_error("%s: its mode cannot be set to %04o: %s", d->options.control_socket,
+			(unsigned)mode, strerror(-rc));
+}
+
 int daemon_configure(struct daemon *d, const char *path)
 {
 	bool running = d->attached && d->has_ran && d->link.state == LINK_STATE_RUNNING;
@@ -74,6 +87,7 @@ int daemon_configure(struct daemon *d, const char *path)
 	d->mistakes = mistakes_to_json(&mistakes);
 	if (rc == 0) {
 		configure_log(d, &config);
+		configure_admin(d, &config);
 		compiled_free(&d->wanted);
 		d->wanted = compiled;
 		d->generation++;

@@ -11,6 +11,7 @@
 
 #include "control/compile/compile.h"
 #include "control/daemon/access_log.h"
+#include "control/daemon/admin.h"
 #include "control/link_client.h"
 #include "control/slot_names.h"
 
@@ -37,7 +38,9 @@ struct client {
 	char *in, *out;
 	size_t in_used, out_used, out_sent;
 	int64_t since_ms; /* of the last progress */
-	bool waits;       /* for the answer of the dataplane to its apply */
+	struct peer_user user;
+	enum admin_right right;
+	bool waits; /* for the answer of the dataplane to its apply */
 };
 
 struct daemon {
@@ -73,6 +76,7 @@ struct daemon {
 
 	/* sluicectl. */
 	int listen_fd;
+	struct admin admin; /* who may ask what */
 	struct client clients[CLIENTS_MAX];
 	bool stop;
 };
@@ -106,7 +110,9 @@ void daemon_disconnect(struct daemon *d);
 void daemon_drain_events(struct daemon *d);
 
 /* requests.c: sluicectl's connections. */
-int daemon_listen(struct daemon *d, const char *path);
+/** @param uid  owner of the socket's file, with @p gid; -1: ours @return 0 or -errno with a sentence in @p why */
+int daemon_listen(
+	struct daemon *d, const char *path, uid_t uid, gid_t gid, char *why, size_t why_bytes);
 void daemon_accept(struct daemon *d);
 void daemon_client_turn(struct daemon *d, struct client *client, short events);
 /** Close clients that keep silent. */

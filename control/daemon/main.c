@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "control/daemon/daemon.h"
 #include "control/json.h"
 #include "lib/base/log.h"
+#include "lib/base/socket_file.h"
 
 static const char usage_text[] =
 	"sluice-control --config FILE [OPTIONS]\n"
@@ -29,7 +29,7 @@ static const char usage_text[] =
 	"  -s, --socket PATH          the dataplane's socket (" LINK_DEFAULT_SOCKET ")\n"
 	"  -S, --control-socket PATH  for sluicectl (" CONTROL_DEFAULT_SOCKET ")\n"
 	"  -a, --access-log PATH      before the configuration's path; - is standard output\n"
-	"  -u, --user USER            become USER once files are open\n"
+	"  -u, --user USER            become USER once the socket is made\n"
 	"  -f, --foreground           stay in the foreground; it always does\n"
 	"  -v, --log-level LEVEL      error, warning, notice, info or debug (notice)\n"
 	"      --document             write the reference of all settings and exit\n"
@@ -119,34 +119,18 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 	return -1;
 }
 
-static int become(const char *name)
+static int become(const struct passwd *user)
 {
-	const struct passwd *user = getpwnam(name);
+	int err = 0;
 
-	if (!user) {
-		log_error("there is no user '%s'", name);
-		return -ENOENT;
-	}
-	if (initgroups(name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 ||
-		setuid(user->pw_uid) < 0) {
-		log_error("cannot become '%s': %s", name, strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
-/* Socket and log belong to who we are going to be. */
-static void give_files(const struct daemon *d)
-{
-	const struct passwd *user = d->options.user ? getpwnam(d->options.user) : NULL;
-
-	if (!user)
-		return;
-	if (chown(d->options.control_socket, user->pw_uid, user->pw_gid) < 0)
-		log_warning(
-			"%s stays with its owner: %s", d->options.control_socket, strerror(errno));
-	if (d->log.fd > STDERR_FILENO && fchown(d->log.fd, user->pw_uid, user->pw_gid) < 0)
-		log_warning("%s stays with its owner: %s", d->log.path, strerror(errno));
+	if (initgroups(user->pw_name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 ||
+		setuid(user->pw_uid) < 0)
+		err = -errno;
+	else if (user->pw_uid != 0 && setuid(0) == 0)
+		err = -EPERM; /* what was given up must be gone */
+	if (err)
+		log_error("cannot become '%s': %s", user->pw_name, strerror(-err));
+	return err;
 }
 
 static int open_signals(void)
@@ -154,6 +138,7 @@ static int open_signals(void)
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of files is an error of write() */
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
@@ -233,37 +218,30 @@ static void turn(struct daemon *d, int signal_fd)
 		daemon_drain_events(d);
 }
 
-/* The socket's folder is often made by nobody else: /run is empty after a boot. */
-static void make_folder(const char *path, const char *user)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
-	const struct passwd *owner = user ? getpwnam(user) : NULL;
-
-	if (folder && mkdir(folder, 0755) == 0 && owner &&
-		chown(folder, owner->pw_uid, owner->pw_gid) < 0)
-		log_warning("%s stays with root: %s", folder, strerror(errno));
-	free(folder);
-}
-
-/* Everything that needs a name or a privilege. @return exit status, 0 to go on */
+/*
+ * The socket is all that is made with root's rights; what names a path in the configuration is opened as the user that
+ * this process is for the rest of its life. @return exit status, 0 to go on
+ */
 static int start(struct daemon *d)
 {
-	int rc;
+	const struct passwd *user = d->options.user ? getpwnam(d->options.user) : NULL;
+	char why[512];
 
+	if (d->options.user && !user) {
+		log_error("there is no user '%s'", d->options.user);
+		return 1;
+	}
+	if (daemon_listen(d, d->options.control_socket, user ? user->pw_uid : (uid_t)-1,
+		    user ? user->pw_gid : (gid_t)-1, why, sizeof(why)) < 0) {
+		log_error("cannot listen for sluicectl: %s", why);
+		return 1;
+	}
+	if (user && user->pw_uid != geteuid() && become(user) < 0)
+		return 1;
+	admin_init(&d->admin);
 	if (daemon_configure(d, d->config) < 0)
 		return 1;
 	d->started = true;
-	make_folder(d->options.control_socket, d->options.user);
-	rc = daemon_listen(d, d->options.control_socket);
-	if (rc < 0) {
-		log_error("cannot listen on %s: %s", d->options.control_socket,
-			rc == -EADDRINUSE ? "another sluice-control does" : strerror(-rc));
-		return 1;
-	}
-	give_files(d);
-	if (d->options.user && become(d->options.user) < 0)
-		return 1;
 	return 0;
 }
 
@@ -274,7 +252,7 @@ static void end(struct daemon *d)
 	daemon_close_clients(d);
 	if (d->listen_fd >= 0) {
 		close(d->listen_fd);
-		unlink(d->options.control_socket);
+		socket_file_remove(d->options.control_socket);
 	}
 	link_client_close(&d->link);
 	usage_close(&d->usage);

@@ -9,54 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "control/daemon/daemon.h"
 #include "lib/base/log.h"
+#include "lib/base/socket_file.h"
 
-/* Remove the socket file of a process that is gone. @return 0, or -EADDRINUSE when one listens */
-static int remove_stale(const struct sockaddr_un *address)
+int daemon_listen(
+	struct daemon *d, const char *path, uid_t uid, gid_t gid, char *why, size_t why_bytes)
 {
-	struct stat st;
-	int fd, rc;
+	const struct socket_file file = {
+		.path = path, .type = SOCK_STREAM, .mode = 0660, .uid = uid, .gid = gid
+	};
 
-	if (lstat(address->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EADDRINUSE;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	rc = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-	close(fd);
-	if (rc == 0)
-		return -EADDRINUSE;
-	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-int daemon_listen(struct daemon *d, const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	mode_t mask;
-	int rc;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	rc = remove_stale(&address);
-	if (rc < 0)
-		return rc;
-	d->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (d->listen_fd < 0)
-		return -errno;
-	mask = umask(0117); /* 0660 from its first moment */
-	rc = bind(d->listen_fd, (const struct sockaddr *)&address, sizeof(address));
-	umask(mask);
-	if (rc < 0 || listen(d->listen_fd, CLIENTS_MAX) < 0)
-		return -errno;
-	return 0;
+	d->listen_fd = socket_file_listen(&file, why, why_bytes);
+	return d->listen_fd < 0 ? d->listen_fd : 0;
 }
 
 static void close_client(struct client *client)
@@ -72,28 +39,6 @@ void daemon_close_clients(struct daemon *d)
 {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		close_client(&d->clients[i]);
-}
-
-void daemon_accept(struct daemon *d)
-{
-	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-		struct client *client = &d->clients[i];
-
-		if (client->fd >= 0)
-			continue;
-		client->in = malloc(REQUEST_BYTES_MAX + 1);
-		if (!client->in)
-			break;
-		client->fd = fd;
-		client->since_ms = daemon_now_ms();
-		return;
-	}
-	/* All places are taken; sluicectl says that it was closed. */
-	close(fd);
 }
 
 static void send_out(struct client *client)
@@ -112,6 +57,11 @@ static void send_out(struct client *client)
 		client->since_ms = daemon_now_ms();
 	}
 	close_client(client);
+}
+
+static json_t *failure(const char *text)
+{
+	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
 }
 
 /* Answer and be done with it: one request a connection. @p answer is taken over. */
@@ -135,9 +85,39 @@ static void reply(struct client *client, json_t *answer)
 	send_out(client);
 }
 
-static json_t *failure(const char *text)
+/* Tell a user what they may not do, and who may. */
+static void refuse(const struct daemon *d, struct client *client, const char *what)
 {
-	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+	char text[400];
+
+	admin_refusal(&d->admin, &client->user, what, text, sizeof(text));
+	log_warning("%s", text);
+	reply(client, failure(text));
+}
+
+void daemon_accept(struct daemon *d)
+{
+	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &d->clients[i];
+
+		if (client->fd >= 0)
+			continue;
+		client->in = malloc(REQUEST_BYTES_MAX + 1);
+		if (!client->in)
+			break;
+		client->fd = fd;
+		client->since_ms = daemon_now_ms();
+		client->right = admin_right(&d->admin, fd, &client->user);
+		if (client->right == ADMIN_NOTHING)
+			refuse(d, client, "ask");
+		return;
+	}
+	/* All places are taken; sluicectl says that it was closed. */
+	close(fd);
 }
 
 static json_t *applied(const struct daemon *d)
@@ -199,6 +179,8 @@ static void handle(struct daemon *d, struct client *client)
 	if (!command)
 		reply(client,
 			failure("a request is {\"command\": \"apply\"|\"status\"|\"reopen\"}"));
+	else if (strcmp(command, "status") != 0 && client->right < ADMIN_EVERYTHING)
+		refuse(d, client, command);
 	else if (strcmp(command, "apply") == 0)
 		apply(d, client, file ? file : d->config);
 	else if (strcmp(command, "status") == 0)

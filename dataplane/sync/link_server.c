@@ -15,6 +15,7 @@
 
 #include "dataplane/sync/link_server_priv.h"
 #include "lib/base/log.h"
+#include "lib/base/socket_file.h"
 
 #define ACCEPTS_PER_TURN  8
 #define MESSAGES_PER_TURN 16
@@ -65,7 +66,8 @@ static struct peer *peer_place(struct link_server *server)
 static void peers_accept(struct link_server *server)
 {
 	for (unsigned n = 0; n < ACCEPTS_PER_TURN; n++) {
-		int fd = link_accept(server->listen_fd, server->allowed_uid);
+		bool reads_only;
+		int fd = link_accept(server->listen_fd, &server->access, &reads_only);
 		struct peer *peer;
 
 		if (fd == -EPERM)
@@ -82,6 +84,7 @@ static void peers_accept(struct link_server *server)
 			continue;
 		}
 		peer->fd = fd;
+		peer->reads_only = reads_only;
 		peer->since = ++server->connections;
 		peer->cursor = SEND_DONE;
 	}
@@ -115,6 +118,11 @@ static int peer_hello(struct link_server *server, struct peer *peer, const struc
 	peer->pid = m->pid;
 	if (m->role != LINK_ROLE_CONTROL && m->role != LINK_ROLE_READER)
 		return -EPROTO;
+	if (m->role == LINK_ROLE_CONTROL && peer->reads_only) {
+		peer_refuse(server, peer,
+			"this user may read statistics, but not control the dataplane: only root and its --user may");
+		return 0;
+	}
 	if (m->role == LINK_ROLE_CONTROL && server->control) {
 		snprintf(text, sizeof(text), "another control process (pid %u) is connected",
 			server->control->pid);
@@ -194,17 +202,20 @@ static void peer_turn(struct link_server *server, struct peer *peer, short event
 		peer_end(server, peer, err);
 }
 
-int link_server_create(const char *path, uint32_t allowed_uid, const struct link_server_ops *ops,
-	void *ctx, struct link_server **out)
+int link_server_create(const char *path, const struct link_access *access,
+	const struct link_server_ops *ops, void *ctx, struct link_server **out, char *why,
+	size_t why_bytes)
 {
 	struct link_server *server = calloc(1, sizeof(*server));
 
 	*out = NULL;
+	snprintf(why, why_bytes, "out of memory");
 	if (!server)
 		return -ENOMEM;
 	server->ops = ops;
 	server->ctx = ctx;
-	server->allowed_uid = allowed_uid;
+	server->access = *access;
+	server->access.own = (uint32_t)geteuid();
 	server->state = LINK_STATE_EMPTY;
 	server->boot_id = link_boot_id();
 	server->snapshot.fd = server->secrets.segment.fd = -1;
@@ -213,19 +224,13 @@ int link_server_create(const char *path, uint32_t allowed_uid, const struct link
 		server->peers[i] =
 			(struct peer){ .fd = -1, .secrets = { .segment = { .fd = -1 } } };
 	server->path = strdup(path);
-	server->listen_fd = server->path ? link_listen(path) : -ENOMEM;
+	server->listen_fd =
+		server->path ? link_listen(path, &server->access, why, why_bytes) : -ENOMEM;
 	if (server->listen_fd < 0) {
 		int err = server->listen_fd;
 
 		free(server->path);
 		free(server);
-		return err;
-	}
-	/* Control may run as that user: the socket is its own then, root may use it all the same. */
-	if (allowed_uid != 0 && chown(path, allowed_uid, (gid_t)-1)) {
-		int err = -errno;
-
-		link_server_destroy(server);
 		return err;
 	}
 	*out = server;
@@ -239,7 +244,7 @@ void link_server_destroy(struct link_server *server)
 	for (unsigned i = 0; i < PEERS_MAX; i++)
 		if (server->peers[i].fd >= 0)
 			peer_close(server, &server->peers[i]);
-	unlink(server->path);
+	socket_file_remove(server->path);
 	close(server->listen_fd);
 	segment_close(&server->snapshot);
 	secrets_close(&server->secrets);

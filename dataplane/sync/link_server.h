@@ -54,14 +54,16 @@ struct link_server;
 
 /**
  * Listen for control and readers.
- * @param path         of the socket; a stale file is replaced
- * @param allowed_uid  user that may connect besides root and our own
- * @param ops          kept, as is @p ctx
- * @param out          the server, owned by the caller
+ * @param path    of the socket; a stale file is replaced
+ * @param access  who may connect; .own is set here
+ * @param ops     kept, as is @p ctx
+ * @param out     the server, owned by the caller
+ * @param why     on failure, a sentence; @p why_bytes of room
  * @return 0 or -errno of link_listen(): -EADDRINUSE when another dataplane listens there
  */
-int link_server_create(const char *path, uint32_t allowed_uid, const struct link_server_ops *ops,
-	void *ctx, struct link_server **out);
+int link_server_create(const char *path, const struct link_access *access,
+	const struct link_server_ops *ops, void *ctx, struct link_server **out, char *why,
+	size_t why_bytes);
 
 /** Close all connections and memory, and remove the socket file. NULL is allowed. */
 void link_server_destroy(struct link_server *server);

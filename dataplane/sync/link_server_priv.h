@@ -23,6 +23,7 @@ enum send_item {
 struct peer {
 	int fd;              /* -1: free */
 	enum link_role role; /* 0: no HELLO yet */
+	bool reads_only;     /* its user may not be control */
 	uint32_t pid;
 	uint64_t since;  /* number of the connection, to find the oldest */
 	unsigned cursor; /* enum send_item */
@@ -38,7 +39,7 @@ struct link_server {
 	void *ctx;
 	char *path;
 	int listen_fd;
-	uint32_t allowed_uid;
+	struct link_access access;
 	uint64_t boot_id;
 	uint64_t connections; /* ever */
 	enum link_state state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Log lines. Each goes out in one write(), so that lines of several threads do not mix. What a peer
- * may have had a hand in (names, messages) can hold control bytes: they are written as '?', so that
- * one event stays one line. The clock is read here, as logging is no part of the packet path.
+ * may have had a hand in (names, messages) can hold control characters: they are written as '?', so that
+ * one event stays one line and no terminal is led astray. The clock is read here, as logging is no part of the packet path.
  */
 #include "lib/base/log.h"
 
@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "lib/base/text.h"
 
 #define LINE_BYTES   1024
 #define WINDOW_NS    UINT64_C(5000000000)
@@ -95,9 +97,7 @@ static void line_end(char *line, size_t begin, size_t len)
 
 	if (len > LINE_BYTES - 1)
 		len = LINE_BYTES - 1;
-	for (size_t i = begin; i < len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	text_blank(line + begin, len - begin);
 	line[len++] = '\n';
 	ignored = write(STDERR_FILENO, line, len);
 	(void)ignored; /* nowhere left to complain to */

@@ -6,20 +6,18 @@
 #include "lib/shm/link.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/base/peer.h"
+#include "lib/base/socket_file.h"
+
 #define SEND_WAIT_MS 1000
-#define LISTEN_QUEUE 32
 #define RECEIVE_FDS  4 /* room for what a peer should not send, so that it can be closed */
 #define LINK_MODE    0660
 
@@ -43,86 +41,34 @@ static int socket_make(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Hold the directory's lock, so that of two that start at once one finds the other's socket alive. */
-static int directory_lock(const char *path)
+int link_listen(const char *path, const struct link_access *access, char *why, size_t why_bytes)
 {
-	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int fd;
+	const struct socket_file file = {
+		.path = path,
+		.type = SOCK_SEQPACKET,
+		.mode = LINK_MODE,
+		/* Control may run as that user: the socket is its own then, root may use it all the same. */
+		.uid = access->control ? access->control : (uid_t)-1,
+		.gid = access->readers,
+	};
 
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX)) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	return socket_file_listen(&file, why, why_bytes);
 }
 
-/* Remove a socket that nobody listens on. @return 0, or -EADDRINUSE for one that lives or no socket */
-static int stale_remove(const char *path)
+int link_accept(int listen_fd, const struct link_access *access, bool *reads_only)
 {
-	struct stat st;
-	int fd;
-
-	if (lstat(path, &st))
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EADDRINUSE;
-	fd = link_connect(path);
-	if (fd >= 0)
-		close(fd);
-	if (fd != -ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(path) && errno != ENOENT ? -errno : 0;
-}
-
-int link_listen(const char *path)
-{
-	struct sockaddr_un address;
-	int fd = -1, err, lock;
-
-	err = address_make(path, &address);
-	if (err)
-		return err;
-	lock = directory_lock(path);
-	if (lock < 0)
-		return lock;
-	err = stale_remove(path);
-	if (err)
-		goto out;
-	fd = socket_make();
-	err = fd < 0 ? fd : 0;
-	if (err)
-		goto out;
-	/* bind() makes the file with the socket's mode less the umask: never open to all, not even
-	 * until chmod() undoes what the umask took. */
-	if (fchmod(fd, LINK_MODE) || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-		chmod(path, LINK_MODE) || listen(fd, LISTEN_QUEUE))
-		err = -errno;
-out:
-	close(lock);
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
-}
-
-int link_accept(int listen_fd, uint32_t allowed_uid)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	struct peer_user user;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	int err = 0;
+	int err;
 
+	*reads_only = false;
 	if (fd < 0)
 		return -errno;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		err = -errno;
-	else if (peer.uid != 0 && peer.uid != geteuid() && peer.uid != allowed_uid)
-		err = -EPERM;
+	err = peer_user_get(fd, &user);
+	if (!err && user.uid != 0 && user.uid != access->own && user.uid != access->control) {
+		*reads_only = peer_user_in_group(fd, &user, access->readers);
+		err = *reads_only ? 0 : -EPERM;
+	}
 	if (err)
 		close(fd);
 	return err ? err : fd;

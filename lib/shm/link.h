@@ -69,18 +69,29 @@ struct link_message {
 #define LINK_MAGIC 0x4b4e4c53u /* "SLNK" */
 static_assert(sizeof(struct link_message) == 256, "");
 
-/**
- * Listen on @p path. The socket file gets mode 0660 at birth and never more; a file whose listener died
- * is replaced.
- * @return fd (non-blocking), -EADDRINUSE when somebody listens there or it is no socket, or -errno
- */
-int link_listen(const char *path);
+#define LINK_NOBODY ((uint32_t)-1) /* no user, no group */
+
+/* Which users may connect, beside root. */
+struct link_access {
+	uint32_t own;     /* the user that made the socket */
+	uint32_t control; /* the user that control runs as, or LINK_NOBODY */
+	uint32_t readers; /* the group whose members may read, or LINK_NOBODY */
+};
 
 /**
- * Accept a peer whose user is root, ours or @p allowed_uid. Others are closed.
+ * Listen on @p path, by socket_file_listen(). The file has mode 0660 from its first moment, belongs to the user of
+ * control and to the group of readers.
+ * @param why  on failure, a sentence; @p why_bytes of room
+ * @return fd (non-blocking) or an error of socket_file_listen()
+ */
+int link_listen(const char *path, const struct link_access *access, char *why, size_t why_bytes);
+
+/**
+ * Accept a peer whose user may connect. Others are closed.
+ * @param reads_only  set for a user who may be a reader, but not control
  * @return fd (non-blocking), -EPERM for another user, -EAGAIN when nobody waits, or -errno
  */
-int link_accept(int listen_fd, uint32_t allowed_uid);
+int link_accept(int listen_fd, const struct link_access *access, bool *reads_only);
 
 /** @return fd (non-blocking), -ENOENT or -ECONNREFUSED when no dataplane is there, or -errno */
 int link_connect(const char *path);

@@ -18,8 +18,11 @@
 #include "lib/base/crc32c.h"
 #include "lib/shm/shm_priv.h"
 
-#define SIZE_SEALS  (F_SEAL_SHRINK | F_SEAL_GROW)
-#define WRITE_SEALS (SIZE_SEALS | F_SEAL_WRITE)
+/* A peer's memfd may be a hole of any size, which reading (the CRC) would fill with pages. */
+#define SEGMENT_BYTES_MAX (UINT64_C(8) << 30)
+
+#define SIZE_SEALS        (F_SEAL_SHRINK | F_SEAL_GROW)
+#define WRITE_SEALS       (SIZE_SEALS | F_SEAL_WRITE)
 
 /* Permissions decide who may open the memory anew through /proc: for writing nobody but its owner, so
  * that a read-only descriptor stays one in the hands of another user. */
@@ -141,7 +144,8 @@ int segment_map(int fd, enum segment_type type, bool writable, bool sealed, stru
 		return err;
 	if (fstat(fd, &st))
 		return -errno;
-	if (st.st_size < (off_t)sizeof(struct segment_header))
+	if (st.st_size < (off_t)sizeof(struct segment_header) ||
+		st.st_size > (off_t)SEGMENT_BYTES_MAX)
 		return -EBADMSG;
 	s.length = (size_t)st.st_size;
 	if (!segment_map_fd(&s))

@@ -9,6 +9,12 @@
 
 #define USAGE_LINES (sizeof(struct segment_header) + sizeof(struct usage_header))
 
+/* A peer's segment has exactly this length: what is more would be populated for nothing. */
+static uint64_t usage_bytes(uint32_t capacity)
+{
+	return USAGE_LINES + (uint64_t)capacity * sizeof(struct usage_line);
+}
+
 /*
  * Every request writes a line of its own among as many as there are consumers: on pages of 4 KiB a million of them cost
  * a request 60 cycles for the walk of the page tables. Huge pages are had where the operator lets memfds have
@@ -23,7 +29,7 @@ static void usage_make_near(const struct usage *usage)
 
 int usage_create(uint32_t capacity, uint64_t boot_id, struct usage *out)
 {
-	const uint64_t length = USAGE_LINES + (uint64_t)capacity * sizeof(struct usage_line);
+	const uint64_t length = usage_bytes(capacity);
 	struct usage u = { .capacity = capacity };
 	uint8_t *base;
 	int err;
@@ -61,8 +67,7 @@ int usage_open(int fd, bool writable, struct usage *out)
 	memcpy(&header, base + sizeof(struct segment_header), sizeof(header));
 	if (header.line_bytes != sizeof(struct usage_line) || header.capacity == 0 ||
 		header.capacity > SNAP_CONSUMER_CAPACITY_MAX ||
-		USAGE_LINES + (uint64_t)header.capacity * sizeof(struct usage_line) >
-			u.segment.length)
+		u.segment.length != shm_round_up(usage_bytes(header.capacity)))
 		goto fail;
 	u.capacity = header.capacity;
 	u.lines = (void *)(base + USAGE_LINES);

@@ -206,10 +206,12 @@ int main(int argc, char **argv)
 {
 	static const struct link_server_ops ops = { on_apply, on_segments, NULL };
 	static struct fake f;
+	struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
 	char text[400];
 
 	log_open("fake-dataplane", LOG_WARNING);
-	if (argc != 2 || link_server_create(argv[1], getuid(), &ops, &f, &f.server) < 0)
+	if (argc != 2 ||
+		link_server_create(argv[1], &access, &ops, &f, &f.server, text, sizeof(text)) < 0)
 		return 1;
 	setvbuf(stdin, NULL, _IONBF, 0);
 	puts("listening");

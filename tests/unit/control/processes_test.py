@@ -4,9 +4,13 @@
 
     processes_test.py SLUICE-CONTROL SLUICECTL FAKE-DATAPLANE
 """
+import fcntl
+import grp
 import hashlib
 import json
 import os
+import pwd
+import resource
 import signal
 import subprocess
 import sys
@@ -240,7 +244,135 @@ class Apply(Case):
         other = subprocess.run([CONTROL, "--config", self.path("s.conf"), "--socket", self.path("d.sock"),
             "--control-socket", self.path("c.sock")], capture_output=True, text=True, timeout=20, check=False)
         self.assertEqual(other.returncode, 1)
-        self.assertIn("another sluice-control does", other.stderr)
+        self.assertIn("another process listens on", other.stderr)
+
+
+class Sockets(Case):
+    def test_a_lock_that_hangs_does_not_hang_a_start(self):
+        with open(self.path(".c.sock.lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.start_control()
+            self.assertEqual(self.control.wait(20), 1)
+        self.assertRegex(self.control.stderr.read(), rf"locked for \d+ s by process {os.getpid()} \(\S+\)")
+
+    def test_the_folders_own_lock_is_anybodys(self):
+        folder = os.open(self.folder.name, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            self.start()
+        finally:
+            os.close(folder)
+
+    def test_a_missing_folder_is_made(self):
+        os.mkdir(self.path("run"))
+        os.rmdir(self.path("run"))
+        self.dataplane = Dataplane(self.path("run/d.sock"))
+        self.assertEqual(os.stat(self.path("run")).st_mode & 0o777, 0o755)
+
+    def test_what_is_no_socket_is_told(self):
+        self.write_file("c.sock")
+        self.start_control()
+        self.assertEqual(self.control.wait(20), 1)
+        self.assertIn("c.sock is no socket: remove it", self.control.stderr.read())
+
+    def test_a_link_in_the_sockets_place_is_not_followed(self):
+        self.write_file("precious")
+        before = os.stat(self.path("precious"))
+        os.symlink(self.path("precious"), self.path("c.sock"))
+        self.start_control()
+        self.assertEqual(self.control.wait(20), 1)
+        after = os.stat(self.path("precious"))
+        self.assertEqual((before.st_uid, before.st_mode), (after.st_uid, after.st_mode))
+
+    def test_a_folder_that_others_can_change_is_refused(self):
+        os.chmod(self.folder.name, 0o777)
+        self.start_control()
+        self.assertEqual(self.control.wait(20), 1)
+        self.assertIn("can be changed by others (mode 0777)", self.control.stderr.read())
+        os.chmod(self.folder.name, 0o700)
+
+    def write_file(self, name):
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write("a file")
+
+
+@unittest.skipUnless(os.getuid() == 0, "needs root")
+class Users(Case):
+    NOBODY = pwd.getpwnam("nobody")
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder.name, 0o755)
+
+    def ctl_as_nobody(self, *argv, groups=()):
+        return subprocess.run([CTL, *argv, "--control-socket", self.path("c.sock"), "--socket", self.path("d.sock")],
+            user="nobody", group="nogroup", extra_groups=[grp.getgrnam(name).gr_gid for name in groups],
+            capture_output=True, text=True, timeout=60, check=False)
+
+    def test_a_user_outside_the_group_may_not_apply(self):
+        self.write(config(more='admin: { group = "users"; };'))
+        self.start()
+        done = self.ctl_as_nobody("apply")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"user nobody (uid {self.NOBODY.pw_uid}) may not ask: only root and members of the group "
+            "users (admin.group) may", done.stderr)
+        self.assertEqual(self.generation(), 1)
+        done = self.ctl_as_nobody("apply", groups=["users"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.generation(), 2)
+        self.write(config())
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.assertIn("not allowed", self.ctl_as_nobody("apply", groups=["users"]).stderr)
+
+    def test_who_may_read_may_not_apply(self):
+        self.write(config(more='admin: { group = "users"; readers = "games"; };'))
+        self.start()
+        told = json.loads(self.ctl_as_nobody("status", "--json", groups=["games"]).stdout)
+        self.assertEqual(told["control"]["generation"], 1)
+        done = self.ctl_as_nobody("apply", groups=["games"])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("may not apply", done.stderr)
+        self.assertEqual(self.generation(), 1)
+        self.assertIn("may not apply", self.stop_control())
+
+    def start_as_nobody(self):
+        self.start_control("--user", "nobody", "--access-log", self.path("log/access.log"))
+        eventually(lambda: self.status()["control"], "control")
+        with open(f"/proc/{self.control.pid}/status", encoding="ascii") as f:
+            self.assertRegex(f.read(), rf"(?m)^Uid:(\t{self.NOBODY.pw_uid}){{4}}$")
+
+    def test_the_log_is_made_by_the_user_and_the_socket_in_roots_folder(self):
+        os.mkdir(self.path("log"))
+        os.chown(self.path("log"), self.NOBODY.pw_uid, -1)
+        self.start_as_nobody()
+        self.assertEqual(os.stat(self.path("log/access.log")).st_uid, self.NOBODY.pw_uid)
+        self.assertEqual(os.stat(self.path("c.sock")).st_uid, self.NOBODY.pw_uid)
+        self.assertEqual(os.stat(self.folder.name).st_uid, 0)
+        self.stop_control()
+        self.start_as_nobody() # over the socket that was left behind
+
+    def test_a_link_that_the_user_left_gives_nothing_of_roots_away(self):
+        precious = self.path("precious")
+        with open(precious, "w", encoding="utf-8") as f:
+            f.write("as it was")
+        os.mkdir(self.path("log"))
+        os.symlink(precious, self.path("log/access.log"))
+        os.lchown(self.path("log/access.log"), self.NOBODY.pw_uid, -1)
+        os.chown(self.path("log"), self.NOBODY.pw_uid, -1)
+        self.start_as_nobody()
+        self.assertEqual(os.stat(precious).st_uid, 0)
+        with open(precious, encoding="utf-8") as f:
+            self.assertEqual(f.read(), "as it was")
+        self.assertIn("symbolic link", self.stop_control())
+
+    def test_a_folder_of_another_user_is_refused(self):
+        os.mkdir(self.path("run"))
+        os.chown(self.path("run"), self.NOBODY.pw_uid, -1)
+        os.symlink("/etc/passwd", self.path("run/c.sock"))
+        self.start_control("--user", "nobody", "--control-socket", self.path("run/c.sock"))
+        self.assertEqual(self.control.wait(20), 1)
+        self.assertIn("who could put another file in the socket's place", self.control.stderr.read())
+        self.assertEqual(os.stat("/etc/passwd").st_uid, 0)
 
 
 class Restart(Case):
@@ -381,8 +513,8 @@ class Log(Case):
         eventually(lambda: len(self.log_lines()) == 7, "lines")
 
     def test_a_full_disk_is_said_once_and_counted(self):
-        os.symlink("/dev/full", self.path("access.log"))
         self.start()
+        self.control_files(0)
         for _ in range(3):
             self.dataplane.ask("requests 100")
             time.sleep(0.15)
@@ -390,14 +522,42 @@ class Log(Case):
         eventually(lambda: access_log()["lost"] == 300, "300 lost lines")
         log = access_log()
         self.assertEqual((log["lost"], log["written"], log["failing"]), (300, 0, True))
-        os.unlink(self.path("access.log"))
-        self.control.send_signal(signal.SIGUSR1)
-        eventually(lambda: os.path.exists(self.path("access.log")), "the new file")
+        self.control_files(resource.RLIM_INFINITY)
         self.dataplane.ask("requests 1")
         eventually(lambda: len(self.log_lines()) == 1, "a line")
         text = self.stop_control()
         self.assertEqual(text.count("cannot be written"), 1)
         self.assertEqual(text.count("is written again; 300 lines were lost"), 1)
+
+    def control_files(self, largest):
+        """As if the disk were full from @largest bytes on."""
+        resource.prlimit(self.control.pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+
+    def refused_log(self, why):
+        """Start with a file that is not to be written to."""
+        self.start()
+        self.assertTrue(self.status()["control"]["access_log"]["failing"])
+        self.dataplane.ask("requests 10")
+        eventually(lambda: self.status()["control"]["access_log"]["lost"] == 10, "lost lines")
+        self.assertIn(f"access.log cannot be opened: {why}", self.stop_control())
+
+    def test_a_link_in_the_logs_place_is_not_followed(self):
+        with open(self.path("precious"), "w", encoding="utf-8") as f:
+            f.write("as it was")
+        os.symlink(self.path("precious"), self.path("access.log"))
+        self.refused_log("it is a symbolic link, which is not followed")
+        with open(self.path("precious"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), "as it was")
+
+    def test_a_second_name_of_another_file_is_not_written_to(self):
+        with open(self.path("precious"), "w", encoding="utf-8") as f:
+            f.write("as it was")
+        os.link(self.path("precious"), self.path("access.log"))
+        self.refused_log("it has a second name (hard link)")
+
+    def test_a_fifo_in_the_logs_place_does_not_hang_the_start(self):
+        os.mkfifo(self.path("access.log"))
+        self.refused_log("it is no regular file")
 
     def test_full_rings_are_counted(self):
         self.write(config(more="access_log: { records = 256; };"))
@@ -470,6 +630,20 @@ class Ctl(Case):
         done = self.ctl("top", "--count", "1", "--interval", "0.2")
         self.assertEqual(done.returncode, 0)
         self.assertIn("requests/s", done.stdout)
+
+    def test_nothing_is_printed_as_it_came(self):
+        self.start()
+        for raw, shown in (("red \x1b[31m", r"red \x1b[31m"), ("turned \u202egnp.exe", r"turned \u202egnp.exe"),
+                ("c1 \u009b2J", r"c1 \u009b2J"), ("bell\x07", r"bell\x07"), ("für", "für")):
+            self.dataplane.ask(f"refuse {raw}")
+            self.assertIn(shown, self.ctl("apply").stderr)
+            self.assertIn(shown, self.ctl("status").stdout)
+            told = self.ctl("status", "--json").stdout
+            self.assertTrue(told.isascii() and "\x1b" not in told)
+            self.assertEqual(json.loads(told)["control"]["refusal"], raw)
+        made = self.ctl("check", "no\x1b]0;title\x07such\x9b")
+        self.assertEqual(made.returncode, 1)
+        self.assertNotRegex(made.stderr + made.stdout, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
     def test_nobody_there(self):
         for command in (("stats",), ("top",)):

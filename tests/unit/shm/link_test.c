@@ -151,23 +151,34 @@ static void a_peer_that_does_not_read_is_given_up(void **state)
 	close(pair[1]);
 }
 
+static struct link_access test_access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
+static bool reads_only;
+static char why[400];
+
+static int test_listen(const char *at)
+{
+	test_access.own = (uint32_t)getuid();
+	return link_listen(at, &test_access, why, sizeof(why));
+}
+
 static void a_second_listener_is_refused(void **state)
 {
-	int first = link_listen(path), client, peer;
+	int first = test_listen(path), client, peer;
 	struct stat st;
 
 	assert_true(first >= 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0660);
-	assert_int_equal(link_listen(path), -EADDRINUSE);
-	peer = link_accept(first, 0); /* how the second one found the first alive */
+	assert_int_equal(test_listen(path), -EADDRINUSE);
+	peer = link_accept(
+		first, &test_access, &reads_only); /* how the second one found the first alive */
 	assert_true(peer >= 0);
 	close(peer);
 	client = link_connect(path);
 	assert_true(client >= 0);
-	peer = link_accept(first, 0);
+	peer = link_accept(first, &test_access, &reads_only);
 	assert_true(peer >= 0);
-	assert_int_equal(link_accept(first, 0), -EAGAIN);
+	assert_int_equal(link_accept(first, &test_access, &reads_only), -EAGAIN);
 	close(client);
 	close(peer);
 	close(first);
@@ -175,12 +186,12 @@ static void a_second_listener_is_refused(void **state)
 
 static void a_stale_socket_is_replaced(void **state)
 {
-	int first = link_listen(path), second;
+	int first = test_listen(path), second;
 
 	assert_true(first >= 0);
 	close(first);
 	assert_int_equal(link_connect(path), -ECONNREFUSED);
-	second = link_listen(path);
+	second = test_listen(path);
 	assert_true(second >= 0);
 	close(second);
 	unlink(path);
@@ -194,16 +205,16 @@ static void what_is_no_socket_is_left_alone(void **state)
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 
 	close(fd);
-	assert_int_equal(link_listen(path), -EADDRINUSE);
+	assert_int_equal(test_listen(path), -EADDRINUSE);
 	assert_int_equal(stat(path, &st), 0);
 	unlink(path);
-	snprintf(deep, sizeof(deep), "%s/none/socket", directory);
-	assert_int_equal(link_listen(deep), -ENOENT);
+	snprintf(deep, sizeof(deep), "%s/none/deeper/socket", directory);
+	assert_int_equal(test_listen(deep), -ENOENT);
 	memset(deep, 'x', sizeof(deep) - 1);
 	deep[sizeof(deep) - 1] = 0;
-	assert_int_equal(link_listen(deep), -ENAMETOOLONG);
+	assert_int_equal(test_listen(deep), -ENAMETOOLONG);
 	assert_int_equal(link_connect(deep), -ENAMETOOLONG);
-	assert_int_equal(link_listen(""), -EINVAL);
+	assert_int_equal(test_listen(""), -EINVAL);
 }
 
 static void each_start_has_its_own_number(void **state)

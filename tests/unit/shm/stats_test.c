@@ -213,6 +213,24 @@ static void usage_is_shared(void **state)
 	usage_close(&control);
 }
 
+/* Pages are made for all of a segment when it is opened. */
+static void usage_is_as_long_as_its_lines(void **state)
+{
+	struct usage made, opened;
+	struct segment longer;
+
+	assert_int_equal(usage_create(1000, 1, &made), 0);
+	assert_int_equal(segment_create("longer", SEGMENT_USAGE, 1 << 30, 1, &longer), 0);
+	memcpy((char *)longer.base + sizeof(struct segment_header),
+		(char *)made.segment.base + sizeof(struct segment_header), 64);
+	assert_int_equal(usage_open(longer.fd, true, &opened), -EBADMSG);
+	segment_close(&longer);
+	assert_int_equal(segment_create("hole", SEGMENT_USAGE, UINT64_C(9) << 30, 1, &longer), 0);
+	assert_int_equal(usage_open(longer.fd, true, &opened), -EBADMSG);
+	segment_close(&longer);
+	usage_close(&made);
+}
+
 static void names_are_those_of_the_tables(void **state)
 {
 	assert_string_equal(reason_name(REASON_RATE_LIMITED), "rate_limited");
@@ -237,6 +255,7 @@ int main(void)
 		cmocka_unit_test(quantiles_agree_with_sorted_samples),
 		cmocka_unit_test(quantiles_of_odd_histograms),
 		cmocka_unit_test(usage_is_shared),
+		cmocka_unit_test(usage_is_as_long_as_its_lines),
 		cmocka_unit_test(names_are_those_of_the_tables),
 	};
 

@@ -82,13 +82,17 @@ int program_setup(void **state)
 	static const struct link_server_ops ops = { program_apply, program_segments,
 		program_delta };
 
+	const struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
+	char why[200];
+
 	log_set_level(LOG_ERROR); /* refusals are what is tested here */
 	program = (struct program){ .why = "ports cannot be started" };
 	snprintf(directory, sizeof(directory), "/tmp/sluice-sync-XXXXXX");
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(program_path, sizeof(program_path), "%s/dataplane.sock", directory);
-	return link_server_create(program_path, (uint32_t)-1, &ops, &program, &program.server);
+	return link_server_create(
+		program_path, &access, &ops, &program, &program.server, why, sizeof(why));
 }
 
 int program_teardown(void **state)

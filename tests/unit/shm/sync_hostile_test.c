@@ -290,9 +290,13 @@ static void the_silent_make_room(void **state)
 static void a_second_dataplane_is_refused(void **state)
 {
 	static const struct link_server_ops none = { NULL, NULL, NULL };
+	const struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
 	struct link_server *second;
+	char why[200];
 
-	assert_int_equal(link_server_create(program_path, 0, &none, NULL, &second), -EADDRINUSE);
+	assert_int_equal(
+		link_server_create(program_path, &access, &none, NULL, &second, why, sizeof(why)),
+		-EADDRINUSE);
 	assert_null(second);
 	link_server_destroy(second);
 }
