@@ -190,7 +190,11 @@ void client_readable(struct proxy *p, struct client *c)
 		return;
 	case CLIENT_HANDSHAKE:
 	case CLIENT_HEAD:
-		client_pull(p, c, UINT32_MAX);
+		if (c->no_room)
+			return;
+		/* Behind bytes that were not parsed yet, more is taken when the parser asks for it. */
+		if (stream_bytes(&c->rx) == 0)
+			client_pull(p, c, UINT32_MAX);
 		if (c->state == CLIENT_HEAD || c->state == CLIENT_HANDSHAKE)
 			client_ready(p, c);
 		return;
@@ -209,8 +213,14 @@ void client_readable(struct proxy *p, struct client *c)
 
 void client_writable(struct proxy *p, struct client *c)
 {
-	if (c->state == CLIENT_EXCHANGE && c->exchange->upstream)
+	if (c->state == CLIENT_EXCHANGE && c->exchange->upstream) {
 		forward_response(p, c->exchange);
+	} else if (c->state == CLIENT_HEAD && c->no_room) {
+		c->no_room = false;
+		c->first_byte_ns = 0;
+		arm(p, c, proxy_settings(p)->idle_timeout_ms);
+		client_ready(p, c);
+	}
 }
 
 enum http1_verdict client_parse_request(const char *data, size_t len, size_t seen, void *ctx)
@@ -249,6 +259,22 @@ static void client_refuse(struct proxy *p, struct client *c, enum reason why)
 		client_abort(p, c);
 }
 
+/* The client has to read within the send timeout. */
+static void client_wait_reading(struct proxy *p, struct client *c)
+{
+	c->pending_seen = tcp_send_pending(c->tcp);
+	arm(p, c, proxy_settings(p)->send_timeout_ms);
+}
+
+/* @return true when TCP had more of a head */
+static bool client_pull_head(struct proxy *p, struct client *c)
+{
+	uint32_t before = stream_bytes(&c->rx);
+
+	client_pull(p, c, UINT32_MAX);
+	return c->state == CLIENT_HEAD && stream_bytes(&c->rx) > before;
+}
+
 void client_advance(struct proxy *p, struct client *c)
 {
 	struct decision *d = &p->decisions[p->decision_count];
@@ -260,9 +286,18 @@ void client_advance(struct proxy *p, struct client *c)
 			await_head(p, c);
 		return;
 	}
-	verdict = stream_parse(&c->rx, &p->heads, client_parse_request, &args);
+	if (client_send_space(c) == 0) {
+		/* The response, which may be one of our own, must find room. */
+		c->no_room = true;
+		client_wait_reading(p, c);
+		return;
+	}
+	do
+		verdict = stream_parse(&c->rx, &p->heads, client_parse_request, &args);
+	while (verdict == HTTP1_MORE && client_pull_head(p, c));
 	if (verdict == HTTP1_MORE) {
-		await_head(p, c);
+		if (c->state == CLIENT_HEAD)
+			await_head(p, c);
 		return;
 	}
 	p->counters->requests++;
@@ -330,9 +365,21 @@ void client_answered(struct proxy *p, struct client *c)
 	c->state = CLIENT_HEAD;
 	arm(p, c, proxy_settings(p)->idle_timeout_ms);
 	/* A pipelined request may be there already, or the client's FIN. */
-	client_pull(p, c, UINT32_MAX);
+	if (stream_bytes(&c->rx) == 0)
+		client_pull(p, c, UINT32_MAX);
 	if (c->state == CLIENT_HEAD && (stream_bytes(&c->rx) > 0 || client_at_eof(c)))
 		client_ready(p, c);
+}
+
+/* Its responses are not read, and it asks for more. */
+static void client_unread(struct proxy *p, struct client *c)
+{
+	if (tcp_send_pending(c->tcp) != c->pending_seen) {
+		client_wait_reading(p, c);
+		return;
+	}
+	p->config.stats->reason[REASON_CLIENT_TIMEOUT]++;
+	client_abort(p, c);
 }
 
 void client_due(struct proxy *p, struct client *c)
@@ -341,8 +388,7 @@ void client_due(struct proxy *p, struct client *c)
 	case CLIENT_CLOSING:
 		/* A slow reader may still be taking the last answer. */
 		if (tcp_send_pending(c->tcp) > 0 && tcp_send_pending(c->tcp) != c->pending_seen) {
-			c->pending_seen = tcp_send_pending(c->tcp);
-			arm(p, c, proxy_settings(p)->send_timeout_ms);
+			client_wait_reading(p, c);
 			return;
 		}
 		client_abort(p, c);
@@ -353,7 +399,9 @@ void client_due(struct proxy *p, struct client *c)
 		client_abort(p, c);
 		return;
 	case CLIENT_HEAD:
-		if (stream_bytes(&c->rx) > 0)
+		if (c->no_room)
+			client_unread(p, c);
+		else if (stream_bytes(&c->rx) > 0)
 			client_refuse(p, c, REASON_HEAD_TIMEOUT);
 		else
 			client_close(p, c);

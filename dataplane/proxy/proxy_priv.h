@@ -36,9 +36,10 @@ struct client {
 	bool keep_alive; /* after this answer */
 	bool served;     /* has had an answer */
 	bool holder;     /* is among proxy->holders */
+	bool no_room;    /* CLIENT_HEAD: its next request waits until responses were read */
 	uint32_t listener_slot;
 	uint32_t lingered;     /* bytes thrown away while closing */
-	uint32_t pending_seen; /* unacknowledged bytes when the deadline was set, while closing */
+	uint32_t pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: clear text */
 	struct exchange *exchange;
