@@ -7,6 +7,26 @@
 /* Below this, copying a piece costs less than an indirect mbuf and frees the big one sooner. */
 #define COPY_BYTES 256
 
+/* Bytes that may be copied behind those of @p m. */
+static uint32_t chain_tailroom(const struct rte_mbuf *m)
+{
+	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 ? rte_pktmbuf_tailroom(m) : 0;
+}
+
+static void chain_append(struct chain *chain, const void *data, uint16_t n)
+{
+	struct rte_mbuf *last = chain->last;
+
+	memcpy(rte_pktmbuf_mtod_offset(last, char *, last->data_len), data, n);
+	last->data_len = (uint16_t)(last->data_len + n);
+	chain->bytes += n;
+}
+
+static bool chain_packs(const struct chain *chain, uint32_t n)
+{
+	return n <= COPY_BYTES && chain->last && chain_tailroom(chain->last) >= n;
+}
+
 void chain_put(struct chain *chain, struct rte_mbuf *m)
 {
 	while (m) {
@@ -15,6 +35,9 @@ void chain_put(struct chain *chain, struct rte_mbuf *m)
 		m->next = NULL;
 		if (m->data_len == 0) {
 			rte_pktmbuf_free_seg(m);
+		} else if (chain_packs(chain, m->data_len)) {
+			chain_append(chain, rte_pktmbuf_mtod(m, void *), m->data_len);
+			rte_pktmbuf_free_seg(m);
 		} else {
 			if (chain->last)
 				chain->last->next = m;
@@ -22,6 +45,7 @@ void chain_put(struct chain *chain, struct rte_mbuf *m)
 				chain->head = m;
 			chain->last = m;
 			chain->bytes += m->data_len;
+			chain->mbufs++;
 		}
 		m = next;
 	}
@@ -35,6 +59,7 @@ static struct rte_mbuf *pop(struct chain *chain)
 	if (!chain->head)
 		chain->last = NULL;
 	chain->bytes -= m->data_len;
+	chain->mbufs--;
 	m->next = NULL;
 	return m;
 }
@@ -80,49 +105,69 @@ static struct rte_mbuf *piece(struct rte_mbuf *m, uint16_t n, struct rte_mempool
 	return p;
 }
 
+struct rte_mbuf *chain_packet(struct chain *chain)
+{
+	struct rte_mbuf *head = chain->head;
+
+	if (head) {
+		head->pkt_len = chain->bytes;
+		head->nb_segs = (uint16_t)chain->mbufs;
+	}
+	*chain = (struct chain){ NULL, NULL, 0, 0 };
+	return head;
+}
+
 struct rte_mbuf *chain_take(struct chain *chain, uint32_t n, struct rte_mempool *pool)
 {
-	struct chain out = { NULL, NULL, 0 };
-	uint32_t left = n, segs = 0, rest = n;
+	struct chain out = { NULL, NULL, 0, 0 };
+
+	return n > 0 && chain_move(&out, chain, n, pool) ? chain_packet(&out) : NULL;
+}
+
+bool chain_move(struct chain *to, struct chain *from, uint32_t n, struct rte_mempool *pool)
+{
+	uint32_t rest = n;
 	struct rte_mbuf *split = NULL, *m;
 
-	if (n == 0)
-		return NULL;
+	if (from->head && n <= from->head->data_len && chain_packs(to, n)) {
+		chain_append(to, rte_pktmbuf_mtod(from->head, void *), (uint16_t)n);
+		chain_drop(from, n);
+		return true;
+	}
 	/* Get the one mbuf that a split needs first, so that failing changes nothing. */
-	for (m = chain->head; m && rest >= m->data_len; m = m->next)
+	for (m = from->head; m && rest >= m->data_len; m = m->next)
 		rest -= m->data_len;
 	if (rest > 0 && m) {
 		split = piece(m, (uint16_t)rest, pool);
 		if (!split)
-			return NULL;
+			return false;
 	}
-	while (chain->head && left >= chain->head->data_len) {
-		m = pop(chain);
-		left -= m->data_len;
-		chain_put(&out, m);
-		segs++;
-		if (left == 0)
-			break;
-	}
+	while (from->head != m)
+		chain_put(to, pop(from));
 	if (split) {
-		trim_front(chain->head, (uint16_t)rest);
-		chain->bytes -= rest;
-		chain_put(&out, split);
-		segs++;
+		trim_front(m, (uint16_t)rest);
+		from->bytes -= rest;
+		chain_put(to, split);
 	}
-	if (out.head) {
-		out.head->pkt_len = out.bytes;
-		out.head->nb_segs = (uint16_t)segs;
+	return true;
+}
+
+void chain_peek(const struct chain *chain, char *out, uint32_t n)
+{
+	for (const struct rte_mbuf *m = chain->head; n > 0; m = m->next) {
+		uint32_t part = RTE_MIN(n, (uint32_t)m->data_len);
+
+		memcpy(out, rte_pktmbuf_mtod(m, char *), part);
+		out += part;
+		n -= part;
 	}
-	return out.head;
 }
 
 void chain_free(struct chain *chain)
 {
 	if (chain->head)
 		rte_pktmbuf_free(chain->head);
-	chain->head = chain->last = NULL;
-	chain->bytes = 0;
+	*chain = (struct chain){ NULL, NULL, 0, 0 };
 }
 
 struct rte_mbuf *chain_copy(const char *data, uint32_t len, struct rte_mempool *pool)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A queue of payload mbufs: bytes move between connections by pointer, and only a part of an mbuf that
- * must be split is referenced or, when small, copied.
+ * must be split is referenced or, when small, copied. Small pieces are copied together, so that what a chain
+ * holds of the pool follows from its bytes and not from how they were sent.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_CHAIN_H
 #define SLUICE_DATAPLANE_PROXY_CHAIN_H
@@ -13,7 +14,7 @@
 
 struct chain {
 	struct rte_mbuf *head, *last;
-	uint32_t bytes;
+	uint32_t bytes, mbufs;
 };
 
 /** Append the segments of @p m; consumes it. */
@@ -28,6 +29,19 @@ void chain_drop(struct chain *chain, uint32_t n);
  * @return NULL when n is 0 or no mbuf was free (the chain is then unchanged)
  */
 struct rte_mbuf *chain_take(struct chain *chain, uint32_t n, struct rte_mempool *pool);
+
+/**
+ * Move the first @p n bytes of @p from behind those of @p to.
+ * @param pool  for an mbuf that must be split
+ * @return false when no mbuf was free (both are then unchanged)
+ */
+bool chain_move(struct chain *to, struct chain *from, uint32_t n, struct rte_mempool *pool);
+
+/** The chain as one packet, with pkt_len and nb_segs set; it is empty then. @return NULL when it was */
+struct rte_mbuf *chain_packet(struct chain *chain);
+
+/** Copy @p n bytes (at most chain->bytes) from the front; they stay. */
+void chain_peek(const struct chain *chain, char *out, uint32_t n);
 
 void chain_free(struct chain *chain);
 

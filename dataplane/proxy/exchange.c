@@ -156,12 +156,14 @@ static enum reason rewrite_head(struct proxy *p, struct exchange *ex, enum reaso
 	struct request_parse args = { &p->limits, &d->head, REASON_PROXIED };
 	enum reason verdict;
 
-	if (stream_parse_again(&ex->client->rx, client_parse_request, &args) != HTTP1_DONE)
+	if (stream_parse_again(&ex->client->rx, &p->heads, client_parse_request, &args) !=
+		HTTP1_DONE)
 		return why;
 	verdict = decide_again(p, ex, d);
-	if (verdict != REASON_PROXIED)
-		return verdict;
-	return forward_write_head(p, ex, d) ? REASON_PROXIED : why;
+	if (verdict == REASON_PROXIED && !forward_write_head(p, ex, d))
+		verdict = why;
+	stream_forget_head(&ex->client->rx, &p->heads);
+	return verdict;
 }
 
 static bool may_repeat(const struct exchange *ex, enum reason why)

@@ -324,8 +324,7 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 static struct rte_mbuf *dechunk(struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
 {
 	struct http1_body *body = &ex->response_body;
-	struct chain *chain = &ex->upstream->rx.chain;
-	struct rte_mbuf *out = NULL;
+	struct chain *chain = &ex->upstream->rx.chain, out = { NULL, NULL, 0, 0 };
 	enum reason reason;
 	size_t used;
 
@@ -336,17 +335,12 @@ static struct rte_mbuf *dechunk(struct proxy *p, struct exchange *ex, enum http1
 
 		*verdict = http1_body_feed(body, rte_pktmbuf_mtod(chain->head, const char *),
 			n ? n : 1, &used, &reason);
-		if (n == 0) {
+		if (n == 0)
 			chain_drop(chain, (uint32_t)used);
-			continue;
-		}
-		struct rte_mbuf *m = chain_take(chain, n, p->config.pool);
-
-		if (!m)
+		else if (!chain_move(&out, chain, n, p->config.pool))
 			*verdict = HTTP1_BAD;
-		out = chain_join(out, m);
 	}
-	return out;
+	return chain_packet(&out);
 }
 
 /* The part of the body that has come, for the client; NULL for none. */

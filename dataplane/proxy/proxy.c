@@ -7,11 +7,9 @@
 
 #include "lib/base/bytes.h"
 
-/* Gather buffers are for heads that span packets: rare, so a fraction of the connections. */
-static uint32_t head_buffers(const struct proxy_config *config)
-{
-	return RTE_MAX(64u, config->client_limit / 16);
-}
+/* Heads that span packets are copied together while a batch is decided: one for each of it, one of a request that
+ * is sent again, one of a response. */
+#define HEAD_BUFFERS (DECIDE_BATCH + 2)
 
 static size_t pools_bytes(const struct proxy_config *config)
 {
@@ -24,7 +22,7 @@ uint64_t proxy_bytes(const struct proxy_config *config)
 	       (uint64_t)config->client_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct client)) +
 	       (uint64_t)config->exchange_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct exchange)) +
 	       (uint64_t)config->upstream_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct upstream)) +
-	       (uint64_t)head_buffers(config) * STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES);
+	       (uint64_t)HEAD_BUFFERS * STREAM_GATHER_BYTES;
 }
 
 struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
@@ -46,8 +44,7 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 	if (!p->pools || slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
 		slab_init(&p->exchanges, sizeof(struct exchange), config->exchange_limit) ||
 		slab_init(&p->upstreams, sizeof(struct upstream), config->upstream_limit) ||
-		slab_init(&p->heads, STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES),
-			head_buffers(config))) {
+		slab_init(&p->heads, STREAM_GATHER_BYTES, HEAD_BUFFERS)) {
 		proxy_destroy(p);
 		return NULL;
 	}

@@ -2,87 +2,97 @@
 /* Heads in received bytes, see stream.h. */
 #include "dataplane/proxy/stream.h"
 
-#include <string.h>
+#define STEP_BYTES                                                                                 \
+	2048 /* more of a head than this, and than a quarter, is looked at before it ends */
+#define END       "\r\n\r\n"
+#define END_BYTES (sizeof(END) - 1)
 
-/* Copy the chain's first mbuf behind what was gathered. */
-static bool gather_first(struct stream *s, const struct slab *heads)
+/* Search what came since the last time for an empty line. */
+static bool stream_ends(struct stream *s)
 {
-	const struct rte_mbuf *m = s->chain.head;
+	uint32_t skip = RTE_MAX(s->seen, s->scanned), matched = 0;
 
-	if (s->gathered + m->data_len > heads->object_bytes)
-		return false;
-	memcpy(s->gather + s->gathered, rte_pktmbuf_mtod(m, const char *), m->data_len);
-	s->gathered += m->data_len;
-	return true;
+	skip -= RTE_MIN(skip, (uint32_t)(END_BYTES - 1));
+	for (const struct rte_mbuf *m = s->chain.head; m; m = m->next) {
+		const char *data = rte_pktmbuf_mtod(m, const char *);
+
+		for (uint32_t i = RTE_MIN(skip, (uint32_t)m->data_len); i < m->data_len; i++) {
+			matched = data[i] == END[matched] ? matched + 1 : data[i] == END[0];
+			if (matched == END_BYTES)
+				return true;
+		}
+		skip -= RTE_MIN(skip, (uint32_t)m->data_len);
+	}
+	s->scanned = s->chain.bytes;
+	return false;
+}
+
+/* Copy the head together and parse it. */
+static enum http1_verdict stream_gather(
+	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
+{
+	uint32_t len = RTE_MIN(s->chain.bytes, (uint32_t)STREAM_GATHER_BYTES);
+	char *buffer = slab_get(heads);
+	enum http1_verdict verdict;
+
+	if (!buffer)
+		return STREAM_NO_MEMORY;
+	chain_peek(&s->chain, buffer, len);
+	verdict = parse(buffer, len, s->seen, ctx);
+	s->seen = len;
+	if (verdict == HTTP1_DONE)
+		s->gather = buffer;
+	else
+		slab_put(heads, buffer);
+	return verdict;
+}
+
+/* A head that spans mbufs is parsed when it ends, and now and then before: most faults, and that it is too long,
+ * are told early. Each look is at a quarter more than the last one, so that all together cost a few copies. */
+static bool stream_worth_parsing(struct stream *s)
+{
+	uint32_t more = s->chain.bytes - s->seen;
+
+	return more > 0 && (stream_ends(s) || more >= RTE_MAX(STEP_BYTES, s->seen / 4) ||
+				   s->chain.bytes >= STREAM_GATHER_BYTES);
 }
 
 enum http1_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
 {
+	struct rte_mbuf *m = s->chain.head;
 	enum http1_verdict verdict;
 
-	if (!s->chain.head)
+	if (!m)
 		return HTTP1_MORE;
-	if (!s->gather) {
-		struct rte_mbuf *m = s->chain.head;
-
-		if (s->seen < m->data_len) {
-			verdict =
-				parse(rte_pktmbuf_mtod(m, const char *), m->data_len, s->seen, ctx);
-			if (verdict != HTTP1_MORE)
-				return verdict;
-			s->seen = m->data_len;
-		}
-		if (!m->next)
-			return HTTP1_MORE;
-		s->gather = slab_get(heads);
-		if (!s->gather)
-			return STREAM_NO_MEMORY;
-		s->gathered = 0;
-		if (!gather_first(s, heads))
-			return STREAM_NO_MEMORY;
-	}
-	while (s->chain.head->next) {
-		chain_drop(&s->chain, s->chain.head->data_len);
-		if (!gather_first(s, heads))
-			return STREAM_NO_MEMORY;
-		verdict = parse(s->gather, s->gathered, s->seen, ctx);
+	if (s->seen < m->data_len) {
+		verdict = parse(rte_pktmbuf_mtod(m, const char *), m->data_len, s->seen, ctx);
 		if (verdict != HTTP1_MORE)
 			return verdict;
-		s->seen = s->gathered;
+		s->seen = m->data_len;
 	}
-	return HTTP1_MORE;
+	if (!m->next || !stream_worth_parsing(s))
+		return HTTP1_MORE;
+	return stream_gather(s, heads, parse, ctx);
 }
 
-enum http1_verdict stream_parse_again(struct stream *s, stream_parse_fn parse, void *ctx)
+enum http1_verdict stream_parse_again(
+	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
 {
-	if (s->gather)
-		return parse(s->gather, s->gathered, 0, ctx);
-	return parse(
-		rte_pktmbuf_mtod(s->chain.head, const char *), s->chain.head->data_len, 0, ctx);
+	s->seen = 0;
+	return stream_parse(s, heads, parse, ctx);
 }
 
 void stream_consume_head(struct stream *s, struct slab *heads, uint32_t head_bytes)
 {
-	if (s->gather) {
-		/* Only the last mbuf's tail can lie beyond the head. */
-		uint32_t rest = s->gathered - head_bytes;
-
-		chain_drop(&s->chain, s->chain.head->data_len - rest);
-		slab_put(heads, s->gather);
-		s->gather = NULL;
-		s->gathered = 0;
-	} else {
-		chain_drop(&s->chain, head_bytes);
-	}
-	s->seen = 0;
+	stream_forget_head(s, heads);
+	chain_drop(&s->chain, head_bytes);
+	s->seen = s->scanned = 0;
 }
 
 void stream_free(struct stream *s, struct slab *heads)
 {
+	stream_forget_head(s, heads);
 	chain_free(&s->chain);
-	if (s->gather)
-		slab_put(heads, s->gather);
-	s->gather = NULL;
-	s->gathered = s->seen = 0;
+	s->seen = s->scanned = 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Received bytes that wait to be understood. A head that lies in one mbuf, as nearly all do, is parsed
- * where it is; one that spans several is gathered into a buffer, each byte copied once, and the mbufs it
- * came in are freed.
+ * Received bytes that wait to be understood. A head that lies in one mbuf, as nearly all do, is parsed where it
+ * is. One that spans several stays in them until it ends, and takes no more room than it has bytes; only for as
+ * long as its strings are used it is copied into a buffer, which a request that waits for its response does not
+ * keep.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_STREAM_H
 #define SLUICE_DATAPLANE_PROXY_STREAM_H
@@ -13,13 +14,12 @@
 
 struct stream {
 	struct chain chain;
-	char *gather;      /* from the slab of heads; NULL while the first mbuf is enough */
-	uint32_t gathered; /* bytes in it; the chain's first mbuf is the last one copied */
-	uint32_t seen;     /* bytes that the parser looked at */
+	char *gather; /* from the slab of heads: the parsed head's strings lie there; NULL: in the chain */
+	uint32_t seen;    /* bytes that the parser looked at */
+	uint32_t scanned; /* bytes that were searched for the end of a head that spans mbufs */
 };
 
-/* Room for the longest head and the mbuf that ends it. */
-#define STREAM_GATHER_BYTES(head_bytes_max) ((head_bytes_max) + 4096)
+#define STREAM_GATHER_BYTES HTTP1_MAX_HEAD_BYTES
 
 typedef enum http1_verdict (*stream_parse_fn)(const char *data, size_t len, size_t seen, void *ctx);
 
@@ -27,12 +27,21 @@ typedef enum http1_verdict (*stream_parse_fn)(const char *data, size_t len, size
 #define STREAM_NO_MEMORY ((enum http1_verdict)99)
 
 /** Try to parse a head from the start of the stream. On HTTP1_DONE the head's strings stay valid until
- *  stream_consume_head(). */
+ *  stream_forget_head() or stream_consume_head(). */
 enum http1_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
 
 /** Parse again the head that stream_parse() found and that was not consumed. */
-enum http1_verdict stream_parse_again(struct stream *s, stream_parse_fn parse, void *ctx);
+enum http1_verdict stream_parse_again(
+	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
+
+/** The strings of the head are not needed now; the head stays in the stream. */
+static inline void stream_forget_head(struct stream *s, struct slab *heads)
+{
+	if (s->gather)
+		slab_put(heads, s->gather);
+	s->gather = NULL;
+}
 
 /** Drop the parsed head; what follows it stays in the chain. */
 void stream_consume_head(struct stream *s, struct slab *heads, uint32_t head_bytes);
@@ -40,9 +49,7 @@ void stream_consume_head(struct stream *s, struct slab *heads, uint32_t head_byt
 /** Bytes received and not consumed. */
 static inline uint32_t stream_bytes(const struct stream *s)
 {
-	return s->gather ? s->gathered + s->chain.bytes -
-				   (s->chain.head ? s->chain.head->data_len : 0)
-			 : s->chain.bytes;
+	return s->chain.bytes;
 }
 
 void stream_free(struct stream *s, struct slab *heads);

@@ -15,7 +15,7 @@ struct model {
 static void check_same(const struct chain *chain, const struct model *model)
 {
 	const struct rte_mbuf *last = NULL;
-	uint32_t at = 0;
+	uint32_t at = 0, mbufs = 0;
 
 	assert_int_equal(chain->bytes, model->len);
 	for (const struct rte_mbuf *m = chain->head; m; m = m->next) {
@@ -23,9 +23,11 @@ static void check_same(const struct chain *chain, const struct model *model)
 		assert_memory_equal(rte_pktmbuf_mtod(m, void *), model->bytes + at, m->data_len);
 		at += m->data_len;
 		last = m;
+		mbufs++;
 	}
 	assert_int_equal(at, model->len);
 	assert_ptr_equal(chain->last, last);
+	assert_int_equal(chain->mbufs, mbufs);
 }
 
 static void put_some(struct chain *chain, struct model *model, uint64_t *random)
@@ -68,21 +70,64 @@ static void take_some(struct chain *chain, struct model *model, uint64_t *random
 	take_front(model, n);
 }
 
+/* From one chain behind another, which is emptied when it is long. */
+static void move_some(struct chain *to, struct model *at_to, struct chain *from,
+	struct model *at_from, uint64_t *random)
+{
+	uint32_t n = at_from->len ? (uint32_t)(rig_random(random) % at_from->len) + 1 : 0;
+
+	if (rig_random(random) % 2)
+		n = RTE_MIN(n, 8u);
+	if (n == 0)
+		return;
+	if (at_to->len + n > MODEL_BYTES) {
+		chain_drop(to, to->bytes);
+		at_to->len = 0;
+	}
+	assert_true(chain_move(to, from, n, rig_pool));
+	memcpy(at_to->bytes + at_to->len, at_from->bytes, n);
+	at_to->len += n;
+	take_front(at_from, n);
+	check_same(to, at_to);
+	if (rte_mempool_avail_count(rig_pool) < 16) {
+		chain_drop(to, to->bytes);
+		at_to->len = 0;
+	}
+}
+
+static void small_pieces_share_mbufs(void **state)
+{
+	struct chain chain = { NULL, NULL, 0, 0 }, out = { NULL, NULL, 0, 0 };
+
+	for (unsigned i = 0; i < 4000; i++)
+		chain_put(&chain, rig_mbuf("x", 1));
+	assert_int_equal(chain.bytes, 4000);
+	assert_in_range(chain.mbufs, 2, 3);
+	while (chain.bytes)
+		assert_true(chain_move(&out, &chain, 1, rig_pool));
+	assert_in_range(out.mbufs, 2, 3);
+	rte_pktmbuf_free(chain_packet(&out));
+	assert_null(out.head);
+}
+
 static void bytes_come_out_as_they_went_in(void **state)
 {
-	static struct model model;
-	struct chain chain = { NULL, NULL, 0 };
+	static struct model model, moved;
+	struct chain chain = { NULL, NULL, 0, 0 }, other = { NULL, NULL, 0, 0 };
 	uint64_t random = 7;
 
 	model.len = 0;
 	for (unsigned i = 0; i < 20000; i++) {
-		switch (rig_random(&random) % 4) {
+		switch (rig_random(&random) % 5) {
 		case 0:
 		case 1:
 			put_some(&chain, &model, &random);
 			break;
 		case 2:
 			take_some(&chain, &model, &random);
+			break;
+		case 4:
+			move_some(&other, &moved, &chain, &model, &random);
 			break;
 		case 3: {
 			uint32_t n = model.len ? (uint32_t)(rig_random(&random) % model.len) : 0;
@@ -95,12 +140,13 @@ static void bytes_come_out_as_they_went_in(void **state)
 		check_same(&chain, &model);
 	}
 	chain_free(&chain);
+	chain_free(&other);
 	assert_int_equal(chain.bytes, 0);
 }
 
 static void a_piece_taken_twice_refers_to_one_buffer(void **state)
 {
-	struct chain chain = { NULL, NULL, 0 };
+	struct chain chain = { NULL, NULL, 0, 0 };
 	struct rte_mbuf *first, *second;
 	uint8_t data[1500];
 
@@ -121,7 +167,7 @@ static void a_piece_taken_twice_refers_to_one_buffer(void **state)
 static void without_an_mbuf_a_split_changes_nothing(void **state)
 {
 	struct rte_mbuf *hoard[RIG_MBUFS];
-	struct chain chain = { NULL, NULL, 0 };
+	struct chain chain = { NULL, NULL, 0, 0 };
 	unsigned n = 0;
 
 	chain_put(&chain, rig_mbuf("0123456789", 10));
@@ -172,6 +218,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_piece_taken_twice_refers_to_one_buffer, rig_teardown),
 		cmocka_unit_test_teardown(without_an_mbuf_a_split_changes_nothing, rig_teardown),
 		cmocka_unit_test_teardown(copies_of_any_length_are_whole, rig_teardown),
+		cmocka_unit_test_teardown(small_pieces_share_mbufs, rig_teardown),
 		cmocka_unit_test_teardown(joined_chains_count_together, rig_teardown),
 	};
 

@@ -6,7 +6,7 @@
 
 #define HEADS 4
 
-static const struct http1_limits limits = { 16384, 8192, 100 };
+static const struct http1_limits limits = { HTTP1_MAX_HEAD_BYTES, 8192, 100 };
 static struct slab heads;
 
 struct parse {
@@ -26,7 +26,7 @@ static enum http1_verdict parse_request(const char *data, size_t len, size_t see
 
 static int setup(void **state)
 {
-	return slab_init(&heads, STREAM_GATHER_BYTES(HTTP1_MAX_HEAD_BYTES), HEADS);
+	return slab_init(&heads, STREAM_GATHER_BYTES, HEADS);
 }
 
 static int teardown(void **state)
@@ -88,7 +88,9 @@ static void check_cut(const char *all, const size_t *at, const char *rest)
 			verdict = stream_parse(&s, &heads, parse_request, &p);
 	}
 	assert_int_equal(verdict, HTTP1_DONE);
-	assert_int_equal(stream_parse_again(&s, parse_request, &p), HTTP1_DONE);
+	stream_forget_head(&s, &heads);
+	assert_int_equal(heads.used, 0);
+	assert_int_equal(stream_parse_again(&s, &heads, parse_request, &p), HTTP1_DONE);
 	assert_int_equal(p.head.path.len, 2);
 	stream_consume_head(&s, &heads, p.head.head_bytes);
 	assert_int_equal(heads.used, 0);
@@ -130,17 +132,98 @@ static void bytes_are_looked_at_once(void **state)
 	stream_free(&s, &heads);
 }
 
+/* A head of @p n bytes, the last four an empty line. */
+static void fill_head(char *head, size_t n)
+{
+	static const char start[] = "GET /a HTTP/1.1\r\nHost: a.test\r\nX: ";
+
+	memset(head, 'x', n);
+	memcpy(head, start, sizeof(start) - 1);
+	memcpy(head + n - 4, "\r\n\r\n", 4);
+}
+
+static void a_head_in_tiny_pieces_takes_the_room_of_its_bytes(void **state)
+{
+	static char head[16000];
+	struct stream s = { 0 };
+	static struct parse p;
+
+	fill_head(head, sizeof(head));
+	for (size_t i = 0; i < sizeof(head); i++) {
+		put(&s, head + i, 1);
+		assert_int_equal(stream_parse(&s, &heads, parse_request, &p),
+			i + 1 < sizeof(head) ? HTTP1_MORE : HTTP1_DONE);
+		assert_true(s.chain.mbufs <= 1 + s.chain.bytes / 1024);
+		/* Nothing but its mbufs is held while it is not complete. */
+		assert_int_equal(heads.used, i + 1 == sizeof(head));
+	}
+	stream_consume_head(&s, &heads, p.head.head_bytes);
+	assert_int_equal(stream_bytes(&s), 0);
+	stream_free(&s, &heads);
+}
+
+static void a_long_head_is_copied_a_few_times_at_most(void **state)
+{
+	static char head[60000];
+	struct stream s = { 0 };
+	static struct parse p;
+	size_t looks = 0, last = SIZE_MAX;
+
+	fill_head(head, sizeof(head));
+	for (size_t i = 0; i < sizeof(head); i += 100) {
+		put(&s, head + i, 100);
+		p.seen = last;
+		stream_parse(&s, &heads, parse_request, &p);
+		looks += p.seen != last && p.seen > 2048;
+		last = p.seen;
+	}
+	assert_in_range(looks, 2, 20);
+	assert_int_equal(p.head.head_bytes, sizeof(head));
+	stream_free(&s, &heads);
+}
+
+static void a_head_of_nearly_64_kib_ends_in_a_large_packet(void **state)
+{
+	static char all[HTTP1_MAX_HEAD_BYTES + 8000];
+	struct rte_mempool *jumbo = rte_pktmbuf_pool_create(
+		"jumbo", 15, 0, 0, RTE_PKTMBUF_HEADROOM + 9000, SOCKET_ID_ANY);
+	const size_t head_bytes = HTTP1_MAX_HEAD_BYTES - 10;
+	enum http1_verdict verdict = HTTP1_MORE;
+	struct stream s = { 0 };
+	static struct parse p;
+
+	assert_non_null(jumbo);
+	fill_head(all, head_bytes);
+	for (size_t at = 0; at < sizeof(all); at += 8960) {
+		uint16_t n = (uint16_t)RTE_MIN((size_t)8960, sizeof(all) - at);
+		struct rte_mbuf *m = rte_pktmbuf_alloc(jumbo);
+
+		memcpy(rte_pktmbuf_append(m, n), all + at, n);
+		chain_put(&s.chain, m);
+		if (verdict == HTTP1_MORE)
+			verdict = stream_parse(&s, &heads, parse_request, &p);
+	}
+	assert_int_equal(verdict, HTTP1_DONE);
+	assert_int_equal(p.head.head_bytes, head_bytes);
+	stream_consume_head(&s, &heads, p.head.head_bytes);
+	assert_int_equal(stream_bytes(&s), sizeof(all) - head_bytes);
+	stream_free(&s, &heads);
+	rte_mempool_free(jumbo);
+}
+
 static void without_a_buffer_it_says_so(void **state)
 {
 	struct stream s[HEADS + 1] = { 0 };
 	static struct parse p;
+	static char head[4000];
 
+	fill_head(head, sizeof(head));
 	for (unsigned i = 0; i <= HEADS; i++) {
-		put(&s[i], request, 5);
+		put(&s[i], head, 2000);
 		assert_int_equal(stream_parse(&s[i], &heads, parse_request, &p), HTTP1_MORE);
-		put(&s[i], request + 5, 5);
+		put(&s[i], head + 2000, 2000);
 		assert_int_equal(stream_parse(&s[i], &heads, parse_request, &p),
-			i < HEADS ? HTTP1_MORE : STREAM_NO_MEMORY);
+			i < HEADS ? HTTP1_DONE : STREAM_NO_MEMORY);
 	}
 	for (unsigned i = 0; i <= HEADS; i++)
 		stream_free(&s[i], &heads);
@@ -154,6 +237,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_head_cut_anywhere_is_found_and_the_rest_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(bytes_are_looked_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_head_in_tiny_pieces_takes_the_room_of_its_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_long_head_is_copied_a_few_times_at_most, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_head_of_nearly_64_kib_ends_in_a_large_packet, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_buffer_it_says_so, setup, teardown),
 	};
 
