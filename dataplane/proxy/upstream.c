@@ -49,10 +49,20 @@ void upstream_abort(struct proxy *p, struct upstream *u)
 	upstream_free(p, u);
 }
 
+/* Whether the next bytes on the connection can only be the response to the next request: bytes
+ * behind the last response, wherever they wait, would be taken for it. */
+static bool upstream_quiet(const struct upstream *u)
+{
+	return stream_bytes(&u->rx) == 0 && tcp_quiet(u->tcp);
+}
+
+/* Bytes on an idle connection, or its end, may have come in this very loop: the upcall waits. */
 static struct upstream *take_idle(struct proxy *p, const struct snap_endpoint *endpoint)
 {
-	struct upstream *u = TAILQ_FIRST(&p->pools[endpoint->slot].idle);
+	struct upstream *u;
 
+	while ((u = TAILQ_FIRST(&p->pools[endpoint->slot].idle)) && !upstream_quiet(u))
+		upstream_close(p, u);
 	if (!u)
 		return NULL;
 	pool_remove(p, u);
@@ -217,7 +227,7 @@ void upstream_release(struct proxy *p, struct upstream *u)
 
 	u->exchange->upstream = NULL;
 	u->exchange = NULL;
-	if (!u->reusable || stream_bytes(&u->rx) > 0 || tcp_recv_eof(u->tcp) || p->draining ||
+	if (!u->reusable || !upstream_quiet(u) || p->draining ||
 		pool->idle_count >= u->idle_limit || endpoint_index(p, u) == SNAP_NONE) {
 		upstream_close(p, u);
 		return;

@@ -171,6 +171,10 @@ void tcp_recv_credit(struct tcp_conn *c, uint32_t bytes);
 /** True when the peer's FIN arrived and all bytes before it were taken. */
 bool tcp_recv_eof(const struct tcp_conn *c);
 
+/** True while both directions are open, every byte that was sent is acknowledged and nothing has
+ * arrived that tcp_recv() has not given: neither in order nor behind a gap. */
+bool tcp_quiet(const struct tcp_conn *c);
+
 /** Bytes that tcp_send() takes now without going over snd_buf_bytes; 0 when closed. */
 uint32_t tcp_send_space(const struct tcp_conn *c);
 

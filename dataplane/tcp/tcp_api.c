@@ -83,6 +83,12 @@ bool tcp_recv_eof(const struct tcp_conn *c)
 	return (c->flags & TCP_F_FIN_RCVD) && c->rq_head == NULL;
 }
 
+bool tcp_quiet(const struct tcp_conn *c)
+{
+	return c->state == TCP_ESTABLISHED && c->rq_head == NULL && c->sq_bytes == 0 &&
+	       !(c->flags & (TCP_F_FIN_RCVD | TCP_F_OOO));
+}
+
 static bool sendable(const struct tcp_conn *c)
 {
 	return c->state > TCP_CLOSED && !(c->flags & TCP_F_FIN_QUEUED);
