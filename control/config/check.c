@@ -114,6 +114,7 @@ void config_check(struct config *config, struct mistakes *mistakes)
 	check_plans(&c);
 	check_consumers(&c);
 	check_admin(&c);
+	check_access_log(&c);
 
 	names_free(c.ports);
 	names_free(c.certificates);

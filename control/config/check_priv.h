@@ -39,5 +39,6 @@ void check_route_conflicts(struct check *c);
 void check_credentials(struct check *c);
 void check_plans(struct check *c);
 void check_consumers(struct check *c);
+void check_access_log(struct check *c);
 
 #endif

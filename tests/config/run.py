@@ -11,6 +11,7 @@ their .expected files: read the difference before you believe it.
 import difflib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,31 @@ def make_certificates(directory):
         f.write(chain + chain[:len(chain) // 2] + "\n-----END CERTIFICATE-----\n")
 
 
+def make_special(directory):
+    """What a path may lead to besides a file that can be read, and files that would be too much."""
+    os.makedirs(directory)
+    path = lambda name: os.path.join(directory, name)
+    os.mkfifo(path("pipe"))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path("socket"))
+    os.symlink("circle", path("circle"))
+    with open(path("large"), "wb") as f:
+        f.truncate(65 << 20)
+    for i in range(9):
+        with open(path(f"bomb{i}"), "w", encoding="ascii") as f:
+            f.write(f'@include "special/bomb{i + 1}"\n' * 10)
+    with open(path("bomb9"), "w", encoding="ascii"):
+        pass
+
+
+def copy_example(path, directory):
+    """The examples name a log's folder that an appliance has, and the machine that tests may not have."""
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(os.path.join(directory, os.path.basename(path)), "w", encoding="utf-8") as f:
+        f.write(text.replace('"/var/log/sluice/', '"'))
+
+
 def check(program, directory, name):
     done = subprocess.run([program, "check", name], cwd=directory, capture_output=True, text=True, timeout=60,
         check=False)
@@ -74,10 +100,11 @@ def main():
             directory = os.path.join(work, kind)
             shutil.copytree(os.path.join(here, kind), directory)
             make_certificates(os.path.join(directory, "tls"))
+            make_special(os.path.join(directory, "special"))
             if kind == "good":
                 for name in os.listdir(os.path.join(root, "conf")):
                     if name.endswith((".conf", ".csv")):
-                        shutil.copy(os.path.join(root, "conf", name), directory)
+                        copy_example(os.path.join(root, "conf", name), directory)
             for name in sorted(os.listdir(directory)):
                 if not name.endswith(".conf"):
                     continue
