@@ -6,48 +6,16 @@
  */
 #include "control/compile/certs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "lib/base/file.h"
 
 #define PEM_BYTES_MAX (1 << 20)
 #define SOON_S        (14 * 86400) /* an expiry that is worth a warning */
-
-/* @return text with *len, or NULL with errno */
-static char *read_pem(const char *path, size_t *len)
-{
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-	struct stat st;
-	char *text = NULL;
-	ssize_t n = -1;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) < 0)
-		goto out;
-	errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-	if (!S_ISREG(st.st_mode) || st.st_size > PEM_BYTES_MAX)
-		goto out;
-	text = malloc((size_t)st.st_size + 1);
-	n = text ? read(fd, text, (size_t)st.st_size) : -1;
-	if (n >= 0) {
-		text[n] = '\0';
-		*len = (size_t)n;
-	}
-out:
-	close(fd);
-	if (n < 0) {
-		free(text);
-		text = NULL;
-	}
-	return text;
-}
 
 /* A key with a passphrase is refused, not asked for. */
 static int no_passphrase(char *buf, int size, int writing, void *asked)
@@ -170,12 +138,19 @@ static void check_key(const struct cfg_certificate *setting, const struct cert *
 static char *read_setting(struct config *config, const struct cfg_value *path, const char *what,
 	size_t *len, struct mistakes *mistakes)
 {
-	char *text = path->valid ? read_pem(config_path(config, path->text), len) : NULL;
+	const char *name = path->valid ? config_path(config, path->text) : NULL;
+	struct file_text text;
+	char why[FILE_WHY_BYTES];
 
-	if (!text && path->valid)
-		mistake_add(mistakes, path->at, "%s '%.*s' cannot be read: %s", what,
-			(int)path->text.len, path->text.data, strerror(errno));
-	return text;
+	if (!name)
+		return NULL;
+	if (file_read(name, PEM_BYTES_MAX, &text, why) == 0) {
+		*len = text.len;
+		return text.data;
+	}
+	mistake_add(mistakes, path->at, "%s '%.*s' cannot be read: %s", what, (int)path->text.len,
+		path->text.data, why);
+	return NULL;
 }
 
 static void load(struct config *config, const struct cfg_certificate *setting,

@@ -218,13 +218,19 @@ enum cfg_in { CFG_IN_HEADER, CFG_IN_QUERY, CFG_IN_COOKIE, CFG_IN_AUTHORIZATION }
 /* Consumers and keys from the file and from the key files together: see roll.h. */
 struct roll;
 
+struct source;
+struct source_reader;
+
+#define CONFIG_IN_MEMORY "configuration" /* the file's name of one that is none */
+
 struct config {
 	char *path;         /* the main file, as the operator named it */
 	char *directory;    /* its folder: what relative paths begin at */
 	bool without_files; /* read no certificate and no key file (fuzzing) */
 	struct cfg_root root;
 	struct roll *roll;
-	void *tree;           /* libconfig's, which owns the texts */
+	struct source *source; /* owns the names of files */
+	void *tree;            /* libconfig's, which owns the texts */
 	struct block *blocks; /* memory of lists, freed as a whole */
 };
 
@@ -234,6 +240,10 @@ struct config {
  * @return 0, or -errno when there is nothing to check (unreadable, syntax error: a mistake too)
  */
 int config_load(struct config *config, const char *path, struct mistakes *mistakes);
+
+/** As config_load() with files from @p reader (source.h). */
+int config_load_from(struct config *config, const char *path, const struct source_reader *reader,
+	struct mistakes *mistakes);
 
 /** As config_load() from memory, without touching any file. @p text is terminated. */
 int config_load_text(struct config *config, const char *text, struct mistakes *mistakes);

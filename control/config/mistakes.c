@@ -12,6 +12,21 @@
 
 #include "lib/base/text.h"
 
+#define TEXT_BYTES_MAX 1024
+
+/* A message may quote a value of any length. */
+static void clip(char *text)
+{
+	static const char mark[] = "…";
+	size_t at = TEXT_BYTES_MAX - sizeof(mark);
+
+	if (!text || strlen(text) < TEXT_BYTES_MAX)
+		return;
+	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80) /* within a character of UTF-8 */
+		at--;
+	memcpy(text + at, mark, sizeof(mark));
+}
+
 static void add(
 	struct mistakes *m, struct cfg_at at, bool warning, const char *format, va_list args)
 {
@@ -37,6 +52,7 @@ static void add(
 	mistake->file = strdup(at.file ? at.file : "configuration");
 	if (vasprintf(&mistake->text, format, args) < 0)
 		mistake->text = NULL;
+	clip(mistake->text);
 	if (mistake->text)
 		text_blank(mistake->text, strlen(mistake->text));
 	m->count++;

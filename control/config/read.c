@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fills struct config from libconfig's tree, driven by the schema's rows: types, ranges, what is
+ * Fills struct config from libconfig's tree of what source.c read, driven by the schema's rows: types, ranges, what is
  * required, defaults, and settings that nobody knows. It goes on after a mistake with the value
  * marked invalid, so that one run finds all.
  */
@@ -12,6 +12,7 @@
 #include "control/config/nearest.h"
 #include "control/config/roll.h"
 #include "control/config/schema.h"
+#include "control/config/source.h"
 
 struct block {
 	struct block *next;
@@ -52,10 +53,7 @@ const char *config_path(struct config *config, struct str path)
 
 static struct cfg_at place(const struct reader *r, const config_setting_t *s)
 {
-	const char *file = config_setting_source_file(s);
-	unsigned line = config_setting_source_line(s);
-
-	return (struct cfg_at){ file ? file : r->config->path, line ? line : 1 };
+	return source_at(r->config->source, config_setting_source_line(s));
 }
 
 /* A setting's value as text, whatever libconfig made of it. NULL when it is no scalar. */
@@ -319,73 +317,75 @@ static void read_group(
 	}
 }
 
-/* What both ways of loading share, once libconfig has read or refused the text. */
-static int finish_load(struct config *config, bool read, struct mistakes *mistakes)
+/* Let libconfig make its tree of the source, and read that. */
+static int load_tree(struct config *config, const char *text, struct mistakes *mistakes)
 {
-	config_t *tree = config->tree;
 	struct reader r = { config, mistakes };
-
-	if (read) {
-		read_group(&r, &schema_root, config_root_setting(tree), &config->root);
-		return 0;
-	}
-
-	const char *file = config_error_file(tree);
-	struct cfg_at at = { file ? file : config->path, (uint32_t)config_error_line(tree) };
-
-	if (config_error_type(tree) == CONFIG_ERR_FILE_IO && at.line == 0)
-		mistake_add(mistakes, (struct cfg_at){ config->path, 1 }, "cannot be read: %s",
-			strerror(errno ? errno : EIO));
-	else
-		mistake_add(mistakes, at, "%s", config_error_text(tree));
-	return -EINVAL;
-}
-
-static int begin_load(struct config *config, const char *path, const char *directory)
-{
 	config_t *tree = calloc(1, sizeof(*tree));
 
-	config->path = strdup(path);
-	config->directory = strdup(directory);
-	if (!tree || !config->path || !config->directory) {
-		free(tree);
+	if (!tree)
 		return -ENOMEM;
-	}
 	config_init(tree);
-	config_set_include_dir(tree, directory);
 	config->tree = tree;
+	if (config_read_string(tree, text) != CONFIG_TRUE) {
+		/* The source was held to the same grammar: this is for what a later libconfig
+		 * may find. */
+		mistake_add(mistakes, source_at(config->source, (uint32_t)config_error_line(tree)),
+			"libconfig: %s", config_error_text(tree));
+		return -EINVAL;
+	}
+	read_group(&r, &schema_root, config_root_setting(tree), &config->root);
 	return 0;
+}
+
+int config_load_from(struct config *config, const char *path, const struct source_reader *reader,
+	struct mistakes *mistakes)
+{
+	const char *slash = strrchr(path, '/');
+	const char *text;
+
+	*config = (struct config){ 0 };
+	config->path = strdup(path);
+	if (slash == path)
+		config->directory = strdup("/");
+	else
+		config->directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	if (!config->path || !config->directory)
+		return -ENOMEM;
+	config->source = source_new(path, config->directory, reader, mistakes);
+	text = config->source ? source_text(config->source) : NULL;
+	if (!config->source)
+		return -ENOMEM;
+	return text ? load_tree(config, text, mistakes) : -EINVAL;
 }
 
 int config_load(struct config *config, const char *path, struct mistakes *mistakes)
 {
-	const char *slash = strrchr(path, '/');
-	char *directory;
-	int rc;
+	return config_load_from(config, path, &source_files, mistakes);
+}
 
-	*config = (struct config){ 0 };
-	if (slash == path)
-		directory = strdup("/");
-	else
-		directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-	if (!directory)
-		return -ENOMEM;
-	rc = begin_load(config, path, directory);
-	free(directory);
-	if (rc < 0)
-		return rc;
-	errno = 0;
-	return finish_load(config, config_read_file(config->tree, path) == CONFIG_TRUE, mistakes);
+/* The one file that there is. */
+static int read_memory(void *context, const char *path, struct file_text *out, char *why)
+{
+	const char *text = context;
+
+	*out = (struct file_text){ 0 };
+	if (strcmp(path, CONFIG_IN_MEMORY) != 0) {
+		snprintf(why, FILE_WHY_BYTES, "there are no files here");
+		return -ENOENT;
+	}
+	out->data = strdup(text);
+	out->len = strlen(text);
+	return out->data ? 0 : -ENOMEM;
 }
 
 int config_load_text(struct config *config, const char *text, struct mistakes *mistakes)
 {
-	*config = (struct config){ .without_files = true };
-	int rc = begin_load(config, "configuration", "/nonexistent");
+	struct source_reader reader = { read_memory, (void *)(uintptr_t)text };
+	int rc = config_load_from(config, CONFIG_IN_MEMORY, &reader, mistakes);
 
-	if (rc < 0)
-		return rc;
-	return finish_load(config, config_read_string(config->tree, text) == CONFIG_TRUE, mistakes);
+	config->without_files = true;
+	return rc;
 }
 
 void config_free(struct config *config)
@@ -400,6 +400,7 @@ void config_free(struct config *config)
 	if (config->tree)
 		config_destroy(config->tree);
 	free(config->tree);
+	source_free(config->source);
 	free(config->path);
 	free(config->directory);
 	*config = (struct config){ 0 };

@@ -5,17 +5,15 @@
  */
 #include "control/config/roll.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "control/config/nearest.h"
+#include "control/config/scan.h"
 #include "control/config/schema.h"
 #include "control/config/units.h"
+#include "lib/base/file.h"
 
-#define KEY_FILE_BYTES_MAX (INT64_C(1) << 31)
+#define KEY_FILE_BYTES_MAX (UINT32_C(1) << 31)
 
 struct roll *roll_new(void)
 {
@@ -227,50 +225,25 @@ void roll_read_text(struct roll *roll, char *text, const char *path, const struc
 	}
 }
 
-/* A whole file as terminated text. @return NULL with errno */
-static char *read_whole(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	char *text = NULL;
-	size_t have = 0;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) < 0)
-		goto out;
-	if (!S_ISREG(st.st_mode) || st.st_size > KEY_FILE_BYTES_MAX) {
-		errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-		goto out;
-	}
-	text = malloc((size_t)st.st_size + 1);
-	while (text && have < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + have, (size_t)st.st_size - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		have += (size_t)n;
-	}
-	if (text)
-		text[have] = '\0';
-out:
-	close(fd);
-	return text;
-}
-
 void roll_read_file(struct roll *roll, const char *path, struct cfg_at named_at,
 	const struct names *plans, const struct cfg_list *plan_list, struct mistakes *mistakes)
 {
-	char *text = read_whole(path);
+	struct file_text text;
+	char why[FILE_WHY_BYTES];
+	const char *foreign;
+	uint32_t line;
 
-	if (!text) {
-		mistake_add(mistakes, named_at, "key file '%s' cannot be read: %s", path,
-			strerror(errno));
+	if (file_read(path, KEY_FILE_BYTES_MAX, &text, why) < 0) {
+		mistake_add(mistakes, named_at, "key file '%s' cannot be read: %s", path, why);
 		return;
 	}
-	roll_read_text(roll, text, path, plans, plan_list, mistakes);
+	foreign = scan_foreign((struct str){ text.data, (uint32_t)text.len }, &line);
+	if (foreign) {
+		mistake_add(mistakes, (struct cfg_at){ path, line }, "%s", foreign);
+		free(text.data);
+		return;
+	}
+	roll_read_text(roll, text.data, path, plans, plan_list, mistakes);
 }
 
 static int compare_digests(const void *a, const void *b, void *keys)

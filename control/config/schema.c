@@ -419,8 +419,8 @@ static const struct schema_field access_log_fields[] = {
 	{ FIELD(cfg_access_log, enabled), SCHEMA_BOOL,
 		.text = "Write a line of JSON for each request; true when there is a path." },
 	{ FIELD(cfg_access_log, path), SCHEMA_TEXT,
-		.text = "File that `sluice-control` appends to; `-` is its standard output. Its option "
-			"`--access-log` comes before it." },
+		.text = "File that `sluice-control` appends to, in a folder that is there; `-` is its "
+			"standard output. Its option `--access-log` comes before it." },
 	{ FIELD(cfg_access_log, records), SCHEMA_NUMBER, .fallback = "65536",
 		RANGE("256", "1048576"),
 		.text = "Requests that a worker's ring holds (256 bytes each) until they are written; "

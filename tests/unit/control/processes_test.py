@@ -193,6 +193,39 @@ class Apply(Case):
         self.assertIn("s.conf:6: 'weight' must be between 1 and 1000, not 0", done.stderr)
         self.assertEqual(self.generation(), 1)
 
+    def test_a_path_that_is_no_file_is_told_and_the_daemon_goes_on(self):
+        self.start()
+        os.mkdir(self.path("folder"))
+        os.mkfifo(self.path("pipe"))
+        os.symlink("circle", self.path("circle"))
+        for name, text, why in (
+                ("folder", '@include "folder"', "cannot include 'folder': it is a folder"),
+                ("nothing", '@include ""', "cannot include '': it names no file"),
+                ("pipe", '@include "pipe"', "cannot include 'pipe': it is a named pipe"),
+                ("circle", '@include "circle"', "cannot include 'circle': its symbolic links lead in a circle"),
+                ("itself", '@include "s.conf"', "cannot include 's.conf': it is this file itself"),
+                ("key file", 'key_files = [ "pipe" ];', "pipe' cannot be read: it is a named pipe"),
+                ("certificate", 'certificates = ( { name = "c"; certificate = "pipe"; key = "folder"; } );',
+                    "certificate 'pipe' cannot be read: it is a named pipe"),
+                ("log", 'access_log: { path = "gone/access.log"; };', "folder '"),
+                ("log in a pipe", 'access_log: { path = "pipe"; };', "is a named pipe, not a file")):
+            with self.subTest(name):
+                self.write(config(more=text))
+                line = config(more="@@").split("@@")[0].count("\n") + 1
+                done = self.ctl("apply")
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"s.conf:{line}: ", done.stderr)
+                self.assertIn(why, done.stderr)
+                self.control.send_signal(signal.SIGHUP)
+                self.assertEqual(self.generation(), 1)
+        for name in ("folder", "pipe"):
+            with self.subTest(name):
+                done = self.ctl("apply", self.path(name))
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"{self.path(name)}:1: cannot be read: it is a ", done.stderr)
+        self.write(config())
+        self.assertEqual(self.ctl("apply").returncode, 0)
+
     def test_a_refused_apply_says_why_and_keeps_what_runs(self):
         self.start()
         self.dataplane.ask("refuse the moon is full")
