@@ -4,13 +4,14 @@
  * an operator reads it: a key of another certificate, an encrypted key, a chain that ends early,
  * dates.
  */
-#include "control/compile/certs.h"
+#include "control/compile/certs_judge.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "lib/base/file.h"
 
@@ -135,8 +136,9 @@ static void check_key(const struct cfg_certificate *setting, const struct cert *
 	ERR_clear_error();
 }
 
+/* @param mode  filled with the file's, when it could be read */
 static char *read_setting(struct config *config, const struct cfg_value *path, const char *what,
-	size_t *len, struct mistakes *mistakes)
+	size_t *len, mode_t *mode, struct mistakes *mistakes)
 {
 	const char *name = path->valid ? config_path(config, path->text) : NULL;
 	struct file_text text;
@@ -146,6 +148,7 @@ static char *read_setting(struct config *config, const struct cfg_value *path, c
 		return NULL;
 	if (file_read(name, PEM_BYTES_MAX, &text, why) == 0) {
 		*len = text.len;
+		*mode = text.mode;
 		return text.data;
 	}
 	mistake_add(mistakes, path->at, "%s '%.*s' cannot be read: %s", what, (int)path->text.len,
@@ -153,21 +156,18 @@ static char *read_setting(struct config *config, const struct cfg_value *path, c
 	return NULL;
 }
 
-static void load(struct config *config, const struct cfg_certificate *setting,
-	struct mistakes *mistakes, struct cert *out)
+/* @return false when there is no judging it further: the diagnostics say why */
+static bool load_leaf(
+	const struct cfg_certificate *setting, struct mistakes *mistakes, struct cert *out)
 {
 	unsigned bytes = sizeof(out->fingerprint);
-	X509 *leaf = NULL;
+	uint32_t errors = mistakes->errors;
+	X509 *leaf = out->cert_pem ? parse_chain(setting, out, mistakes) : NULL;
 
-	out->cert_pem = read_setting(
-		config, &setting->certificate, "certificate", &out->cert_len, mistakes);
-	out->key_pem = read_setting(config, &setting->key, "key", &out->key_len, mistakes);
-	if (out->cert_pem)
-		leaf = parse_chain(setting, out, mistakes);
 	if (out->key_pem)
 		check_key(setting, out, leaf, mistakes);
 	if (!leaf)
-		return;
+		return false;
 	check_dates(setting, leaf, mistakes);
 	read_names(leaf, out);
 	if (out->name_count == 0)
@@ -177,21 +177,45 @@ static void load(struct config *config, const struct cfg_certificate *setting,
 	if (X509_digest(leaf, EVP_sha256(), out->fingerprint, &bytes) != 1)
 		mistake_add(mistakes, setting->certificate.at, "no SHA-256 of the certificate");
 	X509_free(leaf);
+	return out->key_pem && mistakes->errors == errors;
+}
+
+static void load(struct config *config, const struct cfg_certificate *setting,
+	struct certs_judge *judge, struct mistakes *mistakes, struct cert *out)
+{
+	mode_t mode = 0;
+
+	out->cert_pem = read_setting(
+		config, &setting->certificate, "certificate", &out->cert_len, &mode, mistakes);
+	out->key_pem = read_setting(config, &setting->key, "key", &out->key_len, &mode, mistakes);
+	if (!load_leaf(setting, mistakes, out))
+		return;
+	if (mode & (S_IROTH | S_IWOTH))
+		mistake_warn(mistakes, setting->key.at,
+			"key '%.*s' can be read or written by every user of this machine (mode %03o)",
+			(int)setting->key.text.len, setting->key.text.data, mode & 0777);
+	certs_judge(judge, setting, out, mistakes);
 }
 
 void certs_load(struct config *config, struct mistakes *mistakes, struct certs *out)
 {
 	const struct cfg_list *settings = &config->root.certificates;
+	struct certs_judge *judge = NULL;
 
 	*out = (struct certs){ .list = calloc(settings->count + 1, sizeof(*out->list)) };
-	if (!out->list) {
+	if (out->list && settings->count && !config->without_files)
+		judge = certs_judge_new();
+	if (!out->list || (settings->count && !config->without_files && !judge)) {
 		mistake_add(mistakes, settings->at, "out of memory");
 		return;
 	}
 	out->count = settings->count;
-	for (uint32_t i = 0; i < settings->count && !config->without_files; i++)
-		load(config, CFG_ITEM(*settings, struct cfg_certificate, i), mistakes,
+	for (uint32_t i = 0; i < settings->count && judge; i++)
+		load(config, CFG_ITEM(*settings, struct cfg_certificate, i), judge, mistakes,
 			&out->list[i]);
+	if (judge)
+		certs_judge_hosts(config, out, mistakes);
+	certs_judge_free(judge);
 }
 
 void certs_free(struct certs *certs)

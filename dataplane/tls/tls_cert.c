@@ -1,84 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates: read from PEM, and chosen by the name the client asks for (RFC 6066 §3). */
+/* Certificates: read from the secrets, and chosen by the name the client asks for (RFC 6066 §3). */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
 #include "dataplane/tls/tls_priv.h"
 
-/* Nobody is there to type a passphrase. */
-static int no_passphrase(char *buf, int size, int writing, void *context)
+static struct str secret_text(const struct secrets *secrets, uint64_t offset, uint32_t length)
 {
-	return -1;
-}
-
-static BIO *pem_open(const struct secrets *secrets, uint64_t offset, uint32_t length)
-{
-	return BIO_new_mem_buf((const uint8_t *)secrets->segment.base + offset, (int)length);
-}
-
-static X509 *x509_read(OSSL_LIB_CTX *library, BIO *pem)
-{
-	X509 *cert = X509_new_ex(library, NULL);
-
-	if (cert == NULL || PEM_read_bio_X509(pem, &cert, no_passphrase, NULL) != NULL)
-		return cert;
-	X509_free(cert);
-	return NULL;
-}
-
-static bool chain_read(struct tls_cert *cert, OSSL_LIB_CTX *library, BIO *pem)
-{
-	X509 *next;
-
-	cert->leaf = x509_read(library, pem);
-	cert->chain = sk_X509_new_null();
-	if (cert->leaf == NULL || cert->chain == NULL)
-		return false;
-	while ((next = x509_read(library, pem)) != NULL)
-		if (sk_X509_push(cert->chain, next) == 0) {
-			X509_free(next);
-			return false;
-		}
-	ERR_clear_error(); /* the end of the file is one */
-	return true;
+	return (struct str){ (const char *)secrets->segment.base + offset, length };
 }
 
 bool tls_cert_load(struct tls_cert *cert, OSSL_LIB_CTX *library, const struct secrets *secrets,
 	uint32_t index, char *why, size_t why_bytes)
 {
 	const struct secrets_entry *entry = &secrets->entries[index];
-	BIO *pem = pem_open(secrets, entry->cert_offset, entry->cert_length);
-	BIO *key = pem_open(secrets, entry->key_offset, entry->key_length);
-	const char *problem = NULL;
+	const char *problem = tls_cert_read(cert, library,
+		secret_text(secrets, entry->cert_offset, entry->cert_length),
+		secret_text(secrets, entry->key_offset, entry->key_length));
 
-	ERR_clear_error();
-	if (pem == NULL || !chain_read(cert, library, pem)) {
-		problem = "the certificate cannot be read";
-	} else {
-		if (key != NULL)
-			cert->key = PEM_read_bio_PrivateKey_ex(
-				key, NULL, no_passphrase, NULL, library, NULL);
-		if (cert->key == NULL)
-			problem = "the private key cannot be read";
-		else if (X509_check_private_key(cert->leaf, cert->key) != 1)
-			problem = "the private key is another certificate's";
-	}
-	BIO_free(pem);
-	BIO_free(key);
-	ERR_clear_error();
 	if (problem != NULL)
 		snprintf(why, why_bytes, "%s", problem);
 	return problem == NULL;
-}
-
-void tls_cert_free(struct tls_cert *cert)
-{
-	X509_free(cert->leaf);
-	sk_X509_pop_free(cert->chain, X509_free);
-	EVP_PKEY_free(cert->key);
 }
 
 static int text_compare(struct str a, struct str b)

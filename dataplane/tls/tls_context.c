@@ -4,9 +4,7 @@
  * listener. Certificates beyond a listener's first are put into the connection by the certificate
  * callback, so there is one context a listener and not one a certificate.
  *
- * Policy: TLS 1.2 with ECDHE and AEAD, TLS 1.3; X25519 and P-256 (RFC 9325). No renegotiation, no
- * compression, no early data, no session cache: tickets are stateless (RFC 5077, RFC 8446 §4.6.1), under
- * keys that all workers and generations derive alike.
+ * The policy of protocols, ciphers and groups is lib/tls/server.c's; tickets are keyed here.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +16,6 @@
 #include "dataplane/tls/tls_priv.h"
 
 #define TICKET_KEY_BYTES 80 /* name, HMAC key, AES key: OpenSSL's own layout */
-#define SESSION_SECONDS  7200
 
 static const unsigned char alpn_http1[] = "\x08http/1.1";
 
@@ -94,25 +91,6 @@ static bool set_ticket_keys(
 	return done;
 }
 
-static bool set_policy(SSL_CTX *ssl_ctx)
-{
-	SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					     SSL_OP_CIPHER_SERVER_PREFERENCE |
-					     SSL_OP_PRIORITIZE_CHACHA);
-	SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_timeout(ssl_ctx, SESSION_SECONDS);
-	SSL_CTX_set_max_early_data(ssl_ctx, 0);
-	SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_NONE, NULL);
-	return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_max_proto_version(ssl_ctx, TLS1_3_VERSION) == 1 &&
-	       SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
-	       SSL_CTX_set_ciphersuites(ssl_ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
-						 "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-	       SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256") == 1 &&
-	       SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1;
-}
-
 static bool listener_init(struct tls_contexts *contexts, const struct tls_config *config,
 	const struct snapshot *snapshot, uint32_t number)
 {
@@ -125,10 +103,9 @@ static bool listener_init(struct tls_contexts *contexts, const struct tls_config
 	listener->contexts = contexts;
 	listener->default_cert = SNAP_INDEX_AT(snapshot, SNAP_LISTENER_CERTS, record->certs.first);
 	cert = &contexts->certs[listener->default_cert];
-	ssl_ctx = SSL_CTX_new_ex(contexts->library, NULL, TLS_server_method());
+	ssl_ctx = tls_server_context(contexts->library);
 	listener->ssl_ctx = ssl_ctx;
-	if (ssl_ctx == NULL || !set_policy(ssl_ctx) ||
-		!tls_names_fill(listener, snapshot, record) ||
+	if (ssl_ctx == NULL || !tls_names_fill(listener, snapshot, record) ||
 		!set_ticket_keys(ssl_ctx, contexts->library, config->ticket_secret, record->slot))
 		return false;
 	SSL_CTX_set_alpn_select_cb(ssl_ctx, choose_protocol, NULL);
@@ -137,7 +114,7 @@ static bool listener_init(struct tls_contexts *contexts, const struct tls_config
 	SSL_CTX_set_msg_callback(ssl_ctx, watch_message);
 	return SSL_CTX_set_session_id_context(
 		       ssl_ctx, (const uint8_t *)&record->slot, sizeof(record->slot)) == 1 &&
-	       SSL_CTX_use_cert_and_key(ssl_ctx, cert->leaf, cert->key, cert->chain, 1) == 1;
+	       tls_server_use(ssl_ctx, cert);
 }
 
 static bool load_certs(struct tls_contexts *contexts, const struct snapshot *snapshot,

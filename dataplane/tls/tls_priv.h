@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "dataplane/tls/tls.h"
+#include "lib/tls/server.h"
 
 /* A byte stream in mbufs. The head's pkt_len and nb_segs are set when it is taken. */
 struct tls_queue {
@@ -36,17 +37,9 @@ void tls_queue_drop(struct tls_queue *queue, uint32_t n);
 struct rte_mbuf *tls_queue_take(struct tls_queue *queue);
 void tls_queue_free(struct tls_queue *queue);
 
-/* A certificate with its key and chain, in the worker's library context. */
-struct tls_cert {
-	X509 *leaf;
-	STACK_OF(X509) * chain;
-	EVP_PKEY *key;
-};
-
-/** Read what the secrets hold for certificate @p index. @return false and a sentence in @p why */
+/** Into the worker's library context, read what the secrets hold for certificate @p index. @return false and a sentence in @p why */
 bool tls_cert_load(struct tls_cert *cert, OSSL_LIB_CTX *library, const struct secrets *secrets,
 	uint32_t index, char *why, size_t why_bytes);
-void tls_cert_free(struct tls_cert *cert);
 
 /* A name that one of a listener's certificates serves. */
 struct tls_name {

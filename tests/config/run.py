@@ -40,16 +40,75 @@ def make_certificates(directory):
     for name, host, days in (("demo", "api.shop.example", "30"), ("other", "other.example", "30"),
             ("soon", "soon.example", "1")):
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days,
-            "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-keyout", path(name + ".key"),
+            "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host},DNS:*.{host.partition('.')[2]}", "-keyout", path(name + ".key"),
             "-out", path(name + ".pem"))
     openssl("req", "-x509", "-key", path("demo.key"), "-days", "30", "-subj", "/CN=nobody", "-out",
         path("nameless.pem"))
     make_expired(directory, path)
     openssl("pkey", "-in", path("demo.key"), "-aes256", "-passout", "pass:secret", "-out", path("encrypted.key"))
+    make_chains(path)
+    make_kinds(path)
     with open(path("demo.pem"), encoding="ascii") as f:
         chain = f.read()
     with open(path("damaged.pem"), "w", encoding="ascii") as f:
         f.write(chain + chain[:len(chain) // 2] + "\n-----END CERTIFICATE-----\n")
+
+
+EXTENSIONS = """[ca]
+basicConstraints = critical, CA:TRUE
+[server]
+subjectAltName = DNS:chain.example
+[client]
+subjectAltName = DNS:client.example
+extendedKeyUsage = clientAuth
+"""
+
+
+def make_issued(path, name, issuer, section, *options):
+    """A certificate @name of the issuer's, for a key of its own."""
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+        "-keyout", path(name + ".key"), "-out", path(name + ".csr"))
+    openssl("x509", "-req", "-in", path(name + ".csr"), "-CA", path(issuer + ".pem"), "-CAkey", path(issuer + ".key"),
+        "-set_serial", str(1 + len(name) + 256 * len(issuer)), "-days", "30", "-extfile", path("extensions"), "-extensions", section,
+        "-out", path(name + ".pem"), *options)
+
+
+def make_chains(path):
+    """What a root issued, over one certificate between, in the right order and in wrong ones."""
+    with open(path("extensions"), "w", encoding="ascii") as f:
+        f.write(EXTENSIONS)
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+        "-subj", "/CN=root", "-keyout", path("root.key"), "-out", path("root.pem"))
+    make_issued(path, "between", "root", "ca")
+    make_issued(path, "server", "between", "server")
+    make_issued(path, "client", "root", "client")
+    make_issued(path, "weak", "root", "ca", "-sha1")
+    make_issued(path, "below_weak", "weak", "server")
+    for name, parts in (("chain", ("server", "between")), ("chain_full", ("server", "between", "root")),
+            ("chain_turned", ("server", "root", "between")), ("chain_broken", ("server", "root")),
+            ("chain_foreign", ("server", "demo")), ("chain_weak", ("below_weak", "weak", "root")),
+            ("chain_client", ("client", "root"))):
+        with open(path(name + ".pem"), "w", encoding="ascii") as out:
+            for part in parts:
+                with open(path(part + ".pem"), encoding="ascii") as f:
+                    out.write(f.read())
+
+
+def make_kinds(path):
+    """A certificate of each kind of key, those that TLS has no use for among them."""
+    for name, *kind in (("p224", "ec", "ec_paramgen_curve:secp224r1"), ("p384", "ec", "ec_paramgen_curve:P-384"),
+            ("p521", "ec", "ec_paramgen_curve:P-521"), ("secp256k1", "ec", "ec_paramgen_curve:secp256k1"),
+            ("brainpool", "ec", "ec_paramgen_curve:brainpoolP256r1"), ("rsa1024", "rsa:1024"),
+            ("rsa2048", "rsa:2048"), ("ed25519", "ed25519")):
+        openssl("req", "-x509", "-newkey", kind[0], *(["-pkeyopt", kind[1]] if kind[1:] else []), "-nodes", "-days", "30",
+            "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}.example", "-keyout", path(name + ".key"),
+            "-out", path(name + ".pem"))
+    openssl("genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:2048", "-out", path("dsa.par"))
+    openssl("genpkey", "-paramfile", path("dsa.par"), "-out", path("dsa.key"))
+    openssl("req", "-x509", "-key", path("dsa.key"), "-days", "30", "-subj", "/CN=dsa", "-addext",
+        "subjectAltName=DNS:dsa.example", "-out", path("dsa.pem"))
+    shutil.copy(path("demo.key"), path("open.key"))
+    os.chmod(path("open.key"), 0o644)
 
 
 def make_special(directory):
@@ -96,10 +155,11 @@ def main():
     here = os.path.join(root, "tests", "config")
     failures = count = 0
     with tempfile.TemporaryDirectory() as work:
+        make_certificates(os.path.join(work, "tls"))
         for kind, status in (("good", 0), ("bad", 1)):
             directory = os.path.join(work, kind)
             shutil.copytree(os.path.join(here, kind), directory)
-            make_certificates(os.path.join(directory, "tls"))
+            shutil.copytree(os.path.join(work, "tls"), os.path.join(directory, "tls"))
             make_special(os.path.join(directory, "special"))
             if kind == "good":
                 for name in os.listdir(os.path.join(root, "conf")):
