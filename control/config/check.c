@@ -115,6 +115,9 @@ void config_check(struct config *config, struct mistakes *mistakes)
 	check_consumers(&c);
 	check_admin(&c);
 	check_access_log(&c);
+	/* A name that is misspelt would make more parts look unused. */
+	if (mistakes->errors == 0)
+		check_use(&c);
 
 	names_free(c.ports);
 	names_free(c.certificates);

@@ -118,8 +118,14 @@ static void check_path(struct check *c, struct cfg_value *value)
 			"path '%.*s' never matches: requests are matched as '%.*s%s'",
 			(int)value->text.len, value->text.data, (int)normal.len, normal.data,
 			path.len < value->text.len ? "*" : "");
-	else
+	else if (memmem(path.data, path.len, "//", 2)) {
+		mistake_warn(c->mistakes, value->at,
+			"path '%.*s' has '//', of which clients and proxies make '/': it may never match",
+			(int)value->text.len, value->text.data);
 		return;
+	} else {
+		return;
+	}
 	value->valid = false;
 }
 

@@ -40,5 +40,6 @@ void check_credentials(struct check *c);
 void check_plans(struct check *c);
 void check_consumers(struct check *c);
 void check_access_log(struct check *c);
+void check_use(struct check *c);
 
 #endif

@@ -231,7 +231,7 @@ struct config {
 	struct roll *roll;
 	struct source *source; /* owns the names of files */
 	void *tree;            /* libconfig's, which owns the texts */
-	struct block *blocks; /* memory of lists, freed as a whole */
+	struct block *blocks;  /* memory of lists, freed as a whole */
 };
 
 /**

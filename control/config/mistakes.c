@@ -32,7 +32,7 @@ static void add(
 {
 	if (!warning)
 		m->errors++;
-	if (m->count >= MISTAKES_MAX) {
+	if (m->count >= (warning ? WARNINGS_MAX : MISTAKES_MAX)) {
 		if (!warning)
 			m->left_out++;
 		return;

@@ -25,6 +25,7 @@ struct mistake {
 };
 
 #define MISTAKES_MAX 1000 /* more than a person reads; the rest is counted */
+#define WARNINGS_MAX 200  /* warnings are given up first, so that each error has its place */
 
 struct mistakes {
 	struct mistake *list;

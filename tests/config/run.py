@@ -10,11 +10,15 @@ their .expected files: read the difference before you believe it.
 """
 import difflib
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+
+
+EXAMPLES = ("full.conf", "quickstart.conf")  # in conf/
 
 
 def openssl(*argv):
@@ -139,7 +143,11 @@ def copy_example(path, directory):
 def check(program, directory, name):
     done = subprocess.run([program, "check", name], cwd=directory, capture_output=True, text=True, timeout=60,
         check=False)
-    return done.returncode, done.stderr
+    # How many cores there are differs, and so does whether an example has too many workers.
+    seen = re.sub(r"this machine has \d+", "this machine has N", done.stderr)
+    if name in EXAMPLES:
+        seen = "".join(line for line in seen.splitlines(True) if "this machine has N" not in line)
+    return done.returncode, seen
 
 
 def read(path):

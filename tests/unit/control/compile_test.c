@@ -60,7 +60,10 @@ static const char text_format[] =
 	"plans = ( { name = \"p1\"; apis = [ \"a\" ]; limits = ( { quota = \"5/day\"; }, { rate = \"3/s\"; }, "
 	"{ rate = \"100/min\"; burst = 7; } ); },\n"
 	"  { name = \"p2\"; apis = [ \"a/v2\" ]; soft = true; } );\n"
-	"consumers = ( { name = \"c\"; plan = \"p1\"; } );\n%s";
+	"consumers = ( { name = \"c\"; plan = \"p1\"; keys = ( { id = \"k\"; sha256 = "
+	"\"abababababababababababababababababababababababababababababababab\"; } ); },\n"
+	"  { name = \"d\"; plan = \"p2\"; keys = ( { id = \"k\"; sha256 = "
+	"\"cdababababababababababababababababababababababababababababababab\"; } ); } );\n%s";
 
 static void compile(const char *pattern, const char *more, const struct snapshot *previous,
 	bool running, struct mistakes *mistakes, struct compiled *out)
