@@ -14,6 +14,7 @@ static void print_answer(const json_t *answer)
 {
 	const char *config = json_string_value(json_object_get(answer, "config"));
 	const char *started = json_string_value(json_object_get(answer, "started_with"));
+	const char *not_remembered = json_string_value(json_object_get(answer, "not_remembered"));
 	long long generation = json_integer_value(json_object_get(answer, "generation"));
 
 	if (json_is_true(json_object_get(answer, "pending")))
@@ -22,8 +23,11 @@ static void print_answer(const json_t *answer)
 	else
 		printf("%s: generation %lld runs on %lld workers\n", config, generation,
 			(long long)json_integer_value(json_object_get(answer, "workers")));
-	if (config && started && strcmp(config, started) != 0)
-		printf("sluice-control was started with %s: it will read that one after a restart\n",
+	if (not_remembered)
+		printf("this could not be remembered (%s): a restart of sluice-control reads %s\n",
+			not_remembered, started);
+	else if (config && started && strcmp(config, started) != 0)
+		printf("a restart of sluice-control takes it up again instead of --config %s\n",
 			started);
 }
 

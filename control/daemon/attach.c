@@ -95,6 +95,7 @@ static void wanted_runs(struct daemon *d)
 	d->has_ran = true;
 	d->changed = false;
 	d->applied_real_s = time(NULL);
+	daemon_remember(d);
 	if (slot_names_make(&d->ran.snapshot, &d->names) < 0)
 		log_error("out of memory: the access log goes on without names");
 	if (words > 0)

@@ -99,3 +99,11 @@ int daemon_configure(struct daemon *d, const char *path)
 	mistakes_free(&mistakes);
 	return rc == 0 ? 0 : -EINVAL;
 }
+
+void daemon_remember(struct daemon *d)
+{
+	d->forgotten[0] = '\0';
+	if (state_remember(d->state, d->options.config, d->config, d->forgotten) < 0)
+		log_error("that %s was applied cannot be remembered (%s): the next start reads %s",
+			d->config, d->forgotten, d->options.config);
+}

@@ -11,6 +11,7 @@
 
 #include "control/compile/compile.h"
 #include "control/daemon/access_log.h"
+#include "control/daemon/state.h"
 #include "control/daemon/admin.h"
 #include "control/link_client.h"
 #include "control/slot_names.h"
@@ -20,6 +21,7 @@ struct daemon_options {
 	const char *socket;         /* the dataplane's */
 	const char *control_socket; /* ours */
 	const char *access_log;     /* before the file's path; NULL */
+	const char *state;          /* folder; NULL: by the control socket's name */
 	const char *user;           /* to become; NULL: stay */
 };
 
@@ -48,6 +50,8 @@ struct daemon {
 	uint64_t boot_id;
 	bool started; /* the first configuration was read */
 	char *config; /* what applies read; the last FILE of `sluicectl apply` */
+	char *state;  /* folder of state.h */
+	char forgotten[STATE_WHY_BYTES]; /* why config could not be remembered; empty: it was */
 
 	/* The dataplane. */
 	struct link_client link;
@@ -92,6 +96,9 @@ int64_t daemon_now_ms(void);
  * @return 0 or -EINVAL
  */
 int daemon_configure(struct daemon *d, const char *path);
+
+/** Remember that d->config was applied, for the next start. */
+void daemon_remember(struct daemon *d);
 
 /* attach.c: the dataplane's coming and going, and applies. */
 

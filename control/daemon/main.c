@@ -16,6 +16,7 @@
 #include "control/config/schema.h"
 #include "control/paths.h"
 #include "control/daemon/daemon.h"
+#include "control/daemon/state.h"
 #include "control/json.h"
 #include "lib/base/log.h"
 #include "lib/base/socket_file.h"
@@ -29,6 +30,9 @@ static const char usage_text[] =
 	"  -s, --socket PATH          the dataplane's socket (" LINK_DEFAULT_SOCKET ")\n"
 	"  -S, --control-socket PATH  for sluicectl (" CONTROL_DEFAULT_SOCKET ")\n"
 	"  -a, --access-log PATH      before the configuration's path; - is standard output\n"
+	"      --state DIR            where the file that was applied last is remembered\n"
+	"                             (" STATE_DEFAULT_FOLDER
+	"; with another --control-socket its path and .state)\n"
 	"  -u, --user USER            become USER once the socket is made\n"
 	"  -f, --foreground           stay in the foreground; it always does\n"
 	"  -v, --log-level LEVEL      error, warning, notice, info or debug (notice)\n"
@@ -64,6 +68,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 		{ "socket", required_argument, NULL, 's' },
 		{ "control-socket", required_argument, NULL, 'S' },
 		{ "access-log", required_argument, NULL, 'a' },
+		{ "state", required_argument, NULL, 'T' },
 		{ "user", required_argument, NULL, 'u' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "log-level", required_argument, NULL, 'v' },
@@ -88,6 +93,9 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 			break;
 		case 'a':
 			o->access_log = optarg;
+			break;
+		case 'T':
+			o->state = optarg;
 			break;
 		case 'u':
 			o->user = optarg;
@@ -218,8 +226,40 @@ static void turn(struct daemon *d, int signal_fd)
 		daemon_drain_events(d);
 }
 
+/* The folder of what is remembered is our user's, whatever made it. */
+static void make_state(struct daemon *d, const struct passwd *user)
+{
+	char why[STATE_WHY_BYTES];
+
+	if (state_make_folder(d->state, user ? user->pw_uid : (uid_t)-1,
+		    user ? user->pw_gid : (gid_t)-1, why) < 0)
+		log_warning("what is applied cannot be remembered over a restart: %s", why);
+}
+
+/* Take up the file that was applied last. @return false when it is not known which that is */
+static bool recall(struct daemon *d)
+{
+	char why[STATE_WHY_BYTES];
+	char *config = state_recall(d->state, d->options.config, why);
+
+	if (why[0]) {
+		log_error(
+			"which file was applied last cannot be read (%s): remove %s to start with %s",
+			why, d->state, d->options.config);
+		return false;
+	}
+	if (!config)
+		return true;
+	log_notice("%s was applied last and is taken up instead of --config %s; "
+		   "'sluicectl apply %s' goes back",
+		config, d->options.config, d->options.config);
+	free(d->config);
+	d->config = config;
+	return true;
+}
+
 /*
- * The socket is all that is made with root's rights; what names a path in the configuration is opened as the user that
+ * The socket and the state's folder are all that is made with root's rights; what names a path in the configuration is opened as the user that
  * this process is for the rest of its life. @return exit status, 0 to go on
  */
 static int start(struct daemon *d)
@@ -236,11 +276,19 @@ static int start(struct daemon *d)
 		log_error("cannot listen for sluicectl: %s", why);
 		return 1;
 	}
+	make_state(d, user);
 	if (user && user->pw_uid != geteuid() && become(user) < 0)
 		return 1;
 	admin_init(&d->admin);
-	if (daemon_configure(d, d->config) < 0)
+	if (!recall(d))
 		return 1;
+	if (daemon_configure(d, d->config) < 0) {
+		if (strcmp(d->config, d->options.config) != 0)
+			log_error(
+				"%s is what was applied last: mend it, or remove %s to start with %s",
+				d->config, d->state, d->options.config);
+		return 1;
+	}
 	d->started = true;
 	return 0;
 }
@@ -263,6 +311,7 @@ static void end(struct daemon *d)
 	json_decref(d->mistakes);
 	free(d->batch);
 	free(d->config);
+	free(d->state);
 }
 
 int main(int argc, char **argv)
@@ -283,8 +332,10 @@ int main(int argc, char **argv)
 	d.boot_id = link_boot_id();
 	d.batch = malloc(EVENTS_BATCH * sizeof(*d.batch));
 	d.config = strdup(d.options.config);
+	d.state =
+		d.options.state ? strdup(d.options.state) : state_folder(d.options.control_socket);
 	signal_fd = open_signals();
-	if (!d.batch || !d.config || signal_fd < 0) {
+	if (!d.batch || !d.config || !d.state || signal_fd < 0) {
 		log_error("cannot start: %s", strerror(errno));
 		return 1;
 	}

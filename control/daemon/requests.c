@@ -122,9 +122,10 @@ void daemon_accept(struct daemon *d)
 
 static json_t *applied(const struct daemon *d)
 {
-	return json_pack("{s:b, s:I, s:s, s:s, s:i, s:O}", "ok", 1, "generation",
+	return json_pack("{s:b, s:I, s:s, s:s, s:s?, s:i, s:O}", "ok", 1, "generation",
 		(json_int_t)d->ran.snapshot.generation, "config", d->config, "started_with",
-		d->options.config, "workers", (int)d->link.workers, "mistakes", d->mistakes);
+		d->options.config, "not_remembered", d->forgotten[0] ? d->forgotten : NULL,
+		"workers", (int)d->link.workers, "mistakes", d->mistakes);
 }
 
 void daemon_answer_apply(struct daemon *d, const char *error)
@@ -157,10 +158,12 @@ static void apply(struct daemon *d, struct client *client, const char *path)
 		}
 	}
 	if (!d->attached) {
-		reply(client, json_pack("{s:b, s:b, s:I, s:s, s:s, s:O}", "ok", 1, "pending", 1,
-				      "generation", (json_int_t)d->wanted.snapshot.generation,
-				      "config", d->config, "started_with", d->options.config,
-				      "mistakes", d->mistakes));
+		daemon_remember(d);
+		reply(client,
+			json_pack("{s:b, s:b, s:I, s:s, s:s, s:s?, s:O}", "ok", 1, "pending", 1,
+				"generation", (json_int_t)d->wanted.snapshot.generation, "config",
+				d->config, "started_with", d->options.config, "not_remembered",
+				d->forgotten[0] ? d->forgotten : NULL, "mistakes", d->mistakes));
 		return;
 	}
 	if (daemon_send_wanted(d) < 0)

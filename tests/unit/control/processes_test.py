@@ -138,7 +138,7 @@ class Case(unittest.TestCase):
 
     def log_lines(self):
         with open(self.path("access.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+            return [json.loads(line) for line in f if line.endswith("\n")]
 
 
 class Apply(Case):
@@ -424,6 +424,98 @@ class Restart(Case):
         self.stop_control()
         self.start_control()
         self.wait_generation(3)
+
+    def apply_other(self):
+        """Apply another file than --config's. @return its path"""
+        other = self.path("other.conf")
+        with open(other, "w", encoding="utf-8") as f:
+            f.write(config(weight=8))
+        done = self.ctl("apply", other)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return other, done.stdout
+
+    def wait_control(self):
+        eventually(lambda: (self.status()["control"] or {}).get("state") == "applied", "take-over")
+        return self.status()["control"]
+
+    def test_a_restarted_control_takes_up_the_file_that_was_applied_last(self):
+        self.start()
+        other, said = self.apply_other()
+        self.assertIn(f"takes it up again instead of --config {self.path('s.conf')}", said)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.stop_control(number)
+            self.start_control()
+            self.assertEqual(self.wait_control()["config"], other)
+            self.assertEqual(self.generation(), 2)
+            self.assertIn("10.0.0.21:8080=8", self.dataplane.ask("weights"))
+        # Back: what --config names is then what a restart reads, by whatever name it was applied.
+        os.symlink("s.conf", self.path("link.conf"))
+        self.assertEqual(self.ctl("apply", self.path("link.conf")).returncode, 0)
+        generation = self.generation()
+        self.assertIn("other.conf was applied last", self.stop_control())
+        self.start_control()
+        self.assertEqual(self.wait_control()["config"], self.path("s.conf"))
+        self.assertEqual(self.generation(), generation)
+        self.assertIn("10.0.0.21:8080=5", self.dataplane.ask("weights"))
+
+    def test_another_config_option_is_a_new_decision(self):
+        self.start()
+        self.apply_other()
+        self.stop_control()
+        with open(self.path("third.conf"), "w", encoding="utf-8") as f:
+            f.write(config(weight=9))
+        self.start_control("--config", self.path("third.conf"))
+        self.wait_generation(3)
+        self.assertIn("10.0.0.21:8080=9", self.dataplane.ask("weights"))
+
+    def test_a_file_that_was_applied_last_and_is_gone_is_told(self):
+        self.start()
+        other, _ = self.apply_other()
+        self.stop_control()
+        os.unlink(other)
+        self.start_control()
+        self.assertEqual(self.control.wait(20), 1)
+        log = self.control.stderr.read()
+        self.assertIn(f"{other}:1: cannot be read: No such file", log)
+        self.assertIn(f"remove {self.path('c.sock.state')} to start with {self.path('s.conf')}", log)
+        self.assertIn("10.0.0.21:8080=8", self.dataplane.ask("weights"))
+
+    def test_an_unreadable_record_is_told(self):
+        self.start()
+        self.apply_other()
+        self.stop_control()
+        for text in ("", "{", "[]", '{"config": "relative", "started_with": "x"}'):
+            with self.subTest(text):
+                with open(self.path("c.sock.state/applied.json"), "w", encoding="utf-8") as f:
+                    f.write(text)
+                self.start_control()
+                self.assertEqual(self.control.wait(20), 1)
+                with self.control.stderr:
+                    self.assertIn("which file was applied last cannot be read", self.control.stderr.read())
+
+    def test_an_apply_that_cannot_be_remembered_says_so(self):
+        os.mkdir(self.path("full"))
+        if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=4", "none", self.path("full")],
+                capture_output=True, check=False).returncode:
+            self.skipTest("no mount here")
+        try:
+            with open(self.path("full/rest"), "wb") as f:
+                f.write(bytes(4096))
+            self.start_dataplane()
+            self.start_control("--state", self.path("full"))
+            self.wait_generation(1)
+            _, said = self.apply_other()
+            self.assertIn(f"could not be remembered ({self.path('full')}/applied.json: No space left on device)", said)
+            self.assertIn(f"a restart of sluice-control reads {self.path('s.conf')}", said)
+            self.assertEqual(os.listdir(self.path("full")), ["rest"])
+            # With room again the next apply is remembered.
+            os.unlink(self.path("full/rest"))
+            _, said = self.apply_other()
+            self.assertNotIn("could not", said)
+            self.assertEqual(os.listdir(self.path("full")), ["applied.json"])
+            self.stop_control()
+        finally:
+            subprocess.run(["umount", "-l", self.path("full")], check=False)
 
     def test_a_restarted_control_keeps_limits_and_slots(self):
         two = ", ".join([ACME % "bronze", '{ name = "globex"; plan = "gold"; }'])
