@@ -205,7 +205,7 @@ void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct
 	len = compose(p, ex, why, d, buf, sizeof(buf));
 	m = chain_copy(buf, len, p->config.pool);
 	ex->status = (uint16_t)reason_status(why);
-	ex->bytes_out = len;
+	ex->bytes_out += len;
 	if (!m || !client_send(p, c, m)) {
 		ex->reason = why;
 		client_abort(p, c);
