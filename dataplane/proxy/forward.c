@@ -88,6 +88,7 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 	ex->reason = REASON_PROXIED;
 	ex->sent_ns = p->now_ns;
 	record_sent(p, ex);
+	tcp_ask(u->tcp);
 	tcp_send(u->tcp, head);
 	if (ex->flags & EX_HEAD_HELD)
 		ex->flags |= EX_REQUEST_DONE;
@@ -452,9 +453,10 @@ static enum round response_rounds(struct proxy *p, struct exchange *ex)
 		}
 		if (!m && stream_bytes(&u->rx) == 0)
 			break;
-		if (!(ex->flags & EX_SENT)) {
-			/* It speaks before it was asked. */
-			return response_bad(p, ex, REASON_BACKEND_INVALID);
+		if (!(ex->flags & EX_SENT) ||
+			(!(ex->flags & EX_RESPONDING) && tcp_unasked(u->tcp))) {
+			upstream_spoke_early(p, u);
+			return ROUND_OVER;
 		}
 		round = response_round(p, ex);
 		if (round == ROUND_OVER)

@@ -281,6 +281,9 @@ void upstream_connect_late(struct proxy *p, struct upstream *u);
 void upstream_release(struct proxy *p, struct upstream *u);
 /* RST and free. */
 void upstream_abort(struct proxy *p, struct upstream *u);
+/* Bytes came that cannot be the response to its request: on a pooled connection they were behind the last
+ * response, and the request may go elsewhere; another backend breaks the rules. */
+void upstream_spoke_early(struct proxy *p, struct upstream *u);
 /* Its FIN came before an answer. */
 void upstream_closed_early(struct proxy *p, struct upstream *u);
 /* Close the idle ones: all, or those of endpoints that are gone in @p tables. */

@@ -210,6 +210,19 @@ void upstream_closed_early(struct proxy *p, struct upstream *u)
 	lost(p, u);
 }
 
+void upstream_spoke_early(struct proxy *p, struct upstream *u)
+{
+	struct exchange *ex = u->exchange;
+
+	record_endpoint(p, u->slot)->invalid++;
+	if (!u->reused) {
+		exchange_refuse(p, ex, REASON_BACKEND_INVALID);
+		return;
+	}
+	tcp_abort(u->tcp);
+	lost(p, u);
+}
+
 void upstream_connect_late(struct proxy *p, struct upstream *u)
 {
 	tcp_abort(u->tcp);

@@ -175,6 +175,12 @@ bool tcp_recv_eof(const struct tcp_conn *c);
  * arrived that tcp_recv() has not given: neither in order nor behind a gap. */
 bool tcp_quiet(const struct tcp_conn *c);
 
+/** A request follows on a quiet connection: bytes that arrive before any of it is acknowledged were
+ * sent before the peer could know of it. */
+void tcp_ask(struct tcp_conn *c);
+/** True when such bytes have come since tcp_ask(). */
+bool tcp_unasked(const struct tcp_conn *c);
+
 /** Bytes that tcp_send() takes now without going over snd_buf_bytes; 0 when closed. */
 uint32_t tcp_send_space(const struct tcp_conn *c);
 

@@ -34,6 +34,7 @@ void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 
 	tcp_rec_ack(c, ack, &rtt_us);
 	c->snd_una = ack;
+	c->asked &= TCP_UNASKED;
 	if (rtt_us != UINT32_MAX)
 		tcp_rtt_sample(c, rtt_us);
 	if ((c->flags & TCP_F_FIN_SENT) && ack == c->snd_nxt)

@@ -89,6 +89,16 @@ bool tcp_quiet(const struct tcp_conn *c)
 	       !(c->flags & (TCP_F_FIN_RCVD | TCP_F_OOO));
 }
 
+void tcp_ask(struct tcp_conn *c)
+{
+	c->asked = TCP_ASKED;
+}
+
+bool tcp_unasked(const struct tcp_conn *c)
+{
+	return c->asked == TCP_UNASKED;
+}
+
 static bool sendable(const struct tcp_conn *c)
 {
 	return c->state > TCP_CLOSED && !(c->flags & TCP_F_FIN_QUEUED);

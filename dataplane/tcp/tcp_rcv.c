@@ -85,6 +85,8 @@ void tcp_rcv_append(struct tcp_conn *c, struct rte_mbuf *m, uint32_t len)
 {
 	struct rte_mbuf *head = c->rq_head;
 
+	if (unlikely(c->asked))
+		c->asked = TCP_UNASKED;
 	if (worth_packing(c, len) && tcp_chain_pack(c->rq_tail, m)) {
 		c->stack->count->copied_payloads++;
 		head->pkt_len += len;
@@ -130,6 +132,8 @@ static bool rcv_discard(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, ui
 
 static void rcv_out_of_order(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32_t len)
 {
+	if (c->asked)
+		c->asked = TCP_UNASKED;
 	tcp_ooo_insert(c, m, seq, len);
 	/* At once, one for each segment: it is what the sender counts (RFC 5681 §4.2). */
 	c->quick_acks = TCP_LOSSY_ACKS;

@@ -97,6 +97,10 @@ enum tcp_timer {
 #define TCP_EV_WRITABLE  0x08
 #define TCP_EV_ENDED     0x10
 
+/* tcp_conn.asked: see tcp_ask() */
+#define TCP_ASKED   1 /* nothing of it is acknowledged yet */
+#define TCP_UNASKED 2 /* bytes came meanwhile */
+
 enum tcp_recovery {
 	TCP_OPEN,
 	TCP_RECOVERY, /* fast recovery */
@@ -149,7 +153,7 @@ struct tcp_conn {
 	uint16_t rcv_mss;   /* largest segment seen */
 	uint8_t rcv_scale, snd_scale;
 	uint8_t quick_acks;
-	uint8_t unused;
+	uint8_t asked; /* TCP_ASKED, TCP_UNASKED or 0 */
 	uint16_t mss;                       /* most payload bytes a segment, timestamps taken off */
 	struct rte_mbuf *rq_head, *rq_tail; /* in-order bytes that wait for tcp_recv() */
 	void *user;
