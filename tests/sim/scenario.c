@@ -5,27 +5,24 @@
  */
 #include "tests/sim/scenario.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "dataplane/tcp/tcp_options.h"
 #include "tests/sim/world.h"
 
 #define KEEPALIVE_MS 8000 /* a probe every two seconds: longer than the worst trouble */
 
-const struct scenario_param scenario_params[] = {
+const struct seeds_param scenario_params[] = {
 #define PARAM(name, plain, text) { #name, text, offsetof(struct scenario, name), plain },
 #include "tests/sim/scenario.def"
 #undef PARAM
 };
 const size_t scenario_param_count = sizeof(scenario_params) / sizeof(scenario_params[0]);
 
-void scenario_plain(struct scenario *o, uint64_t seed)
+static void scenario_plain(struct scenario *o, uint64_t seed)
 {
 	o->seed = seed;
 	for (size_t i = 0; i < scenario_param_count; i++)
-		*scenario_value(o, &scenario_params[i]) = scenario_params[i].plain;
+		*(uint64_t *)(void *)((char *)o + scenario_params[i].offset) =
+			scenario_params[i].plain;
 }
 
 static uint64_t range(uint64_t *rng, uint64_t low, uint64_t high)
@@ -171,38 +168,4 @@ void scenario_draw(struct scenario *o, uint64_t seed)
 	/* Both waiting for the other to close would wait for ever. */
 	if (o->style0 == SIM_CLOSE_AT_EOF && o->style1 == SIM_CLOSE_AT_EOF)
 		o->style1 = SIM_CLOSE_WHEN_SENT;
-}
-
-bool scenario_set(struct scenario *o, const char *text)
-{
-	const char *equal = strchr(text, '=');
-
-	if (equal == NULL)
-		return false;
-	for (size_t i = 0; i < scenario_param_count; i++) {
-		const struct scenario_param *p = &scenario_params[i];
-		char *end;
-
-		if (strncmp(p->name, text, (size_t)(equal - text)) != 0 ||
-			p->name[equal - text] != '\0')
-			continue;
-		*scenario_value(o, p) = strtoull(equal + 1, &end, 0);
-		return *end == '\0' && end != equal + 1;
-	}
-	return false;
-}
-
-void scenario_print(const struct scenario *o, FILE *out)
-{
-	struct scenario drawn, copy = *o;
-
-	scenario_draw(&drawn, o->seed);
-	fprintf(out, "--seeds 1 --first %" PRIu64, o->seed);
-	for (size_t i = 0; i < scenario_param_count; i++) {
-		uint64_t value = *scenario_value(&copy, &scenario_params[i]);
-
-		if (value != *scenario_value(&drawn, &scenario_params[i]))
-			fprintf(out, " --set %s=%" PRIu64, scenario_params[i].name, value);
-	}
-	fprintf(out, "\n");
 }
