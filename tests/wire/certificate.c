@@ -10,7 +10,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "tests/wire/config.h"
+#include "tests/wire/base.h"
+#include "tests/wire/certificate.h"
 
 #define CERTIFICATES 16
 #define YEAR_S       (365L * 24 * 3600)

@@ -28,6 +28,7 @@
 #include "dataplane/proxy/proxy.h"
 #include "dataplane/tcp/tcp.h"
 #include "lib/shm/snapshot.h"
+#include "tests/wire/certificate.h"
 #include "tests/wire/flow.h"
 #include "tests/wire/text.h"
 
@@ -100,13 +101,6 @@ uint32_t config_index(const struct config *c, enum config_kind kind, const char 
 /** Compile into a checked snapshot and its secrets; the caller closes both. */
 void config_build(
 	const struct config *c, uint64_t generation, struct snapshot *out, struct secrets *secrets);
-
-/** Certificate and key of this name, made once in a process. */
-struct certificate {
-	char *cert_pem, *key_pem;
-	uint8_t fingerprint[32];
-};
-const struct certificate *certificate_get(const char *name, const char *dns_names);
 
 /** An address of the configuration in the family of its side, see six.h. */
 struct ip_addr config_address(const struct ip_addr *addr);

@@ -104,6 +104,11 @@ void peer_tls_write(struct peer_tls *t, const void *data, uint32_t len, struct b
 	drain(t, out);
 }
 
+bool peer_tls_open(const struct peer_tls *t)
+{
+	return t->open;
+}
+
 const char *peer_tls_state(const struct peer_tls *t)
 {
 	if (t->failure[0])

@@ -80,6 +80,8 @@ void peer_tls_free(struct peer_tls *t);
 void peer_tls_input(struct peer_tls *t, const uint8_t *data, uint32_t len, struct bytes *clear,
 	struct bytes *out);
 void peer_tls_write(struct peer_tls *t, const void *data, uint32_t len, struct bytes *out);
+/** Is the handshake done? */
+bool peer_tls_open(const struct peer_tls *t);
 /** "TLSv1.3 TLS_AES_128_GCM_SHA256 resumed", or the failure. */
 const char *peer_tls_state(const struct peer_tls *t);
 

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <rte_eal.h>
-
 #include "dataplane/net/owner.h"
 #include "tests/wire/peers.h"
 #include "tests/wire/six.h"
@@ -49,18 +47,6 @@ static void take_frame(uint8_t port, const uint8_t *data, uint32_t len)
 	while (*last)
 		last = &(*last)->next;
 	*last = s;
-}
-
-bool world_start_eal(const char *program)
-{
-	static char args[][24] = { "", "--no-huge", "--no-pci", "--no-shconf", "-m", "256", "-l",
-		"0", "--no-telemetry", "--log-level=error" };
-	char *argv[RTE_DIM(args) + 1] = { NULL };
-
-	snprintf(args[0], sizeof(args[0]), "%s", program);
-	for (unsigned i = 0; i < RTE_DIM(args); i++)
-		argv[i] = args[i];
-	return rte_eal_init(RTE_DIM(args), argv) >= 0;
 }
 
 void world_init(struct world *w)

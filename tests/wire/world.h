@@ -9,6 +9,7 @@
 #include "dataplane/net/kernel.h"
 #include "dataplane/worker.h"
 #include "tests/wire/config.h"
+#include "tests/wire/eal.h"
 #include "tests/wire/fake_port.h"
 #include "tests/wire/seen.h"
 
@@ -59,8 +60,6 @@ struct world {
 	uint32_t held_count;
 };
 
-/** Start DPDK without devices; once in a process. */
-bool world_start_eal(const char *program);
 /** Defaults, nothing running. */
 void world_init(struct world *w);
 /** Ports, addresses and routes as configured. */

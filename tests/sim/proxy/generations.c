@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configurations that the simulated gateway is given, from text through control's own compiler. Each
+ * is compiled with the one before as what runs, so that slots are given as in life; tables are made when
+ * they are first needed and kept for the whole process.
+ */
+#include "tests/sim/proxy/gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "control/compile/compile.h"
+#include "tests/wire/certificate.h"
+
+#define CAPACITY 64
+
+/* What a generation has differently. */
+#define LESS_ENDPOINTS 1 /* of backend a */
+#define LISTENER       2 /* one more */
+#define MOVED          4 /* requests for /b go to backend a */
+#define LESS_ROUTES    8
+
+static const unsigned kinds[GENERATIONS] = { 0, LISTENER, LISTENER | LESS_ENDPOINTS, LESS_ENDPOINTS,
+	MOVED, MOVED | LESS_ROUTES | LISTENER, LESS_ROUTES, LISTENER };
+
+static struct {
+	struct compiled compiled;
+	struct tables *tables[SIM_POOLS];
+} generations[GENERATIONS];
+static struct usage usage;
+
+static char *text_make(unsigned kind, const char *folder)
+{
+	static const char head[] =
+		"version = 1;\n"
+		"dataplane: { workers = 1; ports = (\n"
+		" { name = \"outside\"; device = \"0000:01:00.0\"; addresses = [ \"10.0.0.1/24\" ]; },\n"
+		" { name = \"inside\"; device = \"0000:01:00.1\"; addresses = [ \"10.0.1.1/24\" ]; } );\n"
+		" connections = 256;\n"
+		" capacity: { listeners = 16; apis = 16; endpoints = 32; consumers = 64; }; };\n"
+		"certificates = ( { name = \"main\"; certificate = \"%s/cert.pem\"; key = \"%s/key.pem\"; } );\n"
+		"listeners = (\n"
+		" { name = \"clear\"; port = \"outside\"; bind = \"10.0.0.1:80\"; },\n"
+		" { name = \"tls\"; port = \"outside\"; bind = \"10.0.0.1:443\"; tls: { certificates = [ \"main\" ]; }; }%s );\n"
+		"backends = (\n"
+		" { name = \"a\"; connect_timeout = \"500ms\"; idle_connections = 8; endpoints = (\n"
+		"  { address = \"10.0.1.11:8001\"; weight = 2; }, { address = \"10.0.1.11:8002\"; }%s ); },\n"
+		" { name = \"b\"; connect_timeout = \"500ms\"; idle_connections = 2; endpoints = ( { address = \"10.0.1.11:8004\"; } ); },\n"
+		" { name = \"r\"; connect_timeout = \"500ms\"; retry_after = \"1s\"; endpoints = (\n"
+		"  { address = \"10.0.1.11:8005\"; }, { address = \"10.0.1.11:8006\"; } ); },\n"
+		" { name = \"s\"; connect_timeout = \"500ms\"; endpoints = ( { address = \"10.0.1.99:8007\"; } ); } );\n"
+		"credentials = ( { name = \"key\"; in = \"header\"; header = \"X-API-Key\"; pattern = \"^ak_test_[0-9]{6}$\"; } );\n";
+	static const char tail[] =
+		"apis = (\n"
+		" { name = \"open\"; hosts = [ \"open.test\" ]; routes = ( %s ); },\n"
+		" { name = \"keyed\"; hosts = [ \"keyed.test\" ]; auth = [ \"key\" ]; routes = ( %s ); } );\n"
+		"plans = (\n"
+		" { name = \"gold\"; apis = [ \"keyed\" ]; limits = ( { quota = \"100000/day\"; } ); },\n"
+		" { name = \"bronze\"; apis = [ \"keyed\" ]; limits = ( { rate = \"2/s\"; burst = 2; } ); },\n"
+		" { name = \"none\"; apis = [ \"open\" ]; } );\n"
+		"consumers = (\n"
+		" { name = \"k0\"; plan = \"gold\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); },\n"
+		" { name = \"k1\"; plan = \"bronze\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); },\n"
+		" { name = \"k2\"; plan = \"none\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); } );\n"
+		"timeouts: { head = \"3s\"; body = \"3s\"; idle = \"6s\"; send = \"4s\"; backend_idle = \"5s\"; };\n"
+		"access_log: { enabled = true; path = \"/tmp/access.log\"; records = 1024; };\n";
+	char routes[600], hash[3][65], *text = malloc(8192);
+	int n;
+
+	if (!text)
+		return NULL;
+	snprintf(routes, sizeof(routes),
+		"{ path = \"/a/*\"; backend = \"a\"; timeout = \"1s\"; },"
+		"{ path = \"/b/*\"; backend = \"%s\"; timeout = \"1500ms\"; },"
+		"{ path = \"/r/*\"; backend = \"r\"; timeout = \"1s\"; },%s"
+		"{ path = \"/s/*\"; backend = \"s\"; timeout = \"1s\"; }",
+		kind & MOVED ? "a" : "b",
+		kind & LESS_ROUTES ? ""
+				   : "{ path = \"/d/*\"; backend = \"b\"; timeout = \"1s\"; },");
+	for (int i = 0; i < 3; i++) {
+		char key[32];
+		uint8_t digest[32];
+
+		snprintf(key, sizeof(key), "ak_test_%06d", i);
+		EVP_Digest(key, strlen(key), digest, NULL, EVP_sha256(), NULL);
+		for (int k = 0; k < 32; k++)
+			snprintf(hash[i] + 2 * (size_t)k, 3, "%02x", digest[k]);
+	}
+	n = snprintf(text, 8192, head, folder, folder,
+		kind & LISTENER
+			? ", { name = \"side\"; port = \"outside\"; bind = \"10.0.0.1:81\"; }"
+			: "",
+		kind & LESS_ENDPOINTS ? "" : ", { address = \"10.0.1.11:8003\"; }");
+	snprintf(text + n, 8192 - (size_t)n, tail, routes, routes, hash[0], hash[1], hash[2]);
+	return text;
+}
+
+static bool file_write(const char *folder, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+	bool well;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
+	if (!file)
+		return false;
+	well = fputs(text, file) >= 0;
+	return fclose(file) == 0 && well;
+}
+
+static bool generation_compile(unsigned i, const char *folder)
+{
+	char *text = text_make(kinds[i], folder), path[128];
+	struct mistakes mistakes = { 0 };
+	struct config config = { 0 };
+	struct compile_input input = { .config = &config,
+		.previous = i ? &generations[i - 1].compiled.snapshot : NULL,
+		.generation = i + 1,
+		.boot_id = 1 };
+	bool well;
+
+	snprintf(path, sizeof(path), "%s/sim.conf", folder);
+	well = text && file_write(folder, "sim.conf", text) &&
+	       compile_file(path, &input, &config, &mistakes, &generations[i].compiled) == 0;
+	config_free(&config);
+	unlink(path);
+	if (!well)
+		mistakes_print(&mistakes, stderr);
+	mistakes_free(&mistakes);
+	free(text);
+	return well;
+}
+
+bool generations_setup(void)
+{
+	char folder[] = "/tmp/sluice-sim.XXXXXX", path[128];
+	const struct certificate *certificate = certificate_get("main", "open.test,keyed.test");
+	bool well = mkdtemp(folder) != NULL &&
+		    file_write(folder, "cert.pem", certificate->cert_pem) &&
+		    file_write(folder, "key.pem", certificate->key_pem);
+
+	for (unsigned i = 0; well && i < GENERATIONS; i++)
+		well = generation_compile(i, folder);
+	snprintf(path, sizeof(path), "%s/cert.pem", folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/key.pem", folder);
+	unlink(path);
+	rmdir(folder);
+	return well && usage_create(CAPACITY, 1, &usage) == 0;
+}
+
+void generations_reset(void)
+{
+	memset(usage.lines, 0, usage.capacity * sizeof(usage.lines[0]));
+}
+
+struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte_mempool *pool)
+{
+	static const uint8_t ticket_secret[TLS_TICKET_SECRET_BYTES] = { 1 };
+	struct tables **tables = &generations[index].tables[pool_index];
+	struct tables_config config = { 1, &pool, ticket_secret, &usage };
+	struct compiled *c = &generations[index].compiled;
+	struct segment snapshot_segment, secrets_segment;
+	struct snapshot snapshot;
+	struct secrets secrets;
+	char why[256] = "";
+
+	if (*tables)
+		return *tables;
+	if (segment_map(dup(c->snapshot.segment.fd), SEGMENT_SNAPSHOT, false, true,
+		    &snapshot_segment) ||
+		segment_map(dup(c->secrets.fd), SEGMENT_SECRETS, false, true, &secrets_segment) ||
+		snapshot_open(&snapshot_segment, &snapshot, why, sizeof(why)) ||
+		secrets_open(&secrets_segment, &secrets)) {
+		fprintf(stderr, "generation %u: %s\n", index, why);
+		return NULL;
+	}
+	*tables = tables_create(&config, &snapshot, &secrets, NULL, why, sizeof(why));
+	secrets_close(&secrets);
+	if (!*tables)
+		fprintf(stderr, "generation %u: %s\n", index, why);
+	return *tables;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Holds the gateway's events and counters against what clients and backends saw. */
+#include "tests/sim/proxy/ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define READ_AT_ONCE 64
+
+/* The exchange that an event is of, by its path "/a/0000002a"; 0: none. */
+static uint32_t event_exchange(const struct event *e)
+{
+	char text[EVENT_PATH_BYTES + 1] = "";
+	char route;
+	uint32_t id;
+
+	memcpy(text, e->path, RTE_MIN(e->path_bytes, (uint16_t)EVENT_PATH_BYTES));
+	return sscanf(text, "/%c/%8x", &route, &id) == 2 && id < SIM_EXCHANGES ? id : 0;
+}
+
+/* Did the request meet its consumer's limits? */
+static bool event_limited(const struct event *e)
+{
+	return e->consumer != SNAP_NONE && e->reason != REASON_API_NOT_IN_PLAN &&
+	       e->reason != REASON_KEY_EXPIRED;
+}
+
+static void event_take(struct sim *s, const struct event *e)
+{
+	struct ledger *l = s->ledger;
+	uint32_t id = event_exchange(e);
+	struct ledger_row *row;
+
+	sim_trace(s, "event: exchange %u, %s, status %u, %" PRIu64 " bytes out", id,
+		reason_name((enum reason)e->reason), e->status, e->bytes_out);
+	l->events++;
+	l->by_reason[e->reason]++;
+	l->by_listener[e->listener % 64]++;
+	if (e->api != SNAP_NONE)
+		l->by_api[e->api % 64]++;
+	if (event_limited(e))
+		l->by_consumer[e->consumer % 64]++;
+	row = id || l->nameless_count == SIM_EXCHANGES ? &l->rows[id]
+						       : &l->nameless[l->nameless_count++];
+	if (row->events++ > 0)
+		sim_fail(s, "exchange %u ended twice", id);
+	row->event_id = e->request_id;
+	row->event_status = e->status;
+	row->event_reason = e->reason;
+	row->event_bytes_out = e->bytes_out;
+}
+
+void ledger_read(struct sim *s)
+{
+	struct event events[READ_AT_ONCE];
+	uint32_t n;
+
+	while ((n = event_ring_read(&s->gateway.reader, events, READ_AT_ONCE)) > 0)
+		for (uint32_t i = 0; i < n; i++)
+			event_take(s, &events[i]);
+}
+
+/* A head that never became a request has a record without a path: found by the number in the response. */
+static void name_record(struct ledger *l, struct ledger_row *r)
+{
+	for (uint32_t i = 0; i < l->nameless_count && r->events == 0; i++) {
+		const struct ledger_row *n = &l->nameless[i];
+
+		if (n->event_id != r->own_id)
+			continue;
+		r->events = 1;
+		r->event_id = n->event_id;
+		r->event_status = n->event_status;
+		r->event_reason = n->event_reason;
+		r->event_bytes_out = n->event_bytes_out;
+	}
+}
+
+static void check_exchange(struct sim *s, uint32_t id)
+{
+	struct ledger_row *r = &s->ledger->rows[id];
+
+	if (r->outcome != OUT_PROXIED && r->outcome != OUT_OWN)
+		return;
+	if (r->outcome == OUT_OWN)
+		name_record(s->ledger, r);
+	if (r->events != 1)
+		sim_fail(s, "exchange %u had its response and %u records", id, r->events);
+	else if (r->event_status != r->status)
+		sim_fail(s, "exchange %u is recorded with %u, its client got %u", id,
+			r->event_status, r->status);
+	else if (r->outcome == OUT_PROXIED && r->event_reason != REASON_PROXIED)
+		sim_fail(s, "exchange %u is recorded as %s, its client got the response", id,
+			reason_name((enum reason)r->event_reason));
+	else if (r->outcome == OUT_OWN && r->event_id != r->own_id)
+		sim_fail(s, "exchange %u got the gateway's response to %016" PRIx64, id, r->own_id);
+	else if (r->event_bytes_out != r->client_bytes)
+		sim_fail(s, "exchange %u is recorded with %" PRIu64 " bytes, its client got %u", id,
+			r->event_bytes_out, r->client_bytes);
+}
+
+static void check_gauges(struct sim *s)
+{
+	const struct stats *stats = &s->gateway.stats;
+
+	if (stats->worker->client_connections || stats->worker->backend_connections ||
+		stats->worker->backend_idle)
+		sim_fail(s, "a gauge of the worker's did not return to zero");
+	for (uint32_t i = 0; i < stats->shape.listeners; i++)
+		if (stats->listener[i].open)
+			sim_fail(s, "the gauge of listener %u did not return to zero", i);
+	for (uint32_t i = 0; i < stats->shape.endpoints; i++)
+		if (stats->endpoint[i].open || stats->endpoint[i].active)
+			sim_fail(s, "a gauge of endpoint %u did not return to zero", i);
+}
+
+static void check_sums(struct sim *s)
+{
+	const struct stats *stats = &s->gateway.stats;
+	const struct ledger *l = s->ledger;
+	uint64_t listeners = 0;
+
+	if (stats->worker->events_dropped)
+		sim_fail(s, "events were dropped");
+	for (unsigned r = 0; r < REASON_COUNT; r++)
+		if (stats->reason[r] != l->by_reason[r] && r != REASON_TLS_FAILED &&
+			r != REASON_CLIENT_TOO_SLOW && r != REASON_OVERLOADED)
+			sim_fail(s, "%" PRIu64 " exchanges ended as %s, %" PRIu64 " are counted",
+				l->by_reason[r], reason_name((enum reason)r), stats->reason[r]);
+	for (uint32_t i = 0; i < stats->shape.apis && i < 64; i++) {
+		const struct stats_api *a = &stats->api[i];
+
+		if (a->requests != l->by_api[i])
+			sim_fail(s, "API %u counts %" PRIu64 " requests of %" PRIu64, i,
+				a->requests, l->by_api[i]);
+	}
+	for (uint32_t i = 0; i < stats->shape.listeners; i++)
+		listeners += stats->listener[i].requests;
+	if (listeners != stats->worker->requests)
+		sim_fail(s, "listeners count %" PRIu64 " requests, the worker %" PRIu64, listeners,
+			stats->worker->requests);
+}
+
+static void check_limits(struct sim *s)
+{
+	const struct usage *usage = s->gateway.proxy->tables->usage;
+
+	for (uint32_t i = 0; i < usage->capacity && i < 64; i++) {
+		uint64_t met = usage->lines[i].admitted + usage->lines[i].refused;
+
+		if (met != s->ledger->by_consumer[i])
+			sim_fail(s,
+				"consumer %u was charged %" PRIu64 " times for %" PRIu64
+				" requests",
+				i, met, s->ledger->by_consumer[i]);
+	}
+}
+
+void ledger_check(struct sim *s)
+{
+	ledger_read(s);
+	for (uint32_t id = 1; id < SIM_EXCHANGES; id++)
+		check_exchange(s, id);
+	check_gauges(s);
+	check_sums(s);
+	check_limits(s);
+}
