@@ -168,25 +168,34 @@ static bool client_at_eof(const struct client *c)
 	return tcp_recv_eof(c->tcp) || (c->tls && tls_state(c->tls) == TLS_CLOSED);
 }
 
-/* Throw away what comes after our last answer. */
-static void discard(struct client *c)
+/* Throw away what comes after our last response, or what its request's body has left. @return false for nothing */
+static bool client_discard(struct proxy *p, struct client *c)
 {
 	struct rte_mbuf *m = tcp_recv(c->tcp);
 
-	if (m) {
-		c->lingered += m->pkt_len;
-		tcp_recv_credit(c->tcp, m->pkt_len);
-		rte_pktmbuf_free(m);
-	}
+	if (!m)
+		return false;
+	p->counters->lingered_bytes += m->pkt_len;
+	tcp_recv_credit(c->tcp, m->pkt_len);
+	rte_pktmbuf_free(m);
+	return true;
+}
+
+/* A client that writes all of its request before it reads gets its response only if it can go on: each part that
+ * comes prolongs the wait for the next, up to a time for all (RFC 9112 §9.6). */
+static void client_linger(struct proxy *p, struct client *c)
+{
+	uint64_t end = RTE_MIN(p->now_ns + LINGER_NS, c->linger_end_ns);
+
+	if (client_discard(p, c) && !p->draining && end > c->deadline.when_ns)
+		deadline_set(&p->wheel, &c->deadline, end);
 }
 
 void client_readable(struct proxy *p, struct client *c)
 {
 	switch ((enum client_state)c->state) {
 	case CLIENT_CLOSING:
-		discard(c);
-		if (c->lingered > LINGER_BYTES)
-			client_abort(p, c);
+		client_linger(p, c);
 		return;
 	case CLIENT_HANDSHAKE:
 	case CLIENT_HEAD:
@@ -204,7 +213,7 @@ void client_readable(struct proxy *p, struct client *c)
 		/* What the backend takes no more of is read all the same: a client may read only once it has
 		 * written. */
 		if (c->exchange->flags & EX_BODY_STOPPED)
-			discard(c);
+			client_discard(p, c);
 		else if (!(c->exchange->flags & EX_REQUEST_DONE))
 			forward_request_body(p, c->exchange);
 		return;
@@ -237,14 +246,10 @@ static void await_head(struct proxy *p, struct client *c)
 		client_close(p, c);
 		return;
 	}
-	if (c->state == CLIENT_HANDSHAKE || c->first_byte_ns != 0)
-		return;
-	if (stream_bytes(&c->rx) > 0) {
-		c->first_byte_ns = p->now_ns;
-		arm(p, c, proxy_settings(p)->head_timeout_ms);
-	} else if (c->served) {
-		arm(p, c, proxy_settings(p)->idle_timeout_ms);
-	}
+	if (c->state == CLIENT_HANDSHAKE || c->first_byte_ns != 0 || !stream_head_begun(&c->rx))
+		return; /* what runs is the time for an idle connection */
+	c->first_byte_ns = p->now_ns;
+	arm(p, c, proxy_settings(p)->head_timeout_ms);
 }
 
 /* Refuse what never became a request; the connection cannot go on. */
@@ -292,9 +297,10 @@ void client_advance(struct proxy *p, struct client *c)
 		client_wait_reading(p, c);
 		return;
 	}
-	do
+	do {
+		stream_drop_empty_lines(&c->rx);
 		verdict = stream_parse(&c->rx, &p->heads, client_parse_request, &args);
-	while (verdict == HTTP1_MORE && client_pull_head(p, c));
+	} while (verdict == HTTP1_MORE && client_pull_head(p, c));
 	if (verdict == HTTP1_MORE) {
 		if (c->state == CLIENT_HEAD)
 			await_head(p, c);
@@ -322,10 +328,11 @@ void client_close(struct proxy *p, struct client *c)
 	}
 	c->state = CLIENT_CLOSING;
 	tcp_close(c->tcp);
+	c->linger_end_ns = p->now_ns + LINGER_ALL_NS;
 	deadline_set(&p->wheel, &c->deadline, p->now_ns + LINGER_NS);
 	c->pending_seen = tcp_send_pending(c->tcp);
 	stream_free(&c->rx, &p->heads);
-	discard(c);
+	client_discard(p, c);
 }
 
 void client_abort(struct proxy *p, struct client *c)
@@ -391,6 +398,7 @@ void client_due(struct proxy *p, struct client *c)
 			client_wait_reading(p, c);
 			return;
 		}
+		p->counters->linger_resets++;
 		client_abort(p, c);
 		return;
 	case CLIENT_HANDSHAKE:
@@ -401,7 +409,7 @@ void client_due(struct proxy *p, struct client *c)
 	case CLIENT_HEAD:
 		if (c->no_room)
 			client_unread(p, c);
-		else if (stream_bytes(&c->rx) > 0)
+		else if (c->first_byte_ns)
 			client_refuse(p, c, REASON_HEAD_TIMEOUT);
 		else
 			client_close(p, c);

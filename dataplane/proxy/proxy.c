@@ -215,7 +215,7 @@ void proxy_drain(struct proxy *p)
 		tcp_unlisten(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port);
 	for (c = LIST_FIRST(&p->all); c; c = next) {
 		next = LIST_NEXT(c, all_entry);
-		if (c->state == CLIENT_HEAD && stream_bytes(&c->rx) == 0)
+		if (c->state == CLIENT_HEAD && !stream_head_begun(&c->rx))
 			client_close(p, c);
 	}
 	upstream_pools_close(p);

@@ -16,8 +16,9 @@
 #define TRIED_MAX    4  /* endpoints that one request may be refused by */
 #define DECIDE_BATCH 32 /* requests decided together: a burst, and no more than POLICY_BULK */
 #define ROUNDS_MAX   64 /* pipelined requests of one connection that one loop answers */
-#define LINGER_NS    UINT64_C(3000000000)
-#define LINGER_BYTES (256 * 1024) /* read and thrown away after an early answer */
+#define LINGER_NS                                                                                  \
+	UINT64_C(3000000000) /* from our FIN, or from the last part that came, to the client's */
+#define LINGER_ALL_NS UINT64_C(30000000000) /* for all parts */
 
 enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2 };
 
@@ -38,14 +39,16 @@ struct client {
 	bool holder;     /* is among proxy->holders */
 	bool no_room;    /* CLIENT_HEAD: its next request waits until responses were read */
 	uint32_t listener_slot;
-	uint32_t lingered;     /* bytes thrown away while closing */
 	uint32_t pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: clear text */
 	struct exchange *exchange;
 	struct stream rx; /* clear bytes that were not consumed */
 	struct deadline deadline;
-	uint64_t first_byte_ns; /* of the head that is being received; 0: none */
+	union {
+		uint64_t first_byte_ns; /* of the head that is being received; 0: none */
+		uint64_t linger_end_ns; /* while closing: no part that comes prolongs it beyond */
+	};
 	struct tcp_peer peer;
 	TAILQ_ENTRY(client) ready_entry;
 	LIST_ENTRY(client) all_entry;

@@ -57,6 +57,33 @@ static bool stream_worth_parsing(struct stream *s)
 				   s->chain.bytes >= STREAM_GATHER_BYTES);
 }
 
+/* @return how many bytes the empty line has that the chain begins with; 0 for none, or not all of it here */
+static uint32_t empty_line(const struct chain *chain)
+{
+	const struct rte_mbuf *m = chain->head;
+	const char *first = rte_pktmbuf_mtod(m, const char *), *second = first + 1;
+
+	if (*first == '\n')
+		return 1;
+	if (*first != '\r' || chain->bytes < 2)
+		return 0;
+	if (m->data_len == 1)
+		second = rte_pktmbuf_mtod(m->next, const char *);
+	return *second == '\n' ? 2 : 0;
+}
+
+void stream_drop_empty_lines(struct stream *s)
+{
+	while (!s->gather && s->chain.head) {
+		uint32_t n = empty_line(&s->chain);
+
+		if (n == 0)
+			return;
+		chain_drop(&s->chain, n);
+		s->seen = s->scanned = 0;
+	}
+}
+
 enum http1_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
 {

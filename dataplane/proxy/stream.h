@@ -31,6 +31,16 @@ typedef enum http1_verdict (*stream_parse_fn)(const char *data, size_t len, size
 enum http1_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
 
+/** Drop empty lines before a head, also those of a bare LF (RFC 9112 §2.2). A CR stays until what follows it is here. */
+void stream_drop_empty_lines(struct stream *s);
+
+/** Whether bytes of a head are here, beyond empty lines. @pre stream_drop_empty_lines() */
+static inline bool stream_head_begun(const struct stream *s)
+{
+	return s->gather || s->chain.bytes > 1 ||
+	       (s->chain.bytes == 1 && *rte_pktmbuf_mtod(s->chain.head, const char *) != '\r');
+}
+
 /** Parse again the head that stream_parse() found and that was not consumed. */
 enum http1_verdict stream_parse_again(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
