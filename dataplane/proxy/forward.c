@@ -434,7 +434,8 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 	return ROUND_MORE;
 }
 
-static enum round response_rounds(struct proxy *p, struct exchange *ex)
+/* @param all  take what there is although the client has no room for it */
+static enum round response_rounds(struct proxy *p, struct exchange *ex, bool all)
 {
 	struct upstream *u = ex->upstream;
 
@@ -442,7 +443,7 @@ static enum round response_rounds(struct proxy *p, struct exchange *ex)
 		struct rte_mbuf *m;
 		enum round round;
 
-		uint32_t room = client_send_space(ex->client);
+		uint32_t room = all ? UINT32_MAX : client_send_space(ex->client);
 
 		if (room == 0)
 			return ROUND_WAIT;
@@ -472,6 +473,11 @@ static enum round response_rounds(struct proxy *p, struct exchange *ex)
 
 void forward_response(struct proxy *p, struct exchange *ex)
 {
-	if (response_rounds(p, ex) != ROUND_OVER)
+	if (response_rounds(p, ex, false) != ROUND_OVER)
 		wait_update(p, ex);
+}
+
+bool forward_rest(struct proxy *p, struct exchange *ex)
+{
+	return response_rounds(p, ex, true) == ROUND_OVER;
 }

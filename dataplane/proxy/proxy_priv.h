@@ -134,6 +134,7 @@ struct upstream {
 	uint8_t state;
 	bool reused;   /* carried an earlier request */
 	bool reusable; /* the answer allows another request */
+	bool ended;    /* by a reset or a timeout: TCP is through with it */
 	struct tcp_conn *tcp;
 	struct exchange *exchange;
 	struct stream rx;
@@ -299,6 +300,9 @@ bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decis
 void forward_send_head(struct proxy *p, struct exchange *ex);
 void forward_request_body(struct proxy *p, struct exchange *ex);
 void forward_response(struct proxy *p, struct exchange *ex);
+/* The backend's connection is gone: forward what it sent before that and was acknowledged. It goes beyond the
+ * client's send space once, by what the receive queue held. @return true when that ended the exchange */
+bool forward_rest(struct proxy *p, struct exchange *ex);
 
 /* respond.c */
 /* Answer in Sluice's own name and end the exchange. @param d  the decision, when it is made now; NULL

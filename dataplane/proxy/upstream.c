@@ -194,6 +194,9 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 		upstream_free(p, u);
 		return;
 	}
+	u->ended = true;
+	if (forward_rest(p, ex))
+		return;
 	if (ex->flags & EX_RESPONDING) {
 		record_endpoint(p, u->slot)->invalid++;
 		upstream_free(p, u);
@@ -240,7 +243,7 @@ void upstream_release(struct proxy *p, struct upstream *u)
 
 	u->exchange->upstream = NULL;
 	u->exchange = NULL;
-	if (!u->reusable || !upstream_quiet(u) || p->draining ||
+	if (!u->reusable || u->ended || !upstream_quiet(u) || p->draining ||
 		pool->idle_count >= u->idle_limit || endpoint_index(p, u) == SNAP_NONE) {
 		upstream_close(p, u);
 		return;
