@@ -170,12 +170,10 @@ static void conclude(struct proxy *p, struct decision *d)
 		respond(p, ex, REASON_OVERLOADED, d);
 		return;
 	}
-	if (d->head.framing == HTTP1_BODY_NONE) {
-		ex->flags |= EX_HEAD_HELD;
+	if (hold_request(p, ex, &d->head))
 		stream_forget_head(&c->rx, &p->heads);
-	} else {
+	else
 		stream_consume_head(&c->rx, &p->heads, d->head.head_bytes);
-	}
 	exchange_dispatch(p, ex);
 }
 

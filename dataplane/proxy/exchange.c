@@ -142,13 +142,7 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex)
 	respond(p, ex, why, NULL);
 }
 
-static bool method_is_idempotent(uint8_t method)
-{
-	return method == HTTP1_GET || method == HTTP1_HEAD || method == HTTP1_PUT ||
-	       method == HTTP1_DELETE || method == HTTP1_OPTIONS || method == HTTP1_TRACE;
-}
-
-/* Make the head for the backend again from the client's, which was kept.
+/* Make the request for the backend again from the client's, which was held.
  * @return REASON_PROXIED, or what to answer instead */
 static enum reason rewrite_head(struct proxy *p, struct exchange *ex, enum reason why)
 {
@@ -160,7 +154,8 @@ static enum reason rewrite_head(struct proxy *p, struct exchange *ex, enum reaso
 		HTTP1_DONE)
 		return why;
 	verdict = decide_again(p, ex, d);
-	if (verdict == REASON_PROXIED && !forward_write_head(p, ex, d))
+	if (verdict == REASON_PROXIED &&
+		!(forward_write_head(p, ex, d) && hold_send_again(p, ex, &d->head)))
 		verdict = why;
 	stream_forget_head(&ex->client->rx, &p->heads);
 	return verdict;
@@ -170,7 +165,7 @@ static bool may_repeat(const struct exchange *ex, enum reason why)
 {
 	return why == REASON_BACKEND_CLOSED && (ex->flags & EX_WAS_REUSED) &&
 	       (ex->flags & EX_HEAD_HELD) && !(ex->flags & EX_RETRIED) &&
-	       method_is_idempotent(ex->method);
+	       hold_method_repeats(ex->method);
 }
 
 /* A pooled connection turned out to be closed. */

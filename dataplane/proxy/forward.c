@@ -178,8 +178,6 @@ static enum round body_rounds(struct proxy *p, struct exchange *ex)
 	enum round round = ROUND_MORE;
 	uint32_t room;
 
-	if (ex->request_body.framing == HTTP1_BODY_LENGTH && ex->request_body.left == 0)
-		ex->flags |= EX_REQUEST_DONE;
 	if (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED))
 		return ROUND_WAIT;
 	while (round == ROUND_MORE && (room = tcp_send_space(ex->upstream->tcp)) > 0) {
@@ -315,8 +313,7 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 	}
 	stream_consume_head(&u->rx, &p->heads, head_bytes);
 	if ((ex->flags & EX_RESPONDING) && (ex->flags & EX_HEAD_HELD)) {
-		stream_consume_head(&ex->client->rx, &p->heads, ex->head_bytes);
-		ex->flags &= ~(uint32_t)EX_HEAD_HELD;
+		hold_drop(p, ex);
 	}
 	return ROUND_MORE;
 }

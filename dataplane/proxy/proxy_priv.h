@@ -61,8 +61,7 @@ struct client {
 
 enum exchange_flag {
 	EX_HEAD_HELD =
-		1
-		<< 0, /* no body, and the request head is still in client->rx, to be sent again if need be */
+		1 << 0, /* all of the request is still in client->rx, to be sent again if need be */
 	EX_SENT = 1 << 1,         /* the head was given to the backend's connection */
 	EX_REQUEST_DONE = 1 << 2, /* the whole request was forwarded */
 	EX_RESPONDING = 1 << 3,   /* the answer's head went to the client */
@@ -97,6 +96,7 @@ struct exchange {
 	struct rte_mbuf *head; /* written for the backend and not sent yet */
 	uint32_t flags;
 	uint32_t head_bytes; /* of the client's head */
+	uint32_t held_body;  /* bytes behind it of a request that is held, with framing */
 	uint64_t generation; /* of the tables that decided it */
 	uint32_t backend;    /* index into that generation */
 	uint32_t timeout_ms;
@@ -263,6 +263,17 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex);
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why);
 /* Answer in Sluice's own name and let the backend go. */
 void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why);
+
+/* hold.c */
+/* Whether the method may be sent again (RFC 9110 §9.2.2: idempotent). */
+bool hold_method_repeats(uint8_t method);
+/* Keep the request in client->rx until its response begins, if it is all there and may be repeated; its body, if
+ * any, is put behind ex->head. @return false when it is not kept: its head is to be consumed */
+bool hold_request(struct proxy *p, struct exchange *ex, const struct http1_head *head);
+/* Put the body of a request that is held behind ex->head, which was written again. @return false without memory */
+bool hold_send_again(struct proxy *p, struct exchange *ex, const struct http1_head *head);
+/* The request is not sent again: consume it. */
+void hold_drop(struct proxy *p, struct exchange *ex);
 
 /* wait.c */
 /* Set the exchange's deadline by what its sides owe now. After each upcall that moved it. */

@@ -176,13 +176,15 @@ static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason 
 static void skip_request(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
 	struct client *c = ex->client;
-	bool unread = d || (ex->flags & EX_HEAD_HELD);
 
 	if (!c->keep_alive)
 		return;
-	if (unread)
+	if (ex->flags & EX_HEAD_HELD) {
+		hold_drop(p, ex);
+		return;
+	}
+	if (d)
 		stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
-	ex->flags &= ~(uint32_t)EX_HEAD_HELD;
 	if ((ex->flags & EX_REQUEST_DONE) || ex->request_body.framing == HTTP1_BODY_NONE)
 		return;
 	if (ex->request_body.framing == HTTP1_BODY_LENGTH &&

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests that stay where they were received until their response begins, so that they can be sent again when
+ * a pooled connection turns out to be closed (RFC 9110 §9.2.2). Those without content cost nothing to keep. Of
+ * the others those are kept that may be repeated and are here as a whole: their bytes are copied to the backend's
+ * connection instead of moved, which bounds their size.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+#include "lib/base/bytes.h"
+
+#define HOLD_BODY_BYTES 4096 /* of a body with its framing */
+
+bool hold_method_repeats(uint8_t method)
+{
+	return method == HTTP1_GET || method == HTTP1_HEAD || method == HTTP1_PUT ||
+	       method == HTTP1_DELETE || method == HTTP1_OPTIONS || method == HTTP1_TRACE;
+}
+
+/* Follow the body from @p offset of the stream on and copy it. @return its bytes; 0 when not all of it is here, or it is longer */
+static uint32_t body_copy(
+	const struct stream *s, uint32_t offset, struct http1_body *body, char *out)
+{
+	uint32_t bytes = 0;
+
+	for (const struct rte_mbuf *m = s->chain.head; m; m = m->next) {
+		uint32_t skip = RTE_MIN(offset, (uint32_t)m->data_len);
+		const char *data = rte_pktmbuf_mtod(m, const char *) + skip;
+		enum http1_verdict verdict;
+		enum reason reason;
+		size_t used;
+
+		offset -= skip;
+		verdict = http1_body_feed(body, data, m->data_len - skip, &used, &reason);
+		if (verdict == HTTP1_BAD || bytes + used > HOLD_BODY_BYTES)
+			return 0;
+		if (used)
+			bytes_copy(out + bytes, data, (uint32_t)used);
+		bytes += (uint32_t)used;
+		if (verdict == HTTP1_DONE)
+			return bytes;
+	}
+	return 0;
+}
+
+/* Put the body behind the head that was written for the backend. */
+static bool send_copy(struct proxy *p, struct exchange *ex, const char *body, uint32_t bytes)
+{
+	struct rte_mbuf *m = chain_copy(body, bytes, p->config.pool);
+
+	if (!m)
+		return false;
+	ex->head = chain_join(ex->head, m);
+	return true;
+}
+
+static bool hold_body(struct proxy *p, struct exchange *ex, const struct http1_head *head)
+{
+	const struct stream *s = &ex->client->rx;
+	uint64_t body_max = proxy_settings(p)->body_bytes_max;
+	struct http1_body body;
+	uint32_t bytes;
+
+	if (head->framing == HTTP1_BODY_LENGTH && head->content_length > HOLD_BODY_BYTES)
+		return false;
+	http1_body_begin(&body, head, true);
+	bytes = body_copy(s, head->head_bytes, &body, p->scratch_head);
+	if (bytes == 0 || (body_max && bytes > body_max) ||
+		!send_copy(p, ex, p->scratch_head, bytes))
+		return false;
+	ex->request_body = body;
+	ex->held_body = bytes;
+	ex->body_bytes = bytes;
+	ex->bytes_in += bytes;
+	return true;
+}
+
+bool hold_request(struct proxy *p, struct exchange *ex, const struct http1_head *head)
+{
+	bool empty = head->framing == HTTP1_BODY_NONE ||
+		     (head->framing == HTTP1_BODY_LENGTH && head->content_length == 0);
+
+	if (!empty && (!hold_method_repeats(ex->method) || !hold_body(p, ex, head)))
+		return false;
+	ex->flags |= EX_HEAD_HELD;
+	return true;
+}
+
+bool hold_send_again(struct proxy *p, struct exchange *ex, const struct http1_head *head)
+{
+	const struct stream *s = &ex->client->rx;
+	struct http1_body body;
+
+	if (ex->held_body == 0)
+		return true;
+	http1_body_begin(&body, head, true);
+	return body_copy(s, ex->head_bytes, &body, p->scratch_head) == ex->held_body &&
+	       send_copy(p, ex, p->scratch_head, ex->held_body);
+}
+
+void hold_drop(struct proxy *p, struct exchange *ex)
+{
+	struct client *c = ex->client;
+
+	stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
+	chain_drop(&c->rx.chain, ex->held_body);
+	ex->flags &= ~(uint32_t)EX_HEAD_HELD;
+}
