@@ -227,7 +227,9 @@ static const struct schema_field backend_fields[] = {
 		RANGE("10ms", "60s"),
 		.text = "How long an endpoint may take to accept a connection before another one is asked." },
 	{ FIELD(cfg_backend, retry_after), SCHEMA_DURATION, .fallback = "5s", RANGE("100ms", "1h"),
-		.text = "How long an endpoint that refused a connection is left alone." },
+		.text = "How long it takes until an endpoint that refused a connection is asked, by a connection "
+			"that is no request's, whether it accepts again. Until it does requests go to the "
+			"others, if any is left." },
 	{ FIELD(cfg_backend, idle_connections), SCHEMA_NUMBER, .fallback = "64",
 		RANGE("0", "65536"),
 		.text = "Most idle connections that a worker keeps open to each endpoint." },

@@ -83,6 +83,13 @@ int ctl_attach(const struct ctl *ctl, struct link_client *link, bool quiet);
 /** Everything, or the parts in @p views (bits). The caller owns the result. */
 json_t *stats_tree(const struct link_client *link, unsigned views, const char *only);
 
+/**
+ * Whether workers have ejected an endpoint: it refused a connection and gets no request until it accepts one.
+ * @param next_probe_ms  set to the time until the next connection that finds out; 0 while that is under way
+ * @return in how many workers; each finds out for itself
+ */
+uint64_t stats_ejected(const struct link_client *link, uint32_t slot, uint64_t *next_probe_ms);
+
 /** What the workers did, each and together: the gauges of `status`. */
 json_t *stats_workers(const struct link_client *link);
 json_t *stats_ports(const struct link_client *link);

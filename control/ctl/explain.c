@@ -160,11 +160,23 @@ void explain_backend(struct explain *e)
 		struct str address = snap_str(e->s, p->name);
 		double share = 100.0 * p->weight / (double)weights;
 
+		uint64_t next_probe_ms,
+			ejected = stats_ejected(&e->source->link, p->slot, &next_probe_ms);
+
 		json_array_append_new(
-			list, json_pack("{s:o, s:I, s:f}", "name", json_str(address), "weight",
-				      (json_int_t)p->weight, "share_percent", share));
+			list, json_pack("{s:o, s:I, s:f, s:I, s:o}", "name", json_str(address),
+				      "weight", (json_int_t)p->weight, "share_percent", share,
+				      "ejected", (json_int_t)ejected, "next_probe_ms",
+				      ejected ? json_integer((json_int_t)next_probe_ms)
+					      : json_null()));
 		explain_step(e, "backend", "%.*s: %.*s, weight %u: %.1f %%", (int)name.len,
 			name.data, (int)address.len, address.data, p->weight, share);
+		if (ejected)
+			explain_step(e, "backend",
+				"%.*s: ejected by %lu of %u workers since it refused a connection; "
+				"asked again in %.1f s",
+				(int)address.len, address.data, (unsigned long)ejected,
+				e->source->link.stats_count, (double)next_probe_ms / 1000);
 	}
 }
 

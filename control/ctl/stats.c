@@ -108,10 +108,22 @@ static void print_apis(const json_t *list)
 	table_end(&t, "APIs", stdout);
 }
 
+/* "ejected 3 s": the time until it is asked again whether it accepts connections. */
+static void cell_health(struct table *t, const json_t *e)
+{
+	if (count_of(e, "ejected") == 0)
+		table_cell(t, "up");
+	else if (count_of(e, "next_probe_ms") == 0)
+		table_cell(t, "ejected, probed");
+	else
+		table_cell(t, "ejected %.1f s", (double)count_of(e, "next_probe_ms") / 1000);
+}
+
 static void print_endpoint(struct table *t, const json_t *backend, const json_t *e)
 {
 	table_cell(t, "%s", text_of(backend, "name"));
 	table_cell(t, "%s", text_of(e, "name"));
+	cell_health(t, e);
 	table_count(t, count_of(e, "weight"));
 	table_cell(t, "%.1f %%", json_number_value(json_object_get(e, "weight_percent")));
 	table_cell(t, "%.1f %%", json_number_value(json_object_get(e, "share_percent")));
@@ -132,7 +144,7 @@ static void print_backends(const json_t *list)
 	struct table t;
 	size_t i, k;
 
-	table_begin(&t, "backend|endpoint|>weight|>due|>share|>requests|>5xx|>connects|>reused|"
+	table_begin(&t, "backend|endpoint|health|>weight|>due|>share|>requests|>5xx|>connects|>reused|"
 			">refused|>timeouts|>open|>p50|>p99");
 	json_array_foreach(list, i, backend) json_array_foreach(
 		json_object_get(backend, "endpoints"), k, e) print_endpoint(&t, backend, e);

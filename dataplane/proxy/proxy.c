@@ -158,6 +158,7 @@ int proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now_
 	/* A backend is trusted with more than a client, within the same buffers. */
 	p->response_limits = (struct http1_limits){ HTTP1_MAX_HEAD_BYTES, 0, HTTP1_MAX_FIELDS };
 	p->counters->generation = tables->snapshot.generation;
+	upstream_note_ejections(p);
 	return 0;
 }
 
@@ -198,6 +199,7 @@ static void due(void *ctx, struct deadline *d)
 void proxy_timers(struct proxy *p)
 {
 	deadline_run(&p->wheel, p->now_ns, due, p);
+	upstream_probes(p);
 	pressure_run(p);
 }
 

@@ -39,7 +39,8 @@ struct client {
 	bool holder;     /* is among proxy->holders */
 	bool no_room;    /* CLIENT_HEAD: its next request waits until responses were read */
 	uint32_t listener_slot;
-	uint32_t pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room */
+	uint32_t
+		pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: clear text */
 	struct exchange *exchange;
@@ -301,6 +302,10 @@ void upstream_abort(struct proxy *p, struct upstream *u);
 void upstream_spoke_early(struct proxy *p, struct upstream *u);
 /* Its FIN came before an answer. */
 void upstream_closed_early(struct proxy *p, struct upstream *u);
+/* Connect to ejected endpoints whose time has come. Once a loop. */
+void upstream_probes(struct proxy *p);
+/* Write down which endpoints are ejected: after an apply. */
+void upstream_note_ejections(struct proxy *p);
 /* Close the idle ones: all, or those of endpoints that are gone in @p tables. */
 void upstream_pools_close(struct proxy *p);
 void upstream_pools_review(struct proxy *p, const struct tables *tables);

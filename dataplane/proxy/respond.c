@@ -133,8 +133,6 @@ static void put_special(struct proxy *p, struct text *t, const struct exchange *
 		put_allow(t, d->match.allowed_methods);
 	if (status == 429)
 		put(t, "Retry-After: %" PRIu64 "\r\n", ex->limit.retry_after_s);
-	if (status == 503)
-		put(t, "Retry-After: 1\r\n");
 	if (ex->flags & EX_RATE_FIELDS) {
 		struct http1_writer w = { t->buf + t->len, t->size - t->len, 0 };
 

@@ -5,6 +5,8 @@
  */
 #include "dataplane/proxy/proxy_priv.h"
 
+#define PROBES_A_LOOP 32
+
 static void count_open(struct proxy *p, struct upstream *u, int change)
 {
 	struct stats_endpoint *e = record_endpoint(p, u->slot);
@@ -126,27 +128,101 @@ static uint32_t endpoint_index(const struct proxy *p, const struct upstream *u)
 										    : SNAP_NONE;
 }
 
+/* Into the pool, or closed. */
+static void upstream_keep(struct proxy *p, struct upstream *u)
+{
+	struct upstream_pool *pool = &p->pools[u->slot];
+
+	if (!u->reusable || u->ended || !upstream_quiet(u) || p->draining ||
+		pool->idle_count >= u->idle_limit || endpoint_index(p, u) == SNAP_NONE) {
+		upstream_close(p, u);
+		return;
+	}
+	u->state = UPSTREAM_IDLE;
+	TAILQ_INSERT_HEAD(&pool->idle, u, idle_entry);
+	pool->idle_count++;
+	p->counters->backend_idle++;
+	deadline_set(&p->wheel, &u->deadline,
+		p->now_ns + (uint64_t)proxy_settings(p)->backend_idle_timeout_ms * 1000000);
+}
+
+/* Write down whether the endpoint is ejected. */
+static void note_ejection(struct proxy *p, uint32_t index, uint32_t slot)
+{
+	struct stats_endpoint *stats = record_endpoint(p, slot);
+	uint64_t until_ns = index == SNAP_NONE ? 0 : balance_ejected_until(p->balance, index);
+
+	stats->ejected = until_ns != 0;
+	stats->probe_ns = until_ns;
+}
+
 void upstream_connected(struct proxy *p, struct upstream *u)
 {
 	uint32_t index = endpoint_index(p, u);
 
-	u->state = UPSTREAM_BUSY;
-	if (index != SNAP_NONE)
+	if (index != SNAP_NONE) {
 		balance_succeeded(p->balance, index);
+		note_ejection(p, index, u->slot);
+	}
+	if (!u->exchange) { /* a probe: the connection is good for the next request */
+		u->reusable = true;
+		upstream_keep(p, u);
+		return;
+	}
+	u->state = UPSTREAM_BUSY;
 	forward_send_head(p, u->exchange);
 }
 
-static void connect_failed(struct proxy *p, struct upstream *u, enum reason why)
+/* @param silent  it did not answer at all */
+static void connect_failed(struct proxy *p, struct upstream *u, enum reason why, bool silent)
 {
 	struct exchange *ex = u->exchange;
 	uint32_t index = endpoint_index(p, u);
 	struct stats_endpoint *stats = record_endpoint(p, u->slot);
 
 	stats->connect_failures++;
-	if (index != SNAP_NONE && balance_failed(p->balance, index, p->now_ns))
-		stats->ejections++;
+	if (index != SNAP_NONE) {
+		if (balance_failed(p->balance, index, silent, p->now_ns))
+			stats->ejections++;
+		note_ejection(p, index, u->slot);
+	}
 	upstream_free(p, u);
-	exchange_failed(p, ex, why);
+	if (ex)
+		exchange_failed(p, ex, why);
+}
+
+static void probe(struct proxy *p, uint32_t index)
+{
+	const struct snapshot *snapshot = &p->tables->snapshot;
+	const struct snap_endpoint *endpoint =
+		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
+	struct upstream *u = connect_new(
+		p, endpoint, SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, endpoint->backend));
+
+	if (!u) {
+		balance_failed(p->balance, index, false, p->now_ns); /* another time */
+		return;
+	}
+	record_endpoint(p, u->slot)->probes++;
+	deadline_set(
+		&p->wheel, &u->deadline, p->now_ns + (uint64_t)u->connect_timeout_ms * 1000000);
+}
+
+void upstream_probes(struct proxy *p)
+{
+	for (unsigned i = 0; i < PROBES_A_LOOP && p->balance && !p->draining; i++) {
+		uint32_t index = balance_probe(p->balance, p->now_ns);
+
+		if (index == SNAP_NONE)
+			return;
+		probe(p, index);
+	}
+}
+
+void upstream_note_ejections(struct proxy *p)
+{
+	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++)
+		note_ejection(p, tables_endpoint(p->tables, slot), slot);
 }
 
 void upstream_readable(struct proxy *p, struct upstream *u)
@@ -187,7 +263,8 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 
 	if (u->state == UPSTREAM_CONNECTING) {
 		connect_failed(p, u,
-			why == TCP_END_TIMEOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED);
+			why == TCP_END_TIMEOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED,
+			why != TCP_END_REFUSED);
 		return;
 	}
 	if (!ex) {
@@ -229,31 +306,22 @@ void upstream_spoke_early(struct proxy *p, struct upstream *u)
 void upstream_connect_late(struct proxy *p, struct upstream *u)
 {
 	tcp_abort(u->tcp);
-	connect_failed(p, u, REASON_CONNECT_TIMEOUT);
+	connect_failed(p, u, REASON_CONNECT_TIMEOUT, true);
 }
 
 void upstream_due(struct proxy *p, struct upstream *u)
 {
-	upstream_close(p, u); /* it was idle for long enough */
+	if (u->state == UPSTREAM_CONNECTING)
+		upstream_connect_late(p, u); /* a probe */
+	else
+		upstream_close(p, u); /* it was idle for long enough */
 }
 
 void upstream_release(struct proxy *p, struct upstream *u)
 {
-	struct upstream_pool *pool = &p->pools[u->slot];
-
 	u->exchange->upstream = NULL;
 	u->exchange = NULL;
-	if (!u->reusable || u->ended || !upstream_quiet(u) || p->draining ||
-		pool->idle_count >= u->idle_limit || endpoint_index(p, u) == SNAP_NONE) {
-		upstream_close(p, u);
-		return;
-	}
-	u->state = UPSTREAM_IDLE;
-	TAILQ_INSERT_HEAD(&pool->idle, u, idle_entry);
-	pool->idle_count++;
-	p->counters->backend_idle++;
-	deadline_set(&p->wheel, &u->deadline,
-		p->now_ns + (uint64_t)proxy_settings(p)->backend_idle_timeout_ms * 1000000);
+	upstream_keep(p, u);
 }
 
 void upstream_pools_close(struct proxy *p)

@@ -20,8 +20,10 @@ struct balance_endpoint {
 	int64_t credit;
 	uint32_t weight;
 	bool ejected;
-	uint64_t until_ns; /* ejected: left alone until then */
-	uint64_t probe_ns; /* ejected: not given for want of others before then */
+	bool probing;      /* ejected, and its probe is under way */
+	bool silent;       /* ejected because it did not answer: a try would take long */
+	uint64_t until_ns; /* ejected: time of its probe */
+	uint64_t try_ns;   /* ejected and silent: not given for want of others before then */
 };
 
 struct balance_backend {
@@ -29,7 +31,6 @@ struct balance_backend {
 	uint32_t ejected;
 	int64_t weights; /* of those not ejected */
 	uint64_t retry_after_ns;
-	uint64_t next_return_ns; /* smallest until_ns of the ejected */
 };
 
 struct balance {
@@ -39,6 +40,10 @@ struct balance {
 	struct balance_backend *backends;
 	struct balance_endpoint *endpoints;
 	struct route_index names; /* of backends, for the next generation */
+	/* Endpoints are looked through for those whose probe is due only when one is. */
+	uint64_t probe_ns;   /* of the earliest */
+	uint64_t later_ns;   /* the earliest of those that this look passed */
+	uint32_t probe_next; /* where the look goes on */
 };
 
 static uint64_t random_next(struct balance *balance)
@@ -79,7 +84,6 @@ static void cycle_begin(struct balance *balance, struct balance_backend *backend
 
 	backend->weights = 0;
 	backend->ejected = 0;
-	backend->next_return_ns = UINT64_MAX;
 	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
 		struct balance_endpoint *endpoint = &balance->endpoints[i];
 
@@ -89,23 +93,12 @@ static void cycle_begin(struct balance *balance, struct balance_backend *backend
 			continue;
 		}
 		backend->ejected++;
-		if (endpoint->until_ns < backend->next_return_ns)
-			backend->next_return_ns = endpoint->until_ns;
 	}
 	if (backend->weights == 0)
 		return;
 	steps = random_next(balance) % PHASE_CHOICES % (uint64_t)backend->weights;
 	while (steps-- > 0)
 		cycle_step(balance, backend);
-}
-
-static void return_endpoints(
-	struct balance *balance, struct balance_backend *backend, uint64_t now_ns)
-{
-	for (uint32_t i = backend->first; i < backend->first + backend->count; i++)
-		if (balance->endpoints[i].ejected && balance->endpoints[i].until_ns <= now_ns)
-			balance->endpoints[i].ejected = false;
-	cycle_begin(balance, backend);
 }
 
 static bool was_tried(uint32_t endpoint, const uint32_t *tried, uint32_t tried_count)
@@ -135,8 +128,9 @@ static uint32_t pick_retry(const struct balance *balance, const struct balance_b
 	return best;
 }
 
-/* All are left alone: the one that would return first, each once a pause. */
-static uint32_t pick_probe(struct balance *balance, const struct balance_backend *backend,
+/* All are ejected: the one that failed the longest ago. One that did not answer would cost each request the connect
+ * timeout: it is given once a pause. */
+static uint32_t pick_ejected(struct balance *balance, const struct balance_backend *backend,
 	const uint32_t *tried, uint32_t tried_count, uint64_t now_ns)
 {
 	uint32_t best = SNAP_NONE;
@@ -144,14 +138,14 @@ static uint32_t pick_probe(struct balance *balance, const struct balance_backend
 	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
 		const struct balance_endpoint *endpoint = &balance->endpoints[i];
 
-		if (!endpoint->ejected || endpoint->probe_ns > now_ns ||
+		if ((endpoint->silent && endpoint->try_ns > now_ns) ||
 			was_tried(i, tried, tried_count))
 			continue;
 		if (best == SNAP_NONE || endpoint->until_ns < balance->endpoints[best].until_ns)
 			best = i;
 	}
 	if (best != SNAP_NONE)
-		balance->endpoints[best].probe_ns = now_ns + backend->retry_after_ns;
+		balance->endpoints[best].try_ns = now_ns + backend->retry_after_ns;
 	return best;
 }
 
@@ -160,10 +154,8 @@ uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *
 {
 	struct balance_backend *backend = &balance->backends[number];
 
-	if (backend->ejected > 0 && backend->next_return_ns <= now_ns)
-		return_endpoints(balance, backend, now_ns);
 	if (backend->ejected == backend->count)
-		return pick_probe(balance, backend, tried, tried_count, now_ns);
+		return pick_ejected(balance, backend, tried, tried_count, now_ns);
 	if (tried_count > 0)
 		return pick_retry(balance, backend, tried, tried_count);
 	return cycle_step(balance, backend);
@@ -176,18 +168,29 @@ static struct balance_backend *endpoint_backend(const struct balance *balance, u
 					  ->backend];
 }
 
-bool balance_failed(struct balance *balance, uint32_t number, uint64_t now_ns)
+/* Take note that a probe is due then. */
+static void probe_at(struct balance *balance, uint64_t when_ns)
+{
+	if (when_ns < balance->probe_ns)
+		balance->probe_ns = when_ns;
+	if (when_ns < balance->later_ns)
+		balance->later_ns = when_ns;
+}
+
+bool balance_failed(struct balance *balance, uint32_t number, bool silent, uint64_t now_ns)
 {
 	struct balance_endpoint *endpoint = &balance->endpoints[number];
 	struct balance_backend *backend = endpoint_backend(balance, number);
-	const bool known = endpoint->ejected && endpoint->until_ns > now_ns;
 
+	endpoint->probing = false;
 	if (backend->retry_after_ns == 0)
 		return false;
+	endpoint->silent = silent;
 	endpoint->until_ns = now_ns + backend->retry_after_ns;
-	if (known)
-		return false; /* next_return_ns may be early now, which costs one look */
-	endpoint->probe_ns = now_ns;
+	probe_at(balance, endpoint->until_ns);
+	if (endpoint->ejected)
+		return false;
+	endpoint->try_ns = now_ns;
 	endpoint->ejected = true;
 	cycle_begin(balance, backend);
 	return true;
@@ -197,17 +200,41 @@ void balance_succeeded(struct balance *balance, uint32_t number)
 {
 	struct balance_endpoint *endpoint = &balance->endpoints[number];
 
+	endpoint->probing = false;
 	if (!endpoint->ejected)
 		return;
 	endpoint->ejected = false;
 	cycle_begin(balance, endpoint_backend(balance, number));
 }
 
-bool balance_is_ejected(const struct balance *balance, uint32_t number, uint64_t now_ns)
+uint64_t balance_ejected_until(const struct balance *balance, uint32_t number)
 {
 	const struct balance_endpoint *endpoint = &balance->endpoints[number];
 
-	return endpoint->ejected && endpoint->until_ns > now_ns;
+	return endpoint->ejected ? endpoint->until_ns : 0;
+}
+
+uint32_t balance_probe(struct balance *balance, uint64_t now_ns)
+{
+	if (now_ns < balance->probe_ns)
+		return SNAP_NONE;
+	while (balance->probe_next < balance->endpoint_count) {
+		const uint32_t i = balance->probe_next++;
+		struct balance_endpoint *endpoint = &balance->endpoints[i];
+
+		if (!endpoint->ejected || endpoint->probing)
+			continue;
+		if (endpoint->until_ns <= now_ns) {
+			endpoint->probing = true;
+			return i;
+		}
+		if (endpoint->until_ns < balance->later_ns)
+			balance->later_ns = endpoint->until_ns;
+	}
+	balance->probe_ns = balance->later_ns;
+	balance->later_ns = UINT64_MAX;
+	balance->probe_next = 0;
+	return SNAP_NONE;
 }
 
 static bool endpoint_is_same(const struct snap_endpoint *a, const struct snap_endpoint *b)
@@ -228,6 +255,7 @@ static bool inherit_health(struct balance *balance, const struct balance_backend
 	for (uint32_t i = 0; i < backend->count; i++) {
 		const struct snap_endpoint *endpoint = &now[backend->first + i];
 		struct balance_endpoint *to = &balance->endpoints[backend->first + i];
+		const struct balance_endpoint *from;
 		uint32_t j = i < before->count ? i : 0, looks = before->count;
 
 		while (looks > 0 && !endpoint_is_same(endpoint, &then[before->first + j])) {
@@ -238,9 +266,14 @@ static bool inherit_health(struct balance *balance, const struct balance_backend
 			same = false;
 		if (looks == 0)
 			continue;
-		to->ejected = previous->endpoints[before->first + j].ejected;
-		to->until_ns = previous->endpoints[before->first + j].until_ns;
-		to->probe_ns = previous->endpoints[before->first + j].probe_ns;
+		from = &previous->endpoints[before->first + j];
+		to->ejected = from->ejected;
+		to->probing = from->probing;
+		to->silent = from->silent;
+		to->until_ns = from->until_ns;
+		to->try_ns = from->try_ns;
+		if (to->ejected && !to->probing)
+			probe_at(balance, to->until_ns);
 	}
 	return same;
 }
@@ -284,6 +317,7 @@ struct balance *balance_create(
 	if (balance == NULL)
 		return NULL;
 	balance->snapshot = snapshot;
+	balance->probe_ns = balance->later_ns = UINT64_MAX;
 	balance->random = seed != 0 ? seed : INDEX_SEED;
 	balance->backend_count = snapshot->sections[SNAP_BACKENDS].count;
 	endpoints = snap_records(snapshot, SNAP_ENDPOINTS, &balance->endpoint_count);

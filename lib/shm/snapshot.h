@@ -187,7 +187,7 @@ struct snap_backend {
 	struct snap_range endpoints;
 	uint32_t balance; /* enum snap_balance */
 	uint32_t connect_timeout_ms;
-	uint32_t retry_after_ms;   /* how long an endpoint that refused is left alone */
+	uint32_t retry_after_ms;   /* until an endpoint that refused is probed */
 	uint32_t idle_connections; /* most idle connections that a worker keeps for each endpoint */
 };
 static_assert(sizeof(struct snap_backend) == 32, "");

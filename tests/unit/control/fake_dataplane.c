@@ -10,6 +10,7 @@
  *   line CONSUMER       print plan, words, admitted
  *   refuse TEXT         refuse the next apply
  *   missteer N          a port missteered N segments, which is an alarm unless N is 0
+ *   eject MS            a worker ejected the first endpoint and probes it in so many milliseconds; 0: no more
  *   weights             print endpoint=weight of what runs
  */
 #include <errno.h>
@@ -193,6 +194,12 @@ static void command(struct fake *f, const char *text)
 	} else if (sscanf(text, "missteer %" SCNu64, &n) == 1 && f->running) {
 		f->stats[0].port[0].missteering = n > 0;
 		f->stats[1].port[0].missteered = n;
+		puts("done");
+	} else if (sscanf(text, "eject %" SCNu64, &n) == 1 && f->running) {
+		uint32_t slot = SNAP_AT(&f->snapshot, SNAP_ENDPOINTS, snap_endpoint, 0)->slot;
+
+		f->stats[1].endpoint[slot].ejected = n > 0;
+		f->stats[1].endpoint[slot].probe_ns = n ? now_ns() + n * 1000000 : 0;
 		puts("done");
 	} else if (strcmp(text, "weights\n") == 0) {
 		print_weights(f);

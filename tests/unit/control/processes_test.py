@@ -728,6 +728,22 @@ class Ctl(Case):
         self.assertEqual([limit["left"] for limit in told["limits"]], [5, 10])
         self.assertEqual([e["share_percent"] for e in told["endpoints"]], [62.5, 37.5])
 
+    def test_an_ejected_endpoint_is_told(self):
+        self.start()
+        self.dataplane.ask("eject 3600000")
+        told = self.explain("GET http://api.example/v1/orders/7?x=1", "--key", KEY)
+        self.assertEqual([e["ejected"] for e in told["endpoints"]], [1, 0])
+        self.assertTrue(0 < told["endpoints"][0]["next_probe_ms"] <= 3600000)
+        self.assertIsNone(told["endpoints"][1]["next_probe_ms"])
+        self.assertIn("ejected by 1 of 2 workers", json.dumps(told["steps"]))
+        stats = json.loads(self.ctl("stats", "--backends", "--json").stdout)
+        ends = stats["backends"][0]["endpoints"]
+        self.assertEqual([e["ejected"] for e in ends], [1, 0])
+        self.assertTrue(0 < ends[0]["next_probe_ms"] <= 3600000)
+        self.assertRegex(self.ctl("stats", "--backends").stdout, r"10\.0\.0\.21:8080 +ejected 3[0-9]{3}\.[0-9] s")
+        self.dataplane.ask("eject 0")
+        self.assertRegex(self.ctl("stats", "--backends").stdout, r"10\.0\.0\.21:8080 +up")
+
     def test_explain_says_why_not(self):
         self.start()
         for request, key, reason in (

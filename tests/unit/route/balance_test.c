@@ -100,7 +100,7 @@ static void workers_do_not_begin_with_the_same_endpoint(void **state)
 	snapshot_close(&snapshot);
 }
 
-static void an_endpoint_that_refused_is_left_alone_and_comes_back(void **state)
+static void an_endpoint_that_refused_is_ejected_until_it_accepts(void **state)
 {
 	static const uint32_t weights[] = { 3, 2, 1 }, without[] = { 3, 0, 1 };
 	struct snapshot snapshot;
@@ -108,16 +108,41 @@ static void an_endpoint_that_refused_is_left_alone_and_comes_back(void **state)
 
 	open_backend(&snapshot, weights, 3);
 	balance = balance_create(&snapshot, NULL, 1);
-	assert_true(balance_failed(balance, 1, SECOND));
-	assert_false(balance_failed(balance, 1, 2 * SECOND));
-	assert_true(balance_is_ejected(balance, 1, 2 * SECOND));
-	assert_exact(balance, without, 3, 11 * SECOND); /* the second failure made it longer */
-	assert_false(balance_is_ejected(balance, 1, 12 * SECOND));
-	assert_exact(balance, weights, 3, 12 * SECOND);
-	assert_true(balance_failed(balance, 1, 13 * SECOND));
+	assert_true(balance_failed(balance, 1, false, SECOND));
+	assert_false(balance_failed(balance, 1, false, 2 * SECOND));
+	assert_int_equal(balance_ejected_until(balance, 1), 12 * SECOND);
+	assert_int_equal(balance_ejected_until(balance, 0), 0);
+	assert_exact(balance, without, 3, 11 * SECOND);
+	assert_exact(balance, without, 3, 100 * SECOND); /* time alone brings no request to it */
 	balance_succeeded(balance, 1);
-	assert_false(balance_is_ejected(balance, 1, 13 * SECOND));
-	assert_exact(balance, weights, 3, 13 * SECOND);
+	assert_int_equal(balance_ejected_until(balance, 1), 0);
+	assert_exact(balance, weights, 3, 100 * SECOND);
+	assert_true(balance_failed(balance, 1, false, 101 * SECOND));
+	balance_destroy(balance);
+	snapshot_close(&snapshot);
+}
+
+static void an_ejected_endpoint_is_probed_once_a_pause(void **state)
+{
+	static const uint32_t weights[] = { 3, 2, 1 };
+	struct snapshot snapshot;
+	struct balance *balance;
+
+	open_backend(&snapshot, weights, 3);
+	balance = balance_create(&snapshot, NULL, 1);
+	assert_int_equal(balance_probe(balance, SECOND), SNAP_NONE);
+	balance_failed(balance, 2, false, 1 * SECOND);
+	balance_failed(balance, 0, true, 3 * SECOND);
+	assert_int_equal(balance_probe(balance, 11 * SECOND - 1), SNAP_NONE);
+	assert_int_equal(balance_probe(balance, 11 * SECOND), 2);
+	assert_int_equal(balance_probe(balance, 11 * SECOND), SNAP_NONE);
+	assert_int_equal(balance_probe(balance, 13 * SECOND), 0); /* that of 2 has not ended */
+	balance_failed(balance, 2, true, 14 * SECOND);
+	assert_int_equal(balance_probe(balance, 23 * SECOND), SNAP_NONE);
+	assert_int_equal(balance_probe(balance, 24 * SECOND), 2);
+	balance_succeeded(balance, 2);
+	balance_succeeded(balance, 0);
+	assert_int_equal(balance_probe(balance, 100 * SECOND), SNAP_NONE);
 	balance_destroy(balance);
 	snapshot_close(&snapshot);
 }
@@ -150,7 +175,7 @@ static void a_retry_takes_another_and_leaves_the_rounds_exact(void **state)
 	snapshot_close(&snapshot);
 }
 
-static void when_all_are_left_alone_each_is_asked_once_a_pause(void **state)
+static void when_all_are_ejected_one_is_given_all_the_same(void **state)
 {
 	static const uint32_t weights[] = { 1, 1, 1 };
 	struct snapshot snapshot;
@@ -158,18 +183,36 @@ static void when_all_are_left_alone_each_is_asked_once_a_pause(void **state)
 
 	open_backend(&snapshot, weights, 3);
 	balance = balance_create(&snapshot, NULL, 5);
-	balance_failed(balance, 2, 1 * SECOND);
-	balance_failed(balance, 0, 2 * SECOND);
-	balance_failed(balance, 1, 3 * SECOND);
-	assert_int_equal(balance_pick(balance, 0, NULL, 0, 4 * SECOND), 2);
+	balance_failed(balance, 2, false, 1 * SECOND);
+	balance_failed(balance, 0, false, 2 * SECOND);
+	balance_failed(balance, 1, false, 3 * SECOND);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(balance_pick(balance, 0, NULL, 0, 4 * SECOND), 2);
+	assert_int_equal(balance_pick(balance, 0, (const uint32_t[]){ 2 }, 1, 4 * SECOND), 0);
+	balance_failed(balance, 2, false, 4 * SECOND); /* to the end of the line */
 	assert_int_equal(balance_pick(balance, 0, NULL, 0, 4 * SECOND), 0);
+	balance_succeeded(balance, 0);
+	assert_exact(balance, (const uint32_t[]){ 1, 0, 0 }, 3, 4 * SECOND);
+	balance_destroy(balance);
+	snapshot_close(&snapshot);
+}
+
+static void when_all_are_silent_each_is_given_once_a_pause(void **state)
+{
+	static const uint32_t weights[] = { 1, 1 };
+	struct snapshot snapshot;
+	struct balance *balance;
+
+	open_backend(&snapshot, weights, 2);
+	balance = balance_create(&snapshot, NULL, 5);
+	balance_failed(balance, 1, true, 1 * SECOND);
+	balance_failed(balance, 0, true, 2 * SECOND);
 	assert_int_equal(balance_pick(balance, 0, NULL, 0, 4 * SECOND), 1);
+	assert_int_equal(balance_pick(balance, 0, NULL, 0, 4 * SECOND), 0);
 	assert_int_equal(balance_pick(balance, 0, NULL, 0, 5 * SECOND), SNAP_NONE);
-	for (uint32_t i = 0; i < 3; i++)
-		balance_failed(balance, i, 6 * SECOND);
-	assert_int_equal(balance_pick(balance, 0, NULL, 0, 13 * SECOND), SNAP_NONE);
-	assert_int_not_equal(balance_pick(balance, 0, NULL, 0, 14 * SECOND), SNAP_NONE);
-	assert_exact(balance, weights, 3, 16 * SECOND);
+	assert_int_equal(balance_pick(balance, 0, NULL, 0, 14 * SECOND), 1);
+	balance_failed(balance, 0, false, 15 * SECOND); /* it answers again, with a refusal */
+	assert_int_equal(balance_pick(balance, 0, NULL, 0, 15 * SECOND), 0);
 	balance_destroy(balance);
 	snapshot_close(&snapshot);
 }
@@ -180,6 +223,7 @@ static void random_ejections_never_give_an_ejected_endpoint(void **state)
 	struct snapshot snapshot;
 	struct balance *balance;
 	uint64_t seed = 4711, now = 0;
+	uint32_t probes = 0;
 
 	open_backend(&snapshot, weights, 5);
 	balance = balance_create(&snapshot, NULL, 5);
@@ -189,15 +233,25 @@ static void random_ejections_never_give_an_ejected_endpoint(void **state)
 		now += fixture_random(&seed) % SECOND;
 		pick = balance_pick(balance, 0, NULL, 0, now);
 		for (uint32_t e = 0; e < 5; e++)
-			left += !balance_is_ejected(balance, e, now);
+			left += balance_ejected_until(balance, e) == 0;
 		if (left > 0)
-			assert_false(balance_is_ejected(balance, pick, now));
+			assert_int_equal(balance_ejected_until(balance, pick), 0);
 		if (pick != SNAP_NONE && fixture_random(&seed) % 4 == 0)
-			balance_failed(balance, pick, now);
+			balance_failed(balance, pick, fixture_random(&seed) % 2, now);
 		else if (pick != SNAP_NONE)
 			balance_succeeded(balance, pick);
+		for (uint32_t e; (e = balance_probe(balance, now)) != SNAP_NONE; probes++) {
+			assert_in_range(balance_ejected_until(balance, e), 1, now);
+			if (fixture_random(&seed) % 2)
+				balance_succeeded(balance, e);
+			else
+				balance_failed(balance, e, true, now);
+		}
 	}
+	assert_true(probes > 100);
 	now += 100 * SECOND;
+	for (uint32_t e; (e = balance_probe(balance, now)) != SNAP_NONE;)
+		balance_succeeded(balance, e);
 	assert_exact(balance, weights, 5, now);
 	balance_destroy(balance);
 	snapshot_close(&snapshot);
@@ -219,10 +273,12 @@ static void a_new_generation_takes_over_health_and_place(void **state)
 	b = balance_create(&second, a, 12345);
 	for (unsigned i = 0; i < 12; i++)
 		assert_int_equal(balance_pick(b, 0, NULL, 0, 0), balance_pick(twin, 0, NULL, 0, 0));
-	balance_failed(b, 1, SECOND);
+	balance_failed(b, 1, false, SECOND);
 	c = balance_create(&third, b, 1);
-	assert_true(balance_is_ejected(c, 1, 2 * SECOND));
+	assert_int_equal(balance_ejected_until(c, 1), 11 * SECOND);
 	assert_exact(c, (const uint32_t[]){ 3, 0, 5 }, 3, 2 * SECOND);
+	assert_int_equal(balance_probe(c, 11 * SECOND), 1);
+	balance_succeeded(c, 1);
 	assert_exact(c, changed, 3, 20 * SECOND);
 	balance_destroy(a);
 	balance_destroy(twin);
@@ -239,9 +295,11 @@ int main(void)
 		cmocka_unit_test(any_window_is_exact_for_random_weights),
 		cmocka_unit_test(picks_are_spread_out),
 		cmocka_unit_test(workers_do_not_begin_with_the_same_endpoint),
-		cmocka_unit_test(an_endpoint_that_refused_is_left_alone_and_comes_back),
+		cmocka_unit_test(an_endpoint_that_refused_is_ejected_until_it_accepts),
+		cmocka_unit_test(an_ejected_endpoint_is_probed_once_a_pause),
 		cmocka_unit_test(a_retry_takes_another_and_leaves_the_rounds_exact),
-		cmocka_unit_test(when_all_are_left_alone_each_is_asked_once_a_pause),
+		cmocka_unit_test(when_all_are_ejected_one_is_given_all_the_same),
+		cmocka_unit_test(when_all_are_silent_each_is_given_once_a_pause),
 		cmocka_unit_test(random_ejections_never_give_an_ejected_endpoint),
 		cmocka_unit_test(a_new_generation_takes_over_health_and_place),
 	};
