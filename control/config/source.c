@@ -34,7 +34,7 @@ struct source {
 	char *text;
 	size_t len, room;
 	uint32_t line; /* of the text's end */
-	bool comma;    /* the last token is a comma */
+	size_t comma;  /* where the last token is, when it is a comma; else 0 */
 	bool good;
 	struct source_mark *marks;
 	uint32_t mark_count;
@@ -118,8 +118,8 @@ static bool source_put_token(struct source *s, const struct token *token)
 
 	/* libconfig 1.5 knows no comma before a closing bracket. */
 	if (token->kind == TOKEN_CLOSE && s->comma)
-		s->text[s->len - 1] = ' ';
-	s->comma = token->kind == TOKEN_COMMA;
+		s->text[s->comma] = ' ';
+	s->comma = token->kind == TOKEN_COMMA ? s->len + 1 : 0;
 	if (token->kind != TOKEN_NUMBER && token->kind != TOKEN_FLOAT)
 		return source_put(s, " ", 1) && source_put(s, token->text.data, token->text.len);
 	len = (size_t)(token->kind == TOKEN_NUMBER
