@@ -201,6 +201,7 @@ void client_readable(struct proxy *p, struct client *c)
 	case CLIENT_HEAD:
 		if (c->no_room)
 			return;
+		pressure_watch(p, c);
 		/* Behind bytes that were not parsed yet, more is taken when the parser asks for it. */
 		if (stream_bytes(&c->rx) == 0)
 			client_pull(p, c, UINT32_MAX);
@@ -252,8 +253,7 @@ static void await_head(struct proxy *p, struct client *c)
 	arm(p, c, proxy_settings(p)->head_timeout_ms);
 }
 
-/* Refuse what never became a request; the connection cannot go on. */
-static void client_refuse(struct proxy *p, struct client *c, enum reason why)
+void client_refuse(struct proxy *p, struct client *c, enum reason why)
 {
 	struct exchange *ex = exchange_begin(p, c, NULL);
 

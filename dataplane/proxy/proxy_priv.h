@@ -54,8 +54,8 @@ struct client {
 	TAILQ_ENTRY(client) ready_entry;
 	LIST_ENTRY(client) all_entry;
 	LIST_ENTRY(client) holder_entry;
-	uint64_t looked_ns; /* when looked_acked was noted, while mbufs were short; 0: not noted */
-	uint32_t looked_acked;
+	uint64_t looked_ns; /* when looked_done was noted, while mbufs were short; 0: not noted */
+	uint32_t looked_done;
 	uint8_t ip_bytes;
 	char ip_text[IP_TEXT_BYTES];
 };
@@ -190,7 +190,8 @@ struct proxy {
 	uint32_t client_count;
 	TAILQ_HEAD(ready_list, client) ready;
 	LIST_HEAD(, client) all;
-	LIST_HEAD(, client) holders; /* who may hold bytes that nobody has read */
+	LIST_HEAD(, client) holders; /* may hold bytes that were not read */
+	uint32_t holder_count;
 	struct pressure pressure;
 	struct upstream_pool *pools; /* by endpoint slot */
 	uint32_t decision_count;
@@ -220,6 +221,8 @@ void client_ended(struct proxy *p, struct client *c, enum tcp_end why);
 void client_due(struct proxy *p, struct client *c);
 /* Put it on the ready list: its head is to be looked at in this loop. */
 void client_ready(struct proxy *p, struct client *c);
+/* Refuse what never became a request; the connection cannot go on. */
+void client_refuse(struct proxy *p, struct client *c, enum reason why);
 /* Parse what it has. */
 void client_advance(struct proxy *p, struct client *c);
 /* Room for clear bytes towards the client. */
@@ -248,7 +251,7 @@ void decide_forget(struct proxy *p, const struct client *c);
 enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d);
 
 /* pressure.c */
-/* While mbufs are short: give up who reads too slowly. Once a loop. */
+/* While mbufs are short: give up what holds them too long. Once a loop. */
 void pressure_run(struct proxy *p);
 /* It may hold bytes from now on. */
 void pressure_watch(struct proxy *p, struct client *c);

@@ -107,7 +107,7 @@ void tcp_stack_destroy(struct tcp_stack *stack);
 /** How much of the mbuf pool is free. */
 enum tcp_pool {
 	TCP_POOL_FINE,
-	TCP_POOL_COPY, /**< below 25 %: small payloads are copied together, buffers are an eighth */
+	TCP_POOL_COPY, /**< below 25 %: queues out of order are given up, buffers are an eighth */
 	TCP_POOL_SHUT, /**< below 10 %: SYNs are dropped, and payload of who has taken nothing yet */
 	TCP_POOL_LAST, /**< below 2.5 %: windows close and all payload is dropped */
 };
@@ -181,8 +181,19 @@ void tcp_ask(struct tcp_conn *c);
 /** True when such bytes have come since tcp_ask(). */
 bool tcp_unasked(const struct tcp_conn *c);
 
-/** Bytes that tcp_send() takes now without going over snd_buf_bytes; 0 when closed. */
+/** Bytes that tcp_send() takes now without going over snd_buf_bytes; 0 when closed, or when what is queued takes too
+ * many mbufs. */
 uint32_t tcp_send_space(const struct tcp_conn *c);
+
+/** Mbufs that its queues hold, in both directions and out of order. */
+uint32_t tcp_mbufs(const struct tcp_conn *c);
+
+/** Bytes that wait for tcp_recv(). */
+uint32_t tcp_recv_pending(const struct tcp_conn *c);
+
+/** A sequence number that moves with tcp_recv_credit(): its difference between two looks is what the application was
+ * done with meanwhile, in bytes modulo 2^32. */
+uint32_t tcp_recv_taken(const struct tcp_conn *c);
 
 /** Bytes queued or sent and not yet acknowledged. */
 uint32_t tcp_send_pending(const struct tcp_conn *c);

@@ -18,6 +18,7 @@ static void queue_release(struct tcp_conn *c, uint32_t n)
 		m->next = NULL;
 		m->nb_segs = 1;
 		rte_pktmbuf_free_seg(m);
+		c->sq_mbufs--;
 	}
 	c->sq_off = n;
 	if (c->sq_head == NULL)
@@ -28,7 +29,7 @@ void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 {
 	uint32_t limit = tcp_buf_limit(c->stack, c->stack->config.snd_buf_bytes);
 	uint32_t mark = limit - limit / TCP_WRITABLE_PART;
-	uint32_t before = c->sq_bytes;
+	uint32_t before = c->sq_bytes, mbufs_before = c->sq_mbufs;
 	uint32_t bytes = ack - c->snd_una;
 	uint32_t rtt_us;
 
@@ -44,7 +45,9 @@ void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 		tcp_cold(c)->retries = 0;
 	tcp_timer_rtx(c);
 	if (bytes > 0 && !(c->flags & TCP_F_FIN_QUEUED) &&
-		(c->sq_bytes == 0 || (before > mark && c->sq_bytes <= mark)))
+		(c->sq_bytes == 0 || (before > mark && c->sq_bytes <= mark) ||
+			(mbufs_before >= tcp_mbuf_limit(limit) &&
+				c->sq_mbufs < tcp_mbuf_limit(limit))))
 		tcp_conn_notify(c, TCP_EV_WRITABLE);
 }
 

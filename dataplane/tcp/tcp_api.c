@@ -108,7 +108,25 @@ uint32_t tcp_send_space(const struct tcp_conn *c)
 {
 	uint32_t limit = tcp_buf_limit(c->stack, c->stack->config.snd_buf_bytes);
 
-	return sendable(c) && c->sq_bytes < limit ? limit - c->sq_bytes : 0;
+	return sendable(c) && c->sq_bytes < limit && c->sq_mbufs < tcp_mbuf_limit(limit)
+		       ? limit - c->sq_bytes
+		       : 0;
+}
+
+uint32_t tcp_recv_taken(const struct tcp_conn *c)
+{
+	return c->rcv_nxt - c->rcv_held;
+}
+
+uint32_t tcp_recv_pending(const struct tcp_conn *c)
+{
+	return c->rq_head != NULL ? c->rq_head->pkt_len : 0;
+}
+
+uint32_t tcp_mbufs(const struct tcp_conn *c)
+{
+	return c->sq_mbufs + (c->rq_head != NULL ? c->rq_head->nb_segs : 0) +
+	       (c->flags & TCP_F_OOO ? tcp_cold(c)->ooo_count : 0);
 }
 
 uint32_t tcp_send_pending(const struct tcp_conn *c)
@@ -121,27 +139,27 @@ uint32_t tcp_send_acked(const struct tcp_conn *c)
 	return c->snd_una;
 }
 
-/* Whether the last mbuf of the send queue may take more bytes: none of it was sent. */
-static bool tail_unsent(const struct tcp_conn *c)
-{
-	return c->sq_next != NULL && (c->sq_next != c->sq_tail || c->next_off == 0);
-}
-
 static void queue_append(struct tcp_conn *c, struct rte_mbuf *m)
 {
-	struct tcp_stack *s = c->stack;
+	struct rte_mbuf *tail = c->sq_tail;
+	uint32_t before = tail != NULL ? tail->data_len : 0;
 
 	c->sq_bytes += m->data_len;
 	c->unsent += m->data_len;
 	m->nb_segs = 1;
 	m->next = NULL;
-	if (s->pool_state != TCP_POOL_FINE && m->data_len < TCP_HOLD_BYTES && tail_unsent(c) &&
-		tcp_chain_pack(c->sq_tail, m)) {
-		s->count->copied_payloads++;
+	/* Also behind bytes that are in flight: what refers to them keeps it from being written to. */
+	if (tail != NULL && m->data_len < TCP_HOLD_BYTES && tcp_chain_pack(tail, m)) {
+		c->stack->count->copied_payloads++;
 		rte_pktmbuf_free_seg(m);
+		if (c->sq_next == NULL) {
+			c->sq_next = tail;
+			c->next_off = before;
+		}
 		return;
 	}
-	if (c->sq_tail == NULL)
+	c->sq_mbufs++;
+	if (tail == NULL)
 		c->sq_head = m;
 	else
 		c->sq_tail->next = m;

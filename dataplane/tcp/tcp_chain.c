@@ -47,10 +47,15 @@ void tcp_chain_cut_back(struct rte_mbuf *m, uint32_t n)
 	m->nb_segs = segs;
 }
 
+bool tcp_chain_packs(const struct rte_mbuf *tail, const struct rte_mbuf *m)
+{
+	return RTE_MBUF_DIRECT(tail) && rte_mbuf_refcnt_read(tail) == 1 && m->nb_segs == 1 &&
+	       rte_pktmbuf_tailroom(tail) >= m->data_len;
+}
+
 bool tcp_chain_pack(struct rte_mbuf *tail, const struct rte_mbuf *m)
 {
-	if (!RTE_MBUF_DIRECT(tail) || rte_mbuf_refcnt_read(tail) != 1 || m->nb_segs != 1 ||
-		rte_pktmbuf_tailroom(tail) < m->data_len)
+	if (!tcp_chain_packs(tail, m))
 		return false;
 	memcpy(rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len),
 		rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);

@@ -53,16 +53,19 @@ static const char *check_queues(const struct tcp_conn *c)
 
 	for (const struct rte_mbuf *m = c->sq_head; m != NULL; m = m->next) {
 		bytes += m->data_len;
+		segs++;
 		reached |= m == c->sq_next;
 		unsent += reached ? m->data_len : 0;
 		if (m->next == NULL && m != c->sq_tail)
 			return "the last mbuf of the send queue is not the tail";
 	}
+	if (segs != c->sq_mbufs)
+		return "sq_mbufs differs from the queue";
 	if (bytes - c->sq_off != c->sq_bytes)
 		return "sq_bytes differs from the queue";
 	if (c->unsent != (c->sq_next != NULL ? unsent - c->next_off : 0))
 		return "unsent differs from the queue";
-	bytes = 0;
+	bytes = segs = 0;
 	for (const struct rte_mbuf *m = c->rq_head; m != NULL; m = m->next) {
 		bytes += m->data_len;
 		segs++;

@@ -158,6 +158,7 @@ static void conn_drop_output(struct tcp_conn *c)
 	tcp_rec_free_all(c);
 	tcp_queue_free(c->sq_head);
 	c->sq_head = c->sq_tail = c->sq_next = NULL;
+	c->sq_mbufs = 0;
 	c->sq_bytes = c->unsent = c->sq_off = c->next_off = 0;
 	c->flags &= ~(TCP_F_ACK_NOW | TCP_F_SYN_NOW | TCP_F_RTX_FORCE);
 }

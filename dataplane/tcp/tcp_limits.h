@@ -3,17 +3,20 @@
 #ifndef SLUICE_DATAPLANE_TCP_TCP_LIMITS_H
 #define SLUICE_DATAPLANE_TCP_TCP_LIMITS_H
 
-#define TCP_MSS_DEFAULT_V4  536 /* RFC 9293 §3.7.1, where the peer names none */
-#define TCP_MSS_DEFAULT_V6  1220
-#define TCP_MSS_MIN         64    /* below this a peer only wants to make us work */
-#define TCP_TS_BYTES        12    /* the timestamp option with its padding */
-#define TCP_INITIAL_SEGS    10    /* RFC 6928 */
-#define TCP_COPY_BYTES      1400  /* payload up to this size is copied: one mbuf instead of three */
-#define TCP_RUN_BYTES       61440 /* of segments that leave together for the port to cut */
-#define TCP_CHAIN_SEGS      8     /* pieces of one packet; more are copied together */
-#define TCP_HOLD_BYTES      512   /* smaller payloads are worth compacting */
-#define TCP_HOLD_SEGS       256   /* mbufs in a receive queue: more are compacted anyway */
+#define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 §3.7.1, where the peer names none */
+#define TCP_MSS_DEFAULT_V6 1220
+#define TCP_MSS_MIN        64    /* below this a peer only wants to make us work */
+#define TCP_TS_BYTES       12    /* the timestamp option with its padding */
+#define TCP_INITIAL_SEGS   10    /* RFC 6928 */
+#define TCP_FLIGHT_MIN     256   /* segments in flight, with the smallest buffer */
+#define TCP_COPY_BYTES     1400  /* payload up to this size is copied: one mbuf instead of three */
+#define TCP_RUN_BYTES      61440 /* of segments that leave together for the port to cut */
+#define TCP_CHAIN_SEGS     8     /* pieces of one packet; more are copied together */
+#define TCP_HOLD_BYTES                                                                             \
+	512 /* smaller payloads are copied together; a queue has an mbuf for each of it at most */
+#define TCP_HOLD_MIN        32 /* mbufs of a send queue, with the smallest buffer */
 #define TCP_OOO_MIN         128 /* segments kept out of order, per connection, with the smallest buffer */
+#define TCP_OOO_SMALL       16  /* of these that are smaller than TCP_HOLD_BYTES and follow none */
 #define TCP_OOO_STEPS       256 /* of the queue that are looked at for one segment's place */
 #define TCP_QUICK_ACKS      16  /* segments at the start that are acknowledged at once */
 #define TCP_LOSSY_ACKS      255 /* segments after a hole: every second one is acknowledged */

@@ -95,10 +95,13 @@ static void out_lost(struct tcp_conn *c)
 	}
 }
 
-/* What the peer's window has room for; negative when it shrank. */
+/* What the peer's window, and what one connection may have in flight, have room for; negative when it shrank. */
 static int32_t window_room(const struct tcp_conn *c)
 {
-	return (int32_t)(c->snd_una + c->snd_wnd - c->snd_nxt);
+	/* Small segments fill a window with more of them than their records are worth a walk. */
+	uint32_t most = c->stack->flight_segs * c->mss;
+
+	return (int32_t)(c->snd_una + RTE_MIN(c->snd_wnd, most) - c->snd_nxt);
 }
 
 /* Whether the FIN goes with the last @p len bytes. It needs a place in the window, too: beyond it, the

@@ -20,6 +20,11 @@ static inline uint32_t tcp_buf_limit(const struct tcp_stack *s, uint32_t bytes)
 {
 	return likely(s->pool_state == TCP_POOL_FINE) ? bytes : bytes / TCP_POOL_SHARE;
 }
+/* The mbufs that so many bytes may take of a send queue: payload in small pieces counts for more than its bytes. */
+static inline uint32_t tcp_mbuf_limit(uint32_t bytes)
+{
+	return bytes / TCP_HOLD_BYTES + TCP_HOLD_MIN;
+}
 struct tcp_listener *tcp_listener_find(
 	struct tcp_stack *s, const struct ip_addr *addr, uint16_t port);
 /* A half-open or not yet accepted connection of the listener is no longer that. */
@@ -201,6 +206,8 @@ void tcp_chain_cut_back(struct rte_mbuf *m, uint32_t n);
 /* Copy the bytes of @p m behind those of @p tail. @return false if they may not or do not go
  * there */
 bool tcp_chain_pack(struct rte_mbuf *tail, const struct rte_mbuf *m);
+/* Whether it could. */
+bool tcp_chain_packs(const struct rte_mbuf *tail, const struct rte_mbuf *m);
 
 /* tcp_rcv.c */
 /* Steps 7 and 8: payload and FIN of an acceptable segment. Consumes seg->m. */
@@ -228,6 +235,9 @@ void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32
 /* Append what has become in order. */
 void tcp_ooo_deliver(struct tcp_conn *c);
 void tcp_ooo_free(struct tcp_conn *c);
+/* While mbufs are short: forget the queue that is the oldest. The peer was told of it and sends it again all the same
+ * (RFC 2018 §8). */
+void tcp_ooo_timers(struct tcp_stack *s);
 
 /* tcp_in.c */
 void tcp_in_conn(struct tcp_conn *c, struct tcp_seg *seg);

@@ -74,20 +74,13 @@ void tcp_rcv_ack(struct tcp_conn *c, uint32_t len)
 	tcp_conn_output(c);
 }
 
-/* Whether a payload should share the last mbuf instead of holding its own. */
-static bool worth_packing(const struct tcp_conn *c, uint32_t len)
-{
-	return c->rq_tail != NULL && len < TCP_HOLD_BYTES &&
-	       (c->stack->pool_state != TCP_POOL_FINE || c->rq_head->nb_segs > TCP_HOLD_SEGS);
-}
-
 void tcp_rcv_append(struct tcp_conn *c, struct rte_mbuf *m, uint32_t len)
 {
 	struct rte_mbuf *head = c->rq_head;
 
 	if (unlikely(c->asked))
 		c->asked = TCP_UNASKED;
-	if (worth_packing(c, len) && tcp_chain_pack(c->rq_tail, m)) {
+	if (head != NULL && len < TCP_HOLD_BYTES && tcp_chain_pack(c->rq_tail, m)) {
 		c->stack->count->copied_payloads++;
 		head->pkt_len += len;
 		rte_pktmbuf_free(m);

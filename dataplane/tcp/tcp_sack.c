@@ -46,6 +46,7 @@ bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg)
 	struct tcp_range blocks[TCP_SACK_MAX];
 	unsigned n = blocks_valid(c, seg, blocks);
 	struct tcp_rec *before = NULL;
+	uint32_t steps = 2 * c->stack->flight_segs;
 	bool any = false;
 	uint32_t end;
 
@@ -55,7 +56,7 @@ bool tcp_sack_in(struct tcp_conn *c, const struct tcp_seg *seg)
 	for (uint32_t i = c->rec_head, next; i != TCP_NIL; i = next) {
 		struct tcp_rec *rec = &c->stack->recs[i];
 
-		if (seq_le(end, rec->seq))
+		if (seq_le(end, rec->seq) || steps-- == 0)
 			break;
 		next = rec->next;
 		if (!(rec->flags & TCP_REC_SACK) && block_covers(blocks, n, rec)) {

@@ -109,7 +109,9 @@ static void limits_init(struct tcp_stack *s)
 	while (s->config.rcv_buf_bytes >> s->rcv_scale > UINT16_MAX &&
 		s->rcv_scale < TCP_WSCALE_MAX)
 		s->rcv_scale++;
-	s->connecting = s->stretched = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
+	s->flight_segs =
+		RTE_MAX(s->config.snd_buf_bytes / TCP_MSS_DEFAULT_V4, (uint32_t)TCP_FLIGHT_MIN);
+	s->connecting = s->stretched = s->ooo = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
 	for (unsigned i = 0; i < RTE_DIM(s->syn_queue); i++)
 		s->syn_queue[i] = (struct tcp_fifo){ TCP_NIL, TCP_NIL };
 }

@@ -136,10 +136,11 @@ struct tcp_conn {
 	struct ip_addr remote;
 	struct net_path path; /* local address within */
 	uint16_t local_port, remote_port;
-	uint8_t state;    /* enum tcp_state */
-	uint8_t armed;    /* a bit for each enum tcp_timer */
-	uint8_t events;   /* TCP_EV_* */
-	uint8_t recovery; /* enum tcp_recovery */
+	uint8_t state;        /* enum tcp_state */
+	uint8_t armed;        /* a bit for each enum tcp_timer */
+	uint8_t events;       /* TCP_EV_* */
+	uint8_t recovery : 4; /* enum tcp_recovery */
+	uint8_t asked : 4;    /* TCP_ASKED, TCP_UNASKED or 0 */
 
 	/* Receiving. */
 	uint32_t flags; /* TCP_F_* */
@@ -148,12 +149,12 @@ struct tcp_conn {
 	uint32_t rcv_held; /* in-order bytes that the application was not done with */
 	uint32_t ack_sent; /* Last.ACK.sent */
 	uint32_t ts_recent;
-	uint32_t ts_offset; /* of our clock (RFC 7323 §7.1) */
-	uint32_t rcv_tick;  /* when the last acceptable segment came */
-	uint16_t rcv_mss;   /* largest segment seen */
-	uint8_t rcv_scale, snd_scale;
+	uint32_t ts_offset;                   /* of our clock (RFC 7323 §7.1) */
+	uint32_t rcv_tick;                    /* when the last acceptable segment came */
+	uint16_t rcv_mss;                     /* largest segment seen */
+	uint8_t rcv_scale : 4, snd_scale : 4; /* at most 14 (RFC 7323 §2.3) */
 	uint8_t quick_acks;
-	uint8_t asked; /* TCP_ASKED, TCP_UNASKED or 0 */
+	uint16_t sq_mbufs;                  /* in the send queue */
 	uint16_t mss;                       /* most payload bytes a segment, timestamps taken off */
 	struct rte_mbuf *rq_head, *rq_tail; /* in-order bytes that wait for tcp_recv() */
 	void *user;
@@ -239,6 +240,7 @@ struct tcp_cold {
 	uint32_t undo_cwnd, undo_ssthresh; /* before it */
 	uint64_t undo_cc[TCP_CC_BYTES / 8];
 	struct tcp_link link;                 /* with TCP_F_CONNECTING or TCP_F_STRETCH */
+	struct tcp_link ooo_link;             /* while something is queued out of order */
 	struct tcp_range twice;               /* what came twice, with TCP_F_DSACK */
 	struct tcp_range range[TCP_SACK_MAX]; /* out of order, newest first: SACK blocks to send */
 	struct rte_mbuf *ooo_head, *ooo_tail;
@@ -329,6 +331,7 @@ struct tcp_stack {
 	struct tcp_wheel wheel;
 	struct tcp_fifo connecting; /* in SYN-SENT */
 	struct tcp_fifo stretched;  /* owe an ACK soon */
+	struct tcp_fifo ooo;        /* have something queued out of order, the longest first */
 	struct tcp_ring ready;      /* waits for tcp_dispatch() */
 	struct tcp_ring output;     /* waits for tcp_output() */
 	struct tcp_rec *recs;
@@ -353,7 +356,8 @@ struct tcp_stack {
 	uint64_t rng;
 	uint32_t port_cursor;
 	uint32_t pool_low, pool_shut, pool_last; /* mbufs */
-	uint32_t settled;                        /* connections before it are */
+	uint32_t flight_segs; /* of full size, that one connection may have in flight */
+	uint32_t settled;     /* connections before it are */
 	uint8_t rcv_scale;
 	struct tcp_config config;
 	struct tcp_counters spare; /* counts where config names none */

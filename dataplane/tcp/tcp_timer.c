@@ -285,6 +285,7 @@ void tcp_timers(struct tcp_stack *s, uint64_t now_ns)
 
 	tcp_clock(s, now_ns);
 	tcp_pool_sample(s);
+	tcp_ooo_timers(s);
 	while ((index = tcp_wheel_expire(&s->wheel, s->tick)) != TCP_NIL)
 		conn_run(&s->conns[index]);
 	tcp_stretch_timers(s);

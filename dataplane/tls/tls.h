@@ -75,6 +75,9 @@ struct rte_mbuf *tls_output(struct tls_conn *conn);
 
 enum tls_state tls_state(const struct tls_conn *conn);
 bool tls_resumed(const struct tls_conn *conn);
+/** Ciphertext that was taken and is no whole record yet, and the mbufs it lies in. */
+uint32_t tls_held_bytes(const struct tls_conn *conn);
+uint32_t tls_held_mbufs(const struct tls_conn *conn);
 /** Why the connection is TLS_FAILED: OpenSSL's reason or ours, static lifetime; empty otherwise. */
 const char *tls_failure(const struct tls_conn *conn);
 /** The server name the client asked for, lower case, or empty. */

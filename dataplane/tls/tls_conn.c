@@ -276,6 +276,16 @@ enum tls_state tls_state(const struct tls_conn *conn)
 	return conn->state;
 }
 
+uint32_t tls_held_bytes(const struct tls_conn *conn)
+{
+	return conn->in.bytes;
+}
+
+uint32_t tls_held_mbufs(const struct tls_conn *conn)
+{
+	return conn->in.segments;
+}
+
 bool tls_resumed(const struct tls_conn *conn)
 {
 	return SSL_session_reused(conn->ssl) == 1;

@@ -159,7 +159,7 @@ static void out_of_order_data_is_kept_sacked_and_delivered_once(void **state)
 
 static void what_comes_again_in_other_pieces_adds_nothing(void **state)
 {
-	static const uint32_t at[] = { 100, 200, 150 };
+	static const uint32_t at[] = { 600, 1200, 900 };
 	struct rig *r = *state;
 	struct rig_seg seg;
 
@@ -170,32 +170,80 @@ static void what_comes_again_in_other_pieces_adds_nothing(void **state)
 				   .seq = r->snd + at[i],
 				   .ack = r->rcv,
 				   .wnd = 9,
-				   .len = 100 });
+				   .len = 600 });
 	rig_take(r);
 	rig_take(r);
 	seg = rig_take(r);
 	assert_int_equal(seg.opt.sack_count, 2);
-	assert_int_equal(seg.opt.sack[0].left, r->snd + 150); /* RFC 2883 §4.2 */
-	assert_int_equal(seg.opt.sack[0].right, r->snd + 250);
-	assert_int_equal(seg.opt.sack[1].left, r->snd + 100);
-	assert_int_equal(seg.opt.sack[1].right, r->snd + 300);
+	assert_int_equal(seg.opt.sack[0].left, r->snd + 900); /* RFC 2883 §4.2 */
+	assert_int_equal(seg.opt.sack[0].right, r->snd + 1500);
+	assert_int_equal(seg.opt.sack[1].left, r->snd + 600);
+	assert_int_equal(seg.opt.sack[1].right, r->snd + 1800);
 	assert_int_equal(tcp_cold(r->conn)->ooo_count, 2);
+}
+
+/* Segments of @p len bytes with holes between them. */
+static void put_with_holes(struct rig *r, unsigned count, uint32_t len)
+{
+	for (unsigned i = 0; i < count; i++)
+		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
+				   .seq = r->snd + 10 + i * (len + 10),
+				   .ack = r->rcv,
+				   .wnd = 9,
+				   .len = len });
+	rig_forget(r);
 }
 
 static void the_out_of_order_queue_is_bounded(void **state)
 {
+	struct tcp_config config = rig_config();
+	struct rig *r = *state;
+
+	config.rcv_buf_bytes = TCP_OOO_MIN * TCP_HOLD_BYTES;
+	rig_restart(r, &config);
+	rig_open(r);
+	put_with_holes(r, TCP_OOO_MIN, TCP_HOLD_BYTES);
+	assert_in_range(tcp_cold(r->conn)->ooo_count, 120, TCP_OOO_MIN);
+}
+
+/* Each would hold an mbuf for next to nothing. */
+static void few_small_segments_are_kept_out_of_order(void **state)
+{
 	struct rig *r = *state;
 
 	rig_open(r);
-	for (unsigned i = 0; i < TCP_OOO_MIN + 50; i++)
+	put_with_holes(r, 100, 1);
+	assert_int_equal(tcp_cold(r->conn)->ooo_count, TCP_OOO_SMALL);
+	assert_int_equal(r->net.drops[DROP_TCP_OOO_FULL], 100 - TCP_OOO_SMALL);
+	assert_int_equal(tcp_mbufs(r->conn), TCP_OOO_SMALL);
+}
+
+/* As many as they are, behind a hole each is copied behind the one that it follows. */
+static void small_segments_behind_a_hole_share_mbufs(void **state)
+{
+	struct rig *r = *state;
+	struct rte_mbuf *m;
+	uint32_t first;
+
+	rig_open(r);
+	first = r->snd;
+	for (unsigned i = 1; i < 2000; i++) {
 		rig_put(r, (struct rig_seg){ .flags = TCP_ACK,
-				   .seq = r->snd + 10 + i * 20,
+				   .seq = first + i,
 				   .ack = r->rcv,
 				   .wnd = 9,
-				   .len = 10 });
-	assert_int_equal(tcp_cold(r->conn)->ooo_count, TCP_OOO_MIN);
-	assert_int_equal(r->net.drops[DROP_TCP_OOO_FULL], 50);
+				   .len = 1 });
+		rig_forget(r);
+	}
+	assert_in_range(tcp_cold(r->conn)->ooo_count, 1, 2);
+	assert_null(tcp_stack_check(r->stack));
+	rig_put(r, (struct rig_seg){
+			   .flags = TCP_ACK, .seq = first, .ack = r->rcv, .wnd = 9, .len = 1 });
 	rig_forget(r);
+	assert_null(tcp_stack_check(r->stack));
+	m = tcp_recv(r->conn);
+	assert_int_equal(m->pkt_len, 2000);
+	rte_pktmbuf_free(m);
 }
 
 /* A megabyte behind one lost segment, as a path with a round trip has it in flight. */
@@ -315,24 +363,46 @@ static void the_window_closes_with_the_reader_and_opens_with_its_credit(void **s
 	rte_pktmbuf_free(m);
 }
 
-static void small_payloads_are_packed_when_the_pool_is_low(void **state)
+static void small_payloads_share_mbufs(void **state)
 {
-	static struct rte_mbuf *taken[2048];
 	struct rig *r = *state;
-	unsigned n, free;
+	unsigned free;
 
 	rig_open(r);
-	n = r->pool->size * 8 / 10;
-	assert_int_equal(rte_pktmbuf_alloc_bulk(r->pool, taken, n), 0);
-	rig_say(r, TCP_ACK, 100);
 	rig_say(r, TCP_ACK, 100);
 	free = rte_mempool_avail_count(r->pool);
 	for (unsigned i = 0; i < 10; i++)
 		rig_say(r, TCP_ACK, 100);
 	assert_int_equal(rte_mempool_avail_count(r->pool), free);
-	assert_true(r->counters.copied_payloads >= 10);
-	assert_int_equal(r->conn->rq_head->pkt_len, 1200);
+	assert_int_equal(r->counters.copied_payloads, 10);
+	assert_int_equal(r->conn->rq_head->pkt_len, 1100);
+	assert_int_equal(tcp_mbufs(r->conn), 1);
+	rig_forget(r);
+}
+
+/* RFC 2018 §8: the peer sends again what it was told of. */
+static void a_low_pool_gives_up_what_is_out_of_order(void **state)
+{
+	static struct rte_mbuf *taken[2048];
+	struct rig *r = *state;
+	struct rig_seg seg;
+	unsigned n;
+
+	rig_open(r);
+	put_with_holes(r, 5, 600);
+	assert_int_equal(tcp_mbufs(r->conn), 5);
+	n = r->pool->size * 8 / 10;
+	assert_int_equal(rte_pktmbuf_alloc_bulk(r->pool, taken, n), 0);
+	rig_run(r, 5);
+	assert_int_equal(tcp_mbufs(r->conn), 0);
+	assert_int_equal(r->counters.ooo_forgotten, 5);
+	assert_null(tcp_stack_check(r->stack));
 	rte_pktmbuf_free_bulk(taken, n);
+	rig_run(r, 5);
+	rig_say(r, TCP_ACK, 5000);
+	seg = rig_take(r);
+	assert_int_equal(seg.ack, r->snd);
+	assert_int_equal(seg.opt.sack_count, 0);
 	rig_forget(r);
 }
 
@@ -437,22 +507,22 @@ static void some_of_what_came_can_be_taken(void **state)
 
 	rig_open(r);
 	for (unsigned i = 0; i < 5; i++)
-		rig_say(r, TCP_ACK, 400);
-	m = tcp_recv_some(r->conn, 401); /* whole mbufs */
-	assert_int_equal(m->pkt_len, 800);
+		rig_say(r, TCP_ACK, 600);
+	m = tcp_recv_some(r->conn, 601); /* whole mbufs */
+	assert_int_equal(m->pkt_len, 1200);
 	assert_int_equal(m->nb_segs, 2);
 	rte_mbuf_sanity_check(m, 1);
 	rte_pktmbuf_free(m);
-	rig_say(r, TCP_ACK, 400); /* behind what is left */
-	m = tcp_recv_some(r->conn, 1600);
-	assert_int_equal(m->pkt_len, 1600);
+	rig_say(r, TCP_ACK, 600); /* behind what is left */
+	m = tcp_recv_some(r->conn, 2400);
+	assert_int_equal(m->pkt_len, 2400);
 	assert_int_equal(m->nb_segs, 4);
 	rte_mbuf_sanity_check(m, 1);
 	rte_pktmbuf_free(m);
 	assert_null(tcp_recv_some(r->conn, 1));
-	rig_say(r, TCP_ACK | TCP_FIN, 400);
-	m = tcp_recv_some(r->conn, 400);
-	assert_int_equal(m->pkt_len, 400);
+	rig_say(r, TCP_ACK | TCP_FIN, 600);
+	m = tcp_recv_some(r->conn, 600);
+	assert_int_equal(m->pkt_len, 600);
 	rte_pktmbuf_free(m);
 	assert_true(tcp_recv_eof(r->conn));
 }
@@ -470,11 +540,14 @@ int main(void)
 		RULE(out_of_order_data_is_kept_sacked_and_delivered_once),
 		RULE(what_comes_again_in_other_pieces_adds_nothing),
 		RULE(the_out_of_order_queue_is_bounded),
+		RULE(few_small_segments_are_kept_out_of_order),
+		RULE(small_segments_behind_a_hole_share_mbufs),
 		RULE(a_hole_in_a_long_flight_costs_itself_alone),
 		RULE(a_fin_ahead_of_its_data_waits_for_it),
 		RULE(acks_within_a_burst_do_not_close_the_window),
 		RULE(the_window_closes_with_the_reader_and_opens_with_its_credit),
-		RULE(small_payloads_are_packed_when_the_pool_is_low),
+		RULE(small_payloads_share_mbufs),
+		RULE(a_low_pool_gives_up_what_is_out_of_order),
 		RULE(a_tenth_of_the_pool_is_kept_for_who_took_something),
 		RULE(a_low_pool_makes_buffers_an_eighth),
 		RULE(the_last_of_the_pool_takes_no_payload_and_keeps_windows_shut),

@@ -64,6 +64,72 @@ static void writable_comes_when_an_eighth_of_the_buffer_is_free(void **state)
 	rig_forget(r);
 }
 
+static void small_pieces_share_mbufs_also_behind_what_is_in_flight(void **state)
+{
+	struct rig *r = *state;
+	uint32_t len = 0;
+
+	rig_open(r);
+	for (unsigned i = 0; i < 15; i++) {
+		rig_data(r, 100);
+		rig_loop(r);
+		len += rig_take(r).len;
+		assert_null(tcp_stack_check(r->stack));
+	}
+	assert_int_equal(len, 1500);
+	assert_int_equal(tcp_mbufs(r->conn), 1);
+	rig_acks(r, r->rcv + 750, (struct tcp_options){ 0 });
+	rig_data(r, 100);
+	rig_loop(r);
+	assert_int_equal(rig_take(r).len, 100);
+	assert_null(tcp_stack_check(r->stack));
+	rig_acks(r, r->rcv + 1600, (struct tcp_options){ 0 });
+	assert_int_equal(tcp_mbufs(r->conn), 0);
+	rig_forget(r);
+}
+
+/* Pieces of a larger mbuf cannot be put together. */
+static void what_takes_many_mbufs_leaves_no_space(void **state)
+{
+	struct rig *r = *state;
+	struct rte_mbuf *whole = rte_pktmbuf_alloc(r->pool);
+	uint32_t most = tcp_mbuf_limit(65536);
+
+	rig_open(r);
+	rte_pktmbuf_append(whole, 100);
+	for (uint32_t i = 0; i < most; i++) {
+		struct rte_mbuf *piece = rte_pktmbuf_alloc(r->pool);
+
+		assert_true(tcp_send_space(r->conn) > 0);
+		rte_pktmbuf_attach(piece, whole);
+		tcp_send(r->conn, piece);
+	}
+	rte_pktmbuf_free(whole);
+	assert_int_equal(tcp_send_space(r->conn), 0);
+	rig_loop(r);
+	rig_forget(r);
+	rig_acks(r, r->rcv + 100, (struct tcp_options){ 0 });
+	assert_int_equal(r->writable, 1);
+	assert_true(tcp_send_space(r->conn) > 0);
+	rig_forget(r);
+}
+
+/* An ACK may walk along all records. */
+static void few_small_segments_are_in_flight(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_options opt = rig_modern(r);
+
+	opt.mss = 76;
+	rig_connect(r, &opt);
+	r->conn->cwnd = 1 << 20;
+	rig_data(r, 60000);
+	rig_loop(r);
+	assert_int_equal(r->conn->snd_nxt - r->conn->snd_una, TCP_FLIGHT_MIN * r->conn->mss);
+	assert_null(tcp_stack_check(r->stack));
+	rig_forget(r);
+}
+
 /* A round trip that segments may overtake each other in. */
 static void have_rtt(struct rig *r, uint32_t us)
 {
@@ -267,6 +333,9 @@ int main(void)
 		RULE(payload_goes_out_in_full_segments_by_reference),
 		RULE(the_initial_window_is_ten_segments),
 		RULE(writable_comes_when_an_eighth_of_the_buffer_is_free),
+		RULE(small_pieces_share_mbufs_also_behind_what_is_in_flight),
+		RULE(what_takes_many_mbufs_leaves_no_space),
+		RULE(few_small_segments_are_in_flight),
 		RULE(sack_tells_what_is_lost_and_only_that_is_sent_again),
 		RULE(three_duplicates_do_without_sack),
 		RULE(an_ack_that_advances_brings_its_window_along),
