@@ -19,14 +19,25 @@
 #define WIND_DOWN_NS  (UINT64_C(900) * 1000000000)
 #define WIND_FINE_NS  (UINT64_C(5) * 1000000000) /* in steps of 50 ms, then of 500 */
 #define WIND_STEP_NS  (UINT64_C(50) * 1000000)
+#define WIND_HASTY_NS (UINT64_C(4) * 1000000000) /* the longest step of a hasty world */
+#define HASTY_NS      (UINT64_C(256) * 1000000)  /* the same while peers may speak */
 #define IDLE_CHECKS   16
 #define POOL_SIZES    8
 #define TICKET_SECRET 80
+#define USAGE_LINES   64
 
 static struct world *running;
 static struct {
 	struct rte_mempool *pool;
 } pools[POOL_SIZES];
+
+/* FNV-1a. */
+static uint64_t digest_add(uint64_t digest, const uint8_t *data, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		digest = (digest ^ data[i]) * UINT64_C(0x100000001b3);
+	return digest;
+}
 
 static void take_frame(uint8_t port, const uint8_t *data, uint32_t len)
 {
@@ -39,6 +50,8 @@ static void take_frame(uint8_t port, const uint8_t *data, uint32_t len)
 		running->handed_count++;
 		return;
 	}
+	if (running->digest)
+		*running->digest = digest_add(*running->digest, data, len);
 	why = seen_read(s, data, len, fake_ports[port].port.mtu);
 	s->port = port;
 	s->time_ns = running->now_ns;
@@ -53,7 +66,8 @@ void world_init(struct world *w)
 {
 	bool six = w->six;
 
-	memset(w, 0, sizeof(*w));
+	/* Half a megabyte less. */
+	memset(w, 0, offsetof(struct world, held));
 	w->six = six;
 	w->now_ns = WORLD_START_NS;
 	six_init(w->six);
@@ -90,6 +104,11 @@ static bool all_took(struct world *w)
 	return true;
 }
 
+static struct usage *usage_of(struct world *w)
+{
+	return w->kept ? &w->kept->usage : &w->usage;
+}
+
 static void make_tables(struct world *w)
 {
 	static const uint8_t ticket_secret[TICKET_SECRET] = { 1 };
@@ -97,12 +116,19 @@ static void make_tables(struct world *w)
 	struct tables_config config = { .worker_count = w->workers,
 		.pools = one_for_all,
 		.ticket_secret = ticket_secret,
-		.usage = &w->usage };
+		.usage = usage_of(w) };
 	struct snapshot snapshot;
 	struct secrets secrets;
 	char why[512] = "";
 	struct tables *next;
 
+	if (!w->tables && w->kept && w->kept->tables) {
+		w->generation = 1;
+		w->tables = w->kept->tables;
+		w->kept->tables = NULL;
+		atomic_store(&w->shared.tables, w->tables);
+		return;
+	}
 	config_build(&w->config, ++w->generation, &snapshot, &secrets);
 	next = tables_create(&config, &snapshot, &secrets, w->tables, why, sizeof(why));
 	secrets_close(&secrets);
@@ -162,6 +188,49 @@ static bool make_segments(struct world_worker *at, uint32_t index, uint32_t reco
 	       event_ring_open(dup(at->events.segment.fd), &at->reader) == 0;
 }
 
+/* @param usage  may be of the world before */
+static void make_usage(struct usage *usage)
+{
+	if (usage->lines)
+		memset(usage->lines, 0, usage->capacity * sizeof(*usage->lines));
+	else if (usage_create(USAGE_LINES, 1, usage))
+		wire_fail("no shared memory");
+}
+
+static void *copy_of(const struct segment *segment)
+{
+	void *copy = malloc(segment->length);
+
+	if (!copy)
+		abort();
+	memcpy(copy, segment->base, segment->length);
+	return copy;
+}
+
+/* The kept segments, as new. */
+static bool take_segments(struct world *w)
+{
+	struct world_kept *kept = w->kept;
+
+	if (!kept->stats_new) {
+		if (!make_segments(&kept->segments, 0, w->config.settings.event_records))
+			return false;
+		kept->stats_new = copy_of(&kept->segments.stats.segment);
+		kept->events_new = copy_of(&kept->segments.events.segment);
+	}
+	w->at[0] = kept->segments;
+	memcpy(w->at[0].stats.segment.base, kept->stats_new, w->at[0].stats.segment.length);
+	memcpy(w->at[0].events.segment.base, kept->events_new, w->at[0].events.segment.length);
+	return true;
+}
+
+static void close_segments(struct world_worker *at)
+{
+	event_ring_close(&at->reader);
+	event_ring_close(&at->events);
+	stats_close(&at->stats);
+}
+
 void world_start(struct world *w)
 {
 	struct worker_config config = { .tcp = w->config.tcp, .proxy = w->config.proxy };
@@ -173,10 +242,10 @@ void world_start(struct world *w)
 	w->pool = pool_of(w->config.pool);
 	w->workers = w->config.workers;
 	w->queue_rule = w->config.reta_size ? QUEUE_RSS : w->queue_rule;
-	if (usage_create(64, 1, &w->usage))
-		wire_fail("no shared memory");
+	make_usage(usage_of(w));
 	for (uint32_t i = 0; i < w->workers; i++)
-		if (!make_segments(&w->at[i], i, w->config.settings.event_records))
+		if (!(w->kept ? take_segments(w)
+			      : make_segments(&w->at[i], i, w->config.settings.event_records)))
 			wire_fail("no shared memory");
 	make_tables(w);
 	make_steering(w);
@@ -193,7 +262,11 @@ void world_start(struct world *w)
 
 static void trace(struct world *w, const struct seen *s, const struct flow *flow, bool from_peer)
 {
-	const char *line = wire_text("%10.6f  %s", (double)(s->time_ns - WORLD_START_NS) / 1e9,
+	const char *line;
+
+	if (w->untraced)
+		return;
+	line = wire_text("%10.6f  %s", (double)(s->time_ns - WORLD_START_NS) / 1e9,
 		seen_show(s, flow, from_peer));
 
 	w->trace[w->trace_count++ % WORLD_TRACE] = line;
@@ -356,16 +429,19 @@ void world_settle(struct world *w)
 bool world_advance_until(
 	struct world *w, uint64_t ns, bool (*done)(struct world *w, void *ctx), void *ctx)
 {
-	uint64_t end = w->now_ns + ns;
+	uint64_t end = w->now_ns + ns, step = WORLD_TICK_NS;
 
 	if (done && done(w, ctx))
 		return true;
 	while (w->now_ns < end) {
-		uint64_t next = w->now_ns - w->now_ns % WORLD_TICK_NS + WORLD_TICK_NS;
+		uint64_t next = w->now_ns - w->now_ns % WORLD_TICK_NS + step;
 
 		w->now_ns = RTE_MIN(next, end);
-		if (turn(w))
+		step = w->hasty ? RTE_MIN(2 * step, HASTY_NS) : WORLD_TICK_NS;
+		if (turn(w)) {
 			world_settle(w);
+			step = WORLD_TICK_NS;
+		}
 		if (done && done(w, ctx))
 			return true;
 	}
@@ -435,15 +511,20 @@ static const char *left_over(struct world *w)
 void world_wind_down(struct world *w)
 {
 	const char *left = "";
-	uint64_t begin = w->now_ns;
+	uint64_t begin = w->now_ns, step = WIND_STEP_NS;
 
 	w->quiet = true;
 	w->stalled = 0;
 	fake_ports_clear();
 	world_hold(w, 0);
 	while (left && w->now_ns - begin < WIND_DOWN_NS) {
-		w->now_ns += w->now_ns - begin < WIND_FINE_NS ? WIND_STEP_NS : 10 * WIND_STEP_NS;
-		turn(w);
+		w->now_ns += step;
+		if (w->hasty)
+			step = turn(w) ? WIND_STEP_NS : RTE_MIN(step + step / 2, WIND_HASTY_NS);
+		else {
+			turn(w);
+			step = w->now_ns - begin < WIND_FINE_NS ? WIND_STEP_NS : 10 * WIND_STEP_NS;
+		}
 		left = left_over(w);
 	}
 	if (left)
@@ -463,15 +544,15 @@ const char *world_stop(struct world *w)
 	steer_mesh_destroy(w->mesh);
 	for (unsigned i = 0; i < PORTS; i++)
 		owner_rss_destroy(w->rss[i]);
-	if (w->tables)
+	if (w->kept && w->generation == 1 && w->tables)
+		w->kept->tables = w->tables;
+	else
 		tables_destroy(w->tables);
 	peers_free(w);
-	for (uint32_t i = 0; i < w->workers; i++) {
-		event_ring_close(&w->at[i].reader);
-		event_ring_close(&w->at[i].events);
-		stats_close(&w->at[i].stats);
-	}
-	usage_close(&w->usage);
+	for (uint32_t i = 0; i < w->workers && !w->kept; i++)
+		close_segments(&w->at[i]);
+	if (!w->kept)
+		usage_close(&w->usage);
 	w->started = false;
 	missing = w->pool->size - rte_mempool_avail_count(w->pool);
 	if (missing == 0)
@@ -482,4 +563,15 @@ const char *world_stop(struct world *w)
 			pools[i].pool = NULL;
 	rte_mempool_free(w->pool);
 	return wire_text("%u mbufs were not freed", missing);
+}
+
+void world_forget(struct world_kept *kept)
+{
+	tables_destroy(kept->tables);
+	usage_close(&kept->usage);
+	if (kept->stats_new)
+		close_segments(&kept->segments);
+	free(kept->stats_new);
+	free(kept->events_new);
+	memset(kept, 0, sizeof(*kept));
 }

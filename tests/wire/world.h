@@ -31,12 +31,26 @@ struct world_worker {
 	struct event_ring events, reader;
 };
 
+/* What may outlive a world of one worker and serve the next one with the same configuration, as it is costly to make:
+ * tables of the first generation, the usage lines that they point to, statistics and events. The next world finds the
+ * segments as they were when they were new. */
+struct world_kept {
+	struct tables *tables;
+	struct usage usage;
+	struct world_worker segments;
+	void *stats_new, *events_new; /* their bytes; NULL: nothing is kept yet */
+};
+
 struct world {
 	struct net_world net;
 	struct config config;
 	bool six,
 		offload; /* both sides have IPv6 unless the script says otherwise; outlives world_init() */
 	bool started, arp_manual, quiet, verbose;
+	bool untraced;           /* no text of packets is made */
+	bool hasty;              /* time in which nothing happens passes in growing steps */
+	struct world_kept *kept; /* NULL: nothing outlives the world */
+	uint64_t *digest;        /* of all frames that left; NULL: nobody asks */
 	struct rte_mempool *pool;
 	struct world_worker at[WORLD_WORKERS];
 	uint32_t workers;
@@ -56,8 +70,9 @@ struct world {
 	const char *trace[WORLD_TRACE];
 	uint32_t trace_count;
 	struct conn *conns;
-	struct rte_mbuf *held[65536]; /* mbufs that the script keeps from the gateway */
 	uint32_t held_count;
+	struct rte_mbuf
+		*held[65536]; /* mbufs that the script keeps from the gateway; the last member */
 };
 
 /** Defaults, nothing running. */
@@ -84,6 +99,8 @@ void world_hold(struct world *w, uint32_t leave);
 void world_wind_down(struct world *w);
 /** Stop and free everything. @return NULL, or what was leaked */
 const char *world_stop(struct world *w);
+/** Free what was kept. */
+void world_forget(struct world_kept *kept);
 /** The latest packets, one a line. */
 char *world_trace(const struct world *w);
 
