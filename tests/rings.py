@@ -157,6 +157,10 @@ def ring_interop(ring):
         pytest_run(ring, "build", tests="tests/interop", seconds=1800)
 
 
+def ring_fresh(ring):
+    script(ring, [sys.executable, "tests/fresh/run.py"], 4 * 3600)
+
+
 RINGS = {
     "unit": lambda ring: meson_suite(ring, "unit"),
     "wire": lambda ring: meson_suite(ring, "wire"),
@@ -166,6 +170,7 @@ RINGS = {
     "lint": ring_lint,
     "e2e": ring_e2e,
     "interop": ring_interop,
+    "fresh": ring_fresh,
 }
 
 

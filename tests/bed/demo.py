@@ -52,6 +52,12 @@ class Answer:
         return json.loads(self.body)
 
 
+def reason_of(error):
+    """The last line that is said: what comes before is the command and more of its output."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
 class Demo:
     def __init__(self, bed, gateway):
         self.bed, self.gateway = bed, gateway
@@ -60,7 +66,7 @@ class Demo:
             self.keys = find_keys(f.read())
 
     def curl_argv(self, url, key=None, *more):
-        argv = ["curl", "-s", "-i", "-m", "10", "--resolve", f"{DEMO_HOST}:80:{OUTSIDE_IP}",
+        argv = ["curl", "-sS", "-i", "-m", "10", "--resolve", f"{DEMO_HOST}:80:{OUTSIDE_IP}",
             "--resolve", f"{DEMO_HOST}:443:{OUTSIDE_IP}"]
         if url.startswith("https"):
             argv += ["--cacert", self.gateway.certificate]
@@ -71,12 +77,12 @@ class Demo:
     def curl(self, url, key=None, *more):
         done = self.bed.run("client", *self.curl_argv(url, key, *more), check=False)
         if done.returncode != 0:
-            raise BedError(f"curl {url}: exit {done.returncode} {done.stderr.strip()}")
+            raise BedError(f"curl {url}: exit {done.returncode}\n{done.stderr.strip()}")
         return Answer(done.stdout.replace("\r\n", "\n"))
 
     def curl_many(self, url_glob, key):
         """Many requests on one connection. @return list of (status, JSON or None, Retry-After)"""
-        done = self.bed.run("client", "curl", "-s", "-m", "30", "--resolve",
+        done = self.bed.run("client", "curl", "-sS", "-m", "30", "--resolve",
             f"{DEMO_HOST}:80:{OUTSIDE_IP}", "-H", f"X-API-Key: {key}", "-w",
             "\x1e%{http_code} %header{retry-after}\x1f", url_glob)
         answers = []
@@ -95,7 +101,7 @@ class Demo:
         try:
             observed, ok = observe()
         except (BedError, ValueError, KeyError, IndexError) as e:
-            observed, ok = f"{type(e).__name__}: {e}", False
+            observed, ok = reason_of(e), False
         self.row(name, expected, observed, bool(ok))
 
     def status_check(self, name, expected, url, key=None, *more):
