@@ -8,6 +8,7 @@ import datetime
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -16,7 +17,10 @@ BUILD = os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build"))
 PAGE = os.path.join(ROOT, "docs", "benchmarks.md")
 PLOT = os.path.join(ROOT, "docs", "benchmarks-cycles.svg")
 BEGIN, END = "<!-- measured: written by ./dev bench --report -->", "<!-- measured: end -->"
-BENCHES = ("l7", "release", "micro", "gen", "l4", "memory", "starvation", "goodput", "peers")
+BENCHES = ("l7", "misses", "release", "micro", "gen", "l4", "memory", "starvation", "goodput", "peers")
+# Exit statuses, as in bench/common/report.h: something was wrong; a row could not be measured, the others could.
+FAILED, UNMEASURED = 1, 3
+NOT_MEASURABLE = "not measurable: "
 STAGES = {"rx": "#7f7f7f", "net": "#4c72b0", "tcp_in": "#55a868", "proxy": "#c44e52", "tcp_out": "#8172b2",
     "tx": "#937860", "timers": "#da8bc3"}
 
@@ -32,7 +36,7 @@ def measure(names, quick):
         print(f"==> {name}", file=sys.stderr)
         done = subprocess.run([*command(name), "--json", *(["--quick"] if quick else [])],
             stdout=subprocess.PIPE, text=True, check=False)
-        if done.returncode:
+        if done.returncode and done.returncode != UNMEASURED:
             print(f"{name} failed and is left out", file=sys.stderr)
             continue
         rows += json.loads(done.stdout)
@@ -57,14 +61,16 @@ def table(rows):
         values = []
         for metric, _unit in metrics:
             row = cell.get((case, metric))
-            values.append("" if not row else number(row["value"]) +
+            values.append("" if not row else "–" if row["value"] is None else number(row["value"]) +
                 (f" (target {number(row['target'])})" if row["target"] else ""))
         lines.append(f"| {case} | " + " | ".join(values) + " |")
-    return "\n".join(lines)
+    reasons = [f"- {r['case']}, {r['metric']}: {r['why']}" for r in rows if "why" in r]
+    return "\n".join(lines + ([""] + reasons if reasons else []))
 
 
 def plot(rows):
     """Cycles a request by stage, a bar a case; cases with large bodies or handshakes would hide the others."""
+    rows = [r for r in rows if r["value"] is not None]
     cases = [c for c in ordered(r["case"] for r in rows if r["metric"] == "proxy") if not c.startswith(("body-", "tls-"))]
     value = {(r["case"], r["metric"]): r["value"] for r in rows}
     most = max(sum(value.get((c, s), 0) for s in STAGES) for c in cases)
@@ -95,14 +101,41 @@ def machine():
         f"{os.getloadavg()[0]:.1f} when it ended; revision {revision}, {datetime.date.today()}.")
 
 
+def row(bench, case, metric, unit, value, at_most=None, at_least=None):
+    """A measured row. @param at_most, at_least  its target, one of them or none"""
+    measured = {"bench": bench, "case": case, "metric": metric, "unit": unit, "value": value,
+        "target": at_least if at_most is None else at_most}
+    if at_most is not None:
+        measured["met"] = value <= at_most
+    elif at_least is not None:
+        measured["met"] = value >= at_least
+    return measured
+
+
+def unmeasured(bench, case, metric, unit, why):
+    """A row without a value, as this machine did not let it be measured now."""
+    return {"bench": bench, "case": case, "metric": metric, "unit": unit, "value": None, "target": None,
+        "why": why if why.startswith((NOT_MEASURABLE, "failed: ")) else NOT_MEASURABLE + why}
+
+
+def status(rows):
+    """The exit status of a bench with these rows, as bench/common/report.h has it."""
+    reasons = [r["why"] for r in rows if "why" in r]
+    if any(not why.startswith(NOT_MEASURABLE) for why in reasons):
+        return FAILED
+    return UNMEASURED if reasons else 0
+
+
 def section(bench, rows):
     plotted = "![cycles a request by stage](benchmarks-cycles.svg)\n\n" if bench == "l7" else ""
     return f"### {bench}\n\n{machine()}\n\n{table(rows)}\n\n{plotted}"
 
 
 def run(main, name, errors=()):
-    """Run a benchmark's main() and exit with its status. Ctrl-C ends it as quietly as these errors, which users can
-    do something about."""
+    """Run a benchmark's main() and exit with its status. Ctrl-C and SIGTERM end it as quietly as these errors, which
+    users can do something about."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -11,13 +11,15 @@
 #define COLUMNS_MAX 24
 
 struct row {
-	char which[64], metric[48], unit[16];
+	char which[64], metric[48], unit[16], why[256]; /* why: there is no value */
 	double value, target;
+	bool least; /* the target is */
 };
 
 struct report {
 	char bench[32];
 	bool json;
+	int status;
 	struct row *rows;
 	size_t count;
 };
@@ -33,8 +35,8 @@ struct report *report_new(const char *bench, bool json)
 	return r;
 }
 
-void report_row(struct report *r, const char *which, const char *metric, const char *unit,
-	double value, double target)
+static struct row *report_add(
+	struct report *r, const char *which, const char *metric, const char *unit)
 {
 	struct row *rows = realloc(r->rows, (r->count + 1) * sizeof(*rows));
 
@@ -42,11 +44,51 @@ void report_row(struct report *r, const char *which, const char *metric, const c
 		abort();
 	r->rows = rows;
 	rows = &rows[r->count++];
+	memset(rows, 0, sizeof(*rows));
 	snprintf(rows->which, sizeof(rows->which), "%s", which);
 	snprintf(rows->metric, sizeof(rows->metric), "%s", metric);
 	snprintf(rows->unit, sizeof(rows->unit), "%s", unit);
-	rows->value = value;
-	rows->target = target;
+	return rows;
+}
+
+void report_row(struct report *r, const char *which, const char *metric, const char *unit,
+	double value, double target)
+{
+	struct row *row = report_add(r, which, metric, unit);
+
+	row->value = value;
+	row->target = target;
+}
+
+void report_row_least(struct report *r, const char *which, const char *metric, const char *unit,
+	double value, double target)
+{
+	report_row(r, which, metric, unit, value, target);
+	r->rows[r->count - 1].least = true;
+}
+
+void report_unmeasured(
+	struct report *r, const char *which, const char *metric, const char *unit, const char *why)
+{
+	struct row *row = report_add(r, which, metric, unit);
+
+	snprintf(row->why, sizeof(row->why), "not measurable: %s", why);
+	if (r->status == 0)
+		r->status = REPORT_UNMEASURED;
+}
+
+void report_failed(
+	struct report *r, const char *which, const char *metric, const char *unit, const char *why)
+{
+	struct row *row = report_add(r, which, metric, unit);
+
+	snprintf(row->why, sizeof(row->why), "failed: %s", why);
+	r->status = REPORT_FAILED;
+}
+
+static bool row_met(const struct row *row)
+{
+	return row->least ? row->value >= row->target : row->value <= row->target;
 }
 
 void report_note(struct report *r, const char *format, ...)
@@ -69,19 +111,41 @@ static void print_value(double value, int width)
 		printf("%*.2f", width, value);
 }
 
+/* A JSON string: a reason may hold bytes of a response. */
+static void print_text(const char *text)
+{
+	putchar('"');
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+		if (*p < 0x20 || *p >= 0x7f || *p == '"' || *p == '\\')
+			printf("\\u%04x", *p);
+		else
+			putchar(*p);
+	putchar('"');
+}
+
+static void print_value_json(const struct row *row)
+{
+	if (row->why[0]) {
+		printf("\"value\": null, \"target\": null, \"why\": ");
+		print_text(row->why);
+	} else if (row->target == REPORT_NO_TARGET) {
+		printf("\"value\": %.6g, \"target\": null", row->value);
+	} else {
+		printf("\"value\": %.6g, \"target\": %.6g, \"met\": %s", row->value, row->target,
+			row_met(row) ? "true" : "false");
+	}
+}
+
 static void print_json(const struct report *r)
 {
 	printf("[");
 	for (size_t i = 0; i < r->count; i++) {
 		const struct row *row = &r->rows[i];
 
-		printf("%s\n  {\"bench\": \"%s\", \"case\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\", "
-		       "\"value\": %.6g, \"target\": ",
-			i ? "," : "", r->bench, row->which, row->metric, row->unit, row->value);
-		if (row->target == REPORT_NO_TARGET)
-			printf("null}");
-		else
-			printf("%.6g}", row->target);
+		printf("%s\n  {\"bench\": \"%s\", \"case\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\", ",
+			i ? "," : "", r->bench, row->which, row->metric, row->unit);
+		print_value_json(row);
+		putchar('}');
 	}
 	printf("\n]\n");
 }
@@ -121,7 +185,7 @@ static void print_line(const struct report *r, const char *which, const struct r
 	for (size_t k = 0; k < n; k++) {
 		const struct row *row = cell(r, which, columns[k]->metric);
 
-		if (row)
+		if (row && !row->why[0])
 			print_value(row->value, width_of(columns[k]));
 		else
 			printf("%*s", width_of(columns[k]), "-");
@@ -134,9 +198,12 @@ static void print_targets(const struct report *r)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct row *row = &r->rows[i];
 
-		if (row->target != REPORT_NO_TARGET)
-			printf("%s, %s: %.6g %s, target %.6g\n", row->which, row->metric,
-				row->value, row->unit, row->target);
+		if (row->why[0])
+			printf("%s, %s: %s\n", row->which, row->metric, row->why);
+		else if (row->target != REPORT_NO_TARGET)
+			printf("%s, %s: %.6g %s, target at %s %.6g, %s\n", row->which, row->metric,
+				row->value, row->unit, row->least ? "least" : "most", row->target,
+				row_met(row) ? "met" : "missed");
 	}
 }
 
@@ -168,8 +235,10 @@ static void print_table(const struct report *r)
 	print_targets(r);
 }
 
-void report_finish(struct report *r)
+int report_finish(struct report *r)
 {
+	int status = r->status;
+
 	if (r->json)
 		print_json(r);
 	else
@@ -177,6 +246,7 @@ void report_finish(struct report *r)
 	fflush(stdout);
 	free(r->rows);
 	free(r);
+	return status;
 }
 
 void progress(const char *format, ...)

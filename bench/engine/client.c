@@ -31,6 +31,7 @@ static uint32_t allowed(const struct engine *e, const struct client *c)
 		n = c->granted;
 	else if (e->stopping)
 		n = 0;
+	n = (uint32_t)RTE_MIN(n, e->left);
 	if (e->config.per_connection)
 		n = RTE_MIN(n, e->config.per_connection - c->conn_sent);
 	return n;
@@ -68,6 +69,7 @@ void engine_client_arrivals(struct engine *e)
 		double random = (double)((e->random = mix64(e->random)) >> 11) / 9007199254740992.0;
 
 		if (engine_backlog(e) == ARRIVALS) {
+			e->overrun = !e->failed;
 			engine_fail(e,
 				"%u requests wait: the rate is beyond what the gateway takes",
 				ARRIVALS);
@@ -143,6 +145,8 @@ static uint32_t put_requests(struct engine *e, struct client *c, char *out)
 		c->sent++;
 		c->conn_sent++;
 		c->under_way++;
+		e->left--;
+		e->under_way++;
 	}
 	if (n)
 		ready_client(e, c);
@@ -225,6 +229,7 @@ static void answer_complete(struct engine *e, struct client *c)
 	c->answered++;
 	c->conn_answered++;
 	c->under_way--;
+	e->under_way--;
 	c->in_body = false;
 	start_another(e);
 }

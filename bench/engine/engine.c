@@ -28,6 +28,11 @@ void engine_fail(struct engine *e, const char *format, ...)
 	va_end(args);
 }
 
+bool engine_overrun(const struct engine *e)
+{
+	return e->overrun;
+}
+
 const char *engine_failure(const struct engine *e)
 {
 	return e->failed ? e->failure : NULL;
@@ -65,6 +70,7 @@ struct engine *engine_create(const struct engine_config *config, uint64_t now_ns
 		return NULL;
 	e->config = *config;
 	e->random = mix64(config->index + 77);
+	e->left = UINT64_MAX;
 	e->client_base = ENGINE_CLIENT_FIRST + config->index * ENGINE_CLIENTS_MAX;
 	e->ready[ENGINE_OUTSIDE] = e->ready[ENGINE_INSIDE] = e->idle =
 		(struct fifo){ RING_NONE, RING_NONE };
@@ -120,6 +126,16 @@ void engine_set_rate(struct engine *e, double rate, uint64_t now_ns)
 void engine_stop(struct engine *e)
 {
 	e->stopping = true;
+}
+
+void engine_limit(struct engine *e, uint64_t requests)
+{
+	e->left = requests;
+}
+
+bool engine_done(const struct engine *e)
+{
+	return e->left == 0 && e->under_way == 0;
 }
 
 uint32_t engine_open(const struct engine *e)

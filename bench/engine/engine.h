@@ -101,6 +101,10 @@ void engine_set_rate(struct engine *engine, double rate, uint64_t now_ns);
 void engine_look(struct engine *engine, uint64_t now_ns);
 /** Begin no further request: what is under way is finished. */
 void engine_stop(struct engine *engine);
+/** Begin so many further requests and no more. */
+void engine_limit(struct engine *engine, uint64_t requests);
+/** Are all requests of engine_limit(), and those before them, answered? */
+bool engine_done(const struct engine *engine);
 
 /** Client connections that are open now. */
 uint32_t engine_open(const struct engine *engine);
@@ -113,6 +117,8 @@ void engine_stats_reset(struct engine *engine);
 
 /** What went wrong first; NULL while all is well. */
 const char *engine_failure(const struct engine *engine);
+/** Was it only that requests were due faster than the gateway took them? */
+bool engine_overrun(const struct engine *engine);
 
 /** Are @p len bytes from @p at on those of the answer to request @p id? */
 bool engine_content_right(

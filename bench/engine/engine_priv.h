@@ -98,6 +98,8 @@ struct engine {
 	uint32_t ts_now, header_bytes, client_base;
 	uint32_t open, started;
 	bool stopping, ack_idle;
+	bool overrun; /* the failure is that of an open loop beyond what the gateway takes */
+	uint64_t left, under_way; /* requests to begin, and those without their answer */
 	struct fifo ready[ENGINE_SIDES], idle;
 	uint64_t looked_ns;
 	uint32_t next_client, next_backend; /* that are looked at */

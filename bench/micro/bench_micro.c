@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 
@@ -69,7 +70,7 @@ int main(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' }, { "only", required_argument, NULL, 'o' },
 		{ "plain-pages", no_argument, NULL, 'p' }, { NULL, 0, NULL, 0 } };
 	struct micro m = { .seconds = 0.3 };
-	struct bench_eal eal = { .lcores = "0@0,1@1" };
+	struct bench_eal eal = { .lcores = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? "0@0,1@1" : "0" };
 	bool json = false, huge;
 	int opt;
 
@@ -107,6 +108,5 @@ int main(int argc, char **argv)
 	micro_route(&m);
 	micro_memory(&m);
 	micro_worker(&m);
-	report_finish(m.report);
-	return 0;
+	return report_finish(m.report);
 }

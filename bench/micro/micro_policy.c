@@ -288,6 +288,10 @@ static void micro_contended(struct micro *m, const char *name, micro_fn take)
 
 	if (!micro_wanted(m, name))
 		return;
+	if (rte_lcore_count() < 2) {
+		report_unmeasured(m->report, name, "cycles", "", "there is no other core");
+		return;
+	}
 	other = (struct contender){ .taker = mine };
 	clock = spaced_cycles(nothing, &mine);
 	rte_eal_remote_launch(other_core, &other, 1);

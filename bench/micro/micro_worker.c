@@ -20,7 +20,8 @@ void micro_worker(struct micro *m)
 
 	for (unsigned i = 0; i < RTE_DIM(rows); i++)
 		wanted |= micro_wanted(m, rows[i].name);
-	if (!wanted || !l7_stages(&l7_cases[0], m->quick ? 0.5 : 2, stage))
+	if (!wanted || !l7_stages(&l7_cases[0], m->quick ? 0.5 : 2, stage,
+			       "IP and TCP, of a plain request", m->report))
 		return;
 	for (unsigned i = 0; i < RTE_DIM(rows); i++) {
 		report_row(m->report, rows[i].name, "cycles", "", stage[rows[i].stage],

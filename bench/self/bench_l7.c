@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 
@@ -24,12 +25,14 @@ static const char usage[] =
 	"  --per-connection=N --weights=5:3:2 --limit=PER_SECOND --routes=N --no-events "
 	"--no-multi-segs\n"
 	"  --tls --offload --no-timestamps --load=SHARE (open loop, of what the closed loop gave)\n"
-	"  --workers=2 (each with such a load, beside one worker with it)\n";
+	"  --workers=2 (each with such a load, beside one worker with it)\n"
+	"With --requests=N exactly N requests, the same in each run, of one load: see bench/misses.py.\n";
 
 struct l7_options {
 	bool quick, json, plain_pages, custom;
 	const char *only;
 	double seconds;
+	uint64_t requests;
 	struct l7_case load;
 };
 
@@ -38,6 +41,7 @@ enum {
 	OPT_JSON,
 	OPT_ONLY,
 	OPT_SECONDS,
+	OPT_REQUESTS,
 	OPT_PLAIN_PAGES,
 	OPT_CONNECTIONS,
 	OPT_DEPTH,
@@ -63,6 +67,7 @@ static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
+	{ "requests", required_argument, NULL, OPT_REQUESTS },
 	{ "plain-pages", no_argument, NULL, OPT_PLAIN_PAGES },
 	{ "connections", required_argument, NULL, OPT_CONNECTIONS },
 	{ "depth", required_argument, NULL, OPT_DEPTH },
@@ -173,6 +178,9 @@ static void parse_options(int argc, char **argv, struct l7_options *o)
 		case OPT_SECONDS:
 			o->seconds = strtod(optarg, NULL);
 			break;
+		case OPT_REQUESTS:
+			o->requests = strtoull(optarg, NULL, 10);
+			break;
 		case OPT_PLAIN_PAGES:
 			o->plain_pages = true;
 			break;
@@ -201,13 +209,21 @@ static bool chosen(const struct l7_options *o, const struct l7_case *c)
 	return false;
 }
 
+static void run(const struct l7_options *o, const struct l7_case *c, struct report *report)
+{
+	if (o->requests)
+		l7_requests(c, o->requests, report);
+	else
+		l7_run(c, o->seconds, report);
+}
+
 int main(int argc, char **argv)
 {
 	struct l7_options o = { .load = l7_default };
 	struct bench_eal eal = { .lcores = "0" };
 	uint32_t most_keys = 0, most_workers = 1;
 	struct report *report;
-	bool huge, good = true;
+	bool huge;
 
 	parse_options(argc, argv, &o);
 	if (o.seconds <= 0)
@@ -222,7 +238,7 @@ int main(int argc, char **argv)
 		most_keys = o.load.keys;
 		most_workers = RTE_MAX(o.load.workers, 1u);
 	}
-	if (most_workers > 1)
+	if (most_workers > 1 && sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		eal.lcores = "0@0,1@1";
 	eal.memory_mb = world_memory_mb(most_keys, most_workers);
 	eal.plain_pages = o.plain_pages;
@@ -232,12 +248,11 @@ int main(int argc, char **argv)
 		"One worker on the self-driven port, %s, TSC %.0f MHz. Cycles are the worker's alone.",
 		huge ? "2 MB pages" : "4 KB pages", (double)rte_get_tsc_hz() / 1e6);
 	if (o.custom) {
-		good = l7_run(&o.load, o.seconds, report);
+		run(&o, &o.load, report);
 	} else {
-		for (const struct l7_case *c = l7_cases; c->name && good; c++)
+		for (const struct l7_case *c = l7_cases; c->name; c++)
 			if (chosen(&o, c))
-				good = l7_run(c, o.seconds, report);
+				run(&o, c, report);
 	}
-	report_finish(report);
-	return good ? 0 : 1;
+	return report_finish(report);
 }

@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "bench/common/report.h"
+#include "bench/self/collect.h"
 #include "bench/self/self_port.h"
 
 #define LOST_NS        3000.0 /* longer away from the core than this: the turn does not count */
@@ -109,7 +110,9 @@ static void one_turn(struct drive *d, struct counted *round)
 	s->start_ns = d->now_ns;
 	cpu = cpu_ns();
 	s->start_tsc = rte_rdtsc();
+	collect_toggle();
 	worker_turn(d->world->at[d->index].worker, d->now_ns, d->now_ns / 1000000000u);
+	collect_toggle();
 	tsc = rte_rdtsc() - s->start_tsc;
 	cpu = cpu_ns() - cpu;
 	generator = s->rx_cycles + s->rx_empty_cycles + s->tx_cycles + s->put_cycles;
@@ -118,6 +121,10 @@ static void one_turn(struct drive *d, struct counted *round)
 	d->frames_in = stats->frames_in;
 	d->frames_out = stats->frames_out;
 	drain_events(d);
+	if (d->step_ns) {
+		time_goes(d, d->step_ns);
+		return;
+	}
 	if ((double)tsc * s->ns_per_cycle > (double)cpu + LOST_NS) {
 		d->lost_turns++;
 		time_goes(d, average_turn_ns(d));
@@ -163,6 +170,7 @@ static bool failed(struct drive *d, uint64_t quiet_since_ns)
 		d->failure = "no answer for five seconds of the worker's time";
 	if (!d->failure && engine_stats(d->engine)->gaps)
 		d->failure = "the gateway sent segments out of order, on a link that loses none";
+	d->unmeasurable = engine_overrun(d->engine);
 	return d->failure != NULL;
 }
 
@@ -175,7 +183,7 @@ bool drive_warm_up(struct drive *d)
 	self_ports[d->index] = (struct self_port){
 		.engine = d->engine,
 		.most_ns = TURN_MIN_NS,
-		.ns_per_cycle = 1e9 / (double)rte_get_tsc_hz(),
+		.ns_per_cycle = d->step_ns ? 0 : 1e9 / (double)rte_get_tsc_hz(),
 	};
 	/* Where connections end after a request they are never all open. */
 	while (engine_stats(d->engine)->opened < connections ||
@@ -222,7 +230,30 @@ bool drive_measure(struct drive *d)
 		if (failed(d, last_ns))
 			return false;
 	}
-	if (d->answers == 0)
-		d->failure = "no answer at all";
+	if (d->answers == 0) {
+		d->failure = d->lost_turns ? "each turn was interrupted" : "no answer at all";
+		d->unmeasurable = d->lost_turns > 0;
+	}
+	return d->failure == NULL;
+}
+
+bool drive_requests(struct drive *d, uint64_t n)
+{
+	uint64_t last_ns = d->now_ns, answers = 0;
+	struct counted unused = { 0 };
+
+	reset(d);
+	engine_limit(d->engine, n);
+	collect_start();
+	while (!engine_done(d->engine)) {
+		one_turn(d, &unused);
+		skip_idle(d);
+		if (engine_stats(d->engine)->answers != answers)
+			last_ns = d->now_ns;
+		answers = engine_stats(d->engine)->answers;
+		if (failed(d, last_ns))
+			break;
+	}
+	collect_stop();
 	return d->failure == NULL;
 }

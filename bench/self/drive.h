@@ -4,6 +4,9 @@
  * worker as for the latencies, is the worker's own: cycles of the generator and of anybody who took
  * the core away do not pass. So an open loop at half of what one core can do is just that, with the
  * generator on the same core.
+ *
+ * drive_requests() has the same work done in each run instead: of so many requests, and time passes by the same
+ * step in each turn.
  */
 #ifndef SLUICE_BENCH_SELF_DRIVE_H
 #define SLUICE_BENCH_SELF_DRIVE_H
@@ -23,6 +26,7 @@ struct drive {
 	struct engine *engine;
 	double seconds;       /* to measure for, of real time */
 	uint32_t connections; /* of the engine */
+	uint64_t step_ns;     /* that a turn takes; 0: as long as it took */
 
 	/* Results of turns that nobody interrupted. */
 	uint64_t cycles; /* the worker's, in turns that found work */
@@ -36,6 +40,7 @@ struct drive {
 	double round_cycles[DRIVE_ROUNDS_MAX]; /* cycles a request, a round each */
 	uint32_t rounds;
 	const char *failure;
+	bool unmeasurable; /* the failure is the machine's */
 
 	uint64_t now_ns;                /* the worker's time */
 	uint64_t frames_in, frames_out; /* seen after the last turn */
@@ -49,5 +54,7 @@ struct drive {
 bool drive_warm_up(struct drive *d);
 /** Measure for d->seconds. @return false on failure */
 bool drive_measure(struct drive *d);
+/** Let exactly @p n further requests be answered, for valgrind to count. @return false on failure */
+bool drive_requests(struct drive *d, uint64_t n);
 
 #endif

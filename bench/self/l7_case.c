@@ -9,6 +9,7 @@
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
+#include <rte_random.h>
 
 #include "bench/self/drive.h"
 #include "bench/self/statistics.h"
@@ -19,7 +20,11 @@
 #define UNREACHED        1000000000 /* a limit that is counted and refuses nobody */
 #define LATENCY          .loads = { 0.5, 0.8 }
 #define STATISTICS_TURNS 15
-#define KEYED(n)         LOAD(256, 1, 1024, 1), .keys = (n), .limit = UNREACHED
+#define REQUESTS_STEP_NS 25000 /* about what 32 requests take */
+#define REQUESTS_SEED    1
+#define REQUESTS_PHASE_NS                                                                          \
+	UINT64_C(1000000000000) /* they begin at a multiple of this: timers lie alike */
+#define KEYED(n) LOAD(256, 1, 1024, 1), .keys = (n), .limit = UNREACHED
 
 const struct l7_case l7_default = { .name = "custom", KEYED(1000000) };
 
@@ -92,8 +97,9 @@ static void report_drops(const struct stats *stats, const char *name)
 }
 
 /* The backends' shares must be those of their weights. */
-static bool shares_right(const struct l7_case *c, const struct engine_stats *stats)
+static bool shares_right(const struct l7_case *c, struct drive *d)
 {
+	const struct engine_stats *stats = engine_stats(d->engine);
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < c->backends; i++)
@@ -105,6 +111,7 @@ static bool shares_right(const struct l7_case *c, const struct engine_stats *sta
 		if (off * off > 100 + expected * expected * 1e-4) {
 			progress("  %s: backend %u got %" PRIu64 " requests instead of %.0f",
 				c->name, i, stats->by_backend[i], expected);
+			d->failure = "a backend's share is not that of its weight";
 			return false;
 		}
 	}
@@ -125,7 +132,7 @@ static void report_closed(const struct l7_case *c, struct drive *d, struct repor
 {
 	double hz = (double)rte_get_tsc_hz(), cycles = median(d->round_cycles, d->rounds);
 
-	report_row(r, c->name, "requests", "1/s", hz / cycles, c->rate_target);
+	report_row_least(r, c->name, "requests", "1/s", hz / cycles, c->rate_target);
 	report_row(r, c->name, "cycles", "", cycles, c->target);
 	report_stages(c, d, r);
 	report_row(r, c->name, "batch", "answers", per(d->answers, d->turns), REPORT_NO_TARGET);
@@ -208,7 +215,8 @@ static void make_drive(const struct l7_case *c, uint32_t index, double seconds)
 		d->failure = "the generator was not made: are the heads too short?";
 }
 
-static bool begin(const struct l7_case *c, uint32_t workers, double seconds)
+/* World and generators. @return false when a generator was not made */
+static bool make(const struct l7_case *c, uint32_t workers, double seconds)
 {
 	struct world_options options = { workers, c->connections, c->keys, c->routes, c->backends,
 		c->weights, c->limit, !c->no_events, !c->no_multi_segs, c->offload, c->tls };
@@ -221,19 +229,40 @@ static bool begin(const struct l7_case *c, uint32_t workers, double seconds)
 		make_drive(c, i, seconds);
 		good &= drives[i].engine != NULL;
 	}
-	good = good && all(warm_up) && all(measure);
-	for (uint32_t i = 0; i < workers; i++)
-		good = good && shares_right(c, engine_stats(drives[i].engine));
 	return good;
 }
 
-static void end(const struct l7_case *c, bool good)
+static bool begin(const struct l7_case *c, uint32_t workers, double seconds)
+{
+	bool good = make(c, workers, seconds);
+
+	good = good && all(warm_up) && all(measure);
+	for (uint32_t i = 0; i < workers; i++)
+		good = good && shares_right(c, &drives[i]);
+	return good;
+}
+
+/* A row that says why @p metric has no value. */
+static void report_failure(const char *name, const char *metric, const char *unit, struct report *r)
+{
+	for (uint32_t i = 0; i < world.options.workers; i++) {
+		const struct drive *d = &drives[i];
+
+		if (!d->failure)
+			continue;
+		progress("  %s, %s: %s", name, metric, d->failure);
+		if (d->unmeasurable)
+			report_unmeasured(r, name, metric, unit, d->failure);
+		else
+			report_failed(r, name, metric, unit, d->failure);
+		return;
+	}
+}
+
+static void end(const struct l7_case *c)
 {
 	for (uint32_t i = 0; i < world.options.workers; i++) {
 		report_drops(&world.at[i].stats, c->name);
-		if (!good)
-			progress("  FAILED: %s",
-				drives[i].failure ? drives[i].failure : "see above");
 		engine_destroy(drives[i].engine);
 	}
 	world_destroy(&world);
@@ -249,47 +278,59 @@ static double rate(void)
 	return sum;
 }
 
-static bool run_open(const struct l7_case *c, double load, double capacity, struct report *r)
+static void run_open(const struct l7_case *c, double load, double capacity, struct report *r)
 {
 	struct drive *d = &drives[0];
 	const struct engine_stats *stats = engine_stats(d->engine);
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s at %.0f %%", c->name, load * 100);
-	engine_set_rate(d->engine, capacity * load, d->now_ns);
-	progress("  open loop at %.0f requests/s", capacity * load);
-	if (!drive_measure(d))
-		return false;
+	if (!d->failure) {
+		engine_set_rate(d->engine, capacity * load, d->now_ns);
+		progress("  open loop at %.0f requests/s", capacity * load);
+	}
+	/* After a failure the generator says no more. */
+	if (d->failure || !drive_measure(d)) {
+		report_failure(name, "p50", "us", r);
+		return;
+	}
 	report_row(r, name, "p50", "us", (double)hdr_quantile(&stats->latency_ns, 0.5) / 1e3,
 		REPORT_NO_TARGET);
 	report_row(r, name, "p99", "us", (double)hdr_quantile(&stats->latency_ns, 0.99) / 1e3,
 		load <= 0.5 ? 50 : REPORT_NO_TARGET);
 	report_row(r, name, "p99.9", "us", (double)hdr_quantile(&stats->latency_ns, 0.999) / 1e3,
 		load <= 0.5 ? 150 : REPORT_NO_TARGET);
-	return true;
 }
 
-static bool run_workers(const struct l7_case *c, double seconds, struct report *r)
+static void run_workers(const struct l7_case *c, double seconds, struct report *r)
 {
 	double one = 0, both = 0;
-	bool good = begin(c, 1, seconds);
+	bool good;
 
+	if (rte_lcore_count() < c->workers) {
+		report_unmeasured(
+			r, c->name, "requests", "1/s", "each worker needs a CPU of its own");
+		return;
+	}
+	good = begin(c, 1, seconds);
 	if (good)
 		one = rate();
-	end(c, good);
+	else
+		report_failure(c->name, "requests", "1/s", r);
+	end(c);
 	if (!good)
-		return false;
-	good = begin(c, c->workers, seconds);
-	if (good) {
+		return;
+	if (begin(c, c->workers, seconds)) {
 		both = rate();
 		report_row(r, c->name, "requests", "1/s", both, REPORT_NO_TARGET);
 		report_row(r, c->name, "cycles", "", (double)rte_get_tsc_hz() * c->workers / both,
 			REPORT_NO_TARGET);
 		report_stages(c, &drives[0], r);
-		report_row(r, c->name, "speedup", "", both / one, c->speedup_target);
+		report_row_least(r, c->name, "speedup", "", both / one, c->speedup_target);
+	} else {
+		report_failure(c->name, "requests", "1/s", r);
 	}
-	end(c, good);
-	return good;
+	end(c);
 }
 
 /*
@@ -297,7 +338,7 @@ static bool run_workers(const struct l7_case *c, double seconds, struct report *
  * consumers, and access events. The gateway has no tracing yet, so that none is in it. What counts packets, not
  * requests (ports, TCP, stages), stays on.
  */
-static bool run_statistics(const struct l7_case *c, double seconds, struct report *r)
+static void run_statistics(const struct l7_case *c, double seconds, struct report *r)
 {
 	double with[STATISTICS_TURNS], without[STATISTICS_TURNS], ratio[STATISTICS_TURNS];
 	struct drive *d = &drives[0];
@@ -320,37 +361,62 @@ static bool run_statistics(const struct l7_case *c, double seconds, struct repor
 			REPORT_NO_TARGET);
 		report_row(r, c->name, "on_over_off", "", median(ratio, STATISTICS_TURNS),
 			c->statistics_target);
+	} else {
+		report_failure(c->name, "on_over_off", "", r);
 	}
-	end(c, good);
-	return good;
+	end(c);
 }
 
-bool l7_run(const struct l7_case *c, double seconds, struct report *report)
+static void run_alone(const struct l7_case *c, double seconds, struct report *r)
 {
-	double capacity = 0;
-	bool good;
+	double capacity;
 
-	if (c->workers > 1)
-		return run_workers(c, seconds, report);
-	if (c->statistics_target > 0)
-		return run_statistics(c, seconds, report);
-	good = begin(c, 1, seconds);
-	if (good) {
+	if (begin(c, 1, seconds)) {
 		capacity = rate();
-		report_closed(c, &drives[0], report);
+		report_closed(c, &drives[0], r);
+		for (unsigned i = 0; i < L7_LOADS && c->loads[i] > 0; i++)
+			run_open(c, c->loads[i], capacity, r);
+	} else {
+		report_failure(c->name, "cycles", "", r);
 	}
-	for (unsigned i = 0; good && i < L7_LOADS && c->loads[i] > 0; i++)
-		good = run_open(c, c->loads[i], capacity, report);
-	end(c, good);
-	return good;
+	end(c);
 }
 
-bool l7_stages(const struct l7_case *c, double seconds, double *stage)
+void l7_run(const struct l7_case *c, double seconds, struct report *report)
+{
+	if (c->workers > 1)
+		run_workers(c, seconds, report);
+	else if (c->statistics_target > 0)
+		run_statistics(c, seconds, report);
+	else
+		run_alone(c, seconds, report);
+}
+
+bool l7_stages(const struct l7_case *c, double seconds, double *stage, const char *which,
+	struct report *report)
 {
 	bool good = begin(c, 1, seconds);
 
 	for (unsigned i = 0; i < STAGE_COUNT; i++)
 		stage[i] = per(drives[0].stage[i], drives[0].answers);
-	end(c, good);
+	if (!good)
+		report_failure(which, "cycles", "", report);
+	end(c);
 	return good;
+}
+
+void l7_requests(const struct l7_case *c, uint64_t n, struct report *report)
+{
+	struct drive *d = &drives[0];
+	bool good;
+
+	rte_srand(REQUESTS_SEED);
+	good = make(c, 1, 0);
+	d->step_ns = REQUESTS_STEP_NS;
+	d->now_ns = RTE_ALIGN_MUL_CEIL(d->now_ns, REQUESTS_PHASE_NS);
+	if (good && drive_warm_up(d) && drive_requests(d, n))
+		report_row(report, c->name, "requests", "", (double)n, REPORT_NO_TARGET);
+	else
+		report_failure(c->name, "requests", "", report);
+	end(c);
 }

@@ -31,10 +31,15 @@ extern const struct l7_case l7_default;
 /* Ends with a case without a name. */
 extern const struct l7_case l7_cases[];
 
-/** Run one load and add its rows. @return false when the run failed: an answer was wrong */
-bool l7_run(const struct l7_case *c, double seconds, struct report *report);
+/** Run one load and add its rows, or one that says why there is none. */
+void l7_run(const struct l7_case *c, double seconds, struct report *report);
 
-/** Run one closed loop. @param stage  set to cycles a request, by enum stage. @return as l7_run() */
-bool l7_stages(const struct l7_case *c, double seconds, double *stage);
+/** Run @p n requests that are the same in each run, for valgrind to count. */
+void l7_requests(const struct l7_case *c, uint64_t n, struct report *report);
+
+/** Run one closed loop. @param stage  set to cycles a request, by enum stage. @return false, and a row of @p which in
+ *  @p report says why, when it failed */
+bool l7_stages(const struct l7_case *c, double seconds, double *stage, const char *which,
+	struct report *report);
 
 #endif

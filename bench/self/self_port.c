@@ -6,6 +6,7 @@
 #include <rte_cycles.h>
 
 #include "bench/common/world.h"
+#include "bench/self/collect.h"
 
 struct self_port self_ports[WORLD_WORKERS_MAX];
 
@@ -25,9 +26,12 @@ uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts
 {
 	struct self_port *s = &self_ports[queue];
 	uint64_t before = rte_rdtsc();
-	uint16_t count = engine_send(
-		s->engine, (enum engine_side)port->id, pkts, n, worker_now_ns(s, before));
+	uint16_t count;
 
+	collect_toggle();
+	count = engine_send(
+		s->engine, (enum engine_side)port->id, pkts, n, worker_now_ns(s, before));
+	collect_toggle();
 	s->rx_empty_cycles += rte_rdtsc() - before;
 	if (count) {
 		s->rx_cycles += s->rx_empty_cycles;
@@ -70,10 +74,12 @@ void port_tx_flush(struct port_tx *tx)
 		tx->sent_bytes += tx->pkts[i]->pkt_len;
 	tx->sent_packets += tx->count;
 	before = rte_rdtsc();
+	collect_toggle();
 	engine_receive(s->engine, (enum engine_side)tx->port->id, tx->pkts, tx->count,
 		worker_now_ns(s, before));
 	middle = rte_rdtsc();
 	rte_pktmbuf_free_bulk(tx->pkts, tx->count);
+	collect_toggle();
 	tx->count = 0;
 	s->free_cycles += rte_rdtsc() - middle;
 	s->tx_cycles += rte_rdtsc() - before;
