@@ -127,32 +127,29 @@ def worker_cycles(rows, case):
 
 
 def value(rows, metric):
-    return next(row["value"] for row in rows if row["metric"] == metric)
+    return next((row["value"] for row in rows if row["metric"] == metric), None)
 
 
 def run(program, options):
     """@return (exit status, rows)"""
     done = subprocess.run([os.path.join(BUILD, "bench", program), *options], stdout=subprocess.PIPE, text=True, check=False)
-    return done.returncode, [] if done.returncode else rows_of(done.stdout)
+    return done.returncode, rows_of(done.stdout)
 
 
 def ring(options):
     """The ring form, and what it should agree with: l7 under the same load. Of several tries the one in which the
     two cores were nearest, as a virtual machine's CPUs move. @return (exit status, rows)"""
     tries = []
-    while len(tries) < TRIES and (not tries or value(tries[-1], "line_round_trip") > NEAR_CYCLES):
-        status, rows = run("gen", options)
-        if status:
-            return status, []
-        tries.append(rows)
-    status, alone = run("l7", [o for o in options if not o.startswith("--rate")])
-    if status:
-        return status, []
-    rows = min(tries, key=lambda rows: value(rows, "line_round_trip"))
-    ratio = worker_cycles(rows, "closed") / worker_cycles(alone, "custom")
-    rows.append({"bench": "gen-ring", "case": "closed", "metric": "over_l7", "unit": "", "value": round(ratio, 3),
-        "target": None})
-    return 0, rows
+    while len(tries) < TRIES and (not tries or value(tries[-1][1], "line_round_trip") > NEAR_CYCLES):
+        tries.append(run("gen", options))
+        if value(tries[-1][1], "line_round_trip") is None:
+            return tries[-1]
+    status, rows = min(tries, key=lambda run: value(run[1], "line_round_trip"))
+    _, alone = run("l7", [o for o in options if not o.startswith("--rate")])
+    cycles = worker_cycles(alone, "custom")
+    rows.append(report.row("gen-ring", "closed", "over_l7", "", round(worker_cycles(rows, "closed") / cycles, 3)) if cycles
+        else report.unmeasured("gen-ring", "closed", "over_l7", "", "l7 has no row for this load"))
+    return status, rows
 
 
 def main():
@@ -163,18 +160,22 @@ def main():
     args, options = parser.parse_known_args()
     options += [f"--keys={args.keys}", "--json"]
     status, rows = 0, []
-    if args.form != "memif":
+    if os.cpu_count() < 2:
+        rows = [report.unmeasured(f"gen-{form}", "closed", "requests", "1/s", "generator and worker need a CPU each")
+            for form in ("ring", "memif") if args.form in (None, form)]
+        args.form = "none"
+    if args.form in (None, "ring"):
         status, rows = ring(options)
-    if args.form != "ring":
+    if args.form in (None, "memif"):
         code, output = memif(options, args.keys)
-        status |= code
+        status = status or code
         rows += rows_of(output)
     if args.json:
         print(json.dumps(rows, indent=1))
     else:
         for bench in report.ordered(row["bench"] for row in rows):
             print(f"{bench}\n\n{report.table([row for row in rows if row['bench'] == bench])}\n")
-    return 1 if status else 0
+    return report.status(rows) or status
 
 
 if __name__ == "__main__":

@@ -200,8 +200,7 @@ def veth(rounds, share):
             rows.append((case, name, "Mbit/s", statistics.median(r[key] for r in found), None))
         ratio = statistics.median(s[key] / x[key] for s, x in zip(results["sluice"], results["linux"]))
         rows.append((case, "goodput_ratio", "", ratio, TARGET))
-    return [{"bench": "goodput", "case": c, "metric": m, "unit": u, "value": round(v, 3), "target": t}
-        for c, m, u, v, t in rows]
+    return [report.row("goodput", c, m, u, round(v, 3), at_least=t) for c, m, u, v, t in rows]
 
 
 def sim(quick):
@@ -214,13 +213,15 @@ def sim(quick):
 
 
 def print_table(rows):
-    cases = list(dict.fromkeys(r["case"] for r in rows))
-    metrics = list(dict.fromkeys(r["metric"] for r in rows))
-    cell = {(r["case"], r["metric"]): r for r in rows}
+    measured = [r for r in rows if r["value"] is not None]
+    cases, metrics = (report.ordered(r[key] for r in measured) for key in ("case", "metric"))
+    cell = {(r["case"], r["metric"]): r["value"] for r in measured}
     print(f"{'':28}" + "".join(f"{m:>16}" for m in metrics))
     for case in cases:
-        print(f"{case:28}" + "".join(f"{cell[case, m]['value']:16.2f}" if (case, m) in cell else f"{'':16}"
-            for m in metrics))
+        print(f"{case:28}" + "".join(f"{cell[case, m]:16.2f}" if (case, m) in cell else f"{'':16}" for m in metrics))
+    for row in rows:
+        if "why" in row:
+            print(f"{row['case']}: {row['why']}")
 
 
 def main():
@@ -230,18 +231,23 @@ def main():
     parser.add_argument("--only", nargs="+", choices=("veth", "sim"), default=("veth", "sim"))
     parser.add_argument("--rounds", type=int)
     args = parser.parse_args()
+    parts = {"veth": lambda: veth(args.rounds or (1 if args.quick else 5), 1 / 16 if args.quick else 1),
+        "sim": lambda: sim(args.quick)}
     tables = []
-    if "veth" in args.only:
-        tables.append(veth(args.rounds or (1 if args.quick else 5), 1 / 16 if args.quick else 1))
-    if "sim" in args.only:
-        tables.append(sim(args.quick))
+    for name in args.only:
+        try:
+            tables.append(parts[name]())
+        except BedError as error:
+            tables.append([report.unmeasured("goodput", name, "goodput", "Mbit/s", str(error))])
+        except ProcessDied as error:
+            tables.append([report.unmeasured("goodput", name, "goodput", "Mbit/s", f"failed: {error}")])
     if args.json:
         print(json.dumps(sum(tables, []), indent=1))
     else:
         for rows in tables:
             print_table(rows)
             print()
-    return 0
+    return report.status(sum(tables, []))
 
 
 if __name__ == "__main__":

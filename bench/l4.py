@@ -82,7 +82,8 @@ def testpmd(device, mode, seconds):
         output, _ = process.communicate(timeout=30)
     sent = re.findall(r"TX-packets:\s*(\d+)", output)
     if not sent or not cpu:
-        raise SystemExit(f"bench l4: testpmd told no rate:\n{output[-2000:]}")
+        print(output[-2000:], file=sys.stderr)
+        raise RuntimeError("testpmd told no rate")
     return int(sent[-1]) / cpu
 
 
@@ -90,7 +91,8 @@ def sluice(device, seconds):
     done = subprocess.run([PROGRAM, device, str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"bench l4: {done.stdout}{done.stderr}")
+        print(done.stdout + done.stderr, file=sys.stderr)
+        raise RuntimeError(f"build/bench/l4 ended with status {done.returncode}")
     return {name: float(rate) for rate, name in (line.split(" ", 1) for line in done.stdout.splitlines())}
 
 
@@ -100,30 +102,32 @@ def main():
     parser.add_argument("--json", action="store_true", help="one list of flat rows")
     args = parser.parse_args()
     rounds, seconds = (1, 1) if args.quick else (3, 2)
-    rates = collections.defaultdict(list)
+    rates, missing = collections.defaultdict(list), {}
     with tempfile.TemporaryDirectory(prefix="sluice-l4-") as directory:
         write_pcap(f"{directory}/packets.pcap")
         device = f"net_pcap0,rx_pcap={directory}/packets.pcap,infinite_rx=1"
         for turn in range(rounds):
             print(f"round {turn + 1} of {rounds}", file=sys.stderr)
             for mode in ("io", "macswap"):
-                rates[mode].append(testpmd(device, mode, seconds))
-            for name, rate in sluice(device, seconds).items():
-                rates[name].append(rate)
+                try:
+                    rates[mode].append(testpmd(device, mode, seconds))
+                except RuntimeError as error:
+                    missing[mode] = str(error)
+            try:
+                for name, rate in sluice(device, seconds).items():
+                    rates[name].append(rate)
+            except RuntimeError as error:
+                missing["sluice"] = str(error)
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    ratio = medians["sluice"] / medians["macswap"]
-    if args.json:
-        rows = [{"bench": "l4", "case": name, "metric": "packets", "unit": "1/s", "value": round(value),
-            "target": None} for name, value in medians.items()]
-        rows.append({"bench": "l4", "case": "sluice", "metric": "share_of_macswap", "unit": "",
-            "value": round(ratio, 3), "target": TARGET})
-        print(json.dumps(rows, indent=1))
-        return 0
-    print("64-byte packets on net_pcap (infinite_rx), a second of one core's time")
-    for name, value in medians.items():
-        print(f"  {name:14} {value / 1e6:8.2f} million")
-    print(f"  sluice / macswap = {ratio:.2f}, target {TARGET}")
-    return 0
+    rows = [report.row("l4", name, "packets", "1/s", round(value)) for name, value in medians.items()]
+    if medians.keys() >= {"sluice", "macswap"}:
+        rows.append(report.row("l4", "sluice", "share_of_macswap", "", round(medians["sluice"] / medians["macswap"], 3),
+            at_least=TARGET))
+    rows += [report.unmeasured("l4", name, "packets", "1/s", why) for name, why in missing.items() if name not in medians]
+    if not args.json:
+        print("64-byte packets on net_pcap (infinite_rx), a second of one core's time\n")
+    print(json.dumps(rows, indent=1) if args.json else report.table(rows))
+    return report.status(rows)
 
 
 if __name__ == "__main__":

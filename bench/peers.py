@@ -406,7 +406,7 @@ def hold_idle(bed, system, count):
     return grown
 
 
-def idle_rows(bed, systems, count):
+def idle_rows(bed, missing, systems, count):
     """Memory of idle connections, by system."""
     for address in IDLE_SOURCES[1:]:
         bed.ip("client", "addr", "add", f"{address}/24", "dev", "eth0")
@@ -415,7 +415,10 @@ def idle_rows(bed, systems, count):
     grown = {}
     for system in systems:
         print(f"{count} idle connections: {system.name}", file=sys.stderr)
-        grown[system.name] = hold_idle(bed, system, count)
+        rows = {system.name: []}
+        take(missing, rows, system.name, lambda s=system: hold_idle(bed, s, count))
+        if rows[system.name]:
+            grown[system.name] = rows[system.name][0]
     client = grown["sluice"][1] if "sluice" in grown else None
     return {name: {"idle_connections": count, "idle_process_bytes": process} |
         ({"idle_kernel_bytes": sockets - client} if client is not None else {})
@@ -431,6 +434,15 @@ def measure_core(build, seconds):
     value = {row["metric"]: row["value"] for row in json.loads(done.stdout)}
     return {"requests_per_second": value["requests"], "cycles_per_request": value["cycles"],
         "cpu_us_per_request": value["cycles"] / tsc_hz() * 1e6}
+
+
+def take(missing, rows, name, run):
+    """Add a round's row of @p name, or write down why there is none: the others go on."""
+    try:
+        rows[name].append(run())
+    except (BedError, ProcessDied) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        missing[name] = f"failed: {error}" if isinstance(error, ProcessDied) else str(error)
 
 
 def compare(medians):
@@ -481,30 +493,34 @@ def main():
             write_keys(bed)
             systems = [SluicePeer(bed) if n == "sluice" else Peer(bed, n) for n in names]
             cores = {n: build for n, build in CORES.items() if os.path.exists(os.path.join(build, "bench", "l7"))}
-            rows = {n: [] for n in names + list(cores)}
+            rows, missing = {n: [] for n in names + list(cores)}, {}
             for turn in range(rounds):
                 for system in systems:
                     if not args.json:
                         print(f"round {turn + 1} of {rounds}: {system.name}", file=sys.stderr)
-                    rows[system.name].append(measure(bed, system, seconds, args.connections))
+                    take(missing, rows, system.name, lambda s=system: measure(bed, s, seconds, args.connections))
                     time.sleep(0.2)
                 for name, build in cores.items():
-                    rows[name].append(measure_core(build, 1 if args.quick else 3))
-            idle = idle_rows(bed, [SluicePeer(bed, hugepages=False) if n == "sluice" else
+                    take(missing, rows, name, lambda b=build: measure_core(b, 1 if args.quick else 3))
+            idle = idle_rows(bed, missing, [SluicePeer(bed, hugepages=False) if n == "sluice" else
                 Peer(bed, n, processes_for(idle_count, FILES_EACH[n])) for n in names], idle_count)
         except BaseException as e:
             if not isinstance(e, KeyboardInterrupt):
                 bed.print_logs()
             raise
-    medians = {n: {m: statistics.median(r[m] for r in rows[n]) for m in rows[n][0]} | idle.get(n, {}) for n in rows}
+    medians = {n: {m: statistics.median(r[m] for r in rows[n]) for m in rows[n][0]} | idle.get(n, {})
+        for n in rows if rows[n]}
     compare(medians)
+    found = [report.row("peers", n, m, UNITS[m], round(v, 2), at_least=TARGETS.get((n, m)))
+        for n in medians for m, v in medians[n].items()]
+    found += [report.unmeasured("peers", n, "requests_per_second", "1/s", why) for n, why in missing.items()]
     if args.json:
-        print(json.dumps([{"bench": "peers", "case": n, "metric": m, "unit": UNITS[m],
-            "value": round(v, 2), "target": TARGETS.get((n, m))} for n in medians for m, v in medians[n].items()],
-            indent=1))
+        print(json.dumps(found, indent=1))
     else:
         print_table(list(medians), medians, rounds, seconds, args.connections)
-    return 0
+        for name, why in missing.items():
+            print(f"{name}, a round or more: {why}")
+    return report.status(found)
 
 
 if __name__ == "__main__":

@@ -181,41 +181,62 @@ static double report_closed(struct gen *g, struct window *w, double rate)
 
 static struct window window;
 
+/* A row that says why there is no rate. */
+static void report_failure(struct gen *g, const char *name)
+{
+	const char *why = engine_failure(g->engine);
+
+	if (engine_overrun(g->engine))
+		report_unmeasured(g->report, name, "requests", "1/s", why);
+	else
+		report_failed(g->report, name, "requests", "1/s", why ? why : "no answer");
+}
+
 /* An open loop at @p rate requests a second. */
-static bool measure_open(struct gen *g, const char *name, double rate)
+static void measure_open(struct gen *g, const char *name, double rate)
 {
 	double got;
 
+	if (engine_failure(g->engine)) {
+		report_failure(g, name);
+		return;
+	}
 	engine_set_rate(g->engine, rate, clock_ns(&g->clock, rte_rdtsc()));
 	run(g, 0.2, &window);
 	got = run(g, g->options->seconds, &window);
-	if (got == 0)
-		return false;
+	if (got == 0) {
+		report_failure(g, name);
+		return;
+	}
 	progress("  %s: %.0f requests/s", name, got);
 	report_latency(g, name, got);
-	return true;
 }
 
-static bool measure(struct gen *g)
+static void measure(struct gen *g)
 {
 	const struct gen_options *o = g->options;
 	struct gen_worker before, after;
 	double rate;
 
 	/* Everything open and warm. */
-	if (run(g, o->seconds / 2, &window) == 0)
-		return false;
+	rate = run(g, o->seconds / 2, &window);
 	gen_worker_look(&before);
-	rate = run(g, o->seconds, &window);
+	if (rate > 0)
+		rate = run(g, o->seconds, &window);
 	gen_worker_look(&after);
-	if (rate == 0)
-		return false;
+	if (rate == 0) {
+		report_failure(g, "closed");
+		return;
+	}
 	rate = report_closed(g, &window, rate);
 	if (o->form == GEN_RING)
 		report_stages(g, &before, &after);
-	if (o->rate > 0)
-		return measure_open(g, "at rate", o->rate);
-	return measure_open(g, "at 50%", rate * 0.5) && measure_open(g, "at 80%", rate * 0.8);
+	if (o->rate > 0) {
+		measure_open(g, "at rate", o->rate);
+		return;
+	}
+	measure_open(g, "at 50%", rate * 0.5);
+	measure_open(g, "at 80%", rate * 0.8);
 }
 
 static struct engine *make_engine(
@@ -317,7 +338,7 @@ int main(int argc, char **argv)
 		.seconds = 3 };
 	static struct gen g;
 	struct rte_mempool *pool;
-	bool huge, good;
+	bool huge;
 
 	parse(argc, argv, &o);
 	signal(SIGINT, on_signal);
@@ -334,8 +355,7 @@ int main(int argc, char **argv)
 		progress("gen: the generator was not made: are the heads too short?");
 		return 1;
 	}
-	good = measure(&g);
+	measure(&g);
 	gen_stop();
-	report_finish(g.report);
-	return good ? 0 : 1;
+	return report_finish(g.report);
 }

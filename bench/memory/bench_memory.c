@@ -304,6 +304,5 @@ int main(int argc, char **argv)
 	world_create(&world, &options);
 	peer.pool = world.at[0].pool;
 	measure(connections, report);
-	report_finish(report);
-	return 0;
+	return report_finish(report);
 }
