@@ -53,6 +53,15 @@ static void out_syn(struct tcp_conn *c)
 	segment_send(c, m, 0);
 }
 
+/* RFC 9293 §3.9.1.2: does a segment that goes again end what is queued, now? More may have come since it was sent
+ * first, or less followed. */
+static uint8_t push_of(const struct tcp_conn *c, uint32_t seq, uint32_t len)
+{
+	uint32_t end = c->snd_nxt - ((c->flags & TCP_F_FIN_SENT) != 0);
+
+	return len > 0 && c->unsent == 0 && seq + len == end ? TCP_PSH : 0;
+}
+
 /* Send a record again. @return false when it could not be done now */
 static bool out_again(struct tcp_conn *c, struct tcp_rec *rec)
 {
@@ -67,7 +76,8 @@ static bool out_again(struct tcp_conn *c, struct tcp_rec *rec)
 		len = room;
 		fin = false;
 	}
-	m = tcp_build_data(c, rec->seq, len, TCP_ACK | (fin ? TCP_FIN : 0));
+	m = tcp_build_data(c, rec->seq, len,
+		(uint8_t)(TCP_ACK | (fin ? TCP_FIN : 0) | push_of(c, rec->seq, len)));
 	if (m == NULL) {
 		try_again(c);
 		return false;
