@@ -84,6 +84,9 @@ static bool piece_send(struct sim_conn *c, uint32_t len)
 {
 	struct rte_mbuf *head = NULL, *m;
 
+	/* Some stay for what comes. */
+	if (rte_mempool_avail_count(c->host->pool) < c->host->pool->size / 2)
+		return false;
 	while (len > 0) {
 		uint32_t n = len < PIECE_BYTES ? len : PIECE_BYTES;
 

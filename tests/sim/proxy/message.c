@@ -112,8 +112,6 @@ void message_extra(const struct plan *p, struct bytes *out)
 
 uint32_t message_response(const struct plan *p, struct bytes *out)
 {
-	uint32_t end;
-
 	for (unsigned i = 0; i < p->interim; i++)
 		text_put(out, "HTTP/1.1 %d Wait\r\nX-Id: %08x\r\n\r\n",
 			i == 0 ? 103 : 100 + (int)i * 2, p->id);
@@ -125,8 +123,10 @@ uint32_t message_response(const struct plan *p, struct bytes *out)
 	text_put(out, "\r\n");
 	if (!plan_no_content(p))
 		body_put(out, &p->response, p->id, WAY_RESPONSE);
-	end = out->len;
-	return end;
+	if (p->foreign && p->response.framing == FRAMING_LENGTH && p->response.bytes &&
+		!plan_no_content(p))
+		out->data[out->len - 1] ^= 1;
+	return out->len;
 }
 
 const char *reader_field(const struct reader *r, const char *name)

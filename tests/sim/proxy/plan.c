@@ -78,6 +78,7 @@ static void draw_response(const struct scenario *o, struct plan *p)
 	if (!p->request.http10 && chance(o, id, "interim", o->interim))
 		p->interim = (uint8_t)(1 + plan_roll(o, id, "interims", 3));
 	p->broken = chance(o, id, "broken", o->broken);
+	p->foreign = chance(o, id, "foreign", o->foreign);
 	p->early = p->request.bytes > 0 && chance(o, id, "early", o->early);
 	if (p->early)
 		p->early_at = plan_roll(o, id, "early at", p->request.bytes);

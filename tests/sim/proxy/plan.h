@@ -37,6 +37,7 @@ struct plan {
 	uint16_t status;
 	uint8_t interim; /* responses before the final one */
 	bool broken;     /* the response is malformed */
+	bool foreign;    /* its last byte is another's */
 	bool early;      /* the response begins when early_at bytes of the content came */
 	uint32_t early_at;
 	uint32_t extra; /* bytes behind the response */
