@@ -4,12 +4,13 @@
 
 debootstrap's minbase goes into a folder, a clone of this repository (what is committed) into the folder, and the commands
 run in there as a user types them. Mounts and processes live in namespaces of their own, so that they end with this
-program, however it ends; a folder that a killed run left behind is removed by the next. The folder is a mount of its own,
-because `ip netns exec` changes the propagation of "/". One line of TAP for each step; what a failed command printed
-follows.
+program, however it ends; a folder that a killed run left behind is removed by the next, or by ./dev clean. The folder is a
+mount of its own, because `ip netns exec` changes the propagation of "/". One line of TAP for each step; what a failed
+command printed follows.
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
 # Rings that need no more than some minutes; both of README's commands install what they miss.
 COMMANDS = ("./dev demo --once", "./dev test config unit", "./dev clean")
 COMMAND_SECONDS = 5400
+# What is started ends with this program, and with its first process all that it started and mounted.
+APART = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 # In the namespaces: the folder becomes a mount, then what programs expect in "/". The kernel removes all of it.
 ENTER = """set -e
 mount --make-rprivate /
@@ -54,7 +57,7 @@ def call(argv, seconds):
 
 def make(folder):
     """@return (went well, what was printed)"""
-    good, output = call(["debootstrap", "--variant=minbase", "--include=git", SUITE, folder, MIRROR], 1800)
+    good, output = call([*APART, "debootstrap", "--variant=minbase", "--include=git", SUITE, folder, MIRROR], 1800)
     if good:
         # The mirror's proxy, where this machine needs one.
         lines = subprocess.run(["apt-config", "dump"], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
@@ -67,8 +70,7 @@ def make(folder):
 
 
 def inside(folder, command):
-    return call(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "enter", folder, command],
-        COMMAND_SECONDS)
+    return call([*APART, "sh", "-c", ENTER, "enter", folder, command], COMMAND_SECONDS)
 
 
 def tell(name, good, output):
@@ -81,6 +83,10 @@ def tell(name, good, output):
 
 def main():
     sweep()
+    if sys.argv[1:] == ["--sweep"]:
+        return 0
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
     try:
         good = tell("minbase and a clone", *make(folder))
