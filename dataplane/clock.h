@@ -33,6 +33,16 @@ static inline void clock_init(struct clock *c, uint64_t hz)
 	c->ns = clock_system_ns(CLOCK_MONOTONIC);
 }
 
+/**
+ * Unix seconds at @p mono_ns of CLOCK_MONOTONIC.
+ * @param offset_ns  CLOCK_REALTIME less CLOCK_MONOTONIC, modulo 2^64. In whole seconds it would be wrong by up to one:
+ *                   the seconds of the two clocks do not begin together.
+ */
+static inline uint64_t clock_wall_s(uint64_t mono_ns, uint64_t offset_ns)
+{
+	return (mono_ns + offset_ns) / 1000000000u;
+}
+
 static inline uint64_t clock_ns(const struct clock *c, uint64_t tsc)
 {
 	return c->ns + (uint64_t)(((unsigned __int128)(tsc - c->tsc) * c->mult) >> 32);

@@ -44,10 +44,10 @@ void gateway_set_boot_id(struct gateway *g, uint64_t boot_id)
 
 void gateway_update_wall_clock(struct gateway *g)
 {
-	uint64_t mono_s = clock_ns(&g->shared.clock, rte_rdtsc()) / 1000000000u;
+	uint64_t mono_ns = clock_ns(&g->shared.clock, rte_rdtsc());
 
-	atomic_store_explicit(
-		&g->shared.wall_offset_s, (uint64_t)time(NULL) - mono_s, memory_order_relaxed);
+	atomic_store_explicit(&g->shared.wall_offset_ns, clock_system_ns(CLOCK_REALTIME) - mono_ns,
+		memory_order_relaxed);
 }
 
 int gateway_publish(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,

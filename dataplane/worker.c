@@ -294,9 +294,8 @@ int worker_main(void *arg)
 	rte_rcu_qsbr_thread_online(shared->qsbr, w->config.index);
 	while (atomic_load_explicit(&shared->stop, memory_order_relaxed) != WORKER_STOP) {
 		uint64_t now_ns = clock_ns(&shared->clock, rte_rdtsc());
-		uint64_t wall_s =
-			now_ns / 1000000000u +
-			atomic_load_explicit(&shared->wall_offset_s, memory_order_relaxed);
+		uint64_t wall_s = clock_wall_s(now_ns,
+			atomic_load_explicit(&shared->wall_offset_ns, memory_order_relaxed));
 
 		if (worker_turn(w, now_ns, wall_s)) {
 			empty_turns = 0;

@@ -20,11 +20,11 @@
 
 /* What the main core tells all workers. */
 struct worker_shared {
-	struct tables *_Atomic tables;  /* the generation to run */
-	_Atomic uint64_t wall_offset_s; /* Unix seconds minus CLOCK_MONOTONIC seconds */
-	_Atomic uint32_t stop;          /* enum worker_stop */
-	_Atomic uint32_t links_up;      /* how often a port's link came up since the start */
-	struct rte_rcu_qsbr *qsbr;      /* readers of the key tables; NULL in tests */
+	struct tables *_Atomic tables;   /* the generation to run */
+	_Atomic uint64_t wall_offset_ns; /* see clock_wall_s() */
+	_Atomic uint32_t stop;           /* enum worker_stop */
+	_Atomic uint32_t links_up;       /* how often a port's link came up since the start */
+	struct rte_rcu_qsbr *qsbr;       /* readers of the key tables; NULL in tests */
 	struct clock clock;
 };
 

@@ -76,8 +76,8 @@ static bool start_rings(const struct gen_options *o, struct rte_mempool **pool)
 			give_up("no memory for rings");
 		macs[side] = world.ports[side].mac;
 	}
-	atomic_store(&world.shared.wall_offset_s,
-		(uint64_t)time(NULL) - clock_system_ns(CLOCK_MONOTONIC) / 1000000000u);
+	atomic_store(&world.shared.wall_offset_ns,
+		clock_system_ns(CLOCK_REALTIME) - clock_system_ns(CLOCK_MONOTONIC));
 	round_trip = line_round_trip(1);
 	rte_eal_remote_launch(worker_main, world.at[0].worker, 1);
 	worker_runs = true;

@@ -72,6 +72,8 @@ enum http1_field_id {
 	HTTP1_FIELD_COUNT
 };
 
+#define HTTP1_KEEP_ALIVE_UNSAID UINT32_MAX
+
 struct http1_field {
 	struct str name;  /* as sent */
 	struct str value; /* without white space around it */
@@ -116,6 +118,7 @@ struct http1_head {
 	uint16_t status;
 	struct str phrase;
 	bool has_date;
+	uint32_t keep_alive_s; /* that Keep-Alive announces, HTTP1_KEEP_ALIVE_UNSAID if nothing */
 
 	/* Both. */
 	uint8_t version_minor;   /* HTTP/1.x */

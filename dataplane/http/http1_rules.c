@@ -173,6 +173,48 @@ enum reason http1_request_rules(struct http1_head *head, const struct http1_know
 	return fault;
 }
 
+/* A decimal number that fills the str; larger ones are cut. @return false for anything else */
+static bool seconds_parse(struct str value, uint32_t *seconds)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < value.len; i++) {
+		if (value.data[i] < '0' || value.data[i] > '9')
+			return false;
+		n = n > 100000000 ? n : n * 10 + (uint32_t)(value.data[i] - '0');
+	}
+	*seconds = n;
+	return value.len > 0;
+}
+
+/* "timeout=5": the number of an item with that name. */
+static bool item_seconds(struct str item, struct str name, uint32_t *seconds)
+{
+	return item.len > name.len && str_equal_nocase((struct str){ item.data, name.len }, name) &&
+	       seconds_parse((struct str){ item.data + name.len, item.len - name.len }, seconds);
+}
+
+/* Keep-Alive: timeout=5, max=100 (RFC 2068 §19.7.1.1, in use ever since). The shortest time counts; max=0 is none
+ * at all. What is malformed says nothing. */
+static uint32_t keep_alive_parse(const struct http1_head *head, const struct http1_known *known)
+{
+	uint32_t least = HTTP1_KEEP_ALIVE_UNSAID, n;
+
+	for (uint32_t i = known->at[HTTP1_FIELD_KEEP_ALIVE]; i < head->field_count; i++) {
+		struct str rest = head->fields[i].value, item;
+
+		if (head->fields[i].id != HTTP1_FIELD_KEEP_ALIVE)
+			continue;
+		while (http1_list_next(&rest, &item)) {
+			if (item_seconds(item, STR("timeout="), &n))
+				least = n < least ? n : least;
+			else if (item_seconds(item, STR("max="), &n) && n == 0)
+				least = 0;
+		}
+	}
+	return least;
+}
+
 /* RFC 9112 §6.3: which responses have a body, whatever their fields say. */
 enum reason http1_response_rules(
 	struct http1_head *head, const struct http1_known *known, uint8_t request_method)
@@ -185,6 +227,9 @@ enum reason http1_response_rules(
 		fault = connection_parse(head, known, &options);
 	if (fault != HTTP1_FINE)
 		return fault;
+	head->keep_alive_s = http1_known_has(known, HTTP1_FIELD_KEEP_ALIVE)
+				     ? keep_alive_parse(head, known)
+				     : HTTP1_KEEP_ALIVE_UNSAID;
 	/* Fields that announce a body where none can be: somebody may wait for it. */
 	if (never && (head->framing == HTTP1_BODY_CHUNKED || head->content_length != 0))
 		return REASON_BACKEND_INVALID;

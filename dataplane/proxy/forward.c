@@ -249,6 +249,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	ex->answered_ns = p->now_ns;
 	record_answered(p, ex);
 	http1_body_begin(&ex->response_body, head, false);
+	ex->upstream->keep_alive_s = head->keep_alive_s;
 	ex->upstream->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
 	if (!(ex->flags & EX_REQUEST_DONE) && head->status >= 400) {
 		/* The backend refused before it had the whole request: it wants no more of it. Other early
@@ -422,7 +423,11 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 			client_abort(p, c);
 			return ROUND_OVER;
 		}
-		ex->progress++;
+		/* Interim responses alone do not hold an exchange for ever. */
+		if ((ex->flags & EX_RESPONDING) || ex->interims < INTERIM_RESTARTS)
+			ex->progress++;
+		if (!(ex->flags & EX_RESPONDING))
+			ex->interims = (uint8_t)RTE_MIN(ex->interims + 1, INTERIM_RESTARTS);
 	}
 	if (verdict == HTTP1_DONE) {
 		response_done(p, ex);

@@ -13,9 +13,10 @@
 #include "dataplane/proxy/stream.h"
 #include "dataplane/route/balance.h"
 
-#define TRIED_MAX    4  /* endpoints that one request may be refused by */
-#define DECIDE_BATCH 32 /* requests decided together: a burst, and no more than POLICY_BULK */
-#define ROUNDS_MAX   64 /* pipelined requests of one connection that one loop answers */
+#define TRIED_MAX        4  /* endpoints that one request may be refused by */
+#define INTERIM_RESTARTS 10 /* interim responses that begin the route's timeout anew */
+#define DECIDE_BATCH     32 /* requests decided together: a burst, and no more than POLICY_BULK */
+#define ROUNDS_MAX       64 /* pipelined requests of one connection that one loop answers */
 #define LINGER_NS                                                                                  \
 	UINT64_C(3000000000) /* from our FIN, or from the last part that came, to the client's */
 #define LINGER_ALL_NS UINT64_C(30000000000) /* for all parts */
@@ -108,7 +109,8 @@ struct exchange {
 	enum reason reason;
 	struct http1_body request_body, response_body;
 	uint64_t body_bytes; /* of the request, so far */
-	uint32_t progress;   /* moves with each part of the response that restarts the timeout */
+	uint8_t interims; /* responses before the final one, at most INTERIM_RESTARTS are counted */
+	uint32_t progress; /* moves with each part of the response that restarts the timeout */
 	struct wait_side client_side, backend_side;
 	struct policy_limit_verdict limit;
 	uint32_t api, plan; /* indices into that generation; SNAP_NONE on open APIs */
@@ -144,6 +146,7 @@ struct upstream {
 	uint16_t port;
 	uint32_t slot;
 	uint32_t idle_limit, connect_timeout_ms;
+	uint32_t keep_alive_s; /* as the backend's latest response said */
 	TAILQ_ENTRY(upstream) idle_entry;
 };
 

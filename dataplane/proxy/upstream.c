@@ -89,6 +89,7 @@ static struct upstream *connect_new(
 	u->port = (uint16_t)endpoint->tcp_port;
 	u->idle_limit = backend->idle_connections;
 	u->connect_timeout_ms = backend->connect_timeout_ms;
+	u->keep_alive_s = HTTP1_KEEP_ALIVE_UNSAID;
 	if (tcp_connect(p->tcp, &u->addr, u->port, u, p->now_ns, &u->tcp)) {
 		slab_put(&p->upstreams, u);
 		return NULL;
@@ -128,12 +129,23 @@ static uint32_t endpoint_index(const struct proxy *p, const struct upstream *u)
 										    : SNAP_NONE;
 }
 
+/* How long it may wait for its next request: less than the backend waits, for its FIN would cross the request. */
+static uint64_t idle_ms(const struct proxy *p, const struct upstream *u)
+{
+	uint64_t ms = proxy_settings(p)->backend_idle_timeout_ms;
+
+	if (u->keep_alive_s == HTTP1_KEEP_ALIVE_UNSAID)
+		return ms;
+	return u->keep_alive_s > 0 ? RTE_MIN(ms, (u->keep_alive_s - 1) * UINT64_C(1000)) : 0;
+}
+
 /* Into the pool, or closed. */
 static void upstream_keep(struct proxy *p, struct upstream *u)
 {
 	struct upstream_pool *pool = &p->pools[u->slot];
+	uint64_t ms = idle_ms(p, u);
 
-	if (!u->reusable || u->ended || !upstream_quiet(u) || p->draining ||
+	if (!u->reusable || ms == 0 || u->ended || !upstream_quiet(u) || p->draining ||
 		pool->idle_count >= u->idle_limit || endpoint_index(p, u) == SNAP_NONE) {
 		upstream_close(p, u);
 		return;
@@ -142,8 +154,7 @@ static void upstream_keep(struct proxy *p, struct upstream *u)
 	TAILQ_INSERT_HEAD(&pool->idle, u, idle_entry);
 	pool->idle_count++;
 	p->counters->backend_idle++;
-	deadline_set(&p->wheel, &u->deadline,
-		p->now_ns + (uint64_t)proxy_settings(p)->backend_idle_timeout_ms * 1000000);
+	deadline_set(&p->wheel, &u->deadline, p->now_ns + ms * 1000000);
 }
 
 /* Write down whether the endpoint is ejected. */

@@ -35,7 +35,7 @@ void snapshot_settings_defaults(struct snap_settings *out)
 		.body_timeout_ms = 30000,
 		.idle_timeout_ms = 60000,
 		.send_timeout_ms = 30000,
-		.backend_idle_timeout_ms = 60000,
+		.backend_idle_timeout_ms = 4000,
 		.api_capacity = 1024,
 		.endpoint_capacity = 1024,
 		.listener_capacity = 64,
