@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t *make_table(uint32_t capacity)
 {
@@ -123,4 +124,26 @@ struct str slot_consumer(const struct slot_names *n, uint32_t slot)
 	if (i == SNAP_NONE)
 		return STR("");
 	return snap_str(n->snapshot, SNAP_AT(n->snapshot, SNAP_CONSUMERS, snap_consumer, i)->name);
+}
+
+const struct snap_key *slot_key(const struct slot_names *n, uint64_t prefix)
+{
+	uint32_t low = 0, high = n->snapshot ? n->snapshot->sections[SNAP_KEYS].count : 0;
+
+	if (prefix == 0)
+		return NULL;
+	/* They are sorted by digest. */
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct snap_key *key = SNAP_AT(n->snapshot, SNAP_KEYS, snap_key, middle);
+		int order = memcmp(key->digest, &prefix, sizeof(prefix));
+
+		if (order == 0)
+			return key;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }

@@ -23,4 +23,7 @@ struct str slot_endpoint(const struct slot_names *names, uint32_t slot);
 struct str slot_backend_of_endpoint(const struct slot_names *names, uint32_t slot);
 struct str slot_consumer(const struct slot_names *names, uint32_t slot);
 
+/** The key whose digest begins with these bytes, or NULL. @param prefix  as in struct event; 0: none */
+const struct snap_key *slot_key(const struct slot_names *names, uint64_t prefix);
+
 #endif

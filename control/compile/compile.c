@@ -37,17 +37,40 @@ static void enter_endpoints(struct slots *slots, const struct snapshot *s)
 	}
 }
 
+/* Removed consumers come back to their slots, and give them away before those that are removed now. */
+static void enter_retired(struct slots *slots, const struct snapshot *s)
+{
+	for (uint32_t i = 0; i < s->sections[SNAP_RETIRED].count; i++) {
+		const struct snap_retired *r = SNAP_AT(s, SNAP_RETIRED, snap_retired, i);
+
+		slots_had(slots, (struct slot_name){ snap_str(s, r->name) }, r->slot);
+	}
+}
+
+struct slot_name compile_listener_key(const struct ip_addr *addr, uint32_t port, char *room)
+{
+	size_t len = ip_format(addr, room);
+	int digits = snprintf(room + len, LISTENER_KEY_BYTES - len, "%u", port);
+
+	return (struct slot_name){ { room, (uint32_t)len }, { room + len, (uint32_t)digits } };
+}
+
 static void enter_section(struct slots *slots, const struct snapshot *s, enum snap_section_id id)
 {
+	char room[LISTENER_KEY_BYTES];
+
 	if (id == SNAP_ENDPOINTS) {
 		enter_endpoints(slots, s);
 		return;
 	}
+	if (id == SNAP_CONSUMERS)
+		enter_retired(slots, s);
 	for (uint32_t i = 0; i < s->sections[id].count; i++) {
 		if (id == SNAP_LISTENERS) {
 			const struct snap_listener *l = SNAP_AT(s, id, snap_listener, i);
 
-			slots_had(slots, (struct slot_name){ snap_str(s, l->name) }, l->slot);
+			slots_had(
+				slots, compile_listener_key(&l->addr, l->tcp_port, room), l->slot);
 		} else if (id == SNAP_APIS) {
 			const struct snap_api *a = SNAP_AT(s, id, snap_api, i);
 

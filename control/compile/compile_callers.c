@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Credentials, plans, consumers and keys as snapshot records. */
+#include <stdlib.h>
+
 #include "control/compile/compile_priv.h"
 #include "control/config/roll.h"
 
@@ -152,6 +154,93 @@ static void compile_plans(struct compile *c)
 	slots_free(slots);
 }
 
+/* Limits of the previous generation that are kept for consumers that are gone, equal ones once. */
+struct old_limits {
+	const struct snapshot *previous;
+	struct snap_range *copies; /* by the first index of the old range */
+	struct snap_range *kept;   /* old ranges that were copied */
+	uint32_t kept_count;
+};
+
+static bool same_limits(const struct snapshot *s, struct snap_range x, struct snap_range y)
+{
+	for (uint32_t i = 0; i < x.count; i++) {
+		const struct snap_limit *l = SNAP_AT(s, SNAP_LIMITS, snap_limit, x.first + i);
+		const struct snap_limit *m = SNAP_AT(s, SNAP_LIMITS, snap_limit, y.first + i);
+
+		if (l->kind != m->kind || l->word != m->word || l->window_s != m->window_s ||
+			l->interval_ns != m->interval_ns || l->burst_ns != m->burst_ns)
+			return false;
+	}
+	return true;
+}
+
+static struct snap_range keep_limits(
+	struct compile *c, struct old_limits *old, struct snap_range range)
+{
+	struct snap_range *copy = &old->copies[range.first];
+
+	if (range.count == 0 || copy->count)
+		return range.count ? *copy : range;
+	for (uint32_t k = 0; k < old->kept_count && copy->count == 0; k++)
+		if (old->kept[k].count == range.count &&
+			same_limits(old->previous, old->kept[k], range))
+			*copy = old->copies[old->kept[k].first];
+	if (copy->count)
+		return *copy;
+	old->kept[old->kept_count++] = range;
+	*copy = (struct snap_range){ snapshot_builder_count(c->builder, SNAP_LIMITS), range.count };
+	for (uint32_t i = range.first; i < range.first + range.count; i++) {
+		struct snap_limit record = *SNAP_AT(old->previous, SNAP_LIMITS, snap_limit, i);
+
+		record.name = (struct snap_text){ 0 };
+		snapshot_builder_add(c->builder, SNAP_LIMITS, &record);
+	}
+	return *copy;
+}
+
+static void add_retired(struct compile *c, struct old_limits *old, const struct slots *slots,
+	struct str name, struct snap_range limits, uint32_t slot)
+{
+	struct snap_retired record = { .slot = slot };
+
+	if (!slots_rests(slots, slot))
+		return;
+	record.name = compile_text(c, name);
+	record.limits = keep_limits(c, old, limits);
+	snapshot_builder_add(c->builder, SNAP_RETIRED, &record);
+}
+
+/* Consumers that are gone keep their limits for as long as their slots are not needed. */
+static void compile_retired(struct compile *c, const struct slots *slots)
+{
+	const struct snapshot *s = c->input->previous;
+	struct old_limits old = { .previous = s };
+
+	if (!s)
+		return;
+	old.copies = calloc((size_t)s->sections[SNAP_LIMITS].count + 1, sizeof(*old.copies));
+	old.kept = calloc((size_t)s->sections[SNAP_LIMITS].count + 1, sizeof(*old.kept));
+	if (!old.copies || !old.kept) {
+		mistake_add(c->mistakes, c->root->head.at, "out of memory");
+		goto out;
+	}
+	for (uint32_t i = 0; i < s->sections[SNAP_RETIRED].count; i++) {
+		const struct snap_retired *r = SNAP_AT(s, SNAP_RETIRED, snap_retired, i);
+
+		add_retired(c, &old, slots, snap_str(s, r->name), r->limits, r->slot);
+	}
+	for (uint32_t i = 0; i < s->sections[SNAP_CONSUMERS].count; i++) {
+		const struct snap_consumer *k = SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, i);
+
+		add_retired(c, &old, slots, snap_str(s, k->name),
+			SNAP_AT(s, SNAP_PLANS, snap_plan, k->plan)->limits, k->slot);
+	}
+out:
+	free(old.copies);
+	free(old.kept);
+}
+
 static void compile_consumers(struct compile *c)
 {
 	const struct roll *roll = c->input->config->roll;
@@ -170,6 +259,8 @@ static void compile_consumers(struct compile *c)
 		/* More consumers than capacity were refused with the settings. */
 		snapshot_builder_add(c->builder, SNAP_CONSUMERS, &record);
 	}
+	if (slots)
+		compile_retired(c, slots);
 	slots_free(slots);
 	for (uint32_t i = 0; i < roll->key_count; i++) {
 		const struct roll_key *key = &roll->keys[i];

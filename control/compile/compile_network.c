@@ -225,12 +225,17 @@ static void compile_listeners(struct compile *c)
 	const struct cfg_list *list = &c->root->listeners;
 	struct slots *slots = compile_slots(c, SNAP_LISTENERS, c->settings.listener_capacity);
 
-	for (uint32_t i = 0; i < list->count && slots; i++)
-		slots_want(slots,
-			(struct slot_name){ CFG_ITEM(*list, struct cfg_listener, i)->name.text });
+	char room[LISTENER_KEY_BYTES];
+
 	for (uint32_t i = 0; i < list->count && slots; i++) {
 		const struct cfg_listener *l = CFG_ITEM(*list, struct cfg_listener, i);
-		uint32_t slot = slots_take(slots, (struct slot_name){ l->name.text });
+
+		slots_want(slots, compile_listener_key(&l->bind.addr, l->bind.port, room));
+	}
+	for (uint32_t i = 0; i < list->count && slots; i++) {
+		const struct cfg_listener *l = CFG_ITEM(*list, struct cfg_listener, i);
+		uint32_t slot =
+			slots_take(slots, compile_listener_key(&l->bind.addr, l->bind.port, room));
 
 		if (slot == SNAP_NONE)
 			no_slot(c, l->head.at, "listener");

@@ -22,6 +22,11 @@ struct compile {
  *  memory */
 struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t capacity);
 
+#define LISTENER_KEY_BYTES (IP_TEXT_BYTES + 8)
+/** What a listener has its slot by: its address and port, whatever it is called.
+ *  @param room  LISTENER_KEY_BYTES, holds the texts */
+struct slot_name compile_listener_key(const struct ip_addr *addr, uint32_t port, char *room);
+
 void compile_settings(struct compile *c);
 void compile_network(struct compile *c);
 void compile_apis(struct compile *c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Slots are found by name in a table of the previous generation. New names get numbers above the
- * highest one first, then free ones, and only then those of names that are gone: a counter that
- * suddenly belongs to somebody else is the last resort.
+ * highest one first, then free ones, and only then those of names that are gone, the one first that
+ * went first: a slot rests for as long as it can before it means something else.
  */
 #include "control/compile/slots.h"
 
@@ -16,7 +16,11 @@ struct slots {
 	struct names *had;
 	uint8_t *state; /* of each slot */
 	uint32_t capacity;
-	uint32_t next; /* where the search for a free one goes on */
+	uint32_t next;    /* where the search for a free one goes on */
+	bool full;        /* none is free */
+	uint32_t *order;  /* slots that names had, in the order of slots_had() */
+	uint32_t ordered; /* entries of it */
+	uint32_t taken;   /* of these, looked at for one that is gone */
 	char **texts;
 	uint32_t text_count;
 };
@@ -29,8 +33,9 @@ struct slots *slots_new(uint32_t capacity)
 		return NULL;
 	slots->had = names_new(16);
 	slots->state = calloc((size_t)capacity + 1, 1);
+	slots->order = calloc((size_t)capacity + 1, sizeof(*slots->order));
 	slots->capacity = capacity;
-	if (!slots->had || !slots->state) {
+	if (!slots->had || !slots->state || !slots->order) {
 		slots_free(slots);
 		return NULL;
 	}
@@ -45,6 +50,7 @@ void slots_free(struct slots *slots)
 	for (uint32_t i = 0; i < slots->text_count; i++)
 		free(slots->texts[i]);
 	free(slots->texts);
+	free(slots->order);
 	free(slots->state);
 	free(slots);
 }
@@ -92,6 +98,8 @@ void slots_had(struct slots *slots, struct slot_name name, uint32_t slot)
 	if (text.data == room)
 		text = keep(slots, text);
 	names_add(slots->had, text, slot);
+	if (slots->state[slot] == SLOT_FREE)
+		slots->order[slots->ordered++] = slot;
 	slots->state[slot] = SLOT_GONE;
 	if (slot >= slots->next)
 		slots->next = slot + 1;
@@ -106,13 +114,27 @@ void slots_want(struct slots *slots, struct slot_name name)
 		slots->state[slot] = SLOT_KEPT;
 }
 
-static uint32_t find(struct slots *slots, uint8_t state)
+static uint32_t slots_take_free(struct slots *slots)
 {
-	for (uint32_t n = 0; n < slots->capacity; n++) {
+	for (uint32_t n = 0; n < slots->capacity && !slots->full; n++) {
 		uint32_t slot = slots->next < slots->capacity ? slots->next : 0;
 
 		slots->next = slot + 1;
-		if (slots->state[slot] == state) {
+		if (slots->state[slot] == SLOT_FREE) {
+			slots->state[slot] = SLOT_KEPT;
+			return slot;
+		}
+	}
+	slots->full = true;
+	return SNAP_NONE;
+}
+
+static uint32_t slots_take_gone(struct slots *slots)
+{
+	while (slots->taken < slots->ordered) {
+		uint32_t slot = slots->order[slots->taken++];
+
+		if (slots->state[slot] == SLOT_GONE) {
 			slots->state[slot] = SLOT_KEPT;
 			return slot;
 		}
@@ -127,6 +149,11 @@ uint32_t slots_take(struct slots *slots, struct slot_name name)
 
 	if (slot != NAMES_NONE)
 		return slot;
-	slot = find(slots, SLOT_FREE);
-	return slot != SNAP_NONE ? slot : find(slots, SLOT_GONE);
+	slot = slots_take_free(slots);
+	return slot != SNAP_NONE ? slot : slots_take_gone(slots);
+}
+
+bool slots_rests(const struct slots *slots, uint32_t slot)
+{
+	return slot < slots->capacity && slots->state[slot] == SLOT_GONE;
 }

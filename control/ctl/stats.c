@@ -58,7 +58,7 @@ static void print_consumers(const json_t *list)
 	struct row *rows = calloc(count + 1, sizeof(*rows));
 	struct table t;
 
-	table_begin(&t, "consumer|plan|>requests|>admitted|>limited|>bytes out");
+	table_begin(&t, "consumer|plan|>requests|>limited|>bytes out");
 	for (size_t i = 0; rows && i < count; i++)
 		rows[i].consumer = json_array_get(list, i);
 	if (rows)
@@ -69,7 +69,6 @@ static void print_consumers(const json_t *list)
 		table_cell(&t, "%s", text_of(c, "name"));
 		table_cell(&t, "%s", text_of(c, "plan"));
 		table_count(&t, count_of(c, "requests"));
-		table_count(&t, count_of(c, "admitted"));
 		table_count(&t, count_of(c, "limited"));
 		table_bytes(&t, count_of(c, "bytes_out"));
 	}

@@ -411,21 +411,20 @@ static json_t *consumer(const struct link_client *link, const struct snap_consum
 {
 	const struct snapshot *s = &link->snapshot;
 	const struct snap_plan *plan = SNAP_AT(s, SNAP_PLANS, snap_plan, c->plan);
-	uint64_t admitted = 0, refused = 0, bytes_out = 0, last_seen = 0;
+	uint64_t requests = 0, limited = 0, bytes_out = 0, last_seen = 0;
 
 	if (link->has_usage && c->slot < link->usage.capacity) {
 		struct usage_line *line = &link->usage.lines[c->slot];
 
-		admitted = atomic_load_explicit(&line->admitted, memory_order_relaxed);
-		refused = atomic_load_explicit(&line->refused, memory_order_relaxed);
+		requests = atomic_load_explicit(&line->requests, memory_order_relaxed);
+		limited = atomic_load_explicit(&line->limited, memory_order_relaxed);
 		bytes_out = atomic_load_explicit(&line->bytes_out, memory_order_relaxed);
 		last_seen = atomic_load_explicit(&line->last_seen_s, memory_order_relaxed);
 	}
-	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
-		json_str(snap_str(s, c->name)), "plan", json_str(snap_str(s, plan->name)),
-		"requests", (json_int_t)admitted + (json_int_t)refused, "admitted",
-		(json_int_t)admitted, "limited", (json_int_t)refused, "bytes_out",
-		(json_int_t)bytes_out, "last_seen", (json_int_t)last_seen);
+	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I}", "name", json_str(snap_str(s, c->name)),
+		"plan", json_str(snap_str(s, plan->name)), "requests", (json_int_t)requests,
+		"limited", (json_int_t)limited, "bytes_out", (json_int_t)bytes_out, "last_seen",
+		(json_int_t)last_seen);
 }
 
 static json_t *consumers(const struct link_client *link, const char *only)

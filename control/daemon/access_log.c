@@ -243,6 +243,23 @@ static void put_request(struct line *l, const struct event *e)
 		PUT(l, ",\"path_cut\":true");
 }
 
+/* An expired key has a consumer too, who is not the caller. */
+static void put_caller(struct line *l, const struct event *e, const struct slot_names *names)
+{
+	const struct snapshot *s = names->snapshot;
+	const struct snap_key *key = slot_key(names, e->key);
+	bool current = s && e->generation == (uint32_t)s->generation;
+
+	PUT(l, ",\"consumer\":");
+	put_name(l, slot_consumer(names, e->consumer));
+	PUT(l, ",\"key\":");
+	put_name(l, key ? snap_str(s, key->id) : STR(""));
+	PUT(l, ",\"limit\":");
+	put_name(l, current && e->limit < s->sections[SNAP_LIMITS].count
+			    ? snap_str(s, SNAP_AT(s, SNAP_LIMITS, snap_limit, e->limit)->name)
+			    : STR(""));
+}
+
 size_t access_log_format(
 	const struct event *e, const struct slot_names *names, int64_t real_ns, char *out)
 {
@@ -262,8 +279,7 @@ size_t access_log_format(
 	put_name(&l, known ? str_of(reason_name((enum reason)e->reason)) : STR(""));
 	PUT(&l, ",\"api\":");
 	put_name(&l, slot_api(names, e->api));
-	PUT(&l, ",\"consumer\":");
-	put_name(&l, slot_consumer(names, e->consumer));
+	put_caller(&l, e, names);
 	PUT(&l, ",\"endpoint\":");
 	put_name(&l, slot_endpoint(names, e->endpoint));
 	PUT(&l, ",\"duration_ms\":");

@@ -32,6 +32,9 @@ static int prepare_usage(struct daemon *d, const struct snapshot *snapshot)
 
 	if (!d->has_usage && d->link.has_usage)
 		d->has_usage = link_client_take_usage(&d->link, &d->usage);
+	/* Counts are since the dataplane's start; limits go on. */
+	if (d->has_usage)
+		carry_clear_counts(&d->usage);
 	if (d->has_usage && d->usage.capacity >= wanted)
 		return link_client_send_usage(&d->link, &d->usage);
 	rc = usage_create(wanted ? wanted : 1, d->boot_id, &fresh);
@@ -110,6 +113,7 @@ static void take_ack(struct daemon *d)
 	d->link.ack.arrived = false;
 	if (!sent || ack->generation != sent->snapshot.generation)
 		return;
+	daemon_drain_events(d); /* what ended before it has the names of before */
 	d->sent = NULL;
 	if (ack->status == 0) {
 		d->refusal[0] = '\0';
@@ -238,17 +242,18 @@ void daemon_connect(struct daemon *d)
 
 void daemon_disconnect(struct daemon *d)
 {
+	const struct compiled *sent = d->sent;
+
 	/* What the rings still hold has happened: it belongs into the log. */
+	d->sent = NULL;
 	daemon_drain_events(d);
 	link_client_close(&d->link);
 	d->connected = d->attached = false;
 	d->dropped_seen = 0;
 	d->reconnect_ms = 0;
 	d->reconnect_at_ms = daemon_now_ms() + RECONNECT_MIN_MS;
-	if (d->sent) {
-		d->sent = NULL;
+	if (sent)
 		daemon_answer_apply(d, "the dataplane has gone before it answered");
-	}
 }
 
 /* Say once why there is no dataplane. */

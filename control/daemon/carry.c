@@ -2,7 +2,8 @@
 /*
  * A usage line belongs to a slot, a word in it to a limit. When a consumer moves from "10000/day"
  * to "10/s", its word may say that the next request is hours ahead; when a slot gets a new
- * consumer, it would inherit what somebody else used up. Workers go on meanwhile: words change by
+ * consumer, it would inherit what another one used up; when a removed consumer comes back, its
+ * limits are where they were. Workers go on meanwhile: words change by
  * compare-and-swap.
  */
 #include "control/daemon/carry.h"
@@ -10,19 +11,36 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Index of the consumer of each slot, or SNAP_NONE. */
-static uint32_t *consumers_by_slot(const struct snapshot *s, uint32_t capacity)
-{
-	uint32_t *table = malloc(((size_t)capacity + 1) * sizeof(*table));
+/* What the previous generation had in a slot. */
+struct carried {
+	uint32_t consumer, retired; /* indices; SNAP_NONE: none */
+};
 
-	for (uint32_t i = 0; table && i < capacity; i++)
-		table[i] = SNAP_NONE;
-	for (uint32_t i = 0; table && s && i < s->sections[SNAP_CONSUMERS].count; i++) {
+static void carried_enter(struct carried *table, const struct snapshot *s, uint32_t capacity)
+{
+	for (uint32_t i = 0; i < s->sections[SNAP_RETIRED].count; i++) {
+		uint32_t slot = SNAP_AT(s, SNAP_RETIRED, snap_retired, i)->slot;
+
+		if (slot < capacity)
+			table[slot].retired = i;
+	}
+	for (uint32_t i = 0; i < s->sections[SNAP_CONSUMERS].count; i++) {
 		uint32_t slot = SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, i)->slot;
 
 		if (slot < capacity)
-			table[slot] = i;
+			table[slot].consumer = i;
 	}
+}
+
+/* @return by slot; NULL without memory */
+static struct carried *carried_make(const struct snapshot *s, uint32_t capacity)
+{
+	struct carried *table = malloc(((size_t)capacity + 1) * sizeof(*table));
+
+	for (uint32_t i = 0; table && i < capacity; i++)
+		table[i] = (struct carried){ SNAP_NONE, SNAP_NONE };
+	if (table && s)
+		carried_enter(table, s, capacity);
 	return table;
 }
 
@@ -31,58 +49,91 @@ static const struct snap_consumer *consumer_at(const struct snapshot *s, uint32_
 	return SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, i);
 }
 
-/* The consumer that had the slot before, when it is the same one; else SNAP_NONE. */
-static uint32_t same_consumer(const struct snapshot *old, const uint32_t *by_slot,
-	const struct snapshot *now, const struct snap_consumer *consumer)
-{
-	uint32_t i = by_slot[consumer->slot];
+enum carried_kind {
+	CARRIED_NOTHING, /* the line is new to this name, and no other consumer has it */
+	CARRIED_OTHER,   /* another consumer has it until the new generation runs */
+	CARRIED_SAME,    /* the same consumer has it */
+	CARRIED_BACK,    /* the same consumer had it and was removed */
+};
 
-	if (i == SNAP_NONE ||
-		!str_equal(snap_str(old, consumer_at(old, i)->name), snap_str(now, consumer->name)))
-		return SNAP_NONE;
-	return i;
+/* @param limits  what the words of the line mean, for the last two */
+static enum carried_kind carried_find(const struct snapshot *old, const struct carried *table,
+	struct str name, uint32_t slot, struct snap_range *limits)
+{
+	const struct carried *had = &table[slot];
+
+	if (had->consumer != SNAP_NONE) {
+		const struct snap_consumer *was = consumer_at(old, had->consumer);
+
+		*limits = SNAP_AT(old, SNAP_PLANS, snap_plan, was->plan)->limits;
+		return str_equal(snap_str(old, was->name), name) ? CARRIED_SAME : CARRIED_OTHER;
+	}
+	if (had->retired != SNAP_NONE) {
+		const struct snap_retired *was =
+			SNAP_AT(old, SNAP_RETIRED, snap_retired, had->retired);
+
+		*limits = was->limits;
+		return str_equal(snap_str(old, was->name), name) ? CARRIED_BACK : CARRIED_NOTHING;
+	}
+	return CARRIED_NOTHING;
+}
+
+static void clear_counts(struct usage_line *line)
+{
+	atomic_store_explicit(&line->requests, 0, memory_order_relaxed);
+	atomic_store_explicit(&line->limited, 0, memory_order_relaxed);
+	atomic_store_explicit(&line->bytes_out, 0, memory_order_relaxed);
 }
 
 static void clear_line(struct usage_line *line)
 {
 	for (unsigned w = 0; w < SNAP_LIMITS_PER_PLAN; w++)
 		atomic_store_explicit(&line->limit[w], 0, memory_order_relaxed);
-	atomic_store_explicit(&line->admitted, 0, memory_order_relaxed);
-	atomic_store_explicit(&line->refused, 0, memory_order_relaxed);
-	atomic_store_explicit(&line->bytes_out, 0, memory_order_relaxed);
+	clear_counts(line);
 	atomic_store_explicit(&line->last_seen_s, 0, memory_order_relaxed);
+}
+
+void carry_clear_counts(struct usage *usage)
+{
+	for (uint32_t i = 0; i < usage->capacity; i++)
+		if (atomic_load_explicit(&usage->lines[i].requests, memory_order_relaxed))
+			clear_counts(&usage->lines[i]);
 }
 
 int64_t carry_clear_lines(
 	const struct snapshot *old, const struct snapshot *now, struct usage *usage, bool taken)
 {
-	uint32_t *by_slot = consumers_by_slot(old, usage->capacity);
+	struct carried *table = carried_make(old, usage->capacity);
+	struct snap_range limits;
 	int64_t cleared = 0;
 
-	if (!by_slot)
+	if (!table)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < now->sections[SNAP_CONSUMERS].count; i++) {
 		const struct snap_consumer *consumer = consumer_at(now, i);
+		enum carried_kind kind;
 
-		if (consumer->slot >= usage->capacity ||
-			taken != (by_slot[consumer->slot] != SNAP_NONE) ||
-			same_consumer(old, by_slot, now, consumer) != SNAP_NONE)
+		if (consumer->slot >= usage->capacity)
 			continue;
-		clear_line(&usage->lines[consumer->slot]);
-		cleared++;
+		kind = carried_find(
+			old, table, snap_str(now, consumer->name), consumer->slot, &limits);
+		if (kind == (taken ? CARRIED_OTHER : CARRIED_NOTHING)) {
+			clear_line(&usage->lines[consumer->slot]);
+			cleared++;
+		} else if (kind == CARRIED_BACK && !taken) {
+			clear_counts(&usage->lines[consumer->slot]);
+		}
 	}
-	free(by_slot);
+	free(table);
 	return cleared;
 }
 
-/* The limit of a plan that has word @p w, or NULL. */
-static const struct snap_limit *limit_of_word(const struct snapshot *s, uint32_t plan, uint32_t w)
+/* The limit that has word @p w, or NULL. */
+static const struct snap_limit *limit_of_word(
+	const struct snapshot *s, struct snap_range limits, uint32_t w)
 {
-	const struct snap_plan *p = SNAP_AT(s, SNAP_PLANS, snap_plan, plan);
-
-	for (uint32_t i = 0; i < p->limits.count; i++) {
-		const struct snap_limit *l =
-			SNAP_AT(s, SNAP_LIMITS, snap_limit, p->limits.first + i);
+	for (uint32_t i = 0; i < limits.count; i++) {
+		const struct snap_limit *l = SNAP_AT(s, SNAP_LIMITS, snap_limit, limits.first + i);
 
 		if (l->word == w)
 			return l;
@@ -120,27 +171,26 @@ static int carry_word(const struct snap_limit *was, const struct snap_limit *is,
 int64_t carry_words(const struct snapshot *old, const struct snapshot *now, struct usage *usage,
 	uint64_t now_ns)
 {
-	uint32_t *by_slot = consumers_by_slot(old, usage->capacity);
+	struct carried *table = carried_make(old, usage->capacity);
 	int64_t changed = 0;
 
-	if (!by_slot)
+	if (!table)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < now->sections[SNAP_CONSUMERS].count; i++) {
 		const struct snap_consumer *consumer = consumer_at(now, i);
-		uint32_t before = SNAP_NONE;
+		struct snap_range was = { 0 };
 
-		if (consumer->slot < usage->capacity)
-			before = same_consumer(old, by_slot, now, consumer);
-		if (before == SNAP_NONE)
+		if (consumer->slot >= usage->capacity ||
+			carried_find(old, table, snap_str(now, consumer->name), consumer->slot,
+				&was) < CARRIED_SAME)
 			continue;
 
-		uint32_t old_plan = consumer_at(old, before)->plan;
+		struct snap_range is = SNAP_AT(now, SNAP_PLANS, snap_plan, consumer->plan)->limits;
 
 		for (uint32_t w = 0; w < SNAP_LIMITS_PER_PLAN; w++)
-			changed += carry_word(limit_of_word(old, old_plan, w),
-				limit_of_word(now, consumer->plan, w),
+			changed += carry_word(limit_of_word(old, was, w), limit_of_word(now, is, w),
 				&usage->lines[consumer->slot].limit[w], now_ns);
 	}
-	free(by_slot);
+	free(table);
 	return changed;
 }

@@ -9,14 +9,18 @@
 #include "lib/shm/usage.h"
 
 /**
- * Clear the lines of slots that get another consumer than they had.
- * @param old    the generation that the words belong to; NULL: all lines are nobody's
- * @param taken  false, before an apply: of slots that nobody had. true, once it runs: of slots that
- *               somebody else had, whose words count until then
+ * Clear the lines of slots that get another consumer than they had. Of a consumer that comes back only the
+ * counts are cleared: its limits are where they were.
+ * @param old    the generation that the words belong to; NULL: no line belongs to a consumer
+ * @param taken  false, before an apply: of slots that no consumer has. true, once it runs: of slots that
+ *               another consumer had, whose words count until then
  * @return how many lines were cleared, or -ENOMEM
  */
 int64_t carry_clear_lines(
 	const struct snapshot *old, const struct snapshot *now, struct usage *usage, bool taken);
+
+/** Set the counts of all lines to zero, for a dataplane that begins; limits stay. */
+void carry_clear_counts(struct usage *usage);
 
 /**
  * After an apply: where a consumer's limits differ from those of the generation before, keep of

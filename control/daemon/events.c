@@ -35,6 +35,21 @@ static void note_dropped(struct daemon *d)
 	d->dropped_seen = dropped;
 }
 
+/*
+ * How many of these records the names that are here belong to. Those of a generation whose answer is still due wait
+ * for its names: its slots may mean something else.
+ */
+static uint32_t events_nameable(const struct daemon *d, uint32_t n)
+{
+	uint32_t k = 0;
+
+	if (d->sent != &d->wanted)
+		return n;
+	while (k < n && d->batch[k].generation != (uint32_t)d->wanted.snapshot.generation)
+		k++;
+	return k;
+}
+
 void daemon_drain_events(struct daemon *d)
 {
 	int64_t real_ns = real_minus_monotonic_ns();
@@ -45,7 +60,7 @@ void daemon_drain_events(struct daemon *d)
 
 		for (uint32_t total = 0;
 			ring->header && n == EVENTS_BATCH && total < RECORDS_PER_TURN; total += n) {
-			n = event_ring_peek(ring, d->batch, EVENTS_BATCH);
+			n = events_nameable(d, event_ring_peek(ring, d->batch, EVENTS_BATCH));
 			for (uint32_t k = 0; k < n; k++)
 				if (d->batch[k].type == EVENT_ACCESS)
 					access_log_add(&d->log, &d->batch[k], &d->names, real_ns);

@@ -128,11 +128,8 @@ static bool tls_received(struct proxy *p, struct client *c, struct rte_mbuf *cip
 		chain_put(&c->rx.chain, clear);
 	tls_flush(c);
 	if (after == TLS_FAILED) {
-		if (before == TLS_HANDSHAKE) {
-			p->counters->tls_failures++;
-			record_listener(p, c->listener_slot)->tls_failures++;
-			p->config.stats->reason[REASON_TLS_FAILED]++;
-		}
+		if (before == TLS_HANDSHAKE)
+			record_handshake_failed(p, c);
 		return false;
 	}
 	if (before == TLS_HANDSHAKE && after != TLS_HANDSHAKE) {
@@ -365,7 +362,7 @@ void client_answered(struct proxy *p, struct client *c)
 	c->exchange = NULL;
 	c->served = true;
 	c->first_byte_ns = 0;
-	if (!c->keep_alive || p->draining) {
+	if (!c->keep_alive || p->draining || c->leaving) {
 		client_close(p, c);
 		return;
 	}
@@ -402,8 +399,7 @@ void client_due(struct proxy *p, struct client *c)
 		client_abort(p, c);
 		return;
 	case CLIENT_HANDSHAKE:
-		p->config.stats->reason[REASON_TLS_FAILED]++;
-		p->counters->tls_failures++;
+		record_handshake_failed(p, c);
 		client_abort(p, c);
 		return;
 	case CLIENT_HEAD:

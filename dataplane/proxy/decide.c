@@ -39,12 +39,13 @@ static void find(struct proxy *p, struct decision *d)
 	uint32_t listener = tables_listener(p->tables, d->client->listener_slot);
 
 	d->has_caller = false;
+	d->key = 0;
 	d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0 };
 	d->verdict = check_head(p, head);
 	if (d->verdict != REASON_PROXIED)
 		return;
 	if (listener == SNAP_NONE) {
-		d->verdict = REASON_HOST_UNKNOWN;
+		d->verdict = REASON_LISTENER_GONE;
 		return;
 	}
 	d->verdict = route_find(
@@ -105,6 +106,7 @@ static void callers_end(struct proxy *p, struct callers *callers)
 			continue;
 		}
 		d->caller = inquiry->callers[i];
+		memcpy(&d->key, inquiry->digests[i], sizeof(d->key));
 		if (d->caller.expires && d->caller.expires <= p->wall_s)
 			d->verdict = REASON_KEY_EXPIRED;
 	}
@@ -128,7 +130,6 @@ static void admit(struct proxy *p, struct decision *d, struct exchange *ex)
 		return;
 	policy_take(policy, p->scratch, d->caller.plan, &p->tables->usage->lines[d->caller.slot],
 		p->now_ns, p->wall_s, &ex->limit);
-	record_limit(p, &p->tables->usage->lines[d->caller.slot], ex->limit.over);
 	if (ex->limit.limit != SNAP_NONE)
 		ex->flags |= EX_RATE_FIELDS;
 	if (!ex->limit.allowed)
@@ -140,6 +141,7 @@ static void note_route(struct proxy *p, const struct decision *d, struct exchang
 	const struct snapshot *snapshot = &p->tables->snapshot;
 
 	ex->api = d->match.api;
+	ex->key = d->key;
 	if (d->match.api != SNAP_NONE)
 		ex->api_slot = SNAP_AT(snapshot, SNAP_APIS, snap_api, d->match.api)->slot;
 	if (d->verdict == REASON_PROXIED) {

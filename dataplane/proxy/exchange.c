@@ -13,8 +13,9 @@ static void copy_names(struct exchange *ex, const struct http1_head *head)
 	/* HTTP/1.0 has requests without a host. */
 	if (ex->host_bytes)
 		bytes_copy(ex->host, head->host.data, ex->host_bytes);
-	ex->path_bytes = (uint16_t)RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES);
-	bytes_copy(ex->path, head->path.data, ex->path_bytes);
+	/* One byte more than there is room for says that it was cut. */
+	ex->path_bytes = (uint16_t)RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES + 1);
+	bytes_copy(ex->path, head->path.data, RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES));
 }
 
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head)
@@ -75,7 +76,7 @@ static bool route_again(struct proxy *p, struct exchange *ex)
 	struct route_match match;
 
 	if (listener == SNAP_NONE || ex->host_bytes == EVENT_HOST_BYTES ||
-		ex->path_bytes == EVENT_PATH_BYTES)
+		ex->path_bytes > EVENT_PATH_BYTES)
 		return false;
 	if (route_find(p->tables->routes, listener, host, path, ex->method, &match) !=
 		REASON_PROXIED)

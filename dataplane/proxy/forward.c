@@ -265,7 +265,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 		c->keep_alive = false;
 		head->framing = HTTP1_BODY_UNTIL_CLOSE;
 	}
-	if (p->draining)
+	if (p->draining || c->leaving)
 		c->keep_alive = false;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
 	if (!head->has_date)

@@ -13,7 +13,7 @@
 
 static size_t pools_bytes(const struct proxy_config *config)
 {
-	return config->endpoint_slots * sizeof(struct upstream_pool);
+	return (config->endpoint_slots + 1) * sizeof(struct upstream_pool);
 }
 
 uint64_t proxy_bytes(const struct proxy_config *config)
@@ -48,7 +48,7 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 		proxy_destroy(p);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < config->endpoint_slots; i++) {
+	for (uint32_t i = 0; i <= config->endpoint_slots; i++) {
 		TAILQ_INIT(&p->pools[i].idle);
 		p->pools[i].idle_count = 0;
 	}
@@ -144,6 +144,7 @@ int proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now_
 		return -ENOMEM;
 	}
 	p->now_ns = now_ns;
+	retire_run(p, tables);
 	upstream_pools_review(p, tables);
 	change_listeners(p, tables);
 	if (p->balance)

@@ -39,6 +39,7 @@ struct client {
 	bool served;     /* has had an answer */
 	bool holder;     /* is among proxy->holders */
 	bool no_room;    /* CLIENT_HEAD: its next request waits until responses were read */
+	bool leaving;    /* its listener is gone: it ends with the next answer */
 	uint32_t listener_slot;
 	uint32_t
 		pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room */
@@ -113,6 +114,7 @@ struct exchange {
 	uint32_t progress; /* moves with each part of the response that restarts the timeout */
 	struct wait_side client_side, backend_side;
 	struct policy_limit_verdict limit;
+	uint64_t key;       /* first bytes of its digest; 0: none was recognised */
 	uint32_t api, plan; /* indices into that generation; SNAP_NONE on open APIs */
 	/* For the record. */
 	uint64_t start_ns, sent_ns, answered_ns;
@@ -150,6 +152,9 @@ struct upstream {
 	TAILQ_ENTRY(upstream) idle_entry;
 };
 
+/* The slot of an upstream whose endpoint is gone: it has a pool of its own, which stays empty. */
+#define UPSTREAM_SLOT_GONE(p) ((p)->config.endpoint_slots)
+
 struct upstream_pool {
 	TAILQ_HEAD(, upstream)
 	idle; /* the most recent first: LIFO keeps its congestion window warm */
@@ -164,6 +169,7 @@ struct decision {
 	struct policy_caller caller;
 	bool has_caller;
 	enum reason verdict;
+	uint64_t key; /* first bytes of the digest of a key that is known; 0: none */
 	struct http1_head head;
 };
 
@@ -185,6 +191,8 @@ struct proxy {
 	uint64_t date_s; /* of date_text */
 	char date_text[32];
 	bool draining;
+	uint32_t handshake_lines; /* written in the second handshake_lines_s */
+	uint64_t handshake_lines_s;
 	uint64_t request_id; /* of the latest request, without the worker */
 	struct http1_limits limits, response_limits;
 	struct stats_worker *counters;
@@ -196,7 +204,11 @@ struct proxy {
 	LIST_HEAD(, client) holders; /* may hold bytes that were not read */
 	uint32_t holder_count;
 	struct pressure pressure;
-	struct upstream_pool *pools; /* by endpoint slot */
+	struct upstream_pool *pools; /* by endpoint slot, and one more */
+	/* Where counts of slots go that mean nothing any more: read by nothing. */
+	struct stats_listener gone_listener;
+	struct stats_api gone_api;
+	struct stats_endpoint gone_endpoint;
 	uint32_t decision_count;
 	struct decision decisions[DECIDE_BATCH];
 	struct decision again; /* of a request that is sent a second time */
@@ -314,7 +326,12 @@ void upstream_probes(struct proxy *p);
 void upstream_note_ejections(struct proxy *p);
 /* Close the idle ones: all, or those of endpoints that are gone in @p tables. */
 void upstream_pools_close(struct proxy *p);
+void upstream_pool_close(struct proxy *p, uint32_t slot);
 void upstream_pools_review(struct proxy *p, const struct tables *tables);
+
+/* retire.c */
+/* Before @p next takes over: slots that mean something else there are taken from what holds them. */
+void retire_run(struct proxy *p, const struct tables *next);
 
 /* forward.c */
 /* Write the request's head for the backend into ex->head. @return false when no mbuf was free */
@@ -337,9 +354,8 @@ void respond_date(struct proxy *p, struct http1_writer *w);
 void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
 
 /* record.c */
-/* A request met the limits of its consumer, or passed one. */
-void record_limit(struct proxy *p, struct usage_line *line, bool over);
 void record_exchange(struct proxy *p, struct exchange *ex);
+void record_handshake_failed(struct proxy *p, const struct client *c);
 /* Its head goes to the endpoint of its upstream; the head of the answer came. */
 void record_sent(struct proxy *p, struct exchange *ex);
 void record_answered(struct proxy *p, const struct exchange *ex);

@@ -6,25 +6,22 @@
 #include "dataplane/proxy/proxy_priv.h"
 #include "lib/base/bytes.h"
 
-/* Where a slot lies beyond what was reserved at start, counts go to the last one: never out of bounds. */
-static uint32_t bounded(uint32_t slot, uint32_t capacity)
-{
-	return RTE_MIN(slot, capacity - 1);
-}
-
+/* What lies beyond the reserved slots, and SNAP_NONE, counts for nothing. */
 struct stats_api *record_api(struct proxy *p, uint32_t slot)
 {
-	return &p->config.stats->api[bounded(slot, p->config.stats->shape.apis)];
+	return slot < p->config.stats->shape.apis ? &p->config.stats->api[slot] : &p->gone_api;
 }
 
 struct stats_endpoint *record_endpoint(struct proxy *p, uint32_t slot)
 {
-	return &p->config.stats->endpoint[bounded(slot, p->config.stats->shape.endpoints)];
+	return slot < p->config.stats->shape.endpoints ? &p->config.stats->endpoint[slot]
+						       : &p->gone_endpoint;
 }
 
 struct stats_listener *record_listener(struct proxy *p, uint32_t slot)
 {
-	return &p->config.stats->listener[bounded(slot, p->config.stats->shape.listeners)];
+	return slot < p->config.stats->shape.listeners ? &p->config.stats->listener[slot]
+						       : &p->gone_listener;
 }
 
 /* Where one worker alone writes, it needs no locked instruction: 20 cycles. */
@@ -36,11 +33,6 @@ static void usage_add(const struct proxy *p, _Atomic uint64_t *counter, uint64_t
 		atomic_store_explicit(counter,
 			atomic_load_explicit(counter, memory_order_relaxed) + n,
 			memory_order_relaxed);
-}
-
-void record_limit(struct proxy *p, struct usage_line *line, bool over)
-{
-	usage_add(p, over ? &line->refused : &line->admitted, 1);
 }
 
 void record_sent(struct proxy *p, struct exchange *ex)
@@ -130,8 +122,51 @@ static void write_event(struct proxy *p, const struct exchange *ex, uint64_t dur
 	e->host_bytes = ex->host_bytes;
 	e->path_bytes = ex->path_bytes;
 	e->reserved = 0;
+	e->key = ex->key;
+	e->limit = ex->limit.allowed || ex->generation != p->tables->snapshot.generation
+			   ? SNAP_NONE
+			   : ex->limit.limit;
+	e->generation = (uint32_t)p->tables->snapshot.generation;
 	bytes_copy(e->host, ex->host, ex->host_bytes);
-	bytes_copy(e->path, ex->path, ex->path_bytes);
+	bytes_copy(e->path, ex->path, RTE_MIN(ex->path_bytes, EVENT_PATH_BYTES));
+	event_ring_push(p->config.events);
+}
+
+/* A flood of them is counted and not written: so many lines a second. */
+#define HANDSHAKE_LINES 10
+
+void record_handshake_failed(struct proxy *p, const struct client *c)
+{
+	struct event *e;
+
+	p->counters->tls_failures++;
+	record_listener(p, c->listener_slot)->tls_failures++;
+	p->config.stats->reason[REASON_TLS_FAILED]++;
+	if (p->handshake_lines_s != p->wall_s) {
+		p->handshake_lines_s = p->wall_s;
+		p->handshake_lines = 0;
+	}
+	if (!p->config.events || !proxy_settings(p)->access_log ||
+		p->handshake_lines == HANDSHAKE_LINES)
+		return;
+	p->handshake_lines++;
+	e = event_ring_slot(p->config.events);
+	if (!e) {
+		p->counters->events_dropped++;
+		return;
+	}
+	memset(e, 0, sizeof(*e));
+	e->time_ns = p->now_ns;
+	e->type = EVENT_ACCESS;
+	e->reason = REASON_TLS_FAILED;
+	e->worker = (uint8_t)p->config.worker_index;
+	e->method = HTTP1_OTHER;
+	e->listener = c->listener_slot;
+	e->api = e->endpoint = e->consumer = e->limit = SNAP_NONE;
+	e->client = c->peer.remote;
+	e->client_port = c->peer.remote_port;
+	e->tls = 1;
+	e->generation = (uint32_t)p->tables->snapshot.generation;
 	event_ring_push(p->config.events);
 }
 
@@ -149,6 +184,9 @@ void record_exchange(struct proxy *p, struct exchange *ex)
 	if (ex->consumer_slot != SNAP_NONE) {
 		struct usage_line *line = &p->tables->usage->lines[ex->consumer_slot];
 
+		usage_add(p, &line->requests, 1);
+		if (ex->limit.over)
+			usage_add(p, &line->limited, 1);
 		usage_add(p, &line->bytes_out, ex->bytes_out);
 		atomic_store_explicit(&line->last_seen_s, p->wall_s, memory_order_relaxed);
 	}

@@ -200,7 +200,7 @@ void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct
 	uint32_t len;
 
 	skip_request(p, ex, d);
-	if (p->draining)
+	if (p->draining || c->leaving)
 		c->keep_alive = false;
 	len = compose(p, ex, why, d, buf, sizeof(buf));
 	m = chain_copy(buf, len, p->config.pool);

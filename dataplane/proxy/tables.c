@@ -6,30 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool index_slots(struct tables *t)
-{
-	const struct snap_settings *settings = snap_settings(&t->snapshot);
-	uint32_t n;
-	const struct snap_listener *listeners = snap_records(&t->snapshot, SNAP_LISTENERS, &n);
-
-	t->listener_slots = settings->listener_capacity;
-	t->endpoint_slots = settings->endpoint_capacity;
-	t->listener_by_slot = malloc((t->listener_slots + 1) * sizeof(uint32_t));
-	t->endpoint_by_slot = malloc((t->endpoint_slots + 1) * sizeof(uint32_t));
-	if (!t->listener_by_slot || !t->endpoint_by_slot)
-		return false;
-	memset(t->listener_by_slot, 0xff, t->listener_slots * sizeof(uint32_t));
-	memset(t->endpoint_by_slot, 0xff, t->endpoint_slots * sizeof(uint32_t));
-	for (uint32_t i = 0; i < n; i++)
-		t->listener_by_slot[listeners[i].slot] = i;
-
-	const struct snap_endpoint *endpoints = snap_records(&t->snapshot, SNAP_ENDPOINTS, &n);
-
-	for (uint32_t i = 0; i < n; i++)
-		t->endpoint_by_slot[endpoints[i].slot] = i;
-	return true;
-}
-
 static bool any_tls_listener(const struct snapshot *snapshot)
 {
 	uint32_t n;
@@ -69,7 +45,7 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	t->usage = config->usage;
 	t->worker_count = config->worker_count;
 	t->routes = route_table_create(&t->snapshot);
-	if (!t->routes || !index_slots(t))
+	if (!t->routes || !tables_index_slots(t, previous))
 		goto fail;
 	t->policy = policy_create(&t->snapshot, previous ? previous->policy : NULL, why, why_bytes);
 	if (!t->policy || !build_tls(t, config, secrets, why, why_bytes))
@@ -94,8 +70,7 @@ void tables_destroy(struct tables *t)
 		policy_destroy(t->policy);
 	if (t->routes)
 		route_table_destroy(t->routes);
-	free(t->listener_by_slot);
-	free(t->endpoint_by_slot);
+	tables_free_slots(t);
 	snapshot_close(&t->snapshot);
 	free(t);
 }

@@ -335,11 +335,16 @@ void upstream_release(struct proxy *p, struct upstream *u)
 	upstream_keep(p, u);
 }
 
+void upstream_pool_close(struct proxy *p, uint32_t slot)
+{
+	while (slot < p->config.endpoint_slots && !TAILQ_EMPTY(&p->pools[slot].idle))
+		upstream_close(p, TAILQ_FIRST(&p->pools[slot].idle));
+}
+
 void upstream_pools_close(struct proxy *p)
 {
 	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++)
-		while (!TAILQ_EMPTY(&p->pools[slot].idle))
-			upstream_close(p, TAILQ_FIRST(&p->pools[slot].idle));
+		upstream_pool_close(p, slot);
 }
 
 void upstream_pools_review(struct proxy *p, const struct tables *tables)

@@ -13,7 +13,7 @@
 
 enum event_type { EVENT_ACCESS = 1, EVENT_HEALTH = 2, EVENT_SECURITY = 3 };
 
-#define EVENT_PATH_BYTES 128
+#define EVENT_PATH_BYTES 112
 #define EVENT_HOST_BYTES 40
 
 /* One record: 256 bytes. Slots are SNAP_NONE where unknown. */
@@ -37,8 +37,14 @@ struct event {
 	uint16_t client_port;
 	uint8_t tls; /* 1: over TLS */
 	uint8_t host_bytes;
-	uint16_t path_bytes; /* as sent; stored at most EVENT_PATH_BYTES, without the query */
+	uint16_t
+		path_bytes; /* without the query; above EVENT_PATH_BYTES: there was more than is stored */
 	uint16_t reserved;
+	uint64_t
+		key; /* first bytes of the key's digest, as in SNAP_KEYS; 0: no key was recognised */
+	uint32_t limit; /* index into SNAP_LIMITS of the one that refused; SNAP_NONE: none did */
+	uint32_t
+		generation; /* in which the slots and the limit mean what they do; its lowest bits */
 	char host[EVENT_HOST_BYTES];
 	char path[EVENT_PATH_BYTES];
 };

@@ -59,6 +59,7 @@ enum snap_section_id {
 	SNAP_KERNELS,     /* struct snap_kernel, at most one a port */
 	SNAP_KERNEL_ADDRESSES, /* struct snap_address */
 	SNAP_KERNEL_PORTS,     /* uint32_t, TCP and UDP ports */
+	SNAP_RETIRED,          /* struct snap_retired, the one first that was removed first */
 	SNAP_SECTION_COUNT
 };
 
@@ -293,6 +294,16 @@ struct snap_consumer {
 	uint32_t slot; /* line in the usage segment */
 };
 static_assert(sizeof(struct snap_consumer) == 16, "");
+
+/* A consumer that was removed. Its slot rests, with what its limits were, in case that the name comes back; the
+ * dataplane does not use it. */
+struct snap_retired {
+	struct snap_text name;
+	struct snap_range limits; /* SNAP_LIMITS: what the words of its usage line mean */
+	uint32_t slot;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct snap_retired) == 24, "");
 
 struct snap_key {
 	uint8_t digest[SNAP_DIGEST_BYTES];

@@ -362,19 +362,15 @@ static bool check_credential(struct snap_check *c, const void *record)
 	       check_shape(c, k) && check_between(c, "strip", k->strip, 0, 1);
 }
 
-static bool check_plan(struct snap_check *c, const void *record)
+/* The limits of one usage line: each has a word of its own. */
+static bool check_words(struct snap_check *c, struct snap_range limits)
 {
-	const struct snap_plan *p = record;
 	unsigned words = 0, word;
 
-	if (!check_text(c, "name", p->name, 0) ||
-		!check_range(c, "apis", p->apis, SNAP_PLAN_APIS) ||
-		!check_range(c, "limits", p->limits, SNAP_LIMITS) ||
-		!check_between(c, "number of limits", p->limits.count, 0, SNAP_LIMITS_PER_PLAN) ||
-		!check_between(c, "slot", p->slot, 0, SNAP_PLAN_SLOTS - 1) ||
-		!check_between(c, "flags", p->flags, 0, SNAP_PLAN_SOFT))
+	if (!check_range(c, "limits", limits, SNAP_LIMITS) ||
+		!check_between(c, "number of limits", limits.count, 0, SNAP_LIMITS_PER_PLAN))
 		return false;
-	for (uint32_t i = p->limits.first; i < p->limits.first + p->limits.count; i++) {
+	for (uint32_t i = limits.first; i < limits.first + limits.count; i++) {
 		word = SNAP_AT(c->snapshot, SNAP_LIMITS, snap_limit, i)->word;
 		if (word >= SNAP_LIMITS_PER_PLAN || words & 1u << word)
 			return snap_refuse(
@@ -382,6 +378,16 @@ static bool check_plan(struct snap_check *c, const void *record)
 		words |= 1u << word;
 	}
 	return true;
+}
+
+static bool check_plan(struct snap_check *c, const void *record)
+{
+	const struct snap_plan *p = record;
+
+	return check_text(c, "name", p->name, 0) &&
+	       check_range(c, "apis", p->apis, SNAP_PLAN_APIS) && check_words(c, p->limits) &&
+	       check_between(c, "slot", p->slot, 0, SNAP_PLAN_SLOTS - 1) &&
+	       check_between(c, "flags", p->flags, 0, SNAP_PLAN_SOFT);
 }
 
 static bool check_plan_api(struct snap_check *c, const void *record)
@@ -412,6 +418,14 @@ static bool check_consumer(struct snap_check *c, const void *record)
 	const struct snap_consumer *k = record;
 
 	return check_text(c, "name", k->name, 0) && check_index(c, "plan", k->plan, SNAP_PLANS) &&
+	       check_slot(c, k->slot, snap_settings(c->snapshot)->consumer_capacity);
+}
+
+static bool check_retired(struct snap_check *c, const void *record)
+{
+	const struct snap_retired *k = record;
+
+	return check_text(c, "name", k->name, 0) && check_words(c, k->limits) &&
 	       check_slot(c, k->slot, snap_settings(c->snapshot)->consumer_capacity);
 }
 
@@ -451,6 +465,7 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_KERNELS] = check_kernel,
 	[SNAP_KERNEL_ADDRESSES] = check_address,
 	[SNAP_KERNEL_PORTS] = check_kernel_port,
+	[SNAP_RETIRED] = check_retired,
 };
 
 bool snapshot_check_records(struct snap_check *c)

@@ -35,7 +35,8 @@
 	X(WAYS, struct snap_way, "ways", 1u << 12)                                                 \
 	X(KERNELS, struct snap_kernel, "kernels", SNAP_PORTS_MAX)                                  \
 	X(KERNEL_ADDRESSES, struct snap_address, "kernel addresses", 4096)                         \
-	X(KERNEL_PORTS, uint32_t, "kernel ports", 4096)
+	X(KERNEL_PORTS, uint32_t, "kernel ports", 4096)                                            \
+	X(RETIRED, struct snap_retired, "retired consumers", SNAP_CONSUMER_CAPACITY_MAX)
 
 struct snap_section_info {
 	const char *name;

@@ -14,8 +14,10 @@
 
 struct usage_line {
 	_Atomic uint64_t limit[SNAP_LIMITS_PER_PLAN]; /* see enum snap_limit_kind */
-	_Atomic uint64_t admitted;
-	_Atomic uint64_t refused;
+	/* Counts begin with the dataplane, and with the consumer's name; the limits above outlive both. A request is
+	 * counted when it ended, whatever its response, once its key was recognised. */
+	_Atomic uint64_t requests;
+	_Atomic uint64_t limited;     /* of these, over a limit */
 	_Atomic uint64_t bytes_out;   /* response bytes towards the consumer */
 	_Atomic uint64_t last_seen_s; /* Unix seconds of the last request */
 };

@@ -82,7 +82,7 @@ def test_a_limit_holds_for_both_workers_together(two, connect):
     answers = [orders(connection, key=key).status for _ in range(4) for connection in connections]
     assert answers.count(200) == settings.HOURLY_BURST and answers.count(429) == 40 - settings.HOURLY_BURST
     counts = two.stats().consumers()["workers"]
-    assert (counts["admitted"], counts["limited"]) == (answers.count(200), answers.count(429))
+    assert (counts["requests"], counts["limited"]) == (len(answers), answers.count(429))
 
 
 def test_large_bodies_arrive_whole_over_both_workers(two, bed, connect):

@@ -21,6 +21,8 @@
  *   config limit PLAN rate=N/s|m|h burst=N   ·   config limit PLAN quota=N/SECONDS
  *   config consumer NAME plan=P key=K[,K] [expires=UNIX]
  *   config without KIND NAME          leave one out again
+ * A listener, backend, API or consumer may have slot=N, so that it gets the slot of one that was left out. A
+ * backend's is a quarter of its endpoints' slots.
  */
 #ifndef SLUICE_TESTS_WIRE_CONFIG_H
 #define SLUICE_TESTS_WIRE_CONFIG_H

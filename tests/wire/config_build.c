@@ -52,6 +52,14 @@ struct ip_addr config_address(const struct ip_addr *addr)
 	return ip_is_v4(addr) ? six_address(rte_be_to_cpu_32(ip_to_v4(addr))) : *addr;
 }
 
+/* A name keeps the slot that it got first, unless the line names another one. */
+static uint32_t slot_of(const struct config_item *item)
+{
+	const char *slot = config_arg(item, "slot", NULL);
+
+	return slot ? (uint32_t)text_number(slot, "slot") : item->slot;
+}
+
 static void parse_endpoint(const char *word, struct ip_addr *addr, uint32_t *port)
 {
 	uint16_t number = 0;
@@ -95,7 +103,7 @@ static void add_listeners(struct build *s)
 	for (uint32_t i = 0; i < s->c->counts[CONFIG_LISTENER]; i++) {
 		const struct config_item *item = &s->c->items[CONFIG_LISTENER][i];
 		const char *certs = config_arg(item, "tls", NULL), *name;
-		struct snap_listener l = { .name = text(s, item->name), .slot = item->slot };
+		struct snap_listener l = { .name = text(s, item->name), .slot = slot_of(item) };
 		size_t len;
 
 		parse_endpoint(item->count ? item->words[0] : "", &l.addr, &l.tcp_port);
@@ -142,7 +150,7 @@ static void add_endpoint(struct build *s, uint32_t backend, const char *word)
 
 	parse_endpoint(address, &e.addr, &e.tcp_port);
 	e.weight = star ? (uint32_t)text_number(star + 1, "weight") : 1;
-	e.slot = s->c->items[CONFIG_BACKEND][backend].slot * 4 + (e.addr.bytes[15] + 1) % 4;
+	e.slot = slot_of(&s->c->items[CONFIG_BACKEND][backend]) * 4 + (e.addr.bytes[15] + 1) % 4;
 	snapshot_builder_add(s->b, SNAP_ENDPOINTS, &e);
 }
 
@@ -281,7 +289,7 @@ static void add_apis(struct build *s)
 	for (uint32_t i = 0; i < s->c->counts[CONFIG_API]; i++) {
 		const struct config_item *item = &s->c->items[CONFIG_API][i];
 		const char *hosts = config_arg(item, "host", "*"), *host;
-		struct snap_api api = { .name = text(s, item->name), .slot = item->slot };
+		struct snap_api api = { .name = text(s, item->name), .slot = slot_of(item) };
 		size_t len;
 
 		api.version = text(s, "v1");
@@ -366,7 +374,8 @@ static void add_consumers(struct build *s)
 		const struct config_item *item = &s->c->items[CONFIG_CONSUMER][i];
 		const char *plan = config_arg(item, "plan", ""), *name;
 		const char *keys = config_arg(item, "key", NULL);
-		struct snap_consumer consumer = { .name = text(s, item->name), .slot = item->slot };
+		struct snap_consumer consumer = { .name = text(s, item->name),
+			.slot = slot_of(item) };
 		size_t len;
 
 		consumer.plan = config_index(s->c, CONFIG_PLAN, plan, strlen(plan));

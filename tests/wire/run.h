@@ -31,7 +31,7 @@
  *   expect drop|reason NAME N            risen by N since the last look
  *   expect counter NAME N · expect gauge NAME N      of the first worker, or NAME@WORKER
  *   expect kernel N                      the kernel got N frames since the last look, the last one as it was sent
- *   expect generation N · expect usage CONSUMER admitted|refused|bytes_out N
+ *   expect generation N · expect usage CONSUMER requests|limited|bytes_out N
  *   expect event KEY=VALUE… · expect no event
  * Statements of automatic peers: see run_peer.c.
  */

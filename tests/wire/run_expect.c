@@ -67,10 +67,10 @@ static void expect_usage(struct run *run, struct cursor *c)
 	while (!cursor_done(c)) {
 		const char *field = cursor_take(c, "a field");
 
-		if (strcmp(field, "admitted") == 0)
-			compare(field, line->admitted, c);
-		else if (strcmp(field, "refused") == 0)
-			compare(field, line->refused, c);
+		if (strcmp(field, "requests") == 0)
+			compare(field, line->requests, c);
+		else if (strcmp(field, "limited") == 0)
+			compare(field, line->limited, c);
 		else if (strcmp(field, "bytes_out") == 0)
 			compare(field, line->bytes_out, c);
 		else if (strcmp(field, "last_seen") == 0)
@@ -91,7 +91,9 @@ static const char *event_field(const struct event *e, const char *name)
 		{ "listener", e->listener }, { "api", e->api }, { "endpoint", e->endpoint },
 		{ "consumer", e->consumer }, { "bytes_in", e->bytes_in },
 		{ "bytes_out", e->bytes_out }, { "port", e->client_port }, { "tls", e->tls },
-		{ "type", e->type }, { "worker", e->worker },
+		{ "type", e->type }, { "worker", e->worker }, { "limit", e->limit },
+		{ "has_key", e->key != 0 }, { "generation", e->generation },
+		{ "path_cut", e->path_bytes > EVENT_PATH_BYTES },
 		{ "time_us", (e->time_ns - WORLD_START_NS) / 1000 } };
 	char ip[IP_TEXT_BYTES];
 

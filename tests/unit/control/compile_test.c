@@ -44,11 +44,28 @@ static void the_slots_of_the_gone_are_given_away_last(void **state)
 	slots_free(s);
 }
 
+static void the_one_that_went_first_gives_its_slot_away_first(void **state)
+{
+	struct slots *s = slots_new(3);
+
+	slots_had(s, NAME("first"), 2);
+	slots_had(s, NAME("second"), 0);
+	slots_had(s, NAME("third"), 1);
+	slots_want(s, NAME("second"));
+	assert_int_equal(slots_take(s, NAME("x")), 2);
+	assert_true(slots_rests(s, 1));
+	assert_false(slots_rests(s, 0));
+	assert_false(slots_rests(s, 2));
+	assert_int_equal(slots_take(s, NAME("y")), 1);
+	assert_int_equal(slots_take(s, NAME("z")), SNAP_NONE);
+	slots_free(s);
+}
+
 static const char text_format[] =
 	"version = 1;\n"
 	"dataplane: { ports = ( { name = \"p\"; device = \"auto:eth0\"; addresses = [ "
 	"\"10.0.0.1/24\" ]; } ); };\n"
-	"listeners = ( { name = \"web\"; port = \"p\"; bind = \"10.0.0.1:80\"; } );\n"
+	"listeners = ( { name = \"web\"; port = \"p\"; bind = \"10.0.0.1:80\"; } %s );\n"
 	"backends = ( { name = \"b\"; endpoints = ( { address = \"10.0.0.2:80\"; weight = 5; } ); } );\n"
 	"credentials = ( { name = \"key\"; in = \"header\"; header = \"X-API-Key\"; pattern = "
 	"\"%s\"; } );\n"
@@ -65,6 +82,8 @@ static const char text_format[] =
 	"  { name = \"d\"; plan = \"p2\"; keys = ( { id = \"k\"; sha256 = "
 	"\"cdababababababababababababababababababababababababababababababab\"; } ); } );\n%s";
 
+static const char *listeners = "";
+
 static void compile(const char *pattern, const char *more, const struct snapshot *previous,
 	bool running, struct mistakes *mistakes, struct compiled *out)
 {
@@ -76,7 +95,7 @@ static void compile(const char *pattern, const char *more, const struct snapshot
 		.boot_id = 7 };
 	char text[4096];
 
-	snprintf(text, sizeof(text), text_format, pattern, more);
+	snprintf(text, sizeof(text), text_format, listeners, pattern, more);
 	*mistakes = (struct mistakes){ 0 };
 	assert_int_equal(config_load_text(&config, text, mistakes), 0);
 	config_check(&config, mistakes);
@@ -163,6 +182,30 @@ static void the_same_text_gives_the_same_snapshot(void **state)
 	compiled_free(&other);
 }
 
+static void a_listener_keeps_its_slot_under_another_name(void **state)
+{
+	struct mistakes m;
+	struct compiled a, b;
+	const struct snap_listener *was, *is;
+
+	listeners = ", { name = \"other\"; port = \"p\"; bind = \"10.0.0.1:81\"; }";
+	compile("^k_[a-z]{8}$", "", NULL, false, &m, &a);
+	/* The names change places: addresses keep their slots. A new address gets a new one. */
+	listeners = ", { name = \"third\"; port = \"p\"; bind = \"10.0.0.1:82\"; }"
+		    ", { name = \"renamed\"; port = \"p\"; bind = \"10.0.0.1:81\"; }";
+	compile("^k_[a-z]{8}$", "", &a.snapshot, true, &m, &b);
+	listeners = "";
+	assert_int_equal(m.errors, 0);
+	was = SNAP_AT(&a.snapshot, SNAP_LISTENERS, snap_listener, 0);
+	is = SNAP_AT(&b.snapshot, SNAP_LISTENERS, snap_listener, 0);
+	assert_int_equal(is[0].slot, was[0].slot);
+	assert_int_equal(is[2].slot, was[1].slot);
+	assert_int_not_equal(is[1].slot, was[0].slot);
+	assert_int_not_equal(is[1].slot, was[1].slot);
+	compiled_free(&a);
+	compiled_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +213,8 @@ int main(void)
 		cmocka_unit_test(the_slots_of_the_gone_are_given_away_last),
 		cmocka_unit_test(routes_hosts_and_limits_arrive),
 		cmocka_unit_test(a_shape_needs_no_database),
+		cmocka_unit_test(the_one_that_went_first_gives_its_slot_away_first),
+		cmocka_unit_test(a_listener_keeps_its_slot_under_another_name),
 		cmocka_unit_test(the_same_text_gives_the_same_snapshot),
 	};
 

@@ -7,8 +7,9 @@
  *
  *   requests N          N requests are answered and recorded as events
  *   word CONSUMER W V   set word W of a consumer's usage line
- *   line CONSUMER       print plan, words, admitted
+ *   line CONSUMER       print plan, words, requests
  *   refuse TEXT         refuse the next apply
+ *   limit 0|1           requests from now on are refused by the first limit, or not
  *   missteer N          a port missteered N segments, which is an alarm unless N is 0
  *   eject MS            a worker ejected the first endpoint and probes it in so many milliseconds; 0: no more
  *   weights             print endpoint=weight of what runs
@@ -31,6 +32,7 @@ struct fake {
 	struct snapshot snapshot;
 	bool running;
 	struct usage *usage;
+	bool limit; /* requests are refused by the first limit */
 	struct stats stats[WORKERS];
 	struct event_ring events[WORKERS];
 	char refusal[200];
@@ -107,7 +109,7 @@ static void record_request(struct fake *f, uint32_t w)
 	s->api[api->slot].requests++;
 	s->api[api->slot].status_2xx++;
 	s->api[api->slot].latency_us[hist_bucket(1500)]++;
-	atomic_fetch_add(&f->usage->lines[c->slot].admitted, 1);
+	atomic_fetch_add(&f->usage->lines[c->slot].requests, 1);
 	atomic_store(&f->usage->lines[c->slot].last_seen_s, (uint64_t)time(NULL));
 	if (!e) {
 		s->worker->events_dropped++;
@@ -129,10 +131,20 @@ static void record_request(struct fake *f, uint32_t w)
 		.bytes_out = 2000,
 		.client = ip_from_v4(0x0100000a),
 		.client_port = 40000,
+		.limit = SNAP_NONE,
+		.generation = (uint32_t)f->snapshot.generation,
 		.host_bytes = 11,
 		.path_bytes = 12,
 		.host = "api.example",
 		.path = "/v1/o\"\\\x01\xff\x7f.x" };
+	if (f->snapshot.sections[SNAP_KEYS].count)
+		memcpy(&e->key, SNAP_AT(&f->snapshot, SNAP_KEYS, snap_key, 0)->digest,
+			sizeof(e->key));
+	if (f->limit) {
+		e->limit = 0;
+		e->status = 429;
+		e->reason = REASON_RATE_LIMITED;
+	}
 	event_ring_push(&f->events[w]);
 }
 
@@ -156,7 +168,7 @@ static void print_line(const struct usage_line *line, struct str plan)
 	printf("%.*s", (int)plan.len, plan.data);
 	for (unsigned w = 0; w < SNAP_LIMITS_PER_PLAN; w++)
 		printf(" %" PRIu64, atomic_load(&line->limit[w]));
-	printf(" %" PRIu64 "\n", atomic_load(&line->admitted));
+	printf(" %" PRIu64 "\n", atomic_load(&line->requests));
 }
 
 static void print_weights(const struct fake *f)
@@ -200,6 +212,9 @@ static void command(struct fake *f, const char *text)
 
 		f->stats[1].endpoint[slot].ejected = n > 0;
 		f->stats[1].endpoint[slot].probe_ns = n ? now_ns() + n * 1000000 : 0;
+		puts("done");
+	} else if (sscanf(text, "limit %" SCNu64, &n) == 1) {
+		f->limit = n;
 		puts("done");
 	} else if (strcmp(text, "weights\n") == 0) {
 		print_weights(f);

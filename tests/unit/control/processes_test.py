@@ -539,7 +539,8 @@ class Restart(Case):
             eventually(lambda: self.status()["control"]["state"] == "waiting for a dataplane", "notice")
             self.start_dataplane()
             self.wait_generation(1)
-            self.assertEqual(self.dataplane.ask("line acme"), "bronze 123456789 0 0 0 10")
+            # The counts are since the dataplane's start, as all others.
+            self.assertEqual(self.dataplane.ask("line acme"), "bronze 123456789 0 0 0 0")
 
     def test_a_new_dataplane_that_refuses_and_dies_costs_no_limits(self):
         self.start()
@@ -607,6 +608,47 @@ class Limits(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.dataplane.ask("line new"), "gold 0 0 0 0 0")
 
+    def apply(self, **changes):
+        self.write(config(**changes))
+        done = self.ctl("apply")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_consumer_that_comes_back_has_its_limits_back(self):
+        globex = '{ name = "globex"; plan = "gold"; }'
+        self.start()
+        used, quota = self.monotonic_ns() + 400_000_000, 20000 << 40 | 77
+        self.dataplane.ask(f"word acme 0 {used}")
+        self.dataplane.ask(f"word acme 3 {quota}")
+        self.dataplane.ask("requests 3")
+        self.apply(consumers=globex)
+        self.apply(consumers=globex, weight=7) # others may come between
+        # Not even a new control forgets it: it reads what the dataplane runs.
+        self.stop_control(signal.SIGKILL)
+        self.start_control()
+        eventually(lambda: (self.status()["control"] or {}).get("state") == "applied", "take-over")
+        self.assertEqual(self.dataplane.ask("line globex"), "gold 0 0 0 0 0")
+        self.apply(consumers=", ".join([globex, ACME % "bronze"]), weight=7)
+        self.assertEqual(self.dataplane.ask("line acme"), f"bronze {used} 0 0 {quota} 0", "its counts begin again")
+        # On another plan its words mean something else.
+        self.apply(consumers=globex, weight=7)
+        self.apply(consumers=", ".join([globex, ACME % "gold"]), weight=7)
+        self.assertEqual(self.dataplane.ask("line acme").split()[2:], ["0", "0", str(quota), "0"])
+
+    def test_the_consumer_that_was_removed_first_gives_its_place_away_first(self):
+        room = "capacity: { consumers = 2; };"
+        gold = '{ name = "%s"; plan = "gold"; }'
+        self.write(config(capacity=room, consumers=gold % "first"))
+        self.start()
+        self.dataplane.ask("word first 0 4711")
+        self.apply(capacity=room, consumers=gold % "second")
+        self.dataplane.ask("word second 0 4712")
+        self.apply(capacity=room, consumers=gold % "third")
+        self.assertEqual(self.dataplane.ask("line third"), "gold 0 0 0 0 0")
+        self.apply(capacity=room, consumers=", ".join([gold % "third", gold % "second"]))
+        self.assertEqual(self.dataplane.ask("line second"), "gold 4712 0 0 0 0")
+        self.apply(capacity=room, consumers=", ".join([gold % "third", gold % "first"]))
+        self.assertEqual(self.dataplane.ask("line first"), "gold 0 0 0 0 0")
+
 
 class Log(Case):
     def test_a_line_for_each_request(self):
@@ -618,8 +660,16 @@ class Log(Case):
         self.assertEqual(line.pop("request_id"), "0000000000000001")
         self.assertEqual(line, {"listener": "web", "client": "10.0.0.1:40000", "method": "GET",
             "host": "api.example", "path": "/v1/o\"\\\x01\xff\x7f.x", "status": 200, "reason": "proxied",
-            "api": "orders", "consumer": "acme", "endpoint": "10.0.0.21:8080", "duration_ms": 1.5,
+            "api": "orders", "consumer": "acme", "key": "k1", "limit": None, "endpoint": "10.0.0.21:8080", "duration_ms": 1.5,
             "backend_ms": 1.234, "bytes_in": 100, "bytes_out": 2000, "tls": False})
+
+    def test_a_refusal_names_its_limit(self):
+        self.start()
+        self.dataplane.ask("limit 1")
+        self.dataplane.ask("requests 1")
+        line = eventually(self.log_lines, "a line")[0]
+        self.assertEqual([line[n] for n in ("status", "reason", "consumer", "key", "limit")],
+            [429, "rate_limited", "acme", "k1", "rate"])
 
     def test_what_a_dead_dataplane_left_behind_is_written(self):
         self.start()
@@ -701,7 +751,7 @@ class Ctl(Case):
         tree = json.loads(self.ctl("stats", "--json").stdout)
         self.assertEqual(tree["totals"]["requests"], 42)
         self.assertEqual(tree["consumers"][0] | {"last_seen": 0}, {"name": "acme", "plan": "bronze",
-            "requests": 42, "admitted": 42, "limited": 0, "bytes_out": 0, "last_seen": 0})
+            "requests": 42, "limited": 0, "bytes_out": 0, "last_seen": 0})
         self.assertEqual(tree["apis"][0]["status_2xx"], 42)
         self.assertAlmostEqual(tree["apis"][0]["latency_us"]["p99"], 1500, delta=100)
         self.assertEqual(tree["reasons"]["proxied"], 42)

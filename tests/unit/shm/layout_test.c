@@ -161,6 +161,10 @@ static const struct golden goldens[] = {
 	FIELD(snap_consumer, name, 0, 8),
 	FIELD(snap_consumer, plan, 8, 4),
 	FIELD(snap_consumer, slot, 12, 4),
+	RECORD(snap_retired, 24),
+	FIELD(snap_retired, name, 0, 8),
+	FIELD(snap_retired, limits, 8, 8),
+	FIELD(snap_retired, slot, 16, 4),
 	RECORD(snap_key, 56),
 	FIELD(snap_key, digest, 0, 32),
 	FIELD(snap_key, expires, 32, 8),
@@ -182,8 +186,8 @@ static const struct golden goldens[] = {
 	FIELD(stats_entry, offset, 72, 8),
 	RECORD(usage_line, 64),
 	FIELD(usage_line, limit, 0, 32),
-	FIELD(usage_line, admitted, 32, 8),
-	FIELD(usage_line, refused, 40, 8),
+	FIELD(usage_line, requests, 32, 8),
+	FIELD(usage_line, limited, 40, 8),
 	FIELD(usage_line, bytes_out, 48, 8),
 	FIELD(usage_line, last_seen_s, 56, 8),
 	RECORD(event_ring_header, 192),
@@ -212,8 +216,11 @@ static const struct golden goldens[] = {
 	FIELD(event, tls, 82, 1),
 	FIELD(event, host_bytes, 83, 1),
 	FIELD(event, path_bytes, 84, 2),
-	FIELD(event, host, 88, 40),
-	FIELD(event, path, 128, 128),
+	FIELD(event, key, 88, 8),
+	FIELD(event, limit, 96, 4),
+	FIELD(event, generation, 100, 4),
+	FIELD(event, host, 104, 40),
+	FIELD(event, path, 144, 112),
 	RECORD(delta_ring_header, 256),
 	FIELD(delta_ring_header, records, 0, 4),
 	FIELD(delta_ring_header, record_bytes, 4, 4),
@@ -280,7 +287,8 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(SNAP_STRINGS, 0);
 	assert_int_equal(SNAP_ROUTES, 16);
 	assert_int_equal(SNAP_WAYS, 24);
-	assert_int_equal(SNAP_SECTION_COUNT, 28);
+	assert_int_equal(SNAP_RETIRED, 28);
+	assert_int_equal(SNAP_SECTION_COUNT, 29);
 	assert_int_equal(HIST_BUCKETS, 337);
 }
 

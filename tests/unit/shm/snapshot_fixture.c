@@ -128,6 +128,7 @@ static void add_consumers(struct snapshot_builder *b)
 		.window_s = 86400,
 		.amount = 10000 };
 	struct snap_consumer consumer = { .name = text(b, "acme"), .slot = 3 };
+	struct snap_retired retired = { text(b, "gone"), { 0, 2 }, 5, 0 };
 	struct snap_key key = { .digest = { 9, 1 }, .id = text(b, "k1"), .expires = 1800000000 };
 
 	snapshot_builder_add(b, SNAP_LIMITS, &rate);
@@ -135,6 +136,7 @@ static void add_consumers(struct snapshot_builder *b)
 	number(b, SNAP_PLAN_APIS, 0);
 	snapshot_builder_add(b, SNAP_PLANS, &plan);
 	snapshot_builder_add(b, SNAP_CONSUMERS, &consumer);
+	snapshot_builder_add(b, SNAP_RETIRED, &retired);
 	snapshot_builder_add(b, SNAP_KEYS, &key); /* not in order: _finish() sorts */
 	key.digest[0] = 4;
 	key.id = text(b, "k2");
@@ -283,6 +285,13 @@ static uint64_t consumers_walk(const struct snapshot *s)
 		for (uint32_t k = p->apis.first; k < p->apis.first + p->apis.count; k++)
 			sum += SNAP_AT(s, SNAP_APIS, snap_api, SNAP_INDEX_AT(s, SNAP_PLAN_APIS, k))
 				       ->slot;
+	}
+	for (uint32_t i = 0; i < s->sections[SNAP_RETIRED].count; i++) {
+		const struct snap_retired *r = SNAP_AT(s, SNAP_RETIRED, snap_retired, i);
+
+		sum += text_walk(s, r->name) + r->slot;
+		for (uint32_t k = r->limits.first; k < r->limits.first + r->limits.count; k++)
+			sum += SNAP_AT(s, SNAP_LIMITS, snap_limit, k)->word;
 	}
 	return sum;
 }

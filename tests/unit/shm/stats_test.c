@@ -203,9 +203,9 @@ static void usage_is_shared(void **state)
 	assert_int_equal(usage_open(fd, true, &reader), -EACCES);
 	assert_int_equal(usage_open(fd, false, &reader), 0);
 	assert_int_equal(reader.capacity, 1000);
-	atomic_fetch_add(&dataplane.lines[999].admitted, 3);
-	assert_int_equal(atomic_load(&reader.lines[999].admitted), 3);
-	assert_int_equal(atomic_load(&control.lines[999].admitted), 3);
+	atomic_fetch_add(&dataplane.lines[999].requests, 3);
+	assert_int_equal(atomic_load(&reader.lines[999].requests), 3);
+	assert_int_equal(atomic_load(&control.lines[999].requests), 3);
 	usage_close(&reader);
 	usage_close(&dataplane);
 	((uint32_t *)control.segment.base)[16] = 1001;

@@ -169,7 +169,7 @@ static void a_new_control_finds_what_ran(void **state)
 	struct secrets secrets;
 
 	control_start(&c, 5);
-	atomic_store(&program.usage->lines[3].admitted, 42);
+	atomic_store(&program.usage->lines[3].requests, 42);
 	link_client_close(&c);
 	program_run(NULL);
 	assert_false(link_server_has_control(program.server));
@@ -188,8 +188,8 @@ static void a_new_control_finds_what_ran(void **state)
 	assert_true(link_client_take_usage(&next, &usage));
 	assert_false(link_client_take_usage(&next, &(struct usage){ 0 }));
 	link_client_close(&next);
-	atomic_fetch_add(&usage.lines[3].admitted, 1);
-	assert_int_equal(atomic_load(&program.usage->lines[3].admitted), 43);
+	atomic_fetch_add(&usage.lines[3].requests, 1);
+	assert_int_equal(atomic_load(&program.usage->lines[3].requests), 43);
 	usage_close(&usage);
 }
 

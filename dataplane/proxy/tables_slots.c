@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the slots of a generation mean. Counters, connections and requests under way hold slots; a slot that means
+ * something else in the next generation has to be taken from all of them first (retire.c). What a slot means:
+ * a listener is its address and port, so that it may be renamed; an API is its name and version, an endpoint its
+ * backend's name and its own, a consumer its name.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/proxy/tables.h"
+
+struct slot_type {
+	enum snap_section_id section;
+	size_t record_bytes, slot_offset;
+	bool (*same)(
+		const struct snapshot *a, const void *x, const struct snapshot *b, const void *y);
+};
+
+static bool listener_same(
+	const struct snapshot *a, const void *x, const struct snapshot *b, const void *y)
+{
+	const struct snap_listener *l = x, *m = y;
+
+	return l->tcp_port == m->tcp_port && ip_equal(&l->addr, &m->addr);
+}
+
+static bool api_same(
+	const struct snapshot *a, const void *x, const struct snapshot *b, const void *y)
+{
+	const struct snap_api *l = x, *m = y;
+
+	return snapshot_same_text(a, l->name, b, m->name) &&
+	       snapshot_same_text(a, l->version, b, m->version);
+}
+
+static bool endpoint_same(
+	const struct snapshot *a, const void *x, const struct snapshot *b, const void *y)
+{
+	const struct snap_endpoint *l = x, *m = y;
+
+	return snapshot_same_text(a, l->name, b, m->name) &&
+	       snapshot_same_text(a, SNAP_AT(a, SNAP_BACKENDS, snap_backend, l->backend)->name, b,
+		       SNAP_AT(b, SNAP_BACKENDS, snap_backend, m->backend)->name);
+}
+
+static bool consumer_same(
+	const struct snapshot *a, const void *x, const struct snapshot *b, const void *y)
+{
+	return snapshot_same_text(a, ((const struct snap_consumer *)x)->name, b,
+		((const struct snap_consumer *)y)->name);
+}
+
+#define SLOT_TYPE(section, type, same)                                                             \
+	{                                                                                          \
+		section, sizeof(struct type), offsetof(struct type, slot), same                    \
+	}
+
+static const struct slot_type slot_types[SLOT_KINDS] = {
+	[SLOT_LISTENER] = SLOT_TYPE(SNAP_LISTENERS, snap_listener, listener_same),
+	[SLOT_API] = SLOT_TYPE(SNAP_APIS, snap_api, api_same),
+	[SLOT_ENDPOINT] = SLOT_TYPE(SNAP_ENDPOINTS, snap_endpoint, endpoint_same),
+	[SLOT_CONSUMER] = SLOT_TYPE(SNAP_CONSUMERS, snap_consumer, consumer_same),
+};
+
+static const void *slot_record(const struct tables *t, enum slot_kind kind, uint32_t index)
+{
+	const struct slot_type *type = &slot_types[kind];
+
+	return (const char *)t->snapshot.sections[type->section].records +
+	       index * type->record_bytes;
+}
+
+static bool slots_index(struct tables *t, enum slot_kind kind)
+{
+	const struct slot_type *type = &slot_types[kind];
+	size_t bytes = ((size_t)t->slots[kind] + 1) * sizeof(uint32_t);
+
+	t->by_slot[kind] = malloc(bytes);
+	t->slot_since[kind] = calloc(1, bytes);
+	if (!t->by_slot[kind] || !t->slot_since[kind])
+		return false;
+	memset(t->by_slot[kind], 0xff, bytes); /* SNAP_NONE */
+	for (uint32_t i = 0; i < t->snapshot.sections[type->section].count; i++) {
+		uint32_t slot;
+
+		memcpy(&slot, (const char *)slot_record(t, kind, i) + type->slot_offset,
+			sizeof(slot));
+		t->by_slot[kind][slot] = i;
+		t->slot_since[kind][slot] = t->number;
+	}
+	return true;
+}
+
+/* Slots that mean what they meant keep the number of the tables that gave it to them. */
+static void slots_compare(struct tables *t, const struct tables *previous, enum slot_kind kind)
+{
+	t->ended[kind] = previous->ended[kind];
+	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++) {
+		uint32_t was = previous->by_slot[kind][slot];
+		uint32_t is = slot < t->slots[kind] ? t->by_slot[kind][slot] : SNAP_NONE;
+
+		if (was == SNAP_NONE)
+			continue;
+		if (is != SNAP_NONE &&
+			slot_types[kind].same(&previous->snapshot, slot_record(previous, kind, was),
+				&t->snapshot, slot_record(t, kind, is)))
+			t->slot_since[kind][slot] = previous->slot_since[kind][slot];
+		else
+			t->ended[kind] = t->number;
+	}
+}
+
+bool tables_index_slots(struct tables *t, const struct tables *previous)
+{
+	const struct snap_settings *settings = snap_settings(&t->snapshot);
+
+	t->slots[SLOT_LISTENER] = settings->listener_capacity;
+	t->slots[SLOT_API] = settings->api_capacity;
+	t->slots[SLOT_ENDPOINT] = settings->endpoint_capacity;
+	t->slots[SLOT_CONSUMER] = settings->consumer_capacity;
+	t->number = previous ? previous->number + 1 : 1;
+	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
+		if (!slots_index(t, kind))
+			return false;
+		if (previous)
+			slots_compare(t, previous, kind);
+	}
+	return true;
+}
+
+void tables_free_slots(struct tables *t)
+{
+	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
+		free(t->by_slot[kind]);
+		free(t->slot_since[kind]);
+	}
+}
