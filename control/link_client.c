@@ -37,13 +37,14 @@ int link_client_connect(
 	c.snapshot.segment.fd = c.usage.segment.fd = -1;
 	*out = c;
 	c.stats = calloc(SNAP_WORKERS_MAX, sizeof(*c.stats));
+	c.before = calloc(SNAP_WORKERS_MAX, sizeof(*c.before));
 	c.events = calloc(SNAP_WORKERS_MAX, sizeof(*c.events));
-	if (!c.stats || !c.events) {
+	if (!c.stats || !c.before || !c.events) {
 		err = -ENOMEM;
 		goto fail;
 	}
 	for (uint32_t i = 0; i < SNAP_WORKERS_MAX; i++)
-		c.stats[i].segment.fd = c.events[i].segment.fd = -1;
+		c.stats[i].segment.fd = c.before[i].segment.fd = c.events[i].segment.fd = -1;
 	c.fd = link_connect(path);
 	err = c.fd;
 	if (c.fd < 0)
@@ -58,17 +59,27 @@ fail:
 	if (c.fd >= 0)
 		close(c.fd);
 	free(c.stats);
+	free(c.before);
 	free(c.events);
 	return err;
+}
+
+void link_client_forget_before(struct link_client *c)
+{
+	for (uint32_t i = 0; i < c->before_count; i++)
+		stats_close(&c->before[i]);
+	c->before_count = 0;
 }
 
 void link_client_close(struct link_client *c)
 {
 	for (uint32_t i = 0; i < c->stats_count; i++)
 		stats_close(&c->stats[i]);
+	link_client_forget_before(c);
 	for (uint32_t i = 0; i < c->events_count; i++)
 		event_ring_close(&c->events[i]);
 	free(c->stats);
+	free(c->before);
 	free(c->events);
 	snapshot_close(&c->snapshot);
 	usage_close(&c->usage);
@@ -113,18 +124,18 @@ static int usage_take(struct link_client *c, int fd)
 	return 0;
 }
 
-static int stats_take(struct link_client *c, uint32_t worker, int fd)
+static int stats_take(struct stats *list, uint32_t *count, uint32_t worker, int fd)
 {
 	struct stats stats;
 	int err = worker < SNAP_WORKERS_MAX ? stats_open(fd, &stats) : -EPROTO;
 
 	if (err)
 		return err;
-	if (worker < c->stats_count)
-		stats_close(&c->stats[worker]);
-	c->stats[worker] = stats;
-	if (worker >= c->stats_count)
-		c->stats_count = worker + 1;
+	if (worker < *count)
+		stats_close(&list[worker]);
+	list[worker] = stats;
+	if (worker >= *count)
+		*count = worker + 1;
 	return 0;
 }
 
@@ -161,7 +172,10 @@ static int segment_take(struct link_client *c, const struct link_message *m, int
 		err = usage_take(c, fd);
 		break;
 	case SEGMENT_STATS:
-		err = stats_take(c, m->index, fd);
+		err = m->index < SNAP_WORKERS_MAX
+			      ? stats_take(c->stats, &c->stats_count, m->index, fd)
+			      : stats_take(c->before, &c->before_count, m->index - SNAP_WORKERS_MAX,
+					fd);
 		break;
 	case SEGMENT_EVENTS:
 		err = events_take(c, m->index, fd);

@@ -44,7 +44,8 @@ struct link_client {
 	struct usage usage; /* writable for control */
 	/* SNAP_WORKERS_MAX each; those below the count whose segment.base is set are mapped. */
 	struct stats *stats;
-	uint32_t stats_count;
+	struct stats *before; /* the same some seconds ago (lib/shm/history.h) */
+	uint32_t stats_count, before_count;
 	struct event_ring *events; /* control only */
 	uint32_t events_count;
 	struct link_client_ack ack;
@@ -61,6 +62,9 @@ struct link_client {
  */
 int link_client_connect(
 	const char *path, enum link_role role, uint64_t boot_id, struct link_client *out);
+
+/** Unmap what the statistics were some seconds ago. */
+void link_client_forget_before(struct link_client *c);
 
 /** Close the connection and all that was mapped. May be called twice. */
 void link_client_close(struct link_client *c);

@@ -26,8 +26,11 @@ struct gateway *gateway_create(const struct gateway_options *options)
 	if (!g)
 		return NULL;
 	g->options = options;
-	for (uint32_t i = 0; i < TABLES_WORKERS_MAX; i++)
+	for (uint32_t i = 0; i < TABLES_WORKERS_MAX; i++) {
 		g->stats[i].segment.fd = g->events[i].segment.fd = -1;
+		for (unsigned k = 0; k < HISTORY_COPIES; k++)
+			g->history[i].copies[k].segment.fd = -1;
+	}
 	if (RAND_bytes(g->ticket_secret, sizeof(g->ticket_secret)) != 1 ||
 		RAND_bytes(g->tcp_secret, sizeof(g->tcp_secret)) != 1 ||
 		RAND_bytes((uint8_t *)&g->seed, sizeof(g->seed)) != 1) {
@@ -150,6 +153,11 @@ struct stats *gateway_stats(struct gateway *g, uint32_t worker)
 	return &g->stats[worker];
 }
 
+struct stats *gateway_history(struct gateway *g, uint32_t worker)
+{
+	return history_oldest(&g->history[worker]);
+}
+
 struct event_ring *gateway_events(struct gateway *g, uint32_t worker)
 {
 	return &g->events[worker];
@@ -193,6 +201,9 @@ void gateway_housekeeping(struct gateway *g)
 	gateway_update_wall_clock(g);
 	watch_workers(g);
 	reclaim(g);
+	for (uint32_t w = 0; w < g->plan.worker_count; w++)
+		history_take(&g->history[w], &g->stats[w], &g->shared.tables->snapshot,
+			clock_ns(&g->shared.clock, rte_rdtsc()) / 1000000000u);
 	for (uint32_t i = 0; i < g->plan.port_count; i++) {
 		struct rte_eth_stats stats;
 
@@ -231,6 +242,7 @@ void gateway_destroy(struct gateway *g)
 	for (uint32_t w = 0; w < g->plan.worker_count; w++) {
 		worker_destroy(g->workers[w]);
 		stats_close(&g->stats[w]);
+		history_close(&g->history[w]);
 		event_ring_close(&g->events[w]);
 	}
 	steer_mesh_destroy(g->mesh);

@@ -52,6 +52,8 @@ int gateway_delta(struct gateway *gateway, const struct delta *delta);
 /** Workers that run; 0 before the first apply. */
 uint32_t gateway_workers(const struct gateway *gateway);
 struct stats *gateway_stats(struct gateway *gateway, uint32_t worker);
+/** The worker's statistics of some seconds ago. */
+struct stats *gateway_history(struct gateway *gateway, uint32_t worker);
 struct event_ring *gateway_events(struct gateway *gateway, uint32_t worker);
 
 /** What the main core does now and then: wall clock, port counters, stuck workers. */

@@ -10,6 +10,7 @@
 #include "dataplane/plan.h"
 #include "dataplane/steer_watch.h"
 #include "dataplane/worker.h"
+#include "lib/shm/history.h"
 
 struct gateway {
 	const struct gateway_options *options;
@@ -22,6 +23,7 @@ struct gateway {
 	bool link_up[PORT_MAX];
 	struct rte_mempool *pools[TABLES_WORKERS_MAX];
 	struct stats stats[TABLES_WORKERS_MAX];
+	struct history history[TABLES_WORKERS_MAX];
 	struct event_ring events[TABLES_WORKERS_MAX];
 	struct steer_mesh *mesh;
 	struct owner_rss *rss[PORT_MAX]; /* by port; NULL where ports or one worker need none */

@@ -19,6 +19,7 @@
 #include "dataplane/io/eal.h"
 #include "dataplane/io/kernel_port.h"
 #include "lib/base/log.h"
+#include "lib/base/plural.h"
 
 static int start_eal(struct gateway *g, const struct snapshot *snapshot)
 {
@@ -145,10 +146,11 @@ static int start_ports(
 		if (g->ports[i].tx_queues < g->plan.worker_count ||
 			g->ports[i].rx_queues < g->plan.worker_count) {
 			snprintf(why, why_bytes,
-				"port %.*s (%s) has %u receive and %u transmit queues for %u workers; set "
-				"dataplane.workers to %u",
+				"port %.*s (%s) has %u receive and %u transmit queues for %u worker%s; "
+				"set dataplane.workers to %u",
 				(int)name.len, name.data, text, g->ports[i].rx_queues,
 				g->ports[i].tx_queues, g->plan.worker_count,
+				plural(g->plan.worker_count),
 				RTE_MIN(g->ports[i].rx_queues, g->ports[i].tx_queues));
 			return -EINVAL;
 		}
@@ -211,6 +213,8 @@ static int make_segments(struct gateway *g, const struct snapshot *snapshot)
 	for (uint32_t w = 0; w < g->plan.worker_count; w++) {
 		int rc = stats_create(w, &shape, g->boot_id, &g->stats[w]);
 
+		if (rc == 0)
+			rc = history_create(w, &shape, g->boot_id, &g->history[w]);
 		if (rc == 0)
 			rc = event_ring_create(
 				w, settings->event_records, g->boot_id, &g->events[w]);
@@ -347,8 +351,8 @@ int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct sec
 		return rc;
 	clock_init(&g->shared.clock, rte_get_tsc_hz());
 	gateway_update_wall_clock(g);
-	snprintf(why, why_bytes, "not enough memory for %u mbufs for each of %u workers",
-		g->plan.mbufs, g->plan.worker_count);
+	snprintf(why, why_bytes, "not enough memory for %u mbufs for each of %u worker%s",
+		g->plan.mbufs, g->plan.worker_count, plural(g->plan.worker_count));
 	rc = make_pools(g);
 	if (rc == 0)
 		rc = start_ports(g, snapshot, why, why_bytes);

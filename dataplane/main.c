@@ -42,10 +42,16 @@ static int on_delta(void *ctx, const struct delta *delta)
 	return gateway_delta(ctx, delta);
 }
 
+static struct stats *on_history(void *ctx, uint32_t worker)
+{
+	return worker < gateway_workers(ctx) ? gateway_history(ctx, worker) : NULL;
+}
+
 static const struct link_server_ops link_ops = {
 	.apply = on_apply,
 	.segments = on_segments,
 	.delta = on_delta,
+	.history = on_history,
 };
 
 static uint64_t seconds(void)

@@ -6,6 +6,7 @@
 #include "control/compile/compile.h"
 #include "control/config/roll.h"
 #include "control/ctl/ctl.h"
+#include "lib/base/plural.h"
 #include "control/json.h"
 
 static void print_json(const char *path, const struct mistakes *mistakes)
@@ -22,9 +23,23 @@ static void print_summary(const char *path, const struct config *config)
 {
 	const struct cfg_root *r = &config->root;
 
-	printf("%s: good: %u listeners, %u APIs, %u backends, %u plans, %u consumers, %u keys\n",
-		path, r->listeners.count, r->apis.count, r->backends.count, r->plans.count,
-		config->roll->consumer_count, config->roll->key_count);
+	const struct {
+		uint32_t count;
+		const char *noun;
+	} parts[] = {
+		{ r->listeners.count, "listener" },
+		{ r->apis.count, "API" },
+		{ r->backends.count, "backend" },
+		{ r->plans.count, "plan" },
+		{ config->roll->consumer_count, "consumer" },
+		{ config->roll->key_count, "key" },
+	};
+
+	printf("%s: good:\n", path);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		printf("%s%u %s%s", i ? ", " : "  ", parts[i].count, parts[i].noun,
+			plural(parts[i].count));
+	putchar('\n');
 }
 
 int ctl_check(const struct ctl *ctl)

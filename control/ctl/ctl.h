@@ -35,13 +35,14 @@ struct ctl {
 	const char *control_socket; /* sluice-control's */
 	bool json;
 	unsigned views;   /* bits 1 << enum stats_view; 0: all */
-	const char *only; /* stats: the one consumer, API or backend */
+	const char *only; /* stats: the one consumer, API or backend; explain: the consumer */
 	const char *key;  /* explain; never printed */
 	const char *listener;
 	const char *headers[CTL_HEADERS_MAX];
 	unsigned header_count;
-	const char *prefix;  /* key new */
-	double interval;     /* top: seconds */
+	const char *prefix; /* key new */
+	double interval;    /* top: seconds */
+	bool since_start; /* loads, latencies and shares since the start instead of the last seconds */
 	unsigned long count; /* top: 0 for ever */
 	char **arguments;    /* after the command */
 	int argument_count;
@@ -89,6 +90,14 @@ json_t *stats_tree(const struct link_client *link, unsigned views, const char *o
  * @return in how many workers; each finds out for itself
  */
 uint64_t stats_ejected(const struct link_client *link, uint32_t slot, uint64_t *next_probe_ms);
+
+/** stats_tree() by what the command line asks for, read again when an apply came between.
+ *  @param link  attached; may be attached anew @return NULL when the dataplane has gone, which is said */
+json_t *stats_read(
+	const struct ctl *ctl, struct link_client *link, unsigned views, const char *only);
+
+/** Seconds that loads, latencies and shares are of; null: the time since the start. */
+json_t *stats_over_s(const struct link_client *link);
 
 /** What the workers did, each and together: the gauges of `status`. */
 json_t *stats_workers(const struct link_client *link);

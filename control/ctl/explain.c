@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "control/config/methods.h"
+#include "control/ctl/table.h"
 #include "control/json.h"
 
 void explain_step(struct explain *e, const char *name, const char *format, ...)
@@ -101,7 +102,7 @@ static void describe_route(struct explain *e)
 	struct str name = snap_str(e->s, api->name), version = snap_str(e->s, api->version);
 	struct str path = snap_str(e->s, r->path);
 	const char *star = r->kind == SNAP_PATH_PREFIX ? "/*" : "";
-	char methods[100], *text;
+	char methods[100], timeout[DURATION_BYTES], *text;
 
 	describe_methods(r->methods, methods, sizeof(methods));
 	e->api = e->match.api;
@@ -109,8 +110,8 @@ static void describe_route(struct explain *e)
 	json_object_set_new(e->out, "version", json_str(version));
 	explain_step(e, "api", "%.*s %.*s, by host %.*s", (int)name.len, name.data,
 		(int)version.len, version.data, (int)e->request.host.len, e->request.host.data);
-	explain_step(e, "route", "%.*s%s, %s; the backend has %u ms to answer", (int)path.len,
-		path.data, star, methods, r->timeout_ms);
+	explain_step(e, "route", "%.*s%s, %s; the backend has %s to answer", (int)path.len,
+		path.data, star, methods, duration_text(r->timeout_ms / 1e3, timeout));
 	if (asprintf(&text, "%.*s%s", (int)path.len, path.data, star) >= 0) {
 		json_object_set_new(e->out, "route", json_str(str_of(text)));
 		free(text);
@@ -221,8 +222,8 @@ static void print_steps(const json_t *steps)
 	{
 		const char *name = json_string_value(json_object_get(step, "step"));
 
-		printf("%-12s%s\n", strcmp(name, last) == 0 ? "" : name,
-			json_string_value(json_object_get(step, "text")));
+		printf("%-12s", strcmp(name, last) == 0 ? "" : name);
+		text_wrap(stdout, json_string_value(json_object_get(step, "text")), 12, 14);
 		last = name;
 	}
 }
@@ -254,9 +255,15 @@ int ctl_explain(const struct ctl *options)
 		.plan = SNAP_NONE };
 	bool reached;
 
-	if (explain_parse(ctl->arguments[0], &e.request) < 0 || !read_key(ctl, key, sizeof(key))) {
-		fprintf(stderr, "sluicectl explain: write 'METHOD http://host/path' or https; with "
-				"--key - the key on standard input\n");
+	bool alone = ctl->only && ctl->argument_count == 0;
+
+	if ((!alone && (ctl->argument_count == 0 ||
+			       explain_parse(ctl->arguments[0], &e.request) < 0)) ||
+		(ctl->only && ctl->key) || !read_key(ctl, key, sizeof(key))) {
+		fprintf(stderr,
+			"sluicectl explain: write 'METHOD http://host/path' or https, or "
+			"--consumer NAME, or both;\nwith --key - instead the key on standard "
+			"input\n");
 		json_decref(e.out);
 		json_decref(e.steps);
 		return CTL_USAGE;
@@ -267,8 +274,8 @@ int ctl_explain(const struct ctl *options)
 		return CTL_FAILED;
 	}
 	e.s = source.s;
-	reached = choose_listener(&e);
-	if (reached)
+	reached = alone ? explain_consumer(&e) : choose_listener(&e);
+	if (reached && !alone)
 		conclude(&e, walk(&e));
 	json_object_set_new(e.out, "steps", json_incref(e.steps));
 	if (ctl->json) {

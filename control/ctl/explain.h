@@ -61,6 +61,9 @@ __attribute__((format(printf, 3, 4))) void explain_step(
 /** Who calls, and may they? @return REASON_PROXIED, or why not */
 enum reason explain_caller(struct explain *e);
 
+/** The consumer that --consumer names, its plan, and how each limit stands. @return false when there is none */
+bool explain_consumer(struct explain *e);
+
 /** Candidates and their shares. */
 void explain_backend(struct explain *e);
 

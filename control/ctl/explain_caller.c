@@ -9,9 +9,11 @@
 
 #include "control/compile/shape.h"
 #include "control/ctl/explain.h"
+#include "control/ctl/table.h"
 #include "control/json.h"
 #include "dataplane/policy/gcra.h"
 #include "dataplane/policy/quota.h"
+#include "lib/base/plural.h"
 
 static const struct snap_api *api_of(const struct explain *e)
 {
@@ -104,7 +106,8 @@ static enum reason identify(struct explain *e, const struct policy_credential *f
 	SHA256((const unsigned char *)found->value.data, found->value.len, digest);
 	key = count ? bsearch(digest, keys, count, sizeof(*keys), compare_digest) : NULL;
 	if (!key) {
-		explain_step(e, "consumer", "none of %u keys has this one's SHA-256", count);
+		explain_step(e, "consumer", "none of %u key%s has this one's SHA-256", count,
+			plural(count));
 		return REASON_KEY_UNKNOWN;
 	}
 	consumer = SNAP_AT(e->s, SNAP_CONSUMERS, snap_consumer, key->consumer);
@@ -121,6 +124,48 @@ static enum reason identify(struct explain *e, const struct policy_credential *f
 		(int)id.len, id.data);
 	e->consumer = key->consumer;
 	e->plan = consumer->plan;
+	return REASON_PROXIED;
+}
+
+/* A million names are looked through once. */
+static uint32_t find_consumer(const struct explain *e)
+{
+	for (uint32_t i = 0; i < e->s->sections[SNAP_CONSUMERS].count; i++)
+		if (str_equal(snap_str(e->s, SNAP_AT(e->s, SNAP_CONSUMERS, snap_consumer, i)->name),
+			    str_of(e->ctl->only)))
+			return i;
+	return SNAP_NONE;
+}
+
+/* Its keys that are still good. */
+static void describe_keys(struct explain *e)
+{
+	uint32_t count, good = 0, expired = 0;
+	const struct snap_key *keys = snap_records(e->s, SNAP_KEYS, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		bool past = keys[i].expires && keys[i].expires <= (uint64_t)time(NULL);
+
+		if (keys[i].consumer != e->consumer)
+			continue;
+		good += !past;
+		expired += past;
+	}
+	explain_step(e, "consumer", "%s: %u key%s, and %u that expired", e->ctl->only, good,
+		plural(good), expired);
+}
+
+/* @return REASON_PROXIED, or KEY_UNKNOWN when no consumer has that name */
+static enum reason take_consumer(struct explain *e)
+{
+	e->consumer = find_consumer(e);
+	if (e->consumer == SNAP_NONE) {
+		explain_step(e, "consumer", "none is named '%s'", e->ctl->only);
+		return REASON_KEY_UNKNOWN;
+	}
+	e->plan = SNAP_AT(e->s, SNAP_CONSUMERS, snap_consumer, e->consumer)->plan;
+	json_object_set_new(e->out, "consumer", json_string(e->ctl->only));
+	describe_keys(e);
 	return REASON_PROXIED;
 }
 
@@ -195,7 +240,7 @@ static enum reason explain_limit(struct explain *e, const struct snap_limit *l, 
 	json_t *limit = json_pack("{s:o, s:s, s:I, s:I}", "name", json_str(name), "kind",
 		l->kind == SNAP_LIMIT_RATE ? "rate" : "quota", "amount", (json_int_t)l->amount,
 		"window_s", (json_int_t)l->window_s);
-	char text[100];
+	char text[100], reset[DURATION_BYTES];
 
 	describe_limit(l, text, sizeof(text));
 	json_array_append_new(list, limit);
@@ -209,9 +254,10 @@ static enum reason explain_limit(struct explain *e, const struct snap_limit *l, 
 
 	json_object_set_new(limit, "left", json_integer((json_int_t)now.left));
 	json_object_set_new(limit, "reset_s", json_real(now.reset_s));
-	explain_step(e, "limit", "%.*s %s: %llu left now, %s in %.1f s", (int)name.len, name.data,
-		text, (unsigned long long)now.left,
-		l->kind == SNAP_LIMIT_RATE ? "full again" : "counted anew", now.reset_s);
+	explain_step(e, "limit", "%.*s %s: %llu left now, %s in %s", (int)name.len, name.data, text,
+		(unsigned long long)now.left,
+		l->kind == SNAP_LIMIT_RATE ? "full again" : "begins again",
+		duration_text(now.reset_s, reset));
 	if (now.left)
 		return REASON_PROXIED;
 	return l->kind == SNAP_LIMIT_RATE ? REASON_RATE_LIMITED : REASON_QUOTA_EXCEEDED;
@@ -236,6 +282,30 @@ static enum reason check_limits(struct explain *e)
 	return plan->flags & SNAP_PLAN_SOFT ? REASON_PROXIED : verdict;
 }
 
+bool explain_consumer(struct explain *e)
+{
+	const struct snap_plan *plan;
+	struct str name;
+
+	if (take_consumer(e) != REASON_PROXIED)
+		return false;
+	plan = SNAP_AT(e->s, SNAP_PLANS, snap_plan, e->plan);
+	name = snap_str(e->s, plan->name);
+	json_object_set_new(e->out, "plan", json_str(name));
+	explain_step(e, "plan", "%.*s%s", (int)name.len, name.data,
+		plan->flags & SNAP_PLAN_SOFT ? "; soft: counts, but refuses nothing" : "");
+	for (uint32_t i = 0; i < plan->apis.count; i++) {
+		const struct snap_api *api = SNAP_AT(e->s, SNAP_APIS, snap_api,
+			SNAP_INDEX_AT(e->s, SNAP_PLAN_APIS, plan->apis.first + i));
+		struct str text = snap_str(e->s, api->name), version = snap_str(e->s, api->version);
+
+		explain_step(e, "opens", "%.*s %.*s", (int)text.len, text.data, (int)version.len,
+			version.data);
+	}
+	check_limits(e);
+	return true;
+}
+
 enum reason explain_caller(struct explain *e)
 {
 	struct policy_credential found;
@@ -245,6 +315,12 @@ enum reason explain_caller(struct explain *e)
 	if (api_of(e)->credentials.count == 0) {
 		explain_step(e, "credential", "none is asked for: the API is open to everyone");
 		return REASON_PROXIED;
+	}
+	if (e->ctl->only) {
+		reason = take_consumer(e);
+		if (reason == REASON_PROXIED)
+			reason = check_plan(e);
+		return reason == REASON_PROXIED ? check_limits(e) : reason;
 	}
 	buf = malloc(EXPLAIN_HEAD_BYTES);
 	reason = buf ? find_credential(e, buf, &found) : REASON_OVERLOADED;

@@ -20,33 +20,42 @@ static const struct command {
 	{ "check", ctl_check, 0, 1 },
 	{ "apply", ctl_apply, 0, 1 },
 	{ "status", ctl_status, 0, 0 },
-	{ "stats", ctl_stats, 0, 1 },
+	{ "stats", ctl_stats, 0, 0 },
 	{ "top", ctl_top, 0, 0 },
-	{ "explain", ctl_explain, 1, 1 },
+	{ "explain", ctl_explain, 0, 1 },
 	{ "key", ctl_key, 1, 1 },
 };
 
 static const char usage_text[] =
 	"sluicectl COMMAND [OPTIONS]\n"
 	"\n"
-	"  check FILE                 find every mistake in a configuration; nothing is applied\n"
-	"  apply [FILE]               make the gateway run FILE, or read its configuration again\n"
-	"  status                     both processes, and each worker\n"
-	"  stats [VIEW...]            counters; all, or --consumers --apis --backends --listeners\n"
-	"                             --reasons --drops --workers --ports --tcp, or only one:\n"
-	"                             --consumer NAME --api NAME --backend NAME\n"
+	"  check FILE               find every mistake in a configuration, apply nothing\n"
+	"  apply [FILE]             make the gateway run FILE, or its configuration again\n"
+	"  status                   both processes, and each worker\n"
+	"  stats [VIEW...]          counters; all, or --consumers --apis --backends\n"
+	"                           --listeners --reasons --drops --workers --ports\n"
+	"                           --tcp, or only one: --consumer NAME --api NAME\n"
+	"                           --backend NAME\n"
 	"  top [--interval S] [--count N]\n"
-	"                             what happens now, by API, endpoint, consumer and reason\n"
-	"  explain 'GET https://host/path' [--key KEY] [--header 'NAME: VALUE'] [--listener NAME]\n"
-	"                             what would happen to a request, and why; takes nothing from "
-	"limits\n"
-	"  key new [--prefix TEXT]    make a key, and the line for the configuration\n"
-	"  key digest                 the sha256 of the key on standard input\n"
+	"                           what happens now, by API, endpoint, consumer, reason\n"
+	"  explain 'GET https://host/path' [--key KEY | --consumer NAME]\n"
+	"          [--header 'NAME: VALUE'] [--listener NAME]\n"
+	"                           what would happen to a request, and why; takes\n"
+	"                           nothing from limits\n"
+	"  explain --consumer NAME  the consumer's plan, and what is left of each limit\n"
+	"  key new [--prefix TEXT]  make a key, and the line for the configuration\n"
+	"  key digest               the sha256 of the key on standard input\n"
 	"\n"
-	"  --json                     answer in JSON\n"
-	"  --socket PATH              the dataplane's socket (" LINK_DEFAULT_SOCKET ")\n"
-	"  --control-socket PATH      sluice-control's socket (" CONTROL_DEFAULT_SOCKET ")\n"
-	"  --config FILE              instead of FILE; explain works from it without a dataplane\n"
+	"  --json                   answer in JSON\n"
+	"  --since-start            status, stats, top: load, latencies and shares since\n"
+	"                           the dataplane's start, not of about the last 10 s\n"
+	"  --socket PATH            the dataplane's socket\n"
+	"                           (" LINK_DEFAULT_SOCKET ")\n"
+	"  --control-socket PATH    sluice-control's socket\n"
+	"                           (" CONTROL_DEFAULT_SOCKET ")\n"
+	"  --config FILE            instead of FILE; explain works from it without a\n"
+	"                           dataplane\n"
+	"  --version, --help\n"
 	"\n"
 	"Exit: 0 done, 1 failed or mistakes found, 2 wrong usage.\n";
 
@@ -61,6 +70,7 @@ enum {
 	OPT_PREFIX,
 	OPT_INTERVAL,
 	OPT_COUNT,
+	OPT_SINCE_START,
 	OPT_VIEW,                         /* + enum stats_view */
 	OPT_ONLY = OPT_VIEW + VIEW_COUNT, /* + enum stats_view: with a name */
 };
@@ -76,6 +86,7 @@ static const struct option options[] = {
 	{ "prefix", required_argument, NULL, OPT_PREFIX },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "count", required_argument, NULL, OPT_COUNT },
+	{ "since-start", no_argument, NULL, OPT_SINCE_START },
 	{ "consumers", no_argument, NULL, OPT_VIEW + VIEW_CONSUMERS },
 	{ "apis", no_argument, NULL, OPT_VIEW + VIEW_APIS },
 	{ "backends", no_argument, NULL, OPT_VIEW + VIEW_BACKENDS },
@@ -85,9 +96,9 @@ static const struct option options[] = {
 	{ "workers", no_argument, NULL, OPT_VIEW + VIEW_WORKERS },
 	{ "ports", no_argument, NULL, OPT_VIEW + VIEW_PORTS },
 	{ "tcp", no_argument, NULL, OPT_VIEW + VIEW_TCP },
-	{ "consumer", optional_argument, NULL, OPT_ONLY + VIEW_CONSUMERS },
-	{ "api", optional_argument, NULL, OPT_ONLY + VIEW_APIS },
-	{ "backend", optional_argument, NULL, OPT_ONLY + VIEW_BACKENDS },
+	{ "consumer", required_argument, NULL, OPT_ONLY + VIEW_CONSUMERS },
+	{ "api", required_argument, NULL, OPT_ONLY + VIEW_APIS },
+	{ "backend", required_argument, NULL, OPT_ONLY + VIEW_BACKENDS },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL },
@@ -170,6 +181,9 @@ static int set_option(struct ctl *ctl, int option)
 		return set_interval(ctl, optarg);
 	case OPT_COUNT:
 		return set_count(ctl, optarg);
+	case OPT_SINCE_START:
+		ctl->since_start = true;
+		return -1;
 	case 'V':
 		puts("sluicectl " SLUICE_VERSION);
 		return CTL_OK;
@@ -183,7 +197,7 @@ static int set_option(struct ctl *ctl, int option)
 	}
 	if (option >= OPT_ONLY) {
 		ctl->views |= 1u << (option - OPT_ONLY);
-		ctl->only = optarg ? optarg : ctl->only;
+		ctl->only = optarg;
 		return -1;
 	}
 	fputs("Try --help.\n", stderr);
@@ -199,9 +213,6 @@ static int run(struct ctl *ctl, const char *name)
 			continue;
 		if (ctl->argument_count < command->least || ctl->argument_count > command->most)
 			return wrong("wrong number of arguments", name);
-		/* `stats --consumer acme` and `stats --consumer=acme` are the same. */
-		if (command->run == ctl_stats && ctl->argument_count)
-			ctl->only = ctl->arguments[0];
 		return command->run(ctl);
 	}
 	return wrong("unknown command", name);

@@ -52,7 +52,7 @@ static int by_requests(const void *a, const void *b)
 	return p > q ? -1 : p < q ? 1 : strcmp(text_of(x, "name"), text_of(y, "name"));
 }
 
-static void print_consumers(const json_t *list)
+static void print_consumers(const json_t *list, const char *over)
 {
 	size_t count = json_array_size(list), shown = 0;
 	struct row *rows = calloc(count + 1, sizeof(*rows));
@@ -72,14 +72,15 @@ static void print_consumers(const json_t *list)
 		table_count(&t, count_of(c, "limited"));
 		table_bytes(&t, count_of(c, "bytes_out"));
 	}
-	table_end(&t, "Consumers", stdout);
+	table_end(&t, stdout,
+		"Consumers: counts since the dataplane's start, or since they were configured");
 	if (shown < count)
 		printf("  %zu more: --json lists them, --consumer NAME shows one\n\n",
 			count - shown);
 	free(rows);
 }
 
-static void print_apis(const json_t *list)
+static void print_apis(const json_t *list, const char *over)
 {
 	struct table t;
 	json_t *a;
@@ -104,7 +105,7 @@ static void print_apis(const json_t *list)
 		cell_latency(&t, a, "p999");
 		table_bytes(&t, count_of(a, "bytes_out"));
 	}
-	table_end(&t, "APIs", stdout);
+	table_end(&t, stdout, "APIs: counts since the start; p50 to p99.9: latency of %s", over);
 }
 
 /* "ejected 3 s": the time until it is asked again whether it accepts connections. */
@@ -125,7 +126,10 @@ static void print_endpoint(struct table *t, const json_t *backend, const json_t 
 	cell_health(t, e);
 	table_count(t, count_of(e, "weight"));
 	table_cell(t, "%.1f %%", json_number_value(json_object_get(e, "weight_percent")));
-	table_cell(t, "%.1f %%", json_number_value(json_object_get(e, "share_percent")));
+	if (json_number_value(json_object_get(e, "share_percent")) > 0)
+		table_cell(t, "%.1f %%", json_number_value(json_object_get(e, "share_percent")));
+	else
+		table_cell(t, "-");
 	table_count(t, count_of(e, "requests"));
 	table_count(t, count_of(e, "status_5xx"));
 	table_count(t, count_of(e, "connects"));
@@ -137,7 +141,7 @@ static void print_endpoint(struct table *t, const json_t *backend, const json_t 
 	cell_latency(t, e, "p99");
 }
 
-static void print_backends(const json_t *list)
+static void print_backends(const json_t *list, const char *over)
 {
 	json_t *backend, *e;
 	struct table t;
@@ -147,10 +151,11 @@ static void print_backends(const json_t *list)
 			">refused|>timeouts|>open|>p50|>p99");
 	json_array_foreach(list, i, backend) json_array_foreach(
 		json_object_get(backend, "endpoints"), k, e) print_endpoint(&t, backend, e);
-	table_end(&t, "Backends", stdout);
+	table_end(&t, stdout,
+		"Backends: counts since the start; share, p50 and p99 of %s; open now", over);
 }
 
-static void print_listeners(const json_t *list)
+static void print_listeners(const json_t *list, const char *over)
 {
 	struct table t;
 	json_t *l;
@@ -170,10 +175,10 @@ static void print_listeners(const json_t *list)
 		table_bytes(&t, count_of(l, "bytes_in"));
 		table_bytes(&t, count_of(l, "bytes_out"));
 	}
-	table_end(&t, "Listeners", stdout);
+	table_end(&t, stdout, "Listeners: counts since the start; open now");
 }
 
-static void print_reasons(const json_t *reasons)
+static void print_reasons(const json_t *reasons, const char *over)
 {
 	struct table t;
 
@@ -192,10 +197,10 @@ static void print_reasons(const json_t *reasons)
 		table_count(&t, n);
 		table_cell(&t, "%s", reason_title((enum reason)i));
 	}
-	table_end(&t, "Why requests ended", stdout);
+	table_end(&t, stdout, "Why requests ended, since the start");
 }
 
-static void print_drops(const json_t *drops)
+static void print_drops(const json_t *drops, const char *over)
 {
 	struct table t;
 
@@ -209,22 +214,26 @@ static void print_drops(const json_t *drops)
 		table_count(&t, n);
 		table_cell(&t, "%s", drop_text((enum drop)i));
 	}
-	table_end(&t, "Packets dropped", stdout);
+	table_end(&t, stdout, "Packets dropped since the start");
 }
 
-void print_workers(const json_t *list)
+void print_workers(const json_t *list, const char *over)
 {
 	struct table t;
 	json_t *w;
 	size_t i;
+
+	char age[DURATION_BYTES];
 
 	table_begin(&t, ">worker|>heartbeat|>generation|>load|>requests|>clients|>backends|>idle|"
 			">mbufs free|>of|>long loops|>events lost");
 	json_array_foreach(list, i, w)
 	{
 		table_cell(&t, "%u", (unsigned)count_of(w, "worker"));
-		table_cell(
-			&t, "%.1f ms", json_number_value(json_object_get(w, "heartbeat_age_ms")));
+		table_cell(&t, "%s",
+			duration_text(
+				json_number_value(json_object_get(w, "heartbeat_age_ms")) / 1e3,
+				age));
 		table_cell(&t, "%u", (unsigned)count_of(w, "generation"));
 		table_cell(&t, "%.1f %%", json_number_value(json_object_get(w, "load_percent")));
 		table_count(&t, count_of(w, "requests"));
@@ -236,39 +245,34 @@ void print_workers(const json_t *list)
 		table_count(&t, count_of(w, "long_loops"));
 		table_count(&t, count_of(w, "events_dropped"));
 	}
-	table_end(&t, "Workers", stdout);
+	table_end(&t, stdout,
+		"Workers: load of %s; requests, long loops and events since the start", over);
 }
 
-static void print_stages(const json_t *stages)
+static void print_stages(const json_t *stages, const char *over)
 {
 	const json_t *each = json_object_get(stages, "cycles_per_request_by_stage");
-	const json_t *cycles = json_object_get(stages, "cycles");
-	double busy = 0;
+	double all = json_number_value(json_object_get(stages, "cycles_per_request"));
 	struct table t;
 
-	for (unsigned i = 0; i < STAGE_COUNT; i++)
-		if (i != STAGE_IDLE)
-			busy += (double)count_of(cycles, stage_name((enum stage)i));
-	table_begin(&t, "stage|>cycles/request|>share|>cycles");
+	table_begin(&t, "stage|>cycles/request|>share");
 	for (unsigned i = 0; i < STAGE_COUNT; i++) {
 		const char *name = stage_name((enum stage)i);
+		double cycles = json_number_value(json_object_get(each, name));
 
 		if (i == STAGE_IDLE)
 			continue;
 		table_cell(&t, "%s", name);
-		table_cell(&t, "%.0f", json_number_value(json_object_get(each, name)));
-		table_cell(
-			&t, "%.1f %%", busy > 0 ? 100 * (double)count_of(cycles, name) / busy : 0);
-		table_count(&t, count_of(cycles, name));
+		table_count(&t, (uint64_t)(cycles + 0.5));
+		table_cell(&t, "%.1f %%", all > 0 ? 100 * cycles / all : 0);
 	}
 	table_cell(&t, "all");
-	table_cell(&t, "%.0f", json_number_value(json_object_get(stages, "cycles_per_request")));
-	table_cell(&t, "100.0 %%");
-	table_count(&t, (uint64_t)busy);
-	table_end(&t, "Stages", stdout);
+	table_count(&t, (uint64_t)(all + 0.5));
+	table_cell(&t, "%s", all > 0 ? "100.0 %" : "-");
+	table_end(&t, stdout, "Stages: cycles of %s", over);
 }
 
-static void print_kernels(const json_t *list)
+static void print_kernels(const json_t *list, const char *over)
 {
 	struct table t;
 	json_t *p;
@@ -290,10 +294,10 @@ static void print_kernels(const json_t *list)
 #include "lib/shm/kernel_class.def"
 #undef KERNEL_CLASS
 	}
-	table_end(&t, "Kernel", stdout);
+	table_end(&t, stdout, "Kernel: packets since the start");
 }
 
-static void print_ports(const json_t *list)
+static void print_ports(const json_t *list, const char *over)
 {
 	struct table t;
 	json_t *p;
@@ -314,11 +318,11 @@ static void print_ports(const json_t *list)
 		table_count(&t, count_of(p, "rx_no_mbuf"));
 		table_count(&t, count_of(p, "missteered"));
 	}
-	table_end(&t, "Ports", stdout);
-	print_kernels(list);
+	table_end(&t, stdout, "Ports: since the start");
+	print_kernels(list, over);
 }
 
-static void print_tcp(const json_t *counters)
+static void print_tcp(const json_t *counters, const char *over)
 {
 	const char *name;
 	struct table t;
@@ -332,14 +336,27 @@ static void print_tcp(const json_t *counters)
 		table_cell(&t, "%s", name);
 		table_count(&t, (uint64_t)json_integer_value(value));
 	}
-	table_end(&t, "TCP", stdout);
+	table_end(&t, stdout, "TCP: since the start");
+}
+
+const char *stats_over(const json_t *tree, char *out)
+{
+	const json_t *over = json_object_get(tree, "over_s");
+	char text[DURATION_BYTES];
+
+	if (json_is_number(over))
+		snprintf(out, STATS_OVER_BYTES, "the last %s",
+			duration_text(json_number_value(over), text));
+	else
+		snprintf(out, STATS_OVER_BYTES, "all since the start");
+	return out;
 }
 
 void print_stats(const json_t *tree)
 {
 	static const struct {
 		const char *part;
-		void (*print)(const json_t *part);
+		void (*print)(const json_t *part, const char *over);
 	} parts[] = {
 		{ "consumers", print_consumers },
 		{ "apis", print_apis },
@@ -353,11 +370,14 @@ void print_stats(const json_t *tree)
 		{ "tcp", print_tcp },
 	};
 
+	char over[STATS_OVER_BYTES];
+
+	stats_over(tree, over);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		const json_t *part = json_object_get(tree, parts[i].part);
 
 		if (part)
-			parts[i].print(part);
+			parts[i].print(part, over);
 	}
 }
 
@@ -391,8 +411,10 @@ int ctl_stats(const struct ctl *ctl)
 
 	if (ctl_attach(ctl, &link, false) < 0)
 		return CTL_FAILED;
-	tree = stats_tree(&link, views, ctl->only);
+	tree = stats_read(ctl, &link, views, ctl->only);
 	link_client_close(&link);
+	if (!tree)
+		return CTL_FAILED;
 	if (!only_exists(ctl, tree)) {
 		json_decref(tree);
 		return CTL_FAILED;

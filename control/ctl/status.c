@@ -10,6 +10,7 @@
 
 #include "control/ctl/ctl.h"
 #include "control/ctl/stats_print.h"
+#include "control/ctl/table.h"
 #include "control/json.h"
 
 #define PATIENCE_MS 10000 /* control may be compiling */
@@ -57,6 +58,7 @@ static json_t *dataplane_tree(const struct link_client *link)
 		json_object_set_new(out, "totals", stats_totals(link));
 		json_object_set_new(out, "stages", stats_stages(link));
 		json_object_set_new(out, "alarms", alarms(link));
+		json_object_set_new(out, "over_s", stats_over_s(link));
 	}
 	return out;
 }
@@ -78,6 +80,7 @@ static void print_dataplane(const json_t *tree, const char *socket, int err)
 {
 	const json_t *totals = json_object_get(tree, "totals");
 	const json_t *stages = json_object_get(tree, "stages");
+	char over[STATS_OVER_BYTES];
 	json_t *alarm;
 	size_t i;
 
@@ -90,14 +93,19 @@ static void print_dataplane(const json_t *tree, const char *socket, int err)
 		(unsigned long long)count_of(tree, "generation"));
 	if (!totals)
 		return;
-	printf("            %llu requests, %.0f cycles each, load %.1f %%, %llu of %llu mbufs free\n",
-		(unsigned long long)count_of(totals, "requests"),
-		json_number_value(json_object_get(stages, "cycles_per_request")),
+	printf("            load %.1f %%, %.0f cycles a request (%s)\n",
 		json_number_value(json_object_get(stages, "load_percent")),
+		json_number_value(json_object_get(stages, "cycles_per_request")),
+		stats_over(tree, over));
+	printf("            %llu requests since the start, %llu of %llu mbufs free\n",
+		(unsigned long long)count_of(totals, "requests"),
 		(unsigned long long)count_of(totals, "mbufs_free"),
 		(unsigned long long)count_of(totals, "mbufs_total"));
 	json_array_foreach(json_object_get(tree, "alarms"), i, alarm)
-		printf("alarm       %s\n", json_string_value(alarm));
+	{
+		printf("alarm       ");
+		text_wrap(stdout, json_string_value(alarm), 12, 12);
+	}
 }
 
 static void print_log(const json_t *log)
@@ -131,7 +139,7 @@ static void print_control(const json_t *tree, const char *socket, int err)
 		strftime(when, sizeof(when), ", since %Y-%m-%d %H:%M:%S UTC", &tm);
 	printf("control     up (pid %u): %s\n", (unsigned)count_of(tree, "pid"),
 		json_string_value(json_object_get(tree, "state")));
-	printf("            %s, generation %llu%s\n",
+	printf("            %s\n            generation %llu%s\n",
 		json_string_value(json_object_get(tree, "config")),
 		(unsigned long long)count_of(tree, "generation"), when);
 	if (refusal)
@@ -144,11 +152,14 @@ int ctl_status(const struct ctl *ctl)
 {
 	struct link_client link;
 	json_t *dataplane = NULL, *control = NULL, *answer;
+	char over[STATS_OVER_BYTES];
 	int dataplane_err, control_err;
 	bool up;
 
 	dataplane_err = -ctl_attach(ctl, &link, true);
 	if (dataplane_err == 0) {
+		if (ctl->since_start)
+			link_client_forget_before(&link);
 		dataplane = dataplane_tree(&link);
 		link_client_close(&link);
 	}
@@ -167,7 +178,7 @@ int ctl_status(const struct ctl *ctl)
 	print_control(control, ctl->control_socket, control_err);
 	if (dataplane && json_object_get(dataplane, "workers")) {
 		putchar('\n');
-		print_workers(json_object_get(dataplane, "workers"));
+		print_workers(json_object_get(dataplane, "workers"), stats_over(dataplane, over));
 	}
 	json_decref(dataplane);
 	json_decref(control);

@@ -2,6 +2,7 @@
 /*
  * sluicectl top: what happens now. Two readings, a while apart, subtracted: rates instead of sums.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,9 @@
 #include <unistd.h>
 
 #include "control/ctl/ctl.h"
-#include "control/ctl/terminal.h"
+#include "control/ctl/stats_print.h"
 #include "control/ctl/table.h"
+#include "control/ctl/terminal.h"
 #include "lib/shm/reason.h"
 
 #define VIEWS                                                                                      \
@@ -51,6 +53,24 @@ static const json_t *find(const json_t *list, const char *name)
 	return NULL;
 }
 
+/* The same entry in the reading before. Usually it has the same place, but for an apply between. */
+static const json_t *entry_of(const json_t *list, const json_t *item, size_t i)
+{
+	const json_t *same = json_array_get(list, i);
+
+	if (same && json_equal(json_object_get(same, "name"), json_object_get(item, "name")) &&
+		json_equal(json_object_get(same, "version"), json_object_get(item, "version")))
+		return same;
+	if (json_object_get(item, "version") == NULL)
+		return find(list, json_string_value(json_object_get(item, "name")));
+	json_array_foreach(
+		(json_t *)list, i, same) if (json_equal(json_object_get(same, "name"),
+						     json_object_get(item, "name")) &&
+					     json_equal(json_object_get(same, "version"),
+						     json_object_get(item, "version"))) return same;
+	return NULL;
+}
+
 /* Growth a second of one counter. A restarted dataplane counts anew: no negative rates. */
 static double rate(const json_t *now, const json_t *before, const char *name, double seconds)
 {
@@ -82,7 +102,7 @@ static void show_head(const struct reading *now, const struct reading *before, d
 
 	json_object_foreach((json_t *)x, name, cycles) if (strcmp(name, "idle") != 0) busy +=
 		json_number_value(cycles) - value(y, name);
-	printf("generation %.0f   %.0f requests/s   load %.1f %%   %.0f cycles/request   "
+	printf("generation %.0f   %.0f requests/s   load %.1f %%   %.0f cycles/request\n"
 	       "%.0f clients   %.0f backend connections   mbufs free %.0f of %.0f\n\n",
 		value(a, "generation"), rate(a, b, "requests", seconds),
 		busy + idle > 0 ? 100 * busy / (busy + idle) : 0,
@@ -93,14 +113,16 @@ static void show_head(const struct reading *now, const struct reading *before, d
 static void show_apis(const struct reading *now, const struct reading *before, double seconds)
 {
 	const json_t *list = json_object_get(now->tree, "apis");
+	char over[STATS_OVER_BYTES];
 	struct table t;
 	json_t *a;
 	size_t i;
 
 	table_begin(&t, "API|version|>requests/s|>2xx/s|>4xx/s|>5xx/s|>429/s|>p50 µs|>p99 µs");
+	stats_over(now->tree, over);
 	json_array_foreach((json_t *)list, i, a)
 	{
-		const json_t *b = json_array_get(json_object_get(before->tree, "apis"), i);
+		const json_t *b = entry_of(json_object_get(before->tree, "apis"), a, i);
 		const json_t *latency = json_object_get(a, "latency_us");
 
 		table_cell(&t, "%s", json_string_value(json_object_get(a, "name")));
@@ -113,7 +135,7 @@ static void show_apis(const struct reading *now, const struct reading *before, d
 		table_count(&t, (uint64_t)value(latency, "p50"));
 		table_count(&t, (uint64_t)value(latency, "p99"));
 	}
-	table_end(&t, "APIs (latency since the start)", stdout);
+	table_end(&t, stdout, "APIs: rates of the last %.1f s; latency of %s", seconds, over);
 }
 
 static void show_endpoints(const struct reading *now, const struct reading *before, double seconds)
@@ -126,11 +148,11 @@ static void show_endpoints(const struct reading *now, const struct reading *befo
 		"backend|endpoint|>weight|>requests/s|>5xx/s|>refused/s|>timeouts/s|>active|>open");
 	json_array_foreach(json_object_get(now->tree, "backends"), i, backend)
 	{
-		const json_t *old = json_array_get(json_object_get(before->tree, "backends"), i);
+		const json_t *old = entry_of(json_object_get(before->tree, "backends"), backend, i);
 
 		json_array_foreach(json_object_get(backend, "endpoints"), k, e)
 		{
-			const json_t *b = json_array_get(json_object_get(old, "endpoints"), k);
+			const json_t *b = entry_of(json_object_get(old, "endpoints"), e, k);
 
 			table_cell(&t, "%s", json_string_value(json_object_get(backend, "name")));
 			table_cell(&t, "%s", json_string_value(json_object_get(e, "name")));
@@ -143,7 +165,7 @@ static void show_endpoints(const struct reading *now, const struct reading *befo
 			table_count(&t, (uint64_t)value(e, "open"));
 		}
 	}
-	table_end(&t, "Backends", stdout);
+	table_end(&t, stdout, "Backends: rates of the last %.1f s; active and open now", seconds);
 }
 
 /* The consumers that call most now. */
@@ -163,13 +185,8 @@ static void show_consumers(const struct reading *now, const struct reading *befo
 
 		json_array_foreach((json_t *)list, i, c)
 		{
-			const json_t *b = json_array_get(old, i);
-			double r;
+			double r = rate(c, entry_of(old, c, i), "requests", seconds);
 
-			if (!b || json_equal(json_object_get(b, "name"),
-					  json_object_get(c, "name")) == 0)
-				b = find(old, json_string_value(json_object_get(c, "name")));
-			r = rate(c, b, "requests", seconds);
 			if (r > best_rate && r < ceiling) {
 				best = c;
 				best_rate = r;
@@ -185,7 +202,7 @@ static void show_consumers(const struct reading *now, const struct reading *befo
 			&t, rate(best, find(old, json_string_value(json_object_get(best, "name"))),
 				    "limited", seconds));
 	}
-	table_end(&t, "Consumers", stdout);
+	table_end(&t, stdout, "Consumers that call most: rates of the last %.1f s", seconds);
 }
 
 static void show_reasons(const struct reading *now, const struct reading *before, double seconds)
@@ -205,11 +222,11 @@ static void show_reasons(const struct reading *now, const struct reading *before
 		cell_rate(&t, r);
 		table_cell(&t, "%s", reason_title((enum reason)i));
 	}
-	table_end(&t, "Why requests end", stdout);
+	table_end(&t, stdout, "Why requests end: rates of the last %.1f s", seconds);
 }
 
 /* The growth a second of every counter, in the shape of the tree that it is read from. Texts, which name
- * things, stay; a list's entries are those of before only where nothing came or went in front of them. */
+ * things, stay. */
 static json_t *growth(const json_t *now, const json_t *before, double seconds)
 {
 	json_t *out = NULL, *part;
@@ -223,7 +240,7 @@ static json_t *growth(const json_t *now, const json_t *before, double seconds)
 	} else if (json_is_array(now)) {
 		out = json_array();
 		json_array_foreach((json_t *)now, i, part) json_array_append_new(
-			out, growth(part, json_array_get(before, i), seconds));
+			out, growth(part, entry_of(before, part, i), seconds));
 	} else if (json_is_number(now)) {
 		double grown = json_number_value(now) - json_number_value(before);
 
@@ -241,10 +258,10 @@ static int read_now(const struct ctl *ctl, struct reading *out)
 
 	if (rc < 0)
 		return rc;
-	out->tree = stats_tree(&link, VIEWS, NULL);
+	out->tree = stats_read(ctl, &link, VIEWS, NULL);
 	out->at_s = now_s();
 	link_client_close(&link);
-	return 0;
+	return out->tree ? 0 : -EIO;
 }
 
 int ctl_top(const struct ctl *ctl)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statistics as a tree: every counter under the name that it has in its .def file, added up over
- * the workers, with names instead of slots. Workers go on counting while this is read.
+ * the workers, with names instead of slots. Workers go on counting while this is read. Counts are since the
+ * start; load, cycles a request, latencies and shares are of the last seconds, where the dataplane told what was before.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 
 /* Above so many consumers only those who have called are listed. */
 #define CONSUMERS_LISTED 10000
+
+/* How often statistics are read again because an apply came between. */
+#define READ_AGAIN 5
 
 static const char *const worker_names[] = {
 #define WORKER_COUNTER(name, text) #name,
@@ -135,6 +139,56 @@ static void sum(
 	}
 }
 
+/* The worker's statistics of some seconds ago; NULL: everything since its start counts. */
+static const struct stats *before_of(const struct link_client *link, uint32_t w)
+{
+	const struct stats *before = &link->before[w];
+
+	return w < link->before_count && before->segment.base && load(&before->worker->heartbeat_ns)
+		       ? before
+		       : NULL;
+}
+
+/* How much each number has grown of late. A slot that was given out meanwhile began at zero. */
+static void sum_of_late(
+	const struct link_client *link, block_at at, uint32_t index, uint64_t *out, size_t n)
+{
+	memset(out, 0, n * sizeof(*out));
+	for (uint32_t w = 0; w < link->stats_count; w++) {
+		const struct stats *before = before_of(link, w);
+		const uint64_t *now = NULL, *then = NULL;
+
+		if (link->stats[w].segment.base)
+			now = at(&link->stats[w], index);
+		if (before)
+			then = at(before, index);
+		for (size_t i = 0; now && i < n; i++) {
+			uint64_t a = load(&now[i]), b = then ? load(&then[i]) : 0;
+
+			out[i] += a >= b ? a - b : a;
+		}
+	}
+}
+
+json_t *stats_over_s(const struct link_client *link)
+{
+	uint64_t longest = 0;
+
+	for (uint32_t w = 0; w < link->stats_count; w++) {
+		const struct stats *before = before_of(link, w);
+		uint64_t now;
+
+		if (!link->stats[w].segment.base)
+			continue;
+		now = load(&link->stats[w].worker->heartbeat_ns);
+		if (!before || now < load(&before->worker->heartbeat_ns))
+			return json_null();
+		now -= load(&before->worker->heartbeat_ns);
+		longest = now > longest ? now : longest;
+	}
+	return longest ? json_real((double)longest / 1e9) : json_null();
+}
+
 static void add_counters(json_t *object, const uint64_t *values, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -154,7 +208,7 @@ static json_t *quantiles(const struct link_client *link, block_at at, uint32_t i
 {
 	static uint64_t counts[HIST_BUCKETS];
 
-	sum(link, at, index, counts, HIST_BUCKETS);
+	sum_of_late(link, at, index, counts, HIST_BUCKETS);
 	return json_pack("{s:I, s:I, s:I, s:I}", "p50", (json_int_t)hist_quantile(counts, 0.5),
 		"p90", (json_int_t)hist_quantile(counts, 0.9), "p99",
 		(json_int_t)hist_quantile(counts, 0.99), "p999",
@@ -187,7 +241,7 @@ json_t *stats_workers(const struct link_client *link)
 	const size_t n = sizeof(worker_names) / sizeof(worker_names[0]);
 
 	for (uint32_t w = 0; w < link->stats_count; w++) {
-		const struct stats *s = &link->stats[w];
+		const struct stats *s = &link->stats[w], *before = before_of(link, w);
 		json_t *worker = json_object();
 
 		if (!s->segment.base) {
@@ -197,7 +251,8 @@ json_t *stats_workers(const struct link_client *link)
 		for (size_t i = 0; i < n; i++)
 			values[i] = load(&worker_at(s, 0)[i]);
 		for (unsigned i = 0; i < STAGE_COUNT; i++)
-			cycles[i] = load(&s->stage_cycles[i]);
+			cycles[i] = load(&s->stage_cycles[i]) -
+				    (before ? load(&before->stage_cycles[i]) : 0);
 
 		const struct stats_worker *copy = (const struct stats_worker *)values;
 		int64_t age_ns = (int64_t)(now_ns() - copy->heartbeat_ns);
@@ -240,18 +295,19 @@ json_t *stats_totals(const struct link_client *link)
 json_t *stats_stages(const struct link_client *link)
 {
 	json_t *cycles = json_object(), *each = json_object();
-	uint64_t values[STAGE_COUNT], counters[64];
+	uint64_t values[STAGE_COUNT], since_start[STAGE_COUNT], counters[64];
 	double busy = 0;
 
-	sum(link, stage_at, 0, values, STAGE_COUNT);
-	sum(link, worker_at, 0, counters, sizeof(worker_names) / sizeof(worker_names[0]));
+	sum(link, stage_at, 0, since_start, STAGE_COUNT);
+	sum_of_late(link, stage_at, 0, values, STAGE_COUNT);
+	sum_of_late(link, worker_at, 0, counters, sizeof(worker_names) / sizeof(worker_names[0]));
 
 	uint64_t requests = ((const struct stats_worker *)counters)->requests;
 
 	for (unsigned i = 0; i < STAGE_COUNT; i++) {
 		const char *name = stage_name((enum stage)i);
 
-		json_object_set_new(cycles, name, number(values[i]));
+		json_object_set_new(cycles, name, number(since_start[i]));
 		if (i == STAGE_IDLE)
 			continue;
 		busy += (double)values[i];
@@ -360,6 +416,7 @@ static json_t *endpoints(const struct link_client *link, const struct snap_backe
 {
 	const struct snapshot *s = &link->snapshot;
 	json_t *list = json_array(), *endpoint;
+	uint64_t *requests = calloc(b->endpoints.count + 1, sizeof(*requests));
 	uint64_t all = 0, weights = 0;
 	size_t i;
 
@@ -373,20 +430,22 @@ static json_t *endpoints(const struct link_client *link, const struct snap_backe
 		add_ejection(endpoint, link, e->slot);
 		json_object_set_new(
 			endpoint, "latency_us", quantiles(link, endpoint_latency_at, e->slot));
-		all += (uint64_t)json_integer_value(json_object_get(endpoint, "requests"));
+		if (requests)
+			sum_of_late(link, endpoint_at, e->slot, &requests[k], 1);
+		all += requests ? requests[k] : 0;
 		weights += e->weight;
 		json_array_append_new(list, endpoint);
 	}
 	json_array_foreach(list, i, endpoint)
 	{
-		double requests = json_number_value(json_object_get(endpoint, "requests"));
 		double weight = json_number_value(json_object_get(endpoint, "weight"));
 
 		json_object_set_new(endpoint, "share_percent",
-			json_real(all ? 100 * requests / (double)all : 0));
+			json_real(all ? 100 * (double)requests[i] / (double)all : 0));
 		json_object_set_new(endpoint, "weight_percent",
 			json_real(weights ? 100 * weight / (double)weights : 0));
 	}
+	free(requests);
 	return list;
 }
 
@@ -479,7 +538,8 @@ static json_t *tcp(const struct link_client *link)
 
 json_t *stats_tree(const struct link_client *link, unsigned views, const char *only)
 {
-	json_t *out = json_pack("{s:I}", "generation", (json_int_t)link->generation);
+	json_t *out = json_pack("{s:I, s:o}", "generation", (json_int_t)link->generation, "over_s",
+		stats_over_s(link));
 
 	if (views & 1u << VIEW_WORKERS) {
 		json_object_set_new(out, "totals", stats_totals(link));
@@ -503,4 +563,33 @@ json_t *stats_tree(const struct link_client *link, unsigned views, const char *o
 	if (views & 1u << VIEW_TCP)
 		json_object_set_new(out, "tcp", tcp(link));
 	return out;
+}
+
+/* True when all workers still run what the names of @p link are of: slots mean what they did while they were read. */
+static bool stats_settled(const struct link_client *link)
+{
+	for (uint32_t w = 0; w < link->stats_count; w++)
+		if (link->stats[w].segment.base &&
+			load(&link->stats[w].worker->generation) != link->generation)
+			return false;
+	return true;
+}
+
+json_t *stats_read(
+	const struct ctl *ctl, struct link_client *link, unsigned views, const char *only)
+{
+	json_t *tree;
+
+	for (unsigned n = 0;; n++) {
+		if (ctl->since_start)
+			link_client_forget_before(link);
+		tree = stats_tree(link, views, only);
+		if (!tree || n == READ_AGAIN || stats_settled(link))
+			return tree;
+		/* An apply came between: the names are asked for again. */
+		json_decref(tree);
+		link_client_close(link);
+		if (ctl_attach(ctl, link, false) < 0)
+			return NULL;
+	}
 }

@@ -13,6 +13,7 @@
 #include "control/daemon/carry.h"
 #include "control/daemon/daemon.h"
 #include "lib/base/log.h"
+#include "lib/base/plural.h"
 
 /* Copy what two usage segments have in common. */
 static void copy_usage(struct usage *to, const struct usage *from)
@@ -119,8 +120,8 @@ static void take_ack(struct daemon *d)
 		d->refusal[0] = '\0';
 		if (sent == &d->wanted)
 			wanted_runs(d);
-		log_notice("generation %" PRIu64 " runs on %u workers", d->ran.snapshot.generation,
-			d->link.workers);
+		log_notice("generation %" PRIu64 " runs on %u worker%s", d->ran.snapshot.generation,
+			d->link.workers, plural(d->link.workers));
 		daemon_answer_apply(d, NULL);
 		return;
 	}

@@ -39,18 +39,24 @@ static uint32_t server_workers(const struct link_server *server)
 static int parcel_of_worker(const struct link_server *server, const struct peer *peer,
 	unsigned number, struct parcel *p)
 {
+	enum { STATS, HISTORY, EVENTS, KINDS };
 	struct stats *stats = NULL;
 	struct event_ring *events = NULL;
-	const bool is_events = number % 2;
+	const unsigned kind = number % KINDS;
 
-	p->message.index = number / 2;
-	p->message.segment = is_events ? SEGMENT_EVENTS : SEGMENT_STATS;
-	if (server->generation == 0 || (is_events && peer->role != LINK_ROLE_CONTROL))
+	p->message.index = number / KINDS;
+	p->message.segment = kind == EVENTS ? SEGMENT_EVENTS : SEGMENT_STATS;
+	if (server->generation == 0 || (kind == EVENTS && peer->role != LINK_ROLE_CONTROL))
 		return 0;
 	if (server->ops->segments(server->ctx, p->message.index, &stats, &events))
 		return 0;
-	if (is_events)
+	if (kind == EVENTS)
 		return events ? parcel_attach(p, &events->segment, false) : 0;
+	if (kind == HISTORY) {
+		stats = server->ops->history ? server->ops->history(server->ctx, p->message.index)
+					     : NULL;
+		p->message.index += SNAP_WORKERS_MAX;
+	}
 	return stats ? parcel_attach(p, &stats->segment, true) : 0;
 }
 

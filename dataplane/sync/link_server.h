@@ -48,6 +48,9 @@ struct link_server_ops {
 	/** Make one change to the running tables; its base is the running generation, its indices are
 	 *  checked. May be NULL. @return 0 or -errno, which is counted in the ring */
 	int (*delta)(void *ctx, const struct delta *delta);
+	/** What worker @p worker had counted some seconds ago (lib/shm/history.h). May be NULL.
+	 *  @return NULL beyond the last worker */
+	struct stats *(*history)(void *ctx, uint32_t worker);
 };
 
 struct link_server;

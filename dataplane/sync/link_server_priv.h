@@ -15,8 +15,8 @@ enum send_item {
 	SEND_SNAPSHOT,
 	SEND_SECRETS,
 	SEND_USAGE,
-	SEND_WORKERS, /* + 2 × worker: statistics; + 1: events */
-	SEND_READY = SEND_WORKERS + 2 * SNAP_WORKERS_MAX,
+	SEND_WORKERS, /* + 3 × worker: statistics; + 1: as they were some seconds ago; + 2: events */
+	SEND_READY = SEND_WORKERS + 3 * SNAP_WORKERS_MAX,
 	SEND_DONE,
 };
 

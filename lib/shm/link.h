@@ -55,10 +55,11 @@ struct link_message {
 	uint32_t magic; /* LINK_MAGIC */
 	uint32_t type;  /* enum link_type */
 	uint16_t abi_major, abi_minor;
-	uint32_t role;              /* HELLO */
-	uint32_t state;             /* WELCOME: enum link_state */
-	uint32_t segment;           /* SEGMENT: enum segment_type */
-	uint32_t index;             /* SEGMENT: worker */
+	uint32_t role;    /* HELLO */
+	uint32_t state;   /* WELCOME: enum link_state */
+	uint32_t segment; /* SEGMENT: enum segment_type */
+	uint32_t
+		index; /* SEGMENT: worker; its statistics of some seconds ago: + SNAP_WORKERS_MAX */
 	int32_t status;             /* ACK: 0 or -errno */
 	uint64_t generation;        /* WELCOME, SEGMENT(snapshot), ACK */
 	uint64_t boot_id;           /* of the sender */

@@ -10,6 +10,9 @@
  *   line CONSUMER       print plan, words, requests
  *   refuse TEXT         refuse the next apply
  *   limit 0|1           requests from now on are refused by the first limit, or not
+ *   latency US E        requests from now on take so long, at endpoint E (index)
+ *   idle CYCLES         worker 0 had nothing to do for so long
+ *   later               all that was counted so far was some seconds ago
  *   missteer N          a port missteered N segments, which is an alarm unless N is 0
  *   eject MS            a worker ejected the first endpoint and probes it in so many milliseconds; 0: no more
  *   weights             print endpoint=weight of what runs
@@ -24,6 +27,7 @@
 
 #include "dataplane/sync/link_server.h"
 #include "lib/base/log.h"
+#include "lib/shm/history.h"
 
 #define WORKERS 2
 
@@ -33,7 +37,10 @@ struct fake {
 	bool running;
 	struct usage *usage;
 	bool limit; /* requests are refused by the first limit */
+	uint64_t latency_us;
+	uint32_t endpoint; /* index: where requests go */
 	struct stats stats[WORKERS];
+	struct history history[WORKERS];
 	struct event_ring events[WORKERS];
 	char refusal[200];
 	uint64_t requests;
@@ -57,6 +64,8 @@ static int start(struct fake *f, const struct snapshot *snapshot)
 
 	for (uint32_t w = 0; w < WORKERS && rc == 0; w++) {
 		rc = stats_create(w, &shape, boot_id, &f->stats[w]);
+		if (rc == 0)
+			rc = history_create(w, &shape, boot_id, &f->history[w]);
 		if (rc == 0)
 			rc = event_ring_create(w, s->event_records, boot_id, &f->events[w]);
 	}
@@ -96,6 +105,22 @@ static int on_segments(void *ctx, uint32_t worker, struct stats **stats, struct 
 	return 0;
 }
 
+static struct stats *on_history(void *ctx, uint32_t worker)
+{
+	struct fake *f = ctx;
+
+	return worker < WORKERS ? history_oldest(&f->history[worker]) : NULL;
+}
+
+/* All that was counted so far is some seconds ago. */
+static void grow_old(struct fake *f)
+{
+	for (unsigned i = 0; i < HISTORY_COPIES; i++)
+		for (uint32_t w = 0; w < WORKERS; w++)
+			history_take(&f->history[w], &f->stats[w], &f->snapshot,
+				f->history[w].taken_s + HISTORY_PERIOD_S);
+}
+
 static void record_request(struct fake *f, uint32_t w)
 {
 	const struct snap_consumer *c = SNAP_AT(&f->snapshot, SNAP_CONSUMERS, snap_consumer, 0);
@@ -108,7 +133,10 @@ static void record_request(struct fake *f, uint32_t w)
 	s->reason[REASON_PROXIED]++;
 	s->api[api->slot].requests++;
 	s->api[api->slot].status_2xx++;
-	s->api[api->slot].latency_us[hist_bucket(1500)]++;
+	s->api[api->slot].latency_us[hist_bucket(f->latency_us)]++;
+	s->stage_cycles[STAGE_PROXY] += 1000;
+	s->endpoint[SNAP_AT(&f->snapshot, SNAP_ENDPOINTS, snap_endpoint, f->endpoint)->slot]
+		.requests++;
 	atomic_fetch_add(&f->usage->lines[c->slot].requests, 1);
 	atomic_store(&f->usage->lines[c->slot].last_seen_s, (uint64_t)time(NULL));
 	if (!e) {
@@ -213,6 +241,15 @@ static void command(struct fake *f, const char *text)
 		f->stats[1].endpoint[slot].ejected = n > 0;
 		f->stats[1].endpoint[slot].probe_ns = n ? now_ns() + n * 1000000 : 0;
 		puts("done");
+	} else if (sscanf(text, "latency %" SCNu64 " %" SCNu32, &f->latency_us, &f->endpoint) ==
+		   2) {
+		puts("done");
+	} else if (sscanf(text, "idle %" SCNu64, &n) == 1 && f->running) {
+		f->stats[0].stage_cycles[STAGE_IDLE] += n;
+		puts("done");
+	} else if (strcmp(text, "later\n") == 0 && f->running) {
+		grow_old(f);
+		puts("done");
 	} else if (sscanf(text, "limit %" SCNu64, &n) == 1) {
 		f->limit = n;
 		puts("done");
@@ -226,8 +263,8 @@ static void command(struct fake *f, const char *text)
 
 int main(int argc, char **argv)
 {
-	static const struct link_server_ops ops = { on_apply, on_segments, NULL };
-	static struct fake f;
+	static const struct link_server_ops ops = { on_apply, on_segments, NULL, on_history };
+	static struct fake f = { .latency_us = 1500 };
 	struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
 	char text[400];
 

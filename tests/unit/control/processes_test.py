@@ -759,6 +759,59 @@ class Ctl(Case):
         self.assertRegex(text, r"acme +bronze +42")
         self.assertNotIn("Workers", text)
 
+    def test_loads_latencies_and_shares_are_of_late(self):
+        self.start()
+        self.dataplane.ask("requests 100")
+        self.assertIsNone(json.loads(self.ctl("stats", "--json").stdout)["over_s"], "no time has passed yet")
+        self.dataplane.ask("later")
+        self.dataplane.ask("latency 50000 1")
+        self.dataplane.ask("requests 10")
+        self.dataplane.ask("idle 30000")
+        for view, load, p50, share in (([], 25, 50000, 100), (["--since-start"], 100 * 110 / 140, 1500, 100 / 11)):
+            tree = json.loads(self.ctl("stats", "--json", *view).stdout)
+            self.assertAlmostEqual(tree["stages"]["load_percent"], load, delta=0.1)
+            self.assertAlmostEqual(tree["stages"]["cycles_per_request"], 1000)
+            self.assertAlmostEqual(tree["apis"][0]["latency_us"]["p50"], p50, delta=p50 / 16)
+            self.assertAlmostEqual(tree["backends"][0]["endpoints"][1]["share_percent"], share, places=4)
+            self.assertEqual((tree["totals"]["requests"], tree["apis"][0]["requests"]), (110, 110), "counts are all")
+            status = json.loads(self.ctl("status", "--json", *view).stdout)["dataplane"]
+            self.assertAlmostEqual(status["stages"]["load_percent"], load, delta=0.1)
+            self.assertEqual(status["over_s"] is None, bool(view))
+            top = json.loads(self.ctl("top", "--json", "--count", "1", "--interval", "0.1", *view).stdout)
+            self.assertAlmostEqual(top["now"]["apis"][0]["latency_us"]["p50"], p50, delta=p50 / 16)
+            words = "all since the start" if view else "the last "
+            for command in (["status"], ["stats"], ["top", "--count", "1", "--interval", "0.1"]):
+                self.assertIn(words, self.ctl(*command, *view).stdout, command)
+
+    def test_every_view_fits_a_terminal(self):
+        self.start()
+        self.dataplane.ask("requests 40000")
+        self.dataplane.ask("missteer 100000")
+        for command in (["status"], ["stats"], ["top", "--count", "1", "--interval", "0.1"], ["check", self.path("s.conf")],
+                ["explain", "GET http://api.example/v1/orders/7?x=1", "--key", KEY],
+                ["explain", "GET http://api.example/v1/orders/7?x=1"], ["explain", "--consumer", "acme"], ["--help"],
+                ["key", "new"]):
+            done = self.ctl(*command)
+            self.assertGreater(len(done.stdout), 20, done.stderr)
+            for line in done.stdout.splitlines():
+                # A key's line for the configuration is one that is copied.
+                self.assertTrue(len(line) <= 80 or "sha256" in line, f"{command}: {len(line)}: {line}")
+
+    def test_explain_a_consumer_without_its_key(self):
+        self.start()
+        self.dataplane.ask(f"word acme 3 {(int(time.time()) // 86400 & 0xffffff) << 40 | 9990}")
+        told = self.explain("--consumer", "acme")
+        self.assertEqual((told["consumer"], told["plan"]), ("acme", "bronze"))
+        self.assertEqual([limit["left"] for limit in told["limits"]], [5, 10])
+        told = self.explain("GET http://api.example/v1/orders/7", "--consumer", "acme")
+        self.assertEqual((told["reason"], told["backend"]), ("proxied", "shop"))
+        text = self.ctl("explain", "--consumer", "acme").stdout
+        self.assertRegex(text, r"10 left now, begins again\s+in (\d+ h|\d+ min|\d+ s)")
+        self.assertIn("1 key,", text)
+        self.assertEqual(self.ctl("explain", "--consumer", "nobody").returncode, 1)
+        self.assertEqual(self.ctl("explain", "--consumer", "acme", "--key", KEY).returncode, 2)
+        self.assertEqual(self.ctl("explain").returncode, 2)
+
     def explain(self, *argv):
         done = self.ctl("explain", *argv, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
