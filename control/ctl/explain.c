@@ -164,12 +164,11 @@ void explain_backend(struct explain *e)
 		uint64_t next_probe_ms,
 			ejected = stats_ejected(&e->source->link, p->slot, &next_probe_ms);
 
-		json_array_append_new(
-			list, json_pack("{s:o, s:I, s:f, s:I, s:o}", "name", json_str(address),
-				      "weight", (json_int_t)p->weight, "share_percent", share,
-				      "ejected", (json_int_t)ejected, "next_probe_ms",
-				      ejected ? json_integer((json_int_t)next_probe_ms)
-					      : json_null()));
+		json_array_append_new(list,
+			json_pack("{s:o, s:I, s:f, s:I, s:o}", "name", json_str(address), "weight",
+				(json_int_t)p->weight, "share_percent", share, "ejected",
+				(json_int_t)ejected, "next_probe_ms",
+				ejected ? json_integer((json_int_t)next_probe_ms) : json_null()));
 		explain_step(e, "backend", "%.*s: %.*s, weight %u: %.1f %%", (int)name.len,
 			name.data, (int)address.len, address.data, p->weight, share);
 		if (ejected)

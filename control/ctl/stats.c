@@ -147,8 +147,9 @@ static void print_backends(const json_t *list, const char *over)
 	struct table t;
 	size_t i, k;
 
-	table_begin(&t, "backend|endpoint|health|>weight|>due|>share|>requests|>5xx|>connects|>reused|"
-			">refused|>timeouts|>open|>p50|>p99");
+	table_begin(&t,
+		"backend|endpoint|health|>weight|>due|>share|>requests|>5xx|>connects|>reused|"
+		">refused|>timeouts|>open|>p50|>p99");
 	json_array_foreach(list, i, backend) json_array_foreach(
 		json_object_get(backend, "endpoints"), k, e) print_endpoint(&t, backend, e);
 	table_end(&t, stdout,

@@ -409,7 +409,8 @@ static void add_ejection(json_t *endpoint, const struct link_client *link, uint3
 	uint64_t next_probe_ms, workers = stats_ejected(link, slot, &next_probe_ms);
 
 	json_object_del(endpoint, "probe_ns");
-	json_object_set_new(endpoint, "next_probe_ms", workers ? number(next_probe_ms) : json_null());
+	json_object_set_new(
+		endpoint, "next_probe_ms", workers ? number(next_probe_ms) : json_null());
 }
 
 static json_t *endpoints(const struct link_client *link, const struct snap_backend *b)
