@@ -139,6 +139,10 @@ static void conn_pump(struct sim_conn *c)
 		if (left == 0 || room == 0)
 			break;
 		n = 1 + sim_pick(s, s->o.chunk);
+		if (c->sent < c->part && c->sent + n >= c->part) {
+			n = c->part - c->sent;
+			c->send_ns = s->now_ns + 1000;
+		}
 		if (!piece_send(c, RTE_MIN(RTE_MIN(n, left), room)))
 			break;
 		if (sim_chance(s, s->o.pause))

@@ -31,6 +31,7 @@ struct sim_conn {
 	struct peer_tls *tls;
 	struct bytes out, clear; /* clear: of TLS, while the handshake lasts */
 	uint32_t sent;
+	uint32_t part;             /* no piece goes beyond it with bytes from before it */
 	uint64_t send_ns, read_ns; /* not before */
 	enum plan_end end;         /* once out is sent as far as */
 	uint32_t end_at;

@@ -218,8 +218,10 @@ const char *gateway_check(const struct sim *s)
 			if (u->exchange)
 				why = "an idle backend connection has an exchange";
 		}
+	/* A probe of an endpoint is in no list while it connects. */
 	if (clients != p->clients.used || exchanges != p->exchanges.used ||
-		upstreams != p->upstreams.used)
+		upstreams > p->upstreams.used ||
+		p->counters->backend_connections != p->upstreams.used)
 		why = "a client, an exchange or a backend connection is lost";
 	return why;
 }

@@ -147,6 +147,13 @@ void scenario_draw(struct scenario *o, uint64_t seed)
 	draw_trouble(o, &rng);
 	draw_gateway(o, &rng);
 	/* A segment that is lost, or late, comes again as if it had been sent after the next request. */
-	if (o->extra)
+	if (o->extra) {
 		o->pool = o->hog = o->jitter_us = 0;
+		/* They wait in the gateway's TCP while a client has no room. */
+		if (one_in(&rng, 2)) {
+			o->buffer = PICK(&rng, 2000, 8000);
+			o->read_pause = 500;
+			o->read_pause_ms = PICK(&rng, 20, 1500);
+		}
+	}
 }

@@ -42,6 +42,7 @@ static void server_respond(struct server *v)
 		c->close_due = true;
 	} else if (p->extra && !p->extra_late) {
 		message_extra(p, &c->out);
+		c->part = end;
 	} else if (p->extra) {
 		v->extra_ns = c->host->sim->now_ns + LATE_NS;
 	}
