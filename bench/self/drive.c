@@ -77,7 +77,7 @@ static uint64_t average_turn_ns(const struct drive *d)
 {
 	if (d->turns == 0)
 		return 0;
-	return (uint64_t)((double)(d->cycles / d->turns) * self_ports[d->index].ns_per_cycle);
+	return (uint64_t)((double)d->cycles / (double)d->turns * self_ports[d->index].ns_per_cycle);
 }
 
 static void stay_near_peer(struct drive *d)

@@ -44,11 +44,10 @@ static struct block *block_new(size_t bytes)
 
 void *wire_alloc(size_t bytes)
 {
-	struct block *b = blocks;
+	bool room = BLOCK_BYTES > 0 && blocks && blocks->used + bytes <= blocks->room;
+	struct block *b = room ? blocks : block_new(bytes);
 	void *at;
 
-	if (BLOCK_BYTES == 0 || !b || b->used + bytes > b->room)
-		b = block_new(bytes);
 	at = b->data + b->used;
 	b->used += (bytes + 15) & ~(size_t)15;
 	return at;
