@@ -26,6 +26,8 @@ import revision
 
 L7 = os.path.join(revision.BUILD, "bench", "l7")
 CASES = ("keys-1M", "connections-10k")
+# What l7 --requests is made of: older revisions are built with this tree's.
+L7_PARTS = ("bench/self", "bench/engine", "bench/common/report.c", "bench/common/report.h")
 # Sums of callgrind's events: fetches, and misses of fetches, reads and writes.
 METRICS = {"instructions": ("Ir",), "l1_misses": ("I1mr", "D1mr", "D1mw"), "l2_misses": ("ILmr", "DLmr", "DLmw")}
 VALGRIND = ("valgrind", "--tool=callgrind", "--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=524288,8,64",
@@ -92,9 +94,8 @@ def main():
     with contextlib.ExitStack() as stack:
         before = None
         if args.against:
-            # l7 counts requests since it has the option; older ones are built with the l7 of this tree.
             old = not revision.has(args.against, "bench/self/bench_l7.c", '"requests"')
-            before = stack.enter_context(revision.built(args.against, "bench/l7", ("bench/self", "bench/engine") if old else ()))
+            before = stack.enter_context(revision.built(args.against, "bench/l7", L7_PARTS if old else ()))
         measured = measure([p for p in (before, L7) if p], 2000 if args.quick else args.requests)
     rows = rows_of(measured, before)
     print(json.dumps(rows, indent=1) if args.json else report.table(rows))

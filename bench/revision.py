@@ -44,7 +44,7 @@ def sweep():
 
 @contextlib.contextmanager
 def built(revision, program, graft=()):
-    """@param graft  folders that are taken from this tree. @return a context: the path of @p program (bench/l7)"""
+    """@param graft  files and folders that are taken from this tree. @return a context: the path of @p program (bench/l7)"""
     commit = git("rev-parse", "--verify", f"{revision}^{{commit}}")
     sweep()
     directory = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=BUILD)
@@ -52,10 +52,13 @@ def built(revision, program, graft=()):
     try:
         print(f"building {program} of {revision}", file=sys.stderr)
         git("worktree", "add", "--detach", tree, commit)
-        for folder in graft:
-            print(f"with {folder} of this tree", file=sys.stderr)
-            shutil.rmtree(os.path.join(tree, folder))
-            shutil.copytree(os.path.join(ROOT, folder), os.path.join(tree, folder))
+        for part in graft:
+            print(f"with {part} of this tree", file=sys.stderr)
+            if os.path.isdir(os.path.join(ROOT, part)):
+                shutil.rmtree(os.path.join(tree, part))
+                shutil.copytree(os.path.join(ROOT, part), os.path.join(tree, part))
+            else:
+                shutil.copy(os.path.join(ROOT, part), os.path.join(tree, part))
         step("meson", "setup", out, tree)
         step("ninja", "-C", out, program)
         yield os.path.join(out, program)
