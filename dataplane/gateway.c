@@ -33,6 +33,7 @@ struct gateway *gateway_create(const struct gateway_options *options)
 	}
 	if (RAND_bytes(g->ticket_secret, sizeof(g->ticket_secret)) != 1 ||
 		RAND_bytes(g->tcp_secret, sizeof(g->tcp_secret)) != 1 ||
+		RAND_bytes((uint8_t *)&g->shared.sources.key, sizeof(g->shared.sources.key)) != 1 ||
 		RAND_bytes((uint8_t *)&g->seed, sizeof(g->seed)) != 1) {
 		free(g);
 		return NULL;

@@ -20,6 +20,7 @@
 
 /* What the main core tells all workers. */
 struct worker_shared {
+	struct sources sources;
 	struct tables *_Atomic tables;   /* the generation to run */
 	_Atomic uint64_t wall_offset_ns; /* see clock_wall_s() */
 	_Atomic uint32_t stop;           /* enum worker_stop */

@@ -67,6 +67,8 @@ void compile_settings(struct compile *c)
 		.idle_timeout_ms = number(&r->timeouts.idle),
 		.send_timeout_ms = number(&r->timeouts.send),
 		.backend_idle_timeout_ms = number(&r->timeouts.backend_idle),
+		.body_rate_min = number(&r->timeouts.body_rate_min),
+		.send_rate_min = number(&r->timeouts.send_rate_min),
 		.rto_min_ms = number(&d->rto_min),
 		.ecn = number(&d->ecn),
 		.rcv_buf_bytes = number(&d->buffers.receive),
@@ -202,6 +204,7 @@ static void add_listener(struct compile *c, const struct cfg_listener *l, uint32
 		.certs = { snapshot_builder_count(c->builder, SNAP_LISTENER_CERTS),
 			l->tls.certificates.count },
 		.backlog = number(&l->backlog),
+		.connections_per_source = number(&l->connections_per_source),
 	};
 
 	for (uint32_t i = 0; i < l->tls.certificates.count; i++) {

@@ -115,7 +115,7 @@ struct cfg_tls {
 
 struct cfg_listener {
 	struct cfg_group head;
-	struct cfg_value name, port, bind, backlog;
+	struct cfg_value name, port, bind, backlog, connections_per_source;
 	struct cfg_tls tls;
 };
 
@@ -175,7 +175,7 @@ struct cfg_consumer {
 
 struct cfg_timeouts {
 	struct cfg_group head;
-	struct cfg_value head_, body, idle, send, backend_idle;
+	struct cfg_value head_, body, idle, send, backend_idle, body_rate_min, send_rate_min;
 };
 
 struct cfg_limits {

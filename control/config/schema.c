@@ -197,6 +197,10 @@ static const struct schema_field listener_fields[] = {
 		.text = "HTTPS; without it the listener speaks clear HTTP." },
 	{ FIELD(cfg_listener, backlog), SCHEMA_NUMBER, .fallback = "4096", RANGE("16", "1048576"),
 		.text = "Most connections of a worker that are being established." },
+	{ FIELD(cfg_listener, connections_per_source), SCHEMA_NUMBER, .fallback = "0",
+		RANGE("0", "16777216"),
+		.text = "Most connections that one source has open at a time, an IPv4 address or an IPv6 "
+			"/64; others are reset. 0 is no limit. Many clients may share an address." },
 	{ NULL },
 };
 
@@ -382,6 +386,12 @@ static const struct schema_field timeouts_fields[] = {
 		.text = "That an idle connection to a backend is kept. Less than the backend keeps it: 5 "
 			"seconds with many servers of Node, Python and Apache, whose close would cross a "
 			"request. `Keep-Alive: timeout` in a response shortens it, less a second." },
+	{ FIELD(cfg_timeouts, body_rate_min), SCHEMA_SIZE, .fallback = "0", RANGE("0", "16MiB"),
+		.text = "Bytes a second that a client must send of a request's body, measured over 5 s in "
+			"which Sluice waits for it; 408 below it. 0 is no least rate." },
+	{ FIELD(cfg_timeouts, send_rate_min), SCHEMA_SIZE, .fallback = "0", RANGE("0", "16MiB"),
+		.text = "Bytes a second that a client must read while a response waits for it, measured "
+			"over 5 s; reset below it. 0 is no least rate." },
 	{ NULL },
 };
 

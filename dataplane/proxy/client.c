@@ -23,6 +23,27 @@ static struct tls_conn *tls_begin(struct proxy *p, uint32_t listener)
 	return contexts ? tls_conn_create(contexts, listener) : NULL;
 }
 
+static void client_uncount_source(struct proxy *p, struct client *c)
+{
+	if (c->counted)
+		sources_give(p->config.sources, &c->peer);
+	c->counted = false;
+}
+
+/* Count the connection among its source's, where there is a limit. @return false when it is beyond it */
+static bool client_count_source(
+	struct proxy *p, struct client *c, const struct snap_listener *listener)
+{
+	if (listener->connections_per_source == 0 || !p->config.sources)
+		return true;
+	c->counted = sources_take(p->config.sources, &c->peer, listener->connections_per_source);
+	if (!c->counted) {
+		p->config.stats->reason[REASON_SOURCE_CONNECTIONS]++;
+		record_listener(p, listener->slot)->source_refused++;
+	}
+	return c->counted;
+}
+
 void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_slot)
 {
 	uint32_t index = tables_listener(p->tables, listener_slot);
@@ -36,6 +57,11 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 		return NULL;
 	memset(c, 0, sizeof(*c));
 	listener = SNAP_AT(&p->tables->snapshot, SNAP_LISTENERS, snap_listener, index);
+	tcp_peer(tcp, &c->peer);
+	if (!client_count_source(p, c, listener)) {
+		slab_put(&p->clients, c);
+		return NULL;
+	}
 	c->kind = c->deadline.kind = PEER_CLIENT;
 	c->tcp = tcp;
 	c->listener_slot = listener_slot;
@@ -44,11 +70,11 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 		c->tls = tls_begin(p, index);
 		c->state = CLIENT_HANDSHAKE;
 		if (!c->tls) {
+			client_uncount_source(p, c);
 			slab_put(&p->clients, c);
 			return NULL;
 		}
 	}
-	tcp_peer(tcp, &c->peer);
 	c->ip_bytes = (uint8_t)ip_format(&c->peer.remote, c->ip_text);
 	LIST_INSERT_HEAD(&p->all, c, all_entry);
 	pressure_watch(p, c);
@@ -67,6 +93,7 @@ static void client_free(struct proxy *p, struct client *c)
 	if (c->state == CLIENT_DECIDE)
 		decide_forget(p, c);
 	pressure_forget(p, c);
+	client_uncount_source(p, c);
 	LIST_REMOVE(c, all_entry);
 	deadline_remove(&c->deadline);
 	stream_free(&c->rx, &p->heads);
@@ -265,7 +292,8 @@ void client_refuse(struct proxy *p, struct client *c, enum reason why)
 static void client_wait_reading(struct proxy *p, struct client *c)
 {
 	c->pending_seen = tcp_send_pending(c->tcp);
-	arm(p, c, proxy_settings(p)->send_timeout_ms);
+	c->pending_ms = proxy_settings(p)->send_timeout_ms;
+	arm(p, c, c->pending_ms);
 }
 
 /* @return true when TCP had more of a head */
@@ -328,6 +356,7 @@ void client_close(struct proxy *p, struct client *c)
 	c->linger_end_ns = p->now_ns + LINGER_ALL_NS;
 	deadline_set(&p->wheel, &c->deadline, p->now_ns + LINGER_NS);
 	c->pending_seen = tcp_send_pending(c->tcp);
+	c->pending_ms = LINGER_NS / 1000000;
 	stream_free(&c->rx, &p->heads);
 	client_discard(p, c);
 }
@@ -378,11 +407,13 @@ void client_answered(struct proxy *p, struct client *c)
 /* Its responses are not read, and it asks for more. */
 static void client_unread(struct proxy *p, struct client *c)
 {
-	if (tcp_send_pending(c->tcp) != c->pending_seen) {
+	if (rate_reads(p, c)) {
 		client_wait_reading(p, c);
 		return;
 	}
-	p->config.stats->reason[REASON_CLIENT_TIMEOUT]++;
+	p->config.stats
+		->reason[tcp_send_pending(c->tcp) < c->pending_seen ? REASON_SEND_RATE
+								    : REASON_CLIENT_TIMEOUT]++;
 	client_abort(p, c);
 }
 
@@ -391,7 +422,7 @@ void client_due(struct proxy *p, struct client *c)
 	switch ((enum client_state)c->state) {
 	case CLIENT_CLOSING:
 		/* A slow reader may still be taking the last answer. */
-		if (tcp_send_pending(c->tcp) > 0 && tcp_send_pending(c->tcp) != c->pending_seen) {
+		if (tcp_send_pending(c->tcp) > 0 && rate_reads(p, c)) {
 			client_wait_reading(p, c);
 			return;
 		}

@@ -9,6 +9,7 @@
 #ifndef SLUICE_DATAPLANE_PROXY_PROXY_H
 #define SLUICE_DATAPLANE_PROXY_PROXY_H
 
+#include "dataplane/proxy/sources.h"
 #include "dataplane/proxy/tables.h"
 #include "dataplane/tcp/tcp.h"
 #include "lib/shm/events.h"
@@ -25,6 +26,8 @@ struct proxy_config {
 	struct rte_mempool *pool;
 	struct stats *stats;       /* this worker's */
 	struct event_ring *events; /* this worker's, or NULL for no access events */
+	struct sources
+		*sources; /* of all workers, or NULL for no limit of connections per source */
 	uint64_t seed;
 	uint64_t
 		request_id_base; /* the first id of this run is the next; 48 bits, the worker comes above */

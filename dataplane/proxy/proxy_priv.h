@@ -40,9 +40,11 @@ struct client {
 	bool holder;     /* is among proxy->holders */
 	bool no_room;    /* CLIENT_HEAD: its next request waits until responses were read */
 	bool leaving;    /* its listener is gone: it ends with the next answer */
+	bool counted;    /* among its source's connections */
 	uint32_t listener_slot;
 	uint32_t
-		pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room */
+		pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room, */
+	uint32_t pending_ms; /* and for how long */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: clear text */
 	struct exchange *exchange;
@@ -92,6 +94,14 @@ struct wait_side {
 	uint8_t owes;      /* enum wait_owes */
 };
 
+/* How fast the client sends or reads, see rate.c. */
+struct client_rate {
+	uint64_t since_ns; /* it owes since then; 0: it does not */
+	uint64_t owed_ns;  /* for how long before that */
+	uint32_t mark;     /* bytes when the measurement began */
+	uint8_t owes;      /* enum wait_owes: what is measured */
+};
+
 /* One request and its answer. */
 struct exchange {
 	struct client *client;
@@ -113,6 +123,7 @@ struct exchange {
 	uint8_t interims; /* responses before the final one, at most INTERIM_RESTARTS are counted */
 	uint32_t progress; /* moves with each part of the response that restarts the timeout */
 	struct wait_side client_side, backend_side;
+	struct client_rate rate; /* where a least rate is configured */
 	struct policy_limit_verdict limit;
 	uint64_t key;       /* first bytes of its digest; 0: none was recognised */
 	uint32_t api, plan; /* indices into that generation; SNAP_NONE on open APIs */
@@ -264,6 +275,18 @@ void decide_forget(struct proxy *p, const struct client *c);
  * @return REASON_PROXIED, or why the running configuration refuses it
  */
 enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d);
+
+/* rate.c */
+/* After a change of what the client owes. @return when the measurement ends, or UINT64_MAX */
+uint64_t rate_update(const struct proxy *p, struct exchange *ex);
+/* A measurement ended: the next one begins. @return true when the client was slower than the least rate */
+bool rate_late(const struct proxy *p, struct exchange *ex);
+/* Whether a client without an exchange has read, and fast enough, since pending_seen was noted pending_ms ago. */
+bool rate_reads(const struct proxy *p, const struct client *c);
+static inline bool rate_wanted(const struct proxy *p)
+{
+	return proxy_settings(p)->body_rate_min | proxy_settings(p)->send_rate_min;
+}
 
 /* pressure.c */
 /* While mbufs are short: give up what holds them too long. Once a loop. */

@@ -87,22 +87,26 @@ static uint64_t side_end(
 
 void wait_update(struct proxy *p, struct exchange *ex)
 {
-	uint64_t client_end, backend_end;
+	uint64_t client_end, backend_end, rate_end = UINT64_MAX;
 
 	side_update(p, &ex->client_side, client_owes(ex), client_mark(ex));
 	side_update(p, &ex->backend_side, backend_owes(ex), backend_mark(ex));
 	client_end = side_end(p, ex, &ex->client_side);
 	backend_end = side_end(p, ex, &ex->backend_side);
-	deadline_set(&p->wheel, &ex->client->deadline, RTE_MIN(client_end, backend_end));
+	if (unlikely(rate_wanted(p)))
+		rate_end = rate_update(p, ex);
+	deadline_set(&p->wheel, &ex->client->deadline,
+		RTE_MIN(RTE_MIN(client_end, backend_end), rate_end));
 }
 
-static void client_is_late(struct proxy *p, struct exchange *ex)
+static void client_is_late(
+	struct proxy *p, struct exchange *ex, enum reason body, enum reason reading)
 {
 	if (ex->client_side.owes == OWES_BODY) {
-		exchange_refuse(p, ex, REASON_BODY_TIMEOUT);
+		exchange_refuse(p, ex, body);
 		return;
 	}
-	ex->reason = REASON_CLIENT_TIMEOUT;
+	ex->reason = reading;
 	client_abort(p, ex->client);
 }
 
@@ -122,10 +126,14 @@ void wait_due(struct proxy *p, struct exchange *ex)
 	wait_update(p, ex);
 	if (ex->client->deadline.when_ns > p->now_ns)
 		return;
-	if (side_end(p, ex, &ex->client_side) <= p->now_ns)
-		client_is_late(p, ex);
-	else
+	if (rate_wanted(p) && rate_late(p, ex))
+		client_is_late(p, ex, REASON_BODY_RATE, REASON_SEND_RATE);
+	else if (side_end(p, ex, &ex->client_side) <= p->now_ns)
+		client_is_late(p, ex, REASON_BODY_TIMEOUT, REASON_CLIENT_TIMEOUT);
+	else if (side_end(p, ex, &ex->backend_side) <= p->now_ns)
 		backend_is_late(p, ex);
+	else
+		wait_update(p, ex); /* it is fast enough: the next measurement */
 }
 
 const char *wait_fault(const struct client *c)

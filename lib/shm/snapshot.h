@@ -107,7 +107,9 @@ struct snap_settings {
 	uint64_t body_bytes_max; /* request body; 0: no limit */
 	uint32_t access_log;     /* 1: workers write an event for each request */
 	uint32_t ecn;            /* enum tcp_ecn: 0 where the peer asks, 1 asked for, 2 off */
-	uint32_t reserved[6];
+	uint32_t body_rate_min;  /* bytes a second of a request's body; 0: none */
+	uint32_t send_rate_min;  /* the same of what a client reads */
+	uint32_t reserved[4];
 };
 static_assert(sizeof(struct snap_settings) == 128, "");
 #define SNAP_TRUST_FORWARDED 1u /* append to the client's X-Forwarded-For instead of replacing it */
@@ -169,7 +171,7 @@ struct snap_listener {
 	uint32_t tls;            /* 1: TLS */
 	struct snap_range certs; /* SNAP_LISTENER_CERTS; the first is the default */
 	uint32_t backlog;
-	uint32_t reserved;
+	uint32_t connections_per_source; /* 0: no limit */
 };
 static_assert(sizeof(struct snap_listener) == 56, "");
 

@@ -8,10 +8,11 @@
 
 #include "lib/shm/snapshot_priv.h"
 
-#define WEEK_MS   (7u * 86400 * 1000)
-#define YEAR_S    UINT64_C(31622400)
-#define BYTES_MAX (1u << 30) /* buffers of a connection */
-#define TEXT_MAX  65535u
+#define WEEK_MS      (7u * 86400 * 1000)
+#define RATE_MIN_MAX (16u << 20)
+#define YEAR_S       UINT64_C(31622400)
+#define BYTES_MAX    (1u << 30) /* buffers of a connection */
+#define TEXT_MAX     65535u
 #define RANGE_TOTAL_MAX                                                                            \
 	(1u << 24) /* ranges may share records; what following all costs is bounded */
 
@@ -143,7 +144,9 @@ static bool check_settings(struct snap_check *c, const void *record)
 	       check_between(c, "event_records", s->event_records, 1, SNAP_EVENT_RECORDS_MAX) &&
 	       check_text(c, "via", s->via, 0) &&
 	       check_between(c, "access_log", s->access_log, 0, 1) &&
-	       check_between(c, "ecn", s->ecn, 0, 2);
+	       check_between(c, "ecn", s->ecn, 0, 2) &&
+	       check_between(c, "body_rate_min", s->body_rate_min, 0, RATE_MIN_MAX) &&
+	       check_between(c, "send_rate_min", s->send_rate_min, 0, RATE_MIN_MAX);
 }
 
 static bool check_port(struct snap_check *c, const void *record)
@@ -217,7 +220,8 @@ static bool check_listener(struct snap_check *c, const void *record)
 	       check_range(c, "certs", l->certs, SNAP_LISTENER_CERTS) &&
 	       (!l->tls ||
 		       check_between(c, "certs of a TLS listener", l->certs.count, 1, SNAP_NONE)) &&
-	       check_between(c, "backlog", l->backlog, 0, 1u << 24);
+	       check_between(c, "backlog", l->backlog, 0, 1u << 24) &&
+	       check_between(c, "connections_per_source", l->connections_per_source, 0, 1u << 24);
 }
 
 static bool check_listener_cert(struct snap_check *c, const void *record)

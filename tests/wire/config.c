@@ -48,6 +48,8 @@ static const struct number settings_numbers[] = {
 	NUMBER_OF(struct snap_settings, body_timeout_ms),
 	NUMBER_OF(struct snap_settings, idle_timeout_ms),
 	NUMBER_OF(struct snap_settings, send_timeout_ms),
+	NUMBER_OF(struct snap_settings, body_rate_min),
+	NUMBER_OF(struct snap_settings, send_rate_min),
 	NUMBER_OF(struct snap_settings, backend_idle_timeout_ms),
 	NUMBER_OF(struct snap_settings, event_records),
 	NUMBER_OF(struct snap_settings, access_log),

@@ -108,6 +108,8 @@ static void add_listeners(struct build *s)
 
 		parse_endpoint(item->count ? item->words[0] : "", &l.addr, &l.tcp_port);
 		l.backlog = (uint32_t)text_number(config_arg(item, "backlog", "16"), "backlog");
+		l.connections_per_source =
+			(uint32_t)text_number(config_arg(item, "per_source", "0"), "per_source");
 		l.tls = certs != NULL;
 		l.certs.first = count(s, SNAP_LISTENER_CERTS);
 		while (next_of(&certs, &name, &len)) {
