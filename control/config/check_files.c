@@ -58,8 +58,8 @@ void check_access_log(struct check *c)
 		if (errno == ENOENT)
 			check_log_folder(c, log->path.at, path);
 		else
-			mistake_add(c->mistakes, log->path.at, "access log '%s' cannot be opened: %s",
-				path, strerror(errno));
+			mistake_add(c->mistakes, log->path.at,
+				"access log '%s' cannot be opened: %s", path, strerror(errno));
 		return;
 	}
 	if (S_ISLNK(st.st_mode))
@@ -70,5 +70,6 @@ void check_access_log(struct check *c)
 			file_kind(st.st_mode));
 	else if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
 		mistake_warn(c->mistakes, log->path.at,
-			"access log '%s' cannot be written by this user: %s", path, strerror(errno));
+			"access log '%s' cannot be written by this user: %s", path,
+			strerror(errno));
 }

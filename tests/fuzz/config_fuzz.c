@@ -7,6 +7,7 @@
  * Lines of dashes part the input into files; a file includes the n-th of them by the name "n".
  */
 #include <errno.h>
+#include <hs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,69 @@
 
 #define TEXT_BYTES_MAX (64 * 1024)
 
+/*
+ * Hyperscan's place is taken: it compiles for milliseconds where all else takes a tenth of one, and is not what is
+ * tried here. Its judgement is that a pattern with a '!' is none; a database is a number.
+ */
+static hs_compile_error_t no_pattern = { .message = (char[]){ "not a pattern" } };
+
+hs_error_t HS_CDECL hs_expression_info(
+	const char *text, unsigned flags, hs_expr_info_t **info, hs_compile_error_t **error)
+{
+	*info = NULL;
+	*error = NULL;
+	if (strchr(text, '!')) {
+		*error = &no_pattern;
+		return HS_COMPILER_ERROR;
+	}
+	*info = calloc(1, sizeof(**info));
+	if (!*info)
+		return HS_NOMEM;
+	(*info)->min_width = (unsigned)strlen(text);
+	return HS_SUCCESS;
+}
+
+hs_error_t HS_CDECL hs_compile(const char *text, unsigned flags, unsigned mode,
+	const hs_platform_info_t *platform, hs_database_t **db, hs_compile_error_t **error)
+{
+	*db = malloc(1);
+	*error = NULL;
+	return *db ? HS_SUCCESS : HS_NOMEM;
+}
+
+hs_error_t HS_CDECL hs_compile_multi(const char *const *texts, const unsigned *flags,
+	const unsigned *ids, unsigned count, unsigned mode, const hs_platform_info_t *platform,
+	hs_database_t **db, hs_compile_error_t **error)
+{
+	return hs_compile(texts[0], 0, mode, platform, db, error);
+}
+
+hs_error_t HS_CDECL hs_serialize_database(const hs_database_t *db, char **bytes, size_t *length)
+{
+	*length = 64;
+	*bytes = calloc(1, *length);
+	return *bytes ? HS_SUCCESS : HS_NOMEM;
+}
+
+hs_error_t HS_CDECL hs_free_database(hs_database_t *db)
+{
+	free(db);
+	return HS_SUCCESS;
+}
+
+hs_error_t HS_CDECL hs_free_compile_error(hs_compile_error_t *error)
+{
+	return HS_SUCCESS;
+}
+
+/* A tenth of the time went into the stacks of allocations that were freed long ago. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "malloc_context_size=4";
+}
+
 /* The input, and what parts its files. */
 static const char separator[] = "\n--\n";
 
@@ -23,7 +87,8 @@ static int read_part(void *context, const char *path, struct file_text *out, cha
 {
 	const struct str *input = context;
 	const char *at = input->data, *end = at + input->len, *next;
-	unsigned part = path[0] >= '1' && path[0] <= '9' && !path[1] ? (unsigned)(path[0] - '0') : 0;
+	unsigned part =
+		path[0] >= '1' && path[0] <= '9' && !path[1] ? (unsigned)(path[0] - '0') : 0;
 
 	*out = (struct file_text){ .ino = part };
 	if (part == 0 && strcmp(path, CONFIG_IN_MEMORY) != 0) {
@@ -54,7 +119,8 @@ static int read_part(void *context, const char *path, struct file_text *out, cha
 static void expect_agreement(const struct mistakes *mistakes)
 {
 	for (uint32_t i = 0; i < mistakes->count; i++)
-		if (mistakes->list[i].text && strncmp(mistakes->list[i].text, "libconfig: ", 11) == 0)
+		if (mistakes->list[i].text &&
+			strncmp(mistakes->list[i].text, "libconfig: ", 11) == 0)
 			abort();
 }
 
