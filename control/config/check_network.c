@@ -394,6 +394,23 @@ static void check_reachable(struct check *c, const struct cfg_value *address)
 			(int)address->text.len, address->text.data);
 }
 
+/* One whose endpoints are all drained works, and answers nothing. */
+static void check_drained(struct check *c, const struct cfg_backend *backend)
+{
+	uint32_t drained = 0;
+
+	for (uint32_t i = 0; i < backend->endpoints.count; i++) {
+		const struct cfg_value *weight =
+			&CFG_ITEM(backend->endpoints, struct cfg_endpoint, i)->weight;
+
+		drained += weight->set && weight->valid && weight->number == 0;
+	}
+	if (drained && drained == backend->endpoints.count)
+		mistake_warn(c->mistakes, backend->head.at,
+			"all endpoints of backend %.*s have weight 0: its requests get 503",
+			(int)backend->name.text.len, backend->name.text.data);
+}
+
 void check_backends(struct check *c)
 {
 	const struct cfg_root *root = &c->config->root;
@@ -401,6 +418,7 @@ void check_backends(struct check *c)
 	for (uint32_t b = 0; b < root->backends.count; b++) {
 		const struct cfg_backend *backend = CFG_ITEM(root->backends, struct cfg_backend, b);
 
+		check_drained(c, backend);
 		for (uint32_t i = 0; i < backend->endpoints.count; i++) {
 			struct cfg_value *a =
 				&CFG_ITEM(backend->endpoints, struct cfg_endpoint, i)->address;

@@ -210,8 +210,9 @@ static const struct schema_group listener_group = { "a listener", "listeners",
 static const struct schema_field endpoint_fields[] = {
 	{ FIELD(cfg_endpoint, address), SCHEMA_ENDPOINT, .required = true,
 		.text = "Address and TCP port. One of the ports has a network or a gateway towards it." },
-	{ FIELD(cfg_endpoint, weight), SCHEMA_NUMBER, .fallback = "1", RANGE("1", "1000"),
-		.text = "Share of the requests, in relation to the other weights." },
+	{ FIELD(cfg_endpoint, weight), SCHEMA_NUMBER, .fallback = "1", RANGE("0", "1000"),
+		.text = "Share of the requests, in relation to the other weights. 0 drains the endpoint: it gets no "
+			"new request, and those under way end as they would have." },
 	{ NULL },
 };
 

@@ -159,7 +159,7 @@ void explain_backend(struct explain *e)
 		const struct snap_endpoint *p =
 			SNAP_AT(e->s, SNAP_ENDPOINTS, snap_endpoint, b->endpoints.first + i);
 		struct str address = snap_str(e->s, p->name);
-		double share = 100.0 * p->weight / (double)weights;
+		double share = weights ? 100.0 * p->weight / (double)weights : 0;
 
 		uint64_t next_probe_ms,
 			ejected = stats_ejected(&e->source->link, p->slot, &next_probe_ms);

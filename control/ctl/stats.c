@@ -136,6 +136,7 @@ static void print_endpoint(struct table *t, const json_t *backend, const json_t 
 	table_count(t, count_of(e, "reused"));
 	table_count(t, count_of(e, "connect_failures"));
 	table_count(t, count_of(e, "timeouts"));
+	table_count(t, count_of(e, "active"));
 	table_count(t, count_of(e, "open"));
 	cell_latency(t, e, "p50");
 	cell_latency(t, e, "p99");
@@ -149,11 +150,12 @@ static void print_backends(const json_t *list, const char *over)
 
 	table_begin(&t,
 		"backend|endpoint|health|>weight|>due|>share|>requests|>5xx|>connects|>reused|"
-		">refused|>timeouts|>open|>p50|>p99");
+		">refused|>timeouts|>active|>open|>p50|>p99");
 	json_array_foreach(list, i, backend) json_array_foreach(
 		json_object_get(backend, "endpoints"), k, e) print_endpoint(&t, backend, e);
 	table_end(&t, stdout,
-		"Backends: counts since the start; share, p50 and p99 of %s; open now", over);
+		"Backends: counts since the start; share, p50 and p99 of %s; active, open: now",
+		over);
 }
 
 static void print_listeners(const json_t *list, const char *over)

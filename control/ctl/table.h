@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TABLE_COLUMNS 14
+#define TABLE_COLUMNS 16
 #define TABLE_WIDTH   80
 
 struct table {

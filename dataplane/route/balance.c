@@ -5,6 +5,8 @@
  * in which each endpoint comes up as often as its weight says, spread out, so any window of that length
  * is exact. (The method is nginx's since 1.3.1, ngx_http_upstream_round_robin.)
  *
+ * An endpoint whose weight is 0 is drained: it is never chosen, not even for want of others.
+ *
  * A retry (some endpoints already tried) takes the largest credit among the others and charges nobody, so
  * that the cycle of first choices stays exact. When an endpoint comes or goes the rest begin a new cycle
  * at a random place in it; without that all workers would send their first request to the same endpoint.
@@ -29,7 +31,7 @@ struct balance_endpoint {
 struct balance_backend {
 	uint32_t first, count; /* endpoints */
 	uint32_t ejected;
-	int64_t weights; /* of those not ejected */
+	int64_t weights; /* of those not ejected; 0: none is available */
 	uint64_t retry_after_ns;
 };
 
@@ -65,7 +67,7 @@ static uint32_t cycle_step(struct balance *balance, const struct balance_backend
 	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
 		struct balance_endpoint *endpoint = &endpoints[i];
 
-		if (endpoint->ejected)
+		if (endpoint->ejected || endpoint->weight == 0)
 			continue;
 		endpoint->credit += endpoint->weight;
 		if (best == NULL || endpoint->credit > best->credit)
@@ -88,6 +90,8 @@ static void cycle_begin(struct balance *balance, struct balance_backend *backend
 		struct balance_endpoint *endpoint = &balance->endpoints[i];
 
 		endpoint->credit = 0;
+		if (endpoint->weight == 0)
+			continue;
 		if (!endpoint->ejected) {
 			backend->weights += endpoint->weight;
 			continue;
@@ -120,7 +124,8 @@ static uint32_t pick_retry(const struct balance *balance, const struct balance_b
 		const struct balance_endpoint *endpoint = &balance->endpoints[i];
 		int64_t credit = endpoint->credit + endpoint->weight;
 
-		if (endpoint->ejected || was_tried(i, tried, tried_count) || credit <= most)
+		if (endpoint->ejected || endpoint->weight == 0 ||
+			was_tried(i, tried, tried_count) || credit <= most)
 			continue;
 		best = i;
 		most = credit;
@@ -138,7 +143,7 @@ static uint32_t pick_ejected(struct balance *balance, const struct balance_backe
 	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
 		const struct balance_endpoint *endpoint = &balance->endpoints[i];
 
-		if ((endpoint->silent && endpoint->try_ns > now_ns) ||
+		if (endpoint->weight == 0 || (endpoint->silent && endpoint->try_ns > now_ns) ||
 			was_tried(i, tried, tried_count))
 			continue;
 		if (best == SNAP_NONE || endpoint->until_ns < balance->endpoints[best].until_ns)
@@ -154,7 +159,7 @@ uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *
 {
 	struct balance_backend *backend = &balance->backends[number];
 
-	if (backend->ejected == backend->count)
+	if (backend->weights == 0)
 		return pick_ejected(balance, backend, tried, tried_count, now_ns);
 	if (tried_count > 0)
 		return pick_retry(balance, backend, tried, tried_count);

@@ -199,7 +199,7 @@ struct snap_endpoint {
 	struct snap_text name; /* "address:port" as configured */
 	struct ip_addr addr;
 	uint32_t tcp_port;
-	uint32_t weight; /* 1–1000 */
+	uint32_t weight; /* 0–1000; 0 drains */
 	uint32_t slot;
 	uint32_t backend; /* index into SNAP_BACKENDS */
 };

@@ -266,7 +266,7 @@ static bool check_endpoint(struct snap_check *c, const void *record)
 
 	if (!check_text(c, "name", e->name, 0) ||
 		!check_between(c, "tcp_port", e->tcp_port, 1, 65535) ||
-		!check_between(c, "weight", e->weight, 1, 1000) ||
+		!check_between(c, "weight", e->weight, 0, 1000) ||
 		!check_slot(c, e->slot, snap_settings(c->snapshot)->endpoint_capacity) ||
 		!check_index(c, "backend", e->backend, SNAP_BACKENDS))
 		return false;

@@ -81,6 +81,31 @@ static void picks_are_spread_out(void **state)
 	snapshot_close(&snapshot);
 }
 
+static void a_drained_endpoint_is_never_chosen(void **state)
+{
+	static const uint32_t weights[] = { 1, 0, 2 }, none[] = { 0, 0 };
+	const uint32_t tried[] = { 0, 2 };
+	struct snapshot snapshot;
+	struct balance *balance;
+
+	open_backend(&snapshot, weights, 3);
+	balance = balance_create(&snapshot, NULL, 3);
+	assert_exact(balance, weights, 3, 0);
+	assert_int_equal(balance_pick(balance, 0, tried, 2, 0), SNAP_NONE);
+	/* Not for want of others either. */
+	balance_failed(balance, 0, false, 0);
+	balance_failed(balance, 2, false, 0);
+	for (uint64_t now = 0; now < 5; now++)
+		assert_int_not_equal(balance_pick(balance, 0, NULL, 0, now), 1);
+	balance_destroy(balance);
+	snapshot_close(&snapshot);
+	open_backend(&snapshot, none, 2);
+	balance = balance_create(&snapshot, NULL, 3);
+	assert_int_equal(balance_pick(balance, 0, NULL, 0, 0), SNAP_NONE);
+	balance_destroy(balance);
+	snapshot_close(&snapshot);
+}
+
 static void workers_do_not_begin_with_the_same_endpoint(void **state)
 {
 	static const uint32_t weights[] = { 1, 1, 1, 1 };
@@ -294,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_window_is_exact_for_random_weights),
 		cmocka_unit_test(picks_are_spread_out),
+		cmocka_unit_test(a_drained_endpoint_is_never_chosen),
 		cmocka_unit_test(workers_do_not_begin_with_the_same_endpoint),
 		cmocka_unit_test(an_endpoint_that_refused_is_ejected_until_it_accepts),
 		cmocka_unit_test(an_ejected_endpoint_is_probed_once_a_pause),
