@@ -38,8 +38,10 @@ static void event_take(struct sim *s, const struct event *e)
 	l->by_listener[e->listener % 64]++;
 	if (e->api != SNAP_NONE)
 		l->by_api[e->api % 64]++;
-	if (event_limited(e))
+	if (e->consumer != SNAP_NONE)
 		l->by_consumer[e->consumer % 64]++;
+	if (event_limited(e))
+		l->limited[e->consumer % 64]++;
 	row = id || l->nameless_count == SIM_EXCHANGES ? &l->rows[id]
 						       : &l->nameless[l->nameless_count++];
 	if (row->events++ > 0)
@@ -141,18 +143,40 @@ static void check_sums(struct sim *s)
 			stats->worker->requests);
 }
 
-static void check_limits(struct sim *s)
+/* A consumer with a quota that nothing reaches has paid once for each request that met it. */
+static void check_quota(struct sim *s, const struct snapshot *snapshot,
+	const struct snap_consumer *c, const struct usage_line *line)
 {
-	const struct usage *usage = s->gateway.proxy->tables->usage;
+	const struct snap_plan *plan = SNAP_AT(snapshot, SNAP_PLANS, snap_plan, c->plan);
+	const uint64_t met = s->ledger->limited[c->slot % 64];
 
-	for (uint32_t i = 0; i < usage->capacity && i < 64; i++) {
-		uint64_t met = usage->lines[i].admitted + usage->lines[i].refused;
+	for (uint32_t i = 0; i < plan->limits.count; i++) {
+		const struct snap_limit *limit =
+			SNAP_AT(snapshot, SNAP_LIMITS, snap_limit, plan->limits.first + i);
+		uint64_t used = line->limit[limit->word] & ((UINT64_C(1) << 40) - 1);
 
-		if (met != s->ledger->by_consumer[i])
+		if (limit->kind == SNAP_LIMIT_QUOTA && used != met)
 			sim_fail(s,
 				"consumer %u was charged %" PRIu64 " times for %" PRIu64
 				" requests",
-				i, met, s->ledger->by_consumer[i]);
+				c->slot, used, met);
+	}
+}
+
+static void check_consumers(struct sim *s)
+{
+	const struct tables *tables = s->gateway.proxy->tables;
+	const struct snap_consumer *c;
+	uint32_t n;
+
+	c = snap_records(&tables->snapshot, SNAP_CONSUMERS, &n);
+	for (uint32_t i = 0; i < n && c[i].slot < 64; i++) {
+		const struct usage_line *line = &tables->usage->lines[c[i].slot];
+
+		if (line->requests != s->ledger->by_consumer[c[i].slot])
+			sim_fail(s, "consumer %u has %" PRIu64 " requests, not %" PRIu64, c[i].slot,
+				line->requests, s->ledger->by_consumer[c[i].slot]);
+		check_quota(s, &tables->snapshot, &c[i], line);
 	}
 }
 
@@ -163,5 +187,5 @@ void ledger_check(struct sim *s)
 		check_exchange(s, id);
 	check_gauges(s);
 	check_sums(s);
-	check_limits(s);
+	check_consumers(s);
 }

@@ -33,7 +33,8 @@ struct ledger {
 	uint32_t nameless_count;
 	uint64_t events, by_reason[REASON_COUNT];
 	uint64_t by_api[64], by_listener[64];
-	uint64_t by_consumer[64]; /* those that met their limits */
+	uint64_t by_consumer[64];
+	uint64_t limited[64]; /* by consumer: those that met their limits */
 };
 
 /** Take what the gateway recorded since the last time. */
