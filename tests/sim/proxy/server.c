@@ -76,8 +76,7 @@ static bool server_head(struct server *v)
 	v->plan = &s->plans[id];
 	if (strcmp(method, plan_method_name(v->plan->method)) != 0 || route != v->plan->route)
 		sim_fail(s, "exchange %u: its request is another's: %.60s", id, head);
-	if (s->ledger->rows[id].attempts++ > 0 &&
-		(v->plan->method == PLAN_POST || v->plan->request.framing != FRAMING_NONE))
+	if (s->ledger->rows[id].attempts++ > 0 && v->plan->method == PLAN_POST)
 		sim_fail(s, "exchange %u: sent twice although that is not safe", id);
 	v->responded = false;
 	sim_trace(s, "backend: request %u", id);
