@@ -17,7 +17,21 @@
 #include "lib/base/log.h"
 
 #define ADOPT_TIMEOUT_MS 5000
+#define TICKET_SECONDS   7200 /* of a secret of TLS tickets; they are taken for up to twice as long */
 #define STUCK_NS         UINT64_C(100000000)
+
+/* @return false when there is no randomness: the secrets stay what they are */
+static bool rotate_tickets(struct gateway *g, uint64_t now_s)
+{
+	uint8_t secret[TLS_TICKET_SECRET_BYTES];
+	bool done = RAND_bytes(secret, sizeof(secret)) == 1;
+
+	if (done)
+		tls_tickets_rotate(&g->tickets, secret);
+	OPENSSL_cleanse(secret, sizeof(secret));
+	g->rotated_s = now_s;
+	return done;
+}
 
 struct gateway *gateway_create(const struct gateway_options *options)
 {
@@ -31,7 +45,8 @@ struct gateway *gateway_create(const struct gateway_options *options)
 		for (unsigned k = 0; k < HISTORY_COPIES; k++)
 			g->history[i].copies[k].segment.fd = -1;
 	}
-	if (RAND_bytes(g->ticket_secret, sizeof(g->ticket_secret)) != 1 ||
+	/* The secret before counts, too: it must not be zeros. */
+	if (!rotate_tickets(g, 0) || !rotate_tickets(g, 0) ||
 		RAND_bytes(g->tcp_secret, sizeof(g->tcp_secret)) != 1 ||
 		RAND_bytes((uint8_t *)&g->shared.sources.key, sizeof(g->shared.sources.key)) != 1 ||
 		RAND_bytes((uint8_t *)&g->seed, sizeof(g->seed)) != 1) {
@@ -57,7 +72,8 @@ void gateway_update_wall_clock(struct gateway *g)
 int gateway_publish(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes)
 {
-	struct tables_config config = { g->plan.worker_count, g->pools, g->ticket_secret, usage };
+	struct tables_config config = { g->plan.worker_count, g->pools, &g->tickets, usage,
+		g->options->compiler };
 	struct tables *tables =
 		tables_create(&config, snapshot, secrets, g->shared.tables, why, why_bytes);
 
@@ -144,6 +160,11 @@ static void reclaim(struct gateway *g)
 	g->reclaim_token = 0;
 }
 
+bool gateway_failed(const struct gateway *g)
+{
+	return g->eal_started && !g->running;
+}
+
 uint32_t gateway_workers(const struct gateway *g)
 {
 	return g->running ? g->plan.worker_count : 0;
@@ -196,8 +217,11 @@ static void watch_links(struct gateway *g)
 
 void gateway_housekeeping(struct gateway *g)
 {
+	uint64_t now_s;
+
 	if (!g->running)
 		return;
+	now_s = clock_ns(&g->shared.clock, rte_rdtsc()) / 1000000000;
 	watch_links(g);
 	gateway_update_wall_clock(g);
 	watch_workers(g);
@@ -205,6 +229,8 @@ void gateway_housekeeping(struct gateway *g)
 	for (uint32_t w = 0; w < g->plan.worker_count; w++)
 		history_take(&g->history[w], &g->stats[w], &g->shared.tables->snapshot,
 			clock_ns(&g->shared.clock, rte_rdtsc()) / 1000000000u);
+	if (now_s - g->rotated_s >= TICKET_SECONDS && !rotate_tickets(g, now_s))
+		log_warning("no random numbers: TLS tickets keep their secret");
 	for (uint32_t i = 0; i < g->plan.port_count; i++) {
 		struct rte_eth_stats stats;
 
@@ -250,13 +276,14 @@ void gateway_destroy(struct gateway *g)
 	for (uint32_t i = 0; i < PORT_MAX; i++)
 		owner_rss_destroy(g->rss[i]);
 	tables_destroy(g->shared.tables);
-	for (uint32_t i = 0; g->running && i < g->plan.port_count; i++)
+	for (uint32_t i = 0; i < g->started_ports; i++)
 		port_close(&g->ports[i]);
 	for (uint32_t i = 0; i < g->plan.port_count; i++)
 		if (g->has_kernel[i])
 			port_close(&g->kernels[i].port);
 	if (g->eal_started)
 		rte_eal_cleanup();
-	OPENSSL_cleanse(g->ticket_secret, sizeof(g->ticket_secret));
+	OPENSSL_cleanse(&g->tickets, sizeof(g->tickets));
+	OPENSSL_cleanse(g->tcp_secret, sizeof(g->tcp_secret));
 	free(g);
 }

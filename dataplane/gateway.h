@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/policy/patterns.h"
+#include "dataplane/privileges.h"
 #include "lib/shm/delta.h"
 #include "lib/shm/events.h"
 #include "lib/shm/snapshot.h"
@@ -24,6 +26,10 @@ struct gateway_options {
 	const char *eal_log_level;
 	uint32_t extra_count;
 	const char *const *extra; /* further EAL arguments */
+	uint32_t driver_count;
+	const char *const *drivers; /* allowed beside those of io/driver.c */
+	struct privileges privileges;
+	const struct pattern_compiler *compiler;
 };
 
 struct gateway;
@@ -48,6 +54,9 @@ int gateway_apply(struct gateway *gateway, struct snapshot *snapshot, const stru
 
 /** Change one key or consumer of the running generation. @return 0 or -errno */
 int gateway_delta(struct gateway *gateway, const struct delta *delta);
+
+/** True once a start has failed half way: ports and memory cannot be taken twice, so that the process has to end. */
+bool gateway_failed(const struct gateway *gateway);
 
 /** Workers that run; 0 before the first apply. */
 uint32_t gateway_workers(const struct gateway *gateway);

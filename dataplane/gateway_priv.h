@@ -18,6 +18,7 @@ struct gateway {
 	bool eal_started, running;
 	struct start_plan plan;
 	struct port ports[PORT_MAX];
+	uint32_t started_ports;
 	struct net_kernel kernels[PORT_MAX]; /* by port */
 	bool has_kernel[PORT_MAX];
 	bool link_up[PORT_MAX];
@@ -32,7 +33,9 @@ struct gateway {
 	bool stuck[TABLES_WORKERS_MAX];
 	struct worker_shared shared;
 	uint64_t reclaim_token; /* grace period after the last delta; 0: nothing to reclaim */
-	uint8_t ticket_secret[80], tcp_secret[16];
+	struct tls_tickets tickets;
+	uint64_t rotated_s; /* when they got their newest secret */
+	uint8_t tcp_secret[16];
 	uint64_t seed;
 };
 

@@ -15,7 +15,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "dataplane/gateway_priv.h"
-#include "dataplane/harden.h"
+#include "dataplane/io/driver.h"
 #include "dataplane/io/eal.h"
 #include "dataplane/io/kernel_port.h"
 #include "lib/base/log.h"
@@ -134,6 +134,7 @@ static int start_ports(
 
 		snprintf(text, sizeof(text), "%.*s", (int)device.len, device.data);
 		rc = port_setup(text, &config, &g->ports[i]);
+		g->started_ports += rc == 0;
 		if (!rc)
 			rc = join_groups(g, snapshot, i);
 		if (rc) {
@@ -328,6 +329,57 @@ static int check_memory(const struct start_plan *plan, char *why, size_t why_byt
 	return -ENOMEM;
 }
 
+/* Names of devices and interfaces come from control. Nothing has been started with them yet. */
+static int check_devices(
+	const struct gateway *g, const struct snapshot *snapshot, char *why, size_t why_bytes)
+{
+	char text[256], reason[200];
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < g->plan.port_count; i++) {
+		struct str device =
+			snap_str(snapshot, SNAP_AT(snapshot, SNAP_PORTS, snap_port, i)->device);
+
+		snprintf(text, sizeof(text), "%.*s", (int)device.len, device.data);
+		rc = driver_allowed(text, g->options->drivers, g->options->driver_count, reason,
+			sizeof(reason));
+	}
+	for (uint32_t i = 0; rc == 0 && i < snapshot->sections[SNAP_KERNELS].count; i++) {
+		struct str name = snap_str(
+			snapshot, SNAP_AT(snapshot, SNAP_KERNELS, snap_kernel, i)->interface);
+
+		snprintf(text, sizeof(text), "%.*s", (int)name.len, name.data);
+		rc = driver_interface_allowed(text, reason, sizeof(reason));
+	}
+	if (rc)
+		snprintf(why, why_bytes, "device %.60s is refused: %s", text, reason);
+	return rc;
+}
+
+static void add_needs(struct driver_needs *all, const struct port *port)
+{
+	struct rte_eth_dev_info info;
+	struct driver_needs one;
+
+	if (rte_eth_dev_info_get(port->id, &info))
+		return;
+	one = driver_needs(info.driver_name);
+	all->capabilities |= one.capabilities;
+	all->calls |= one.calls;
+}
+
+static int give_up_privileges(struct gateway *g, char *why, size_t why_bytes)
+{
+	struct driver_needs needs = { 0 };
+
+	for (uint32_t i = 0; i < g->plan.port_count; i++) {
+		add_needs(&needs, &g->ports[i]);
+		if (g->has_kernel[i])
+			add_needs(&needs, &g->kernels[i].port);
+	}
+	return privileges_drop(&g->options->privileges, &needs, why, why_bytes);
+}
+
 int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes)
 {
@@ -339,6 +391,8 @@ int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct sec
 		return -EOPNOTSUPP;
 	}
 	rc = start_plan_make(snapshot, &g->plan, why, why_bytes);
+	if (rc == 0)
+		rc = check_devices(g, snapshot, why, why_bytes);
 	if (rc)
 		return rc;
 	start_plan_log(&g->plan);
@@ -378,9 +432,13 @@ int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct sec
 		g->shared.tables->snapshot = (struct snapshot){ .segment.fd = -1 };
 		return rc;
 	}
+	rc = give_up_privileges(g, why, why_bytes);
+	if (rc) {
+		atomic_store_explicit(&g->shared.stop, WORKER_STOP, memory_order_relaxed);
+		rte_eal_mp_wait_lcore();
+		g->shared.tables->snapshot = (struct snapshot){ .segment.fd = -1 };
+		return rc;
+	}
 	g->running = true;
-	rc = harden_process();
-	if (rc)
-		log_warning("system calls are not restricted: %s", strerror(-rc));
 	return 0;
 }

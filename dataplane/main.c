@@ -9,10 +9,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "dataplane/compiler.h"
 #include "dataplane/gateway.h"
 #include "dataplane/options.h"
 #include "dataplane/sync/link_server.h"
 #include "lib/base/log.h"
+
+#define LAST_WORDS 20 /* turns of the link after a failed start */
 
 static volatile sig_atomic_t signals_seen;
 
@@ -82,6 +85,14 @@ static int serve(struct link_server *link, struct gateway *gateway)
 			log_error("the link fails: %s", strerror(-rc));
 			return EXIT_FAILURE;
 		}
+		/* Its reason is in the log; control gets it before the end. A supervisor may begin anew. */
+		if (gateway_failed(gateway)) {
+			link_server_stopping(link);
+			for (unsigned turns = 0; turns < LAST_WORDS; turns++)
+				(void)link_server_poll(link, 10);
+			log_error("the ports were not started: the dataplane ends");
+			return EXIT_FAILURE;
+		}
 		if (seconds() != housekept_s) {
 			housekept_s = seconds();
 			gateway_housekeeping(gateway);
@@ -108,15 +119,24 @@ int main(int argc, char **argv)
 	struct options options;
 	struct link_server *link;
 	struct gateway *gateway;
+	struct compiler *compiler;
 	int rc = options_parse(argc, argv, &options);
 	char why[512];
 
 	if (rc)
 		return rc == 1 ? EXIT_SUCCESS : rc;
 	log_open("sluice-dataplane", options.log_level);
+	rc = compiler_start(&options.gateway.privileges, &compiler);
+	if (rc) {
+		log_error("the compiler of patterns cannot be started: %s", strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	options.gateway.compiler = compiler_patterns(compiler);
+	privileges_begin(&options.gateway.privileges);
 	gateway = gateway_create(&options.gateway);
 	if (!gateway) {
 		log_error("out of memory");
+		compiler_stop(compiler);
 		return EXIT_FAILURE;
 	}
 	rc = link_server_create(
@@ -124,15 +144,18 @@ int main(int argc, char **argv)
 	if (rc) {
 		log_error("cannot listen for control: %s", why);
 		gateway_destroy(gateway);
+		compiler_stop(compiler);
 		return EXIT_FAILURE;
 	}
 	gateway_set_boot_id(gateway, link_server_boot_id(link));
 	catch_signals();
 	log_notice("waiting for control on %s", options.socket);
 	rc = serve(link, gateway);
-	drain(link, gateway, options.drain_s);
+	if (!gateway_failed(gateway))
+		drain(link, gateway, options.drain_s);
 	gateway_destroy(gateway);
 	link_server_destroy(link);
+	compiler_stop(compiler);
 	log_notice("stopped");
 	return rc;
 }

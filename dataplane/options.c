@@ -20,6 +20,10 @@ static const char help[] =
 	"  -s, --socket PATH        where control and sluicectl connect (" LINK_DEFAULT_SOCKET ")\n"
 	"  -u, --user NAME          user that sluice-control runs as, beside root\n"
 	"      --readers GROUP      its members may read statistics (sluicectl stats, status, top), and no more\n"
+	"      --run-as USER        become USER once ports run; without it root stays, but for its capabilities\n"
+	"      --allow-driver NAME  a DPDK driver, with any arguments, beside those that are known; may be repeated\n"
+	"      --core-dumps         let core files be written, which hold keys\n"
+	"      --unconfined         give nothing up once ports run, to look for a mistake\n"
 	"  -l, --lcores MAP         EAL core map instead of the configuration's; lcore 0 is the main core\n"
 	"      --no-huge            use plain pages although huge pages are free\n"
 	"      --file-prefix NAME   of DPDK's runtime files, for several dataplanes on one machine\n"
@@ -30,7 +34,18 @@ static const char help[] =
 	"  -V, --version\n"
 	"  -h, --help\n";
 
-enum { OPT_NO_HUGE = 256, OPT_PREFIX, OPT_EAL, OPT_EAL_LOG, OPT_DRAIN, OPT_READERS };
+enum {
+	OPT_NO_HUGE = 256,
+	OPT_PREFIX,
+	OPT_EAL,
+	OPT_EAL_LOG,
+	OPT_DRAIN,
+	OPT_READERS,
+	OPT_RUN_AS,
+	OPT_DRIVER,
+	OPT_CORE_DUMPS,
+	OPT_UNCONFINED
+};
 
 static const struct option longs[] = {
 	{ "socket", required_argument, NULL, 's' },
@@ -40,6 +55,10 @@ static const struct option longs[] = {
 	{ "file-prefix", required_argument, NULL, OPT_PREFIX },
 	{ "eal", required_argument, NULL, OPT_EAL },
 	{ "eal-log-level", required_argument, NULL, OPT_EAL_LOG },
+	{ "run-as", required_argument, NULL, OPT_RUN_AS },
+	{ "allow-driver", required_argument, NULL, OPT_DRIVER },
+	{ "core-dumps", no_argument, NULL, OPT_CORE_DUMPS },
+	{ "unconfined", no_argument, NULL, OPT_UNCONFINED },
 	{ "readers", required_argument, NULL, OPT_READERS },
 	{ "drain", required_argument, NULL, OPT_DRAIN },
 	{ "log-level", required_argument, NULL, 'v' },
@@ -61,6 +80,18 @@ static int set_user(const char *name, struct options *o)
 	if (!user)
 		return wrong("no such user", name);
 	o->access.control = user->pw_uid;
+	return 0;
+}
+
+static int set_run_as(const char *name, struct options *o)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user)
+		return wrong("no such user", name);
+	o->gateway.privileges.user = name;
+	o->gateway.privileges.uid = user->pw_uid;
+	o->gateway.privileges.gid = user->pw_gid;
 	return 0;
 }
 
@@ -95,6 +126,19 @@ static int set_option(int c, struct options *o)
 		return 0;
 	case 'u':
 		return set_user(optarg, o);
+	case OPT_RUN_AS:
+		return set_run_as(optarg, o);
+	case OPT_DRIVER:
+		if (o->gateway.driver_count == OPTIONS_EXTRA_MAX)
+			return wrong("too many --allow-driver", optarg);
+		o->drivers[o->gateway.driver_count++] = optarg;
+		return 0;
+	case OPT_CORE_DUMPS:
+		o->gateway.privileges.core_dumps = true;
+		return 0;
+	case OPT_UNCONFINED:
+		o->gateway.privileges.unconfined = true;
+		return 0;
 	case OPT_READERS:
 		return set_readers(optarg, o);
 	case 'l':
@@ -143,6 +187,7 @@ int options_parse(int argc, char **argv, struct options *options)
 	};
 	options->gateway.eal_log_level = "warning";
 	options->gateway.extra = options->extra;
+	options->gateway.drivers = options->drivers;
 	while ((c = getopt_long(argc, argv, "s:u:l:v:Vh", longs, NULL)) != -1) {
 		int rc = set_option(c, options);
 

@@ -18,6 +18,7 @@ struct options {
 	enum log_level log_level;
 	struct gateway_options gateway;
 	const char *extra[OPTIONS_EXTRA_MAX];
+	const char *drivers[OPTIONS_EXTRA_MAX];
 };
 
 /**

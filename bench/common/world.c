@@ -105,7 +105,7 @@ static void make_qsbr(struct world *w)
 
 void world_create(struct world *w, const struct world_options *options)
 {
-	static const uint8_t ticket_secret[80] = { 1 };
+	static const struct tls_tickets tickets;
 	struct rte_mempool *pools[WORLD_WORKERS_MAX];
 	struct snapshot snapshot;
 	struct secrets secrets;
@@ -125,7 +125,7 @@ void world_create(struct world *w, const struct world_options *options)
 	fill_ports(w);
 	if (usage_create(RTE_MAX(options->keys, 1u), BOOT_ID, &w->usage))
 		give_up("no memory for usage lines");
-	struct tables_config config = { options->workers, pools, ticket_secret, &w->usage };
+	struct tables_config config = { options->workers, pools, &tickets, &w->usage, NULL };
 
 	if (options->tls)
 		world_secrets(&secrets);

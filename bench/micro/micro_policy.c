@@ -149,7 +149,7 @@ static void keys_begin(struct keys *k, uint32_t keys)
 
 	memset(k, 0, sizeof(*k));
 	world_snapshot(&options, &k->snapshot);
-	k->policy = policy_create(&k->snapshot, NULL, why, sizeof(why));
+	k->policy = policy_create(&k->snapshot, NULL, NULL, why, sizeof(why));
 	k->scratch = k->policy ? policy_scratch_create(k->policy) : NULL;
 	k->digests = malloc(DIGESTS * SNAP_DIGEST_BYTES);
 	k->texts = malloc((size_t)DIGESTS * ENGINE_KEY_BYTES);

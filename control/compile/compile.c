@@ -163,7 +163,7 @@ int snapshot_compile(
 	int rc = -EINVAL;
 
 	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
-	patterns_compile(input->config, mistakes, &c.patterns);
+	pattern_shapes_make(input->config, mistakes, &c.patterns);
 	certs_load(input->config, mistakes, &c.certs);
 	if (mistakes->errors == 0) {
 		c.builder = snapshot_builder_new();
@@ -173,7 +173,7 @@ int snapshot_compile(
 			mistake_add(mistakes, c.root->head.at, "out of memory");
 		snapshot_builder_free(c.builder);
 	}
-	patterns_free(&c.patterns);
+	pattern_shapes_free(&c.patterns);
 	certs_free(&c.certs);
 	if (rc < 0)
 		compiled_free(out);

@@ -37,9 +37,6 @@ static void compile_credentials(struct compile *c)
 
 		snapshot_builder_add(c->builder, SNAP_CREDENTIALS, &record);
 	}
-	if (c->patterns.database)
-		snapshot_builder_bytes(c->builder, SNAP_PATTERN_DB, c->patterns.database,
-			c->patterns.database_bytes);
 }
 
 /* APIs that a plan names: one version, or all versions of a name. */

@@ -14,7 +14,7 @@ struct compile {
 	struct mistakes *mistakes;
 	struct snapshot_builder *builder;
 	struct snap_settings settings;
-	struct patterns patterns;
+	struct pattern_shapes patterns;
 	struct certs certs;
 };
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patterns are compiled one by one first, so that each mistake is found and named, and then
- * together. The database is made for the processor that control runs on: both processes share a
- * machine.
+ * Patterns are compiled one by one, so that each mistake is found and named. What is made is thrown
+ * away: the dataplane gets the texts and compiles them for itself.
  */
 #include "control/compile/patterns.h"
 
@@ -34,40 +33,13 @@ static void compile_one(const struct cfg_value *pattern, struct mistakes *mistak
 	hs_free_database(database);
 }
 
-static void compile_all(
-	const struct cfg_list *credentials, struct mistakes *mistakes, struct patterns *out)
-{
-	uint32_t count = credentials->count;
-	const char **texts = calloc(count, sizeof(*texts));
-	unsigned *flags = calloc(count, sizeof(*flags)), *ids = calloc(count, sizeof(*ids));
-	hs_compile_error_t *error = NULL;
-	hs_database_t *database = NULL;
-
-	for (uint32_t i = 0; i < count && texts && flags && ids; i++) {
-		texts[i] = CFG_ITEM(*credentials, struct cfg_credential, i)->pattern.text.data;
-		flags[i] = PATTERN_FLAGS;
-		ids[i] = i;
-	}
-	if (!texts || !flags || !ids ||
-		hs_compile_multi(texts, flags, ids, count, HS_MODE_BLOCK, NULL, &database,
-			&error) != HS_SUCCESS ||
-		hs_serialize_database(database, &out->database, &out->database_bytes) != HS_SUCCESS)
-		mistake_add(mistakes, credentials->at,
-			"the patterns cannot be compiled together: %s",
-			error ? error->message : "out of memory");
-	hs_free_compile_error(error);
-	hs_free_database(database);
-	free(texts);
-	free(flags);
-	free(ids);
-}
-
-void patterns_compile(const struct config *config, struct mistakes *mistakes, struct patterns *out)
+void pattern_shapes_make(
+	const struct config *config, struct mistakes *mistakes, struct pattern_shapes *out)
 {
 	const struct cfg_list *credentials = &config->root.credentials;
-	bool scan = false, all_valid = true;
 
-	*out = (struct patterns){ .shapes = calloc(credentials->count + 1, sizeof(*out->shapes)) };
+	*out = (struct pattern_shapes){ .shapes = calloc(
+						credentials->count + 1, sizeof(*out->shapes)) };
 	if (!out->shapes) {
 		mistake_add(mistakes, credentials->at, "out of memory");
 		return;
@@ -75,26 +47,17 @@ void patterns_compile(const struct config *config, struct mistakes *mistakes, st
 	for (uint32_t i = 0; i < credentials->count; i++) {
 		const struct cfg_value *pattern =
 			&CFG_ITEM(*credentials, struct cfg_credential, i)->pattern;
-		uint32_t errors = mistakes->errors;
 
-		if (!pattern->valid) {
-			all_valid = false;
+		if (!pattern->valid)
 			continue;
-		}
 		compile_one(pattern, mistakes);
-		all_valid &= errors == mistakes->errors;
-		if (!shape_parse(pattern->text, &out->shapes[i])) {
+		if (!shape_parse(pattern->text, &out->shapes[i]))
 			out->shapes[i] = (struct shape){ 0 };
-			scan = true;
-		}
 	}
-	if (scan && all_valid)
-		compile_all(credentials, mistakes, out);
 }
 
-void patterns_free(struct patterns *patterns)
+void pattern_shapes_free(struct pattern_shapes *patterns)
 {
 	free(patterns->shapes);
-	free(patterns->database);
-	*patterns = (struct patterns){ 0 };
+	*patterns = (struct pattern_shapes){ 0 };
 }

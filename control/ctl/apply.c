@@ -8,7 +8,7 @@
 #include "control/ctl/ctl.h"
 #include "control/json.h"
 
-#define PATIENCE_MS 90000 /* above what sluice-control waits for a dataplane */
+#define PATIENCE_MS 45000 /* above what sluice-control waits for a dataplane */
 
 static void print_answer(const json_t *answer)
 {

@@ -51,7 +51,7 @@ static enum reason find_credential(struct explain *e, char *buf, struct policy_c
 {
 	const struct snap_api *api = api_of(e);
 	char why[200];
-	struct credential_set *set = credential_set_create(e->s, why, sizeof(why));
+	struct credential_set *set = credential_set_create(e->s, NULL, why, sizeof(why));
 	struct credential_scratch *scratch = set ? credential_scratch_create(set) : NULL;
 	enum reason reason = REASON_OVERLOADED;
 

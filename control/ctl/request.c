@@ -11,7 +11,9 @@
 
 #include "control/ctl/ctl.h"
 #include "control/ctl/terminal.h"
+#include "lib/base/peer.h"
 
+#define WORD_AFTER_MS    3000
 #define ANSWER_BYTES_MAX (16 * 1024 * 1024)
 
 void ctl_print_json(json_t *tree)
@@ -56,17 +58,32 @@ static int send_line(int fd, const char *text)
 	return 0;
 }
 
-/* Read until the line ends. @return text for free(), or NULL with errno */
-static char *receive_line(int fd, int timeout_ms)
+/* Wait for the next bytes, and say so where it takes long. @return 0 when time is up */
+static int wait_readable(int fd, int timeout_ms, bool quiet)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	const int first_ms = timeout_ms < WORD_AFTER_MS ? timeout_ms : WORD_AFTER_MS;
+	struct peer_user peer;
+	int n = poll(&wait, 1, first_ms);
+
+	if (n != 0 || first_ms == timeout_ms)
+		return n;
+	if (!quiet && peer_user_get(fd, &peer) == 0)
+		fprintf(stderr, "sluicectl: waiting for sluice-control (pid %d), %d s at most\n",
+			(int)peer.pid, timeout_ms / 1000);
+	return poll(&wait, 1, timeout_ms - first_ms);
+}
+
+/* Read until the line ends. @return text for free(), or NULL with errno */
+static char *receive_line(int fd, int timeout_ms, bool quiet)
+{
 	size_t used = 0, room = 4096;
 	char *text = malloc(room);
 
 	while (text) {
 		ssize_t n;
 
-		if (poll(&wait, 1, timeout_ms) == 0) {
+		if (wait_readable(fd, timeout_ms, quiet) == 0) {
 			errno = ETIMEDOUT;
 			break;
 		}
@@ -100,7 +117,12 @@ static void explain_failure(const struct ctl *ctl, int err)
 {
 	const char *path = ctl->control_socket;
 
-	if (err == ENOENT || err == ECONNREFUSED)
+	if (err == ETIMEDOUT)
+		ctl_complain(ctl,
+			"sluice-control at %s does not answer in time: it hangs or is stopped; end it and start it "
+			"again, the dataplane goes on meanwhile",
+			path);
+	else if (err == ENOENT || err == ECONNREFUSED)
 		ctl_complain(
 			ctl, "no sluice-control at %s: start it, or give --control-socket", path);
 	else if (err == EACCES)
@@ -120,7 +142,7 @@ json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool
 		err = -send_line(fd, text);
 		/* A refusal may come before the question, from an end that is closed already. */
 		if (!err || err == EPIPE || err == ECONNRESET)
-			line = receive_line(fd, timeout_ms);
+			line = receive_line(fd, timeout_ms, quiet);
 		if (line)
 			err = 0;
 		else if (!err)

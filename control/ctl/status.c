@@ -154,13 +154,14 @@ int ctl_status(const struct ctl *ctl)
 	json_t *dataplane = NULL, *control = NULL, *answer;
 	char over[STATS_OVER_BYTES];
 	int dataplane_err, control_err;
-	bool up;
+	bool served = false, up;
 
 	dataplane_err = -ctl_attach(ctl, &link, true);
 	if (dataplane_err == 0) {
 		if (ctl->since_start)
 			link_client_forget_before(&link);
 		dataplane = dataplane_tree(&link);
+		served = link.state == LINK_STATE_RUNNING;
 		link_client_close(&link);
 	}
 	answer = ctl_request(ctl, json_pack("{s:s}", "command", "status"), PATIENCE_MS, true);
@@ -168,7 +169,7 @@ int ctl_status(const struct ctl *ctl)
 	if (answer)
 		control = json_incref(json_object_get(answer, "status"));
 	json_decref(answer);
-	up = dataplane && control;
+	up = served && control;
 	if (ctl->json) {
 		ctl_print_json(
 			json_pack("{s:o?, s:o?}", "dataplane", dataplane, "control", control));

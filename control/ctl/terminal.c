@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The filter sits below printf(), so that no place that prints can forget it. Line feeds and tabs pass: they are
- * sluicectl's own, as texts from elsewhere have been made lines before (terminal_one_line(), the check of snapshots).
+ * The filter sits below printf(), so that no place that prints can forget it. Line feeds and tabs
+ * pass: they are sluicectl's own, as texts from elsewhere have been made lines before
+ * (terminal_one_line(), the check of snapshots).
  */
 #include "control/ctl/terminal.h"
 

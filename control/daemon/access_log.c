@@ -51,8 +51,8 @@ static bool ends_within_a_line(int fd, off_t size)
 	return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
 }
 
-/* The file must be one that only we write: not a device, not another user's, and under no second name, by which
- * another user could have linked a file of ours that is no log. */
+/* The file must be one that only we write: not a device, not another user's, and under no second
+ * name, by which another user could have linked a file of ours that is no log. */
 static const char *file_objection(const struct stat *st)
 {
 	if (!S_ISREG(st->st_mode))

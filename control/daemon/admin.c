@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See admin.h. Root and the user of this process may always do everything: they could read its memory. */
+/* See admin.h. Root and the user of this process may always do everything: they could read its
+ * memory. */
 #include "control/daemon/admin.h"
 
 #include <grp.h>

@@ -26,7 +26,8 @@ void admin_init(struct admin *admin);
 
 /**
  * Take over the settings of a configuration that was checked.
- * @return the mode that the socket's file needs: the kernel lets those connect who are to get an answer
+ * @return the mode that the socket's file needs: the kernel lets those connect who are to get an
+ * answer
  */
 mode_t admin_configure(struct admin *admin, const struct cfg_admin *settings);
 

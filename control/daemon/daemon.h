@@ -23,6 +23,7 @@ struct daemon_options {
 	const char *access_log;     /* before the file's path; NULL */
 	const char *state;          /* folder; NULL: by the control socket's name */
 	const char *user;           /* to become; NULL: stay */
+	bool core_dumps;
 };
 
 #define CLIENTS_MAX       16
@@ -32,7 +33,7 @@ struct daemon_options {
 #define DRAIN_INTERVAL_MS 50
 #define RECONNECT_MIN_MS  100
 #define RECONNECT_MAX_MS  2000
-#define APPLY_PATIENCE_MS 60000
+#define APPLY_PATIENCE_MS 30000
 
 /* A connection of sluicectl. */
 struct client {

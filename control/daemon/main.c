@@ -19,6 +19,7 @@
 #include "control/daemon/state.h"
 #include "control/json.h"
 #include "lib/base/log.h"
+#include "lib/base/process.h"
 #include "lib/base/socket_file.h"
 
 static const char usage_text[] =
@@ -36,6 +37,7 @@ static const char usage_text[] =
 	"  -u, --user USER            become USER once the socket is made\n"
 	"  -f, --foreground           stay in the foreground; it always does\n"
 	"  -v, --log-level LEVEL      error, warning, notice, info or debug (notice)\n"
+	"      --core-dumps           let core files be written, which hold keys\n"
 	"      --document             write the reference of all settings and exit\n"
 	"  -V, --version\n"
 	"  -h, --help\n"
@@ -72,6 +74,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 		{ "user", required_argument, NULL, 'u' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "log-level", required_argument, NULL, 'v' },
+		{ "core-dumps", no_argument, NULL, 'C' },
 		{ "document", no_argument, NULL, 'D' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -106,6 +109,9 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 			if (log_level_parse(optarg, &level) < 0)
 				return wrong("unknown log level", optarg);
 			break;
+		case 'C':
+			o->core_dumps = true;
+			break;
 		case 'D':
 			schema_document(stdout);
 			return 0;
@@ -125,6 +131,14 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 		return wrong("which --config FILE?", NULL);
 	log_open("sluice-control", level);
 	return -1;
+}
+
+static void end_core_files(const struct daemon *d)
+{
+	int rc = d->options.core_dumps ? 0 : process_end_core_files();
+
+	if (rc < 0)
+		log_warning("core files stay possible: %s", strerror(-rc));
 }
 
 static int become(const struct passwd *user)
@@ -279,6 +293,7 @@ static int start(struct daemon *d)
 	make_state(d, user);
 	if (user && user->pw_uid != geteuid() && become(user) < 0)
 		return 1;
+	end_core_files(d);
 	admin_init(&d->admin);
 	if (!recall(d))
 		return 1;
@@ -323,6 +338,7 @@ int main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	end_core_files(&d);
 	d.listen_fd = d.link.fd = d.log.fd = d.link.secrets_fd = -1;
 	d.link.snapshot.segment.fd = d.link.usage.segment.fd = d.usage.segment.fd = -1;
 	d.wanted.secrets.fd = d.wanted.snapshot.segment.fd = -1;

@@ -135,11 +135,26 @@ void daemon_answer_apply(struct daemon *d, const char *error)
 			reply(&d->clients[i], error ? failure(error) : applied(d));
 }
 
+/* The last apply has no answer yet. After the limit its sender has gone, but not the dataplane's work. */
+static void refuse_second(struct daemon *d, struct client *client)
+{
+	const int64_t waited_s = (daemon_now_ms() - d->applied_at_ms) / 1000;
+	char text[200];
+
+	if (waited_s * 1000 <= APPLY_PATIENCE_MS)
+		snprintf(text, sizeof(text), "another apply is under way");
+	else
+		snprintf(text, sizeof(text),
+			"the dataplane (pid %u) has not answered the apply before for %lld s: it hangs; restart it",
+			d->link.dataplane_pid, (long long)waited_s);
+	reply(client, failure(text));
+}
+
 /* Read a file and send it; the answer comes when every worker runs it. */
 static void apply(struct daemon *d, struct client *client, const char *path)
 {
 	if (d->sent) {
-		reply(client, failure("another apply is under way"));
+		refuse_second(d, client);
 		return;
 	}
 	if (daemon_configure(d, path) < 0) {
@@ -226,11 +241,22 @@ void daemon_client_turn(struct daemon *d, struct client *client, short events)
 		read_in(d, client);
 }
 
+/* It may still take it over: the next status tells. */
+static void answer_hung(struct daemon *d)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text),
+		"the dataplane (pid %u) has not answered for %d s: it hangs, is stopped, or is very slow; it may still "
+		"run this configuration later, see 'sluicectl status'",
+		d->link.dataplane_pid, APPLY_PATIENCE_MS / 1000);
+	daemon_answer_apply(d, text);
+}
+
 void daemon_expire_clients(struct daemon *d, int64_t now_ms)
 {
 	if (d->sent && now_ms - d->applied_at_ms > APPLY_PATIENCE_MS)
-		daemon_answer_apply(
-			d, "the dataplane has not answered yet; see 'sluicectl status'");
+		answer_hung(d);
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *client = &d->clients[i];
 

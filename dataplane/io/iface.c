@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -56,4 +59,39 @@ bool iface_is_veth(const char *iface)
 	snprintf(data.ifr_name, sizeof(data.ifr_name), "%s", iface);
 	data.ifr_data = (char *)&driver;
 	return iface_ask(SIOCETHTOOL, &data) == 0 && strcmp(driver.driver, "veth") == 0;
+}
+
+struct xdp_request {
+	struct nlmsghdr header;
+	struct ifinfomsg link;
+	struct nlattr nest, fd_head;
+	int32_t fd;
+	struct nlattr flags_head;
+	uint32_t flags;
+};
+
+void iface_xdp_detach(unsigned index)
+{
+	static const uint32_t modes[] = { XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	for (unsigned i = 0; fd >= 0 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		const struct xdp_request request = {
+			.header = { .nlmsg_len = sizeof(request),
+				.nlmsg_type = RTM_SETLINK,
+				.nlmsg_flags = NLM_F_REQUEST },
+			.link = { .ifi_family = AF_UNSPEC, .ifi_index = (int)index },
+			.nest = { (uint16_t)(sizeof(request) - offsetof(struct xdp_request, nest)),
+				IFLA_XDP | NLA_F_NESTED },
+			.fd_head = { NLA_HDRLEN + sizeof(int32_t), IFLA_XDP_FD },
+			.fd = -1,
+			.flags_head = { NLA_HDRLEN + sizeof(uint32_t), IFLA_XDP_FLAGS },
+			.flags = modes[i],
+		};
+
+		/* Of the other mode the kernel says that nothing is there. */
+		(void)send(fd, &request, sizeof(request), 0);
+	}
+	if (fd >= 0)
+		close(fd);
 }

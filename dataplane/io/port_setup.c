@@ -307,13 +307,19 @@ static int device_find(const char *device, struct port *port)
 
 static void port_unplug(uint16_t id)
 {
-	struct rte_eth_dev_info info;
+	struct rte_eth_dev_info info = { 0 };
 	struct rte_device *device = NULL;
+	unsigned xdp_index = 0;
 
-	if (rte_eth_dev_info_get(id, &info) == 0)
+	if (rte_eth_dev_info_get(id, &info) == 0) {
 		device = info.device;
+		if (strcmp(info.driver_name, "net_af_xdp") == 0)
+			xdp_index = info.if_index;
+	}
 	(void)rte_eth_dev_stop(id);
 	(void)rte_eth_dev_close(id);
+	if (xdp_index)
+		iface_xdp_detach(xdp_index);
 	if (device)
 		(void)rte_dev_remove(device);
 }

@@ -68,33 +68,45 @@ static void credential_init(struct credential *to, const struct snapshot *snapsh
 			to->shape_rows[c % 16] |= (uint8_t)(1u << c / 16);
 }
 
-/* Make the serialised database ready. It is trusted as far as control is: Hyperscan checks its version,
- * platform and CRC, not its program. */
-static bool database_open(struct credential_set *set, char *why, size_t why_bytes)
+static int database_compile(const struct pattern_compiler *compiler,
+	const struct patterns *patterns, char **out, size_t *out_bytes, char *why, size_t why_bytes)
 {
-	const char *bytes;
-	uint32_t count;
-	hs_error_t error;
+	return compiler ? compiler->compile(compiler->ctx, patterns, out, out_bytes, why, why_bytes)
+			: patterns_compile(patterns, out, out_bytes, why, why_bytes);
+}
 
-	bytes = snap_records(set->snapshot, SNAP_PATTERN_DB, &count);
-	if (count == 0) {
-		snprintf(why, why_bytes,
-			"a credential needs a scan, but there is no pattern database");
-		return false;
-	}
+/* Have the patterns compiled and make the database ready. */
+static bool database_open(struct credential_set *set, const struct pattern_compiler *compiler,
+	char *why, size_t why_bytes)
+{
+	struct patterns patterns;
+	char *bytes = NULL;
+	size_t length = 0;
+	hs_error_t error = HS_SUCCESS;
+	int err;
+
 	if (hs_valid_platform() != HS_SUCCESS) {
 		snprintf(why, why_bytes, "this processor lacks what Hyperscan needs (SSSE3)");
 		return false;
 	}
-	error = hs_deserialize_database(bytes, count, &set->database);
+	err = patterns_collect(set->snapshot, &patterns);
+	if (err) {
+		snprintf(why, why_bytes, "the patterns cannot be read: %s", strerror(-err));
+		return false;
+	}
+	err = database_compile(compiler, &patterns, &bytes, &length, why, why_bytes);
+	free(patterns.data);
+	if (!err)
+		error = hs_deserialize_database(bytes, length, &set->database);
+	free(bytes);
 	if (error != HS_SUCCESS)
 		snprintf(why, why_bytes, "the pattern database does not open: Hyperscan error %d",
 			error);
-	return error == HS_SUCCESS;
+	return !err && error == HS_SUCCESS;
 }
 
-struct credential_set *credential_set_create(
-	const struct snapshot *snapshot, char *why, size_t why_bytes)
+struct credential_set *credential_set_create(const struct snapshot *snapshot,
+	const struct pattern_compiler *compiler, char *why, size_t why_bytes)
 {
 	struct credential_set *set = calloc(1, sizeof(*set));
 	const struct snap_credential *records;
@@ -113,7 +125,7 @@ struct credential_set *credential_set_create(
 		credential_init(&set->credentials[i], snapshot, &records[i], set->classes);
 		scan |= records[i].shape_class == 0;
 	}
-	if (scan && !database_open(set, why, why_bytes))
+	if (scan && !database_open(set, compiler, why, why_bytes))
 		goto fail;
 	return set;
 fail:

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "dataplane/http/http1.h"
+#include "dataplane/policy/patterns.h"
 #include "lib/shm/reason.h"
 #include "lib/shm/snapshot.h"
 
@@ -27,11 +28,12 @@ struct credential_set;
 struct credential_scratch;
 
 /**
- * @param why  on failure, a sentence; @p why_bytes of room
+ * @param compiler  of the patterns that need a scan; NULL: they are compiled here and now
+ * @param why       on failure, a sentence; @p why_bytes of room
  * @return NULL on failure. The snapshot must outlive the set.
  */
-struct credential_set *credential_set_create(
-	const struct snapshot *snapshot, char *why, size_t why_bytes);
+struct credential_set *credential_set_create(const struct snapshot *snapshot,
+	const struct pattern_compiler *compiler, char *why, size_t why_bytes);
 void credential_set_destroy(struct credential_set *set);
 
 /** Scratch enough for @p set. @return NULL when out of memory */

@@ -52,8 +52,8 @@ static void plans_fill(struct policy *policy)
 	}
 }
 
-struct policy *policy_create(
-	const struct snapshot *snapshot, struct policy *previous, char *why, size_t why_bytes)
+struct policy *policy_create(const struct snapshot *snapshot, struct policy *previous,
+	const struct pattern_compiler *compiler, char *why, size_t why_bytes)
 {
 	struct policy *policy = calloc(1, sizeof(*policy));
 
@@ -64,7 +64,7 @@ struct policy *policy_create(
 	if (!plans_alloc(policy))
 		goto fail;
 	plans_fill(policy);
-	policy->credentials = credential_set_create(snapshot, why, why_bytes);
+	policy->credentials = credential_set_create(snapshot, compiler, why, why_bytes);
 	if (policy->credentials == NULL)
 		goto fail;
 	if (previous != NULL && consumers_match(previous->consumers, snapshot))

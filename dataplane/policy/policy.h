@@ -22,15 +22,16 @@ struct policy;
 struct policy_scratch;
 
 /**
- * Build the tables of a snapshot: the Hyperscan database made ready, keys in a table with lock-free
+ * Build the tables of a snapshot: patterns compiled by Hyperscan, keys in a table with lock-free
  * readers, plans flattened for the worker.
  * @param previous  the running generation's tables, or NULL; the key table is taken over (shared, with a
  *                  reference count) when the snapshot's keys and consumers did not change
+ * @param compiler  of patterns, read during the call; NULL: this process
  * @param why       on failure, a sentence; @p why_bytes of room
  * @return NULL on failure. The snapshot must outlive the tables.
  */
-struct policy *policy_create(
-	const struct snapshot *snapshot, struct policy *previous, char *why, size_t why_bytes);
+struct policy *policy_create(const struct snapshot *snapshot, struct policy *previous,
+	const struct pattern_compiler *compiler, char *why, size_t why_bytes);
 void policy_destroy(struct policy *policy);
 
 /** Scratch for one worker, enough for @p policy. @return NULL when out of memory */

@@ -23,8 +23,7 @@ static bool build_tls(struct tables *t, const struct tables_config *config,
 	if (!any_tls_listener(&t->snapshot))
 		return true;
 	for (uint32_t w = 0; w < config->worker_count; w++) {
-		struct tls_config tls = { .pool = config->pools[w],
-			.ticket_secret = config->ticket_secret };
+		struct tls_config tls = { .pool = config->pools[w], .tickets = config->tickets };
 
 		t->tls[w] = tls_contexts_create(&tls, &t->snapshot, secrets, why, why_bytes);
 		if (!t->tls[w])
@@ -47,7 +46,8 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	t->routes = route_table_create(&t->snapshot);
 	if (!t->routes || !tables_index_slots(t, previous))
 		goto fail;
-	t->policy = policy_create(&t->snapshot, previous ? previous->policy : NULL, why, why_bytes);
+	t->policy = policy_create(
+		&t->snapshot, previous ? previous->policy : NULL, config->compiler, why, why_bytes);
 	if (!t->policy || !build_tls(t, config, secrets, why, why_bytes))
 		goto fail;
 	return t;

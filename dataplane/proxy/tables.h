@@ -37,9 +37,10 @@ struct tables {
 
 struct tables_config {
 	uint32_t worker_count;
-	struct rte_mempool **pools;   /* one for each worker: TLS writes into it */
-	const uint8_t *ticket_secret; /* 80 bytes */
+	struct rte_mempool **pools; /* one for each worker: TLS writes into it */
+	const struct tls_tickets *tickets;
 	struct usage *usage;
+	const struct pattern_compiler *compiler; /* NULL: patterns are compiled in this process */
 };
 
 /**

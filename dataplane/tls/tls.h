@@ -7,6 +7,7 @@
 #ifndef SLUICE_DATAPLANE_TLS_TLS_H
 #define SLUICE_DATAPLANE_TLS_TLS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,12 +21,31 @@
 struct tls_contexts;
 
 #define TLS_TICKET_SECRET_BYTES 80
+#define TLS_TICKET_SECRETS      3 /* the newest, the one before, and one that is not used */
+
+struct tls_ticket_secret {
+	uint32_t epoch;
+	uint8_t secret[TLS_TICKET_SECRET_BYTES];
+};
+
+/* What session tickets are sealed with. Zeroed, it is ready: with a secret of zeros. */
+struct tls_tickets {
+	_Atomic uint32_t newest; /* epoch */
+	struct tls_ticket_secret secrets[TLS_TICKET_SECRETS];
+};
+
+/**
+ * Seal new tickets with another secret. Those of the one before are taken, older ones not any more. One caller, while
+ * workers read; not twice within a handshake's time.
+ * @param secret  TLS_TICKET_SECRET_BYTES, copied
+ */
+void tls_tickets_rotate(struct tls_tickets *tickets, const uint8_t *secret);
 
 struct tls_config {
 	struct rte_mempool *pool; /* for what is written: ciphertext, plaintext */
-	/* TLS_TICKET_SECRET_BYTES, the same in all workers and generations of one start, so that
-	 * resumption works on any worker and after an apply. */
-	const uint8_t *ticket_secret;
+	/* The same of all workers and generations of one start, so that resumption works on any worker and after an
+	 * apply; outlives all contexts. */
+	const struct tls_tickets *tickets;
 };
 
 /** @param why  on failure, a sentence  @return NULL on failure */

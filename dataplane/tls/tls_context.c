@@ -4,18 +4,14 @@
  * listener. Certificates beyond a listener's first are put into the connection by the certificate
  * callback, so there is one context a listener and not one a certificate.
  *
- * The policy of protocols, ciphers and groups is lib/tls/server.c's; tickets are keyed here.
+ * The policy of protocols, ciphers and groups is lib/tls/server.c's; tickets are keyed by tls_tickets.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/kdf.h>
 
 #include "dataplane/tls/tls_priv.h"
-
-#define TICKET_KEY_BYTES 80 /* name, HMAC key, AES key: OpenSSL's own layout */
 
 static const unsigned char alpn_http1[] = "\x08http/1.1";
 
@@ -66,33 +62,8 @@ static void watch_message(int writing, int version, int type, const void *data, 
 		tls_conn_count_control(SSL_get_app_data(ssl));
 }
 
-/* Each listener's ticket keys are its own, so that a ticket opens no other. */
-static bool set_ticket_keys(
-	SSL_CTX *ssl_ctx, OSSL_LIB_CTX *library, const uint8_t *secret, uint32_t slot)
-{
-	char label[32], digest[] = "SHA256";
-	const int label_bytes = snprintf(label, sizeof(label), "tls ticket %u", slot);
-	uint8_t keys[TICKET_KEY_BYTES];
-	EVP_KDF *kdf = EVP_KDF_fetch(library, "HKDF", NULL);
-	EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-	OSSL_PARAM parameters[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_octet_string(
-			OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)secret, TLS_TICKET_SECRET_BYTES),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label, (size_t)label_bytes),
-		OSSL_PARAM_construct_end(),
-	};
-	bool done = context != NULL && EVP_KDF_derive(context, keys, sizeof(keys), parameters) == 1;
-
-	done = done && SSL_CTX_set_tlsext_ticket_keys(ssl_ctx, keys, sizeof(keys)) == 1;
-	OPENSSL_cleanse(keys, sizeof(keys));
-	EVP_KDF_CTX_free(context);
-	EVP_KDF_free(kdf);
-	return done;
-}
-
-static bool listener_init(struct tls_contexts *contexts, const struct tls_config *config,
-	const struct snapshot *snapshot, uint32_t number)
+static bool listener_init(
+	struct tls_contexts *contexts, const struct snapshot *snapshot, uint32_t number)
 {
 	const struct snap_listener *record =
 		SNAP_AT(snapshot, SNAP_LISTENERS, snap_listener, number);
@@ -106,8 +77,10 @@ static bool listener_init(struct tls_contexts *contexts, const struct tls_config
 	ssl_ctx = tls_server_context(contexts->library);
 	listener->ssl_ctx = ssl_ctx;
 	if (ssl_ctx == NULL || !tls_names_fill(listener, snapshot, record) ||
-		!set_ticket_keys(ssl_ctx, contexts->library, config->ticket_secret, record->slot))
+		SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, tls_ticket_callback) != 1)
 		return false;
+	listener->slot = record->slot;
+	SSL_CTX_set_app_data(ssl_ctx, listener);
 	SSL_CTX_set_alpn_select_cb(ssl_ctx, choose_protocol, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ssl_ctx, note_server_name);
 	SSL_CTX_set_cert_cb(ssl_ctx, choose_certificate, listener);
@@ -152,12 +125,15 @@ static struct tls_contexts *contexts_alloc(
 	contexts->pool = config->pool;
 	contexts->listener_count = snapshot->sections[SNAP_LISTENERS].count;
 	contexts->cert_count = snapshot->sections[SNAP_CERTS].count;
+	contexts->tickets = config->tickets;
 	contexts->library = OSSL_LIB_CTX_new();
+	if (contexts->library != NULL)
+		contexts->ticket_cipher = EVP_CIPHER_fetch(contexts->library, "AES-256-CBC", NULL);
 	contexts->bio_method = tls_bio_method();
 	contexts->listeners =
 		calloc((size_t)contexts->listener_count + 1, sizeof(*contexts->listeners));
 	contexts->certs = calloc((size_t)contexts->cert_count + 1, sizeof(*contexts->certs));
-	if (contexts->library != NULL && contexts->bio_method != NULL &&
+	if (contexts->ticket_cipher != NULL && contexts->bio_method != NULL &&
 		contexts->listeners != NULL && contexts->certs != NULL)
 		return contexts;
 	tls_contexts_release(contexts);
@@ -180,7 +156,7 @@ struct tls_contexts *tls_contexts_create(const struct tls_config *config,
 		struct str name = snap_str(snapshot, record->name);
 		const char *reason;
 
-		if (!record->tls || listener_init(contexts, config, snapshot, i))
+		if (!record->tls || listener_init(contexts, snapshot, i))
 			continue;
 		reason = ERR_reason_error_string(ERR_peek_last_error());
 		snprintf(why, why_bytes, "listener \"%.*s\": TLS: %s", (int)name.len, name.data,
@@ -206,6 +182,8 @@ void tls_contexts_release(struct tls_contexts *contexts)
 		return;
 	for (uint32_t i = 0; contexts->listeners != NULL && i < contexts->listener_count; i++) {
 		SSL_CTX_free(contexts->listeners[i].ssl_ctx);
+		OPENSSL_cleanse(contexts->listeners[i].ticket_keys,
+			sizeof(contexts->listeners[i].ticket_keys));
 		free(contexts->listeners[i].names);
 		free(contexts->listeners[i].text);
 	}
@@ -214,6 +192,7 @@ void tls_contexts_release(struct tls_contexts *contexts)
 	free(contexts->listeners);
 	free(contexts->certs);
 	BIO_meth_free(contexts->bio_method);
+	EVP_CIPHER_free(contexts->ticket_cipher);
 	OSSL_LIB_CTX_free(contexts->library);
 	free(contexts);
 }

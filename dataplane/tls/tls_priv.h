@@ -49,7 +49,23 @@ struct tls_name {
 	uint32_t cert;
 };
 
+#define TLS_TICKET_NAME_BYTES 16
+#define TLS_TICKET_KEY_BYTES  (TLS_TICKET_NAME_BYTES + 32 + 32) /* name, HMAC-SHA-256, AES-256 */
+
+/* Keys that a listener derived from a secret. */
+struct tls_ticket_keys {
+	bool valid;
+	uint32_t epoch;
+	uint8_t bytes[TLS_TICKET_KEY_BYTES];
+};
+
+/** OpenSSL's callback for sealing and opening a ticket. */
+int tls_ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+	EVP_MAC_CTX *mac, int sealing);
+
 struct tls_listener {
+	struct tls_ticket_keys ticket_keys[2]; /* by the secret's epoch, odd and even */
+	uint32_t slot;
 	struct tls_contexts *contexts;
 	SSL_CTX *ssl_ctx; /* NULL: a listener without TLS */
 	uint32_t default_cert;
@@ -63,6 +79,8 @@ struct tls_listener {
 struct tls_contexts {
 	_Atomic uint32_t holders; /* the creator and each connection: the last one frees */
 	OSSL_LIB_CTX *library;
+	EVP_CIPHER *ticket_cipher;
+	const struct tls_tickets *tickets;
 	BIO_METHOD *bio_method;
 	struct rte_mempool *pool;
 	uint32_t listener_count, cert_count;

@@ -160,8 +160,8 @@ static int lock_wait(struct place *p, const char *name, int fd)
 	return st.st_nlink ? 0 : -EAGAIN;
 }
 
-/* Of two that start at once one finds the other's socket alive. The lock is on a file that other users cannot open:
- * on the folder, which they can, anybody could hold it. */
+/* Of two that start at once one finds the other's socket alive. The lock is on a file that other
+ * users cannot open: on the folder, which they can, anybody could hold it. */
 static int lock_take(struct place *p, char *name, size_t name_bytes)
 {
 	int fd, err;
@@ -224,7 +224,8 @@ static int stale_remove(struct place *p, int type)
 	return err;
 }
 
-/* bind() gives the file the socket's own mode less the umask: no moment in which it is open to others. */
+/* bind() gives the file the socket's own mode less the umask: no moment in which it is open to
+ * others. */
 static int socket_bind(struct place *p, const struct socket_file *file, int fd)
 {
 	const struct sockaddr_un address = place_address(p);

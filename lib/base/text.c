@@ -28,7 +28,8 @@ static bool code_is_safe(uint32_t c)
 {
 	if (c < 0x20 || (c >= 0x7f && c <= 0x9f))
 		return false;
-	/* Marks, embeddings, overrides and isolates of direction; separators of lines and paragraphs. */
+	/* Marks, embeddings, overrides and isolates of direction; separators of lines and
+	 * paragraphs. */
 	return c != 0x061c && c != 0x200e && c != 0x200f && !(c >= 0x2028 && c <= 0x202e) &&
 	       !(c >= 0x2066 && c <= 0x2069);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text that came from elsewhere, on its way to a terminal or a log. What could move the cursor, hide or reorder text
- * (C0 and C1 controls, DEL, line and paragraph separators, bidirectional controls) and what is no UTF-8 is not shown
- * as it is.
+ * Text that came from elsewhere, on its way to a terminal or a log. What could move the cursor,
+ * hide or reorder text (C0 and C1 controls, DEL, line and paragraph separators, bidirectional
+ * controls) and what is no UTF-8 is not shown as it is.
  */
 #ifndef SLUICE_LIB_BASE_TEXT_H
 #define SLUICE_LIB_BASE_TEXT_H
@@ -19,7 +19,8 @@
  */
 bool text_is_safe(const char *text, size_t len, unsigned *take);
 
-/** One unsafe character of @p take bytes as \xNN or \uNNNN. @param out TEXT_ESCAPED_BYTES @return its length */
+/** One unsafe character of @p take bytes as \xNN or \uNNNN. @param out TEXT_ESCAPED_BYTES @return
+ * its length */
 size_t text_escape(const char *text, unsigned take, char *out);
 
 /** Make a line safe in place: each byte of an unsafe character becomes '?'. */

@@ -14,6 +14,13 @@
 #define SECRETS_TABLE   (sizeof(struct segment_header) + sizeof(struct secrets_header))
 #define SECRETS_DATA(n) (SECRETS_TABLE + (uint64_t)(n) * sizeof(struct secrets_entry))
 
+/* Out of core dumps, and not on the swap. A user's limit of locked memory may be in the way of the latter. */
+static void secrets_shield(const struct segment *segment)
+{
+	(void)madvise(segment->base, segment->length, MADV_DONTDUMP);
+	(void)mlock(segment->base, segment->length);
+}
+
 static void secrets_fill(
 	uint8_t *base, const struct secrets_input *inputs, uint32_t count, uint64_t end)
 {
@@ -59,7 +66,7 @@ int secrets_build(const struct secrets_input *inputs, uint32_t count, uint64_t g
 	if (err)
 		segment_close(out);
 	else
-		madvise(out->base, out->length, MADV_DONTDUMP);
+		secrets_shield(out);
 	return err;
 }
 
@@ -91,7 +98,7 @@ int secrets_open(struct segment *segment, struct secrets *out)
 			!pem_fits(e->key_offset, e->key_length, begin, segment->length))
 			return -EBADMSG;
 	}
-	madvise(segment->base, segment->length, MADV_DONTDUMP);
+	secrets_shield(segment);
 	*out = (struct secrets){ *segment, header->count, entries };
 	*segment = segment_none();
 	return 0;

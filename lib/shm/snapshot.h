@@ -49,7 +49,6 @@ enum snap_section_id {
 	SNAP_HOSTS,       /* struct snap_text: lower case, "*" for any, "*.example" for a suffix */
 	SNAP_ROUTES,      /* struct snap_route */
 	SNAP_CREDENTIALS, /* struct snap_credential */
-	SNAP_PATTERN_DB,  /* bytes: hs_serialize_database() output; empty when nothing needs it */
 	SNAP_PLANS,       /* struct snap_plan */
 	SNAP_PLAN_APIS,   /* uint32_t index into SNAP_APIS */
 	SNAP_LIMITS,      /* struct snap_limit */
@@ -249,7 +248,7 @@ struct snap_credential {
 		shape_prefixes; /* literals, each followed by '\n'; one of them must begin the
 					  * value; empty where shape_class is 0 */
 	uint32_t where;         /* enum snap_where */
-	uint32_t pattern_id;    /* id in the Hyperscan database */
+	uint32_t pattern_id;    /* id that a scan reports */
 	uint32_t shape_class;   /* 0: no exact shape; bits SNAP_CLASS_* */
 	uint32_t shape_length;  /* characters after the prefix */
 	uint32_t strip;         /* 1: not forwarded to the backend */

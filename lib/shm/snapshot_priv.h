@@ -26,7 +26,6 @@
 	X(HOSTS, struct snap_text, "hosts", 1u << 20)                                              \
 	X(ROUTES, struct snap_route, "routes", 1u << 20)                                           \
 	X(CREDENTIALS, struct snap_credential, "credentials", 1024)                                \
-	X(PATTERN_DB, uint8_t, "pattern database", 1u << 28)                                       \
 	X(PLANS, struct snap_plan, "plans", SNAP_PLAN_SLOTS)                                       \
 	X(PLAN_APIS, uint32_t, "plan apis", 1u << 20)                                              \
 	X(LIMITS, struct snap_limit, "limits", SNAP_PLAN_SLOTS *SNAP_LIMITS_PER_PLAN)              \

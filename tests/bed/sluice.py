@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 from bed import GATEWAY_CPU, OTHER_CPU, OUTSIDE_IP, ROOT, BedError, ProcessDied, run, wait_for
@@ -58,6 +59,8 @@ class Sluice:
         self.access_log = os.path.join(self.dir, "access.log") if access_log else None
         self.preload = None  # a library of the build for the dataplane, "tests/bed/channels.so"
         self.eal = []  # more arguments of the EAL's
+        self.run_as = "nobody"
+        self.dataplane_options = []
         self.no_huge = bed.reserve_hugepages() if hugepages else "not asked for"
 
     def program(self, name):
@@ -95,11 +98,15 @@ class Sluice:
         }
         self.bed.spawn("dataplane", "gw", self.program("sluice-dataplane"), "--socket", self.socket,
             "--file-prefix", os.path.basename(self.bed.dir), *(["--no-huge"] if self.no_huge else []),
-            "--log-level", self.log_level, *(f"--eal={argument}" for argument in self.eal), env=env)
+            "--log-level", self.log_level, *(f"--eal={argument}" for argument in self.eal),
+            *(["--run-as", self.run_as] if self.run_as else []), *self.dataplane_options, env=env)
 
         def listening():
             self.check_alive("dataplane")
-            return os.path.exists(self.socket)
+            # A dataplane that gave root up leaves its socket behind: there must be a listener.
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+                probe.connect(self.socket)
+            return True
         wait_for(listening, 30, "the dataplane's socket")
 
     def start_control(self):

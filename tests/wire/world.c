@@ -23,7 +23,6 @@
 #define HASTY_NS      (UINT64_C(256) * 1000000)  /* the same while peers may speak */
 #define IDLE_CHECKS   16
 #define POOL_SIZES    8
-#define TICKET_SECRET 80
 #define USAGE_LINES   64
 
 static struct world *running;
@@ -111,11 +110,11 @@ static struct usage *usage_of(struct world *w)
 
 static void make_tables(struct world *w)
 {
-	static const uint8_t ticket_secret[TICKET_SECRET] = { 1 };
+	static const struct tls_tickets tickets;
 	struct rte_mempool *one_for_all[WORLD_WORKERS] = { w->pool, w->pool, w->pool };
 	struct tables_config config = { .worker_count = w->workers,
 		.pools = one_for_all,
-		.ticket_secret = ticket_secret,
+		.tickets = &tickets,
 		.usage = usage_of(w) };
 	struct snapshot snapshot;
 	struct secrets secrets;

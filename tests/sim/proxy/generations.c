@@ -160,9 +160,9 @@ void generations_reset(void)
 
 struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte_mempool *pool)
 {
-	static const uint8_t ticket_secret[TLS_TICKET_SECRET_BYTES] = { 1 };
+	static const struct tls_tickets tickets;
 	struct tables **tables = &generations[index].tables[pool_index];
-	struct tables_config config = { 1, &pool, ticket_secret, &usage };
+	struct tables_config config = { 1, &pool, &tickets, &usage, NULL };
 	struct compiled *c = &generations[index].compiled;
 	struct segment snapshot_segment, secrets_segment;
 	struct snapshot snapshot;

@@ -269,7 +269,9 @@ int main(int argc, char **argv)
 	char text[400];
 
 	log_open("fake-dataplane", LOG_WARNING);
-	if (argc != 2 ||
+	if (argc == 3)
+		access.readers = (uint32_t)strtoul(argv[2], NULL, 10);
+	if (argc < 2 || argc > 3 ||
 		link_server_create(argv[1], &access, &ops, &f, &f.server, text, sizeof(text)) < 0)
 		return 1;
 	setvbuf(stdin, NULL, _IONBF, 0);

@@ -59,8 +59,8 @@ def eventually(ready, what, seconds=20):
 
 
 class Dataplane:
-    def __init__(self, path):
-        self.process = subprocess.Popen([FAKE, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, path, *readers):
+        self.process = subprocess.Popen([FAKE, path, *readers], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "listening\n"
 
     def ask(self, text):
@@ -164,11 +164,11 @@ class Apply(Case):
         self.assertEqual(self.stop_control().count("no dataplane"), 1)
 
     def test_mistakes_at_the_start_are_all_printed(self):
-        self.write(config(weight=0, rate="fast"))
+        self.write(config(weight=1001, rate="fast"))
         self.start_control()
         self.assertEqual(self.control.wait(20), 1)
         log = self.control.stderr.read()
-        self.assertIn("s.conf:6: 'weight' must be between 1 and 1000, not 0", log)
+        self.assertIn("s.conf:6: 'weight' must be between 0 and 1000, not 1001", log)
         self.assertIn("s.conf:11: 'rate' must be", log)
 
     def test_no_mistake_is_left_out_however_many_there_are(self):
@@ -187,10 +187,10 @@ class Apply(Case):
 
     def test_apply_of_mistakes_changes_nothing(self):
         self.start()
-        self.write(config(weight=0))
+        self.write(config(weight=1001))
         done = self.ctl("apply")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("s.conf:6: 'weight' must be between 1 and 1000, not 0", done.stderr)
+        self.assertIn("s.conf:6: 'weight' must be between 0 and 1000, not 1001", done.stderr)
         self.assertEqual(self.generation(), 1)
 
     def test_a_path_that_is_no_file_is_told_and_the_daemon_goes_on(self):
@@ -225,6 +225,27 @@ class Apply(Case):
                 self.assertIn(f"{self.path(name)}:1: cannot be read: it is a ", done.stderr)
         self.write(config())
         self.assertEqual(self.ctl("apply").returncode, 0)
+
+    def test_an_apply_that_waits_says_for_whom(self):
+        self.start()
+        self.control.send_signal(signal.SIGSTOP)
+        apply = subprocess.Popen([CTL, "apply", "--socket", self.path("d.sock"), "--control-socket",
+            self.path("c.sock")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.assertIn(f"waiting for sluice-control (pid {self.control.pid}), ", apply.stderr.readline())
+        self.control.send_signal(signal.SIGCONT)
+        self.assertEqual(apply.wait(30), 0)
+        apply.stderr.close()
+
+    def test_status_fails_while_nothing_is_served(self):
+        self.start_dataplane()
+        self.dataplane.ask("refuse no ports today")
+        self.start_control()
+        eventually(lambda: (self.status()["control"] or {}).get("refusal"), "the refusal")
+        done = self.ctl("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("waiting for a configuration", done.stdout)
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.assertEqual(self.ctl("status").returncode, 0)
 
     def test_a_refused_apply_says_why_and_keeps_what_runs(self):
         self.start()
@@ -368,8 +389,46 @@ class Users(Case):
         self.assertEqual(self.generation(), 1)
         self.assertIn("may not apply", self.stop_control())
 
-    def start_as_nobody(self):
-        self.start_control("--user", "nobody", "--access-log", self.path("log/access.log"))
+    def test_a_group_may_read_statistics_and_no_more(self):
+        self.dataplane = Dataplane(self.path("d.sock"), str(grp.getgrnam("games").gr_gid))
+        self.start_control()
+        self.wait_generation(1)
+        self.assertEqual(self.ctl_as_nobody("stats", "--json", groups=["games"]).returncode, 0)
+        self.assertIn("not allowed", self.ctl_as_nobody("stats").stderr)
+        # As control it is refused.
+        log = subprocess.Popen([CONTROL, "--config", self.path("s.conf"), "--socket", self.path("d.sock"),
+            "--control-socket", f"{self.own_folder()}/c.sock"], user="nobody", group="nogroup",
+            extra_groups=[grp.getgrnam("games").gr_gid], stderr=subprocess.PIPE, text=True)
+        try:
+            line = next(line for line in log.stderr if "may read" in line)
+        finally:
+            log.kill()
+            log.wait()
+            log.stderr.close()
+        self.assertIn("this user may read statistics, but not control the dataplane", line)
+
+    def own_folder(self):
+        os.mkdir(self.path("own"))
+        os.chown(self.path("own"), self.NOBODY.pw_uid, -1)
+        return self.path("own")
+
+    def test_control_leaves_no_core_file(self):
+        os.mkdir(self.path("log"))
+        os.chown(self.path("log"), self.NOBODY.pw_uid, -1)
+        self.start_as_nobody()
+        # What can be dumped belongs to its user, what cannot to root.
+        self.assertEqual(os.stat(f"/proc/{self.control.pid}/environ").st_uid, 0)
+        self.assertRegex(self.limits(), r"(?m)^Max core file size +0 +0 ")
+        self.stop_control()
+        self.start_as_nobody("--core-dumps")
+        self.assertNotRegex(self.limits(), r"(?m)^Max core file size +0 +0 ")
+
+    def limits(self):
+        with open(f"/proc/{self.control.pid}/limits", encoding="ascii") as f:
+            return f.read()
+
+    def start_as_nobody(self, *options):
+        self.start_control("--user", "nobody", "--access-log", self.path("log/access.log"), *options)
         eventually(lambda: self.status()["control"], "control")
         with open(f"/proc/{self.control.pid}/status", encoding="ascii") as f:
             self.assertRegex(f.read(), rf"(?m)^Uid:(\t{self.NOBODY.pw_uid}){{4}}$")

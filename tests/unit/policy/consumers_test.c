@@ -64,7 +64,7 @@ static void open_keys(struct snapshot *snapshot, uint64_t generation, uint32_t k
 static struct policy *create(const struct snapshot *snapshot, struct policy *previous)
 {
 	char why[200] = "";
-	struct policy *policy = policy_create(snapshot, previous, why, sizeof(why));
+	struct policy *policy = policy_create(snapshot, previous, NULL, why, sizeof(why));
 
 	if (policy == NULL)
 		fail_msg("%s", why);

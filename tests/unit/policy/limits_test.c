@@ -75,7 +75,7 @@ static int begin(void **state)
 	fixture_open(&f, 1, &snapshot);
 	if (eal_begin(state) != 0)
 		return -1;
-	policy = policy_create(&snapshot, NULL, why, sizeof(why));
+	policy = policy_create(&snapshot, NULL, NULL, why, sizeof(why));
 	scratch = policy == NULL ? NULL : policy_scratch_create(policy);
 	return scratch == NULL ? -1 : 0;
 }

@@ -114,7 +114,7 @@ int main(void)
 		return 1;
 	open_keys(&snapshot);
 	start = __rdtsc();
-	policy = policy_create(&snapshot, NULL, why, sizeof(why));
+	policy = policy_create(&snapshot, NULL, NULL, why, sizeof(why));
 	if (policy == NULL)
 		return 1;
 	printf("table made: %llu cycles a key\n", (unsigned long long)((__rdtsc() - start) / KEYS));

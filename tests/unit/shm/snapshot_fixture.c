@@ -108,7 +108,6 @@ static void add_apis(struct snapshot_builder *b)
 	route.kind = SNAP_PATH_EXACT;
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
 	snapshot_builder_add(b, SNAP_CREDENTIALS, &credential);
-	snapshot_builder_bytes(b, SNAP_PATTERN_DB, "serialised", 10);
 }
 
 static void add_consumers(struct snapshot_builder *b)
@@ -304,7 +303,6 @@ uint64_t snapshot_walk(const struct snapshot *s)
 	for (uint32_t i = 0; i < s->sections[SNAP_APIS].count; i++)
 		sum += api_walk(s, SNAP_AT(s, SNAP_APIS, snap_api, i));
 	sum += consumers_walk(s);
-	sum += bytes_walk(s->sections[SNAP_PATTERN_DB].records, s->sections[SNAP_PATTERN_DB].count);
 	return sum;
 }
 

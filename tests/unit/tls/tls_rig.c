@@ -7,7 +7,7 @@
 struct rig rig;
 const char *const rig_common_names[RIG_CERTS] = { "default", "shop", "wild", "other" };
 
-static const uint8_t ticket_secret[TLS_TICKET_SECRET_BYTES] = { 1, 2, 3 };
+struct tls_tickets rig_tickets;
 static const char *const dns_names[RIG_CERTS][3] = {
 	{ "default.example", NULL },
 	{ "shop.example", "www.shop.example", NULL },
@@ -109,7 +109,7 @@ static void make_snapshot(const struct pem *pems)
 
 struct tls_contexts *rig_contexts(void)
 {
-	const struct tls_config config = { rig.pool, ticket_secret };
+	const struct tls_config config = { rig.pool, &rig_tickets };
 	char why[200] = "";
 	struct tls_contexts *contexts =
 		tls_contexts_create(&config, &rig.snapshot, &rig.secrets, why, sizeof(why));

@@ -37,6 +37,9 @@ int rig_begin(void **state);
 int rig_end(void **state);
 
 /** New contexts of the same snapshot, as another worker or generation has them. */
+/* Of all contexts. */
+extern struct tls_tickets rig_tickets;
+
 struct tls_contexts *rig_contexts(void);
 
 /** Every mbuf is back. */

@@ -178,6 +178,26 @@ static bool resumes(struct tls_contexts *contexts, uint32_t listener, int versio
 	return resumed;
 }
 
+static void a_ticket_lives_through_one_change_of_its_secret(void **state)
+{
+	uint8_t secret[TLS_TICKET_SECRET_BYTES] = { 7 };
+
+	for (unsigned v = 0; v < 2; v++) {
+		get_ticket(rig.contexts, RIG_PUBLIC, versions[v]);
+		secret[1]++;
+		tls_tickets_rotate(&rig_tickets, secret);
+		assert_true(resumes(rig.contexts, RIG_PUBLIC, versions[v]));
+		get_ticket(rig.contexts, RIG_PUBLIC, versions[v]);
+		for (unsigned i = 0; i < 2; i++) {
+			secret[1]++;
+			tls_tickets_rotate(&rig_tickets, secret);
+		}
+		assert_false(resumes(rig.contexts, RIG_PUBLIC, versions[v]));
+	}
+	SSL_SESSION_free(saved_session);
+	saved_session = NULL;
+}
+
 static void a_ticket_resumes_on_any_worker_but_on_no_other_listener(void **state)
 {
 	struct tls_contexts *second = rig_contexts();
@@ -599,8 +619,7 @@ static void listeners_without_tls_make_no_connection(void **state)
 
 static void bad_secrets_are_told_with_the_certificate(void **state)
 {
-	static const uint8_t secret[TLS_TICKET_SECRET_BYTES] = { 0 };
-	const struct tls_config config = { rig.pool, secret };
+	const struct tls_config config = { rig.pool, &rig_tickets };
 	struct secrets_input inputs[RIG_CERTS] = { 0 };
 	struct secrets secrets;
 	struct segment segment;
@@ -625,6 +644,7 @@ int main(void)
 		cmocka_unit_test(the_server_name_chooses_the_certificate),
 		cmocka_unit_test(only_http11_is_negotiated),
 		cmocka_unit_test(a_ticket_resumes_on_any_worker_but_on_no_other_listener),
+		cmocka_unit_test(a_ticket_lives_through_one_change_of_its_secret),
 		cmocka_unit_test(connections_outlive_their_contexts),
 		cmocka_unit_test(input_byte_by_byte_works),
 		cmocka_unit_test(a_mebibyte_goes_both_ways),

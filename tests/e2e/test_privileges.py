@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the processes may no longer do once they serve, and what they refuse to begin with."""
+import os
+import pwd
+import re
+
+import pytest
+
+import settings
+from bed import wait_for
+from links import stop
+from sluice import CtlError
+
+NOBODY = pwd.getpwnam("nobody").pw_uid
+NET_ADMIN = 1 << 12
+
+
+def status(path):
+    with open(os.path.join(path, "status"), encoding="ascii", errors="replace") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def threads(pid):
+    return [status(f"/proc/{pid}/task/{thread}") for thread in os.listdir(f"/proc/{pid}/task")]
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
+
+
+def told_driver(bed):
+    text = bed.log_tail("dataplane", 200).rpartition("waiting for control")[2]
+    return set(re.findall(r"driver (\w+),", text))
+
+
+def assert_given_up(bed):
+    pid = bed.processes["dataplane"].pid
+    kept = NET_ADMIN if told_driver(bed) & {"net_af_xdp", "net_tap", "net_virtio_user"} else 0
+    all_threads = threads(pid)
+    assert len(all_threads) >= 2
+    for thread in all_threads:
+        assert thread["Uid"].split() == [str(NOBODY)] * 4, thread["Name"]
+        assert thread["Groups"].strip() == ""
+        assert int(thread["CapEff"], 16) == int(thread["CapPrm"], 16) == kept, thread["Name"]
+        assert (thread["NoNewPrivs"], thread["Seccomp"]) == ("1", "2"), thread["Name"]
+
+
+def test_every_thread_has_given_up_root(bed, gateway, connect):
+    assert connect().get("/v1/orders/1", ("X-API-Key", settings.GLOBEX_KEY), host=settings.HOST).status == 200
+    assert_given_up(bed)
+    assert re.search("privileges: runs as nobody, capabilities kept: (none|net_admin);", bed.log_tail("dataplane", 200))
+
+
+def test_a_packet_socket_keeps_no_capability(bed, gateway):
+    stop(bed)
+    gateway.write_config(settings.config(device="net_af_packet_{0},iface={0},qpairs=1"))
+    gateway.start()
+    assert told_driver(bed) == {"net_af_packet"}
+    assert_given_up(bed)
+    assert bed.stop("dataplane") == 0
+    stop(bed)
+
+
+def test_neither_process_leaves_a_core_file(bed, gateway):
+    for name in ("dataplane", "control"):
+        pid = bed.processes[name].pid
+        with open(f"/proc/{pid}/limits", encoding="ascii") as f:
+            assert re.search(r"(?m)^Max core file size +0 +0 ", f.read()), name
+        assert status(f"/proc/{pid}")["CoreDumping"] == "0"
+    # What can be dumped belongs to its user, what cannot to root.
+    assert os.stat(f"/proc/{bed.processes['dataplane'].pid}/environ").st_uid == 0
+
+
+def test_patterns_are_compiled_by_a_process_without_rights(bed, gateway):
+    compilers = [status(f"/proc/{child}") for child in children(bed.processes["dataplane"].pid)]
+    assert [child["Name"] for child in compilers] == ["sluice-compiler"]
+    assert compilers[0]["Uid"].split() == [str(NOBODY)] * 4
+    assert int(compilers[0]["CapPrm"], 16) == 0 and compilers[0]["NoNewPrivs"] == "1"
+
+
+def test_without_its_compiler_an_apply_is_refused_and_what_runs_goes_on(bed, gateway, connect):
+    os.kill(children(bed.processes["dataplane"].pid)[0], 9)
+    with pytest.raises(CtlError) as caught:
+        gateway.apply(settings.config(weights=(1, 1, 1)))
+    assert "the compiler of patterns has ended: restart the dataplane" in caught.value.output
+    assert connect().get("/v1/orders/1", ("X-API-Key", settings.GLOBEX_KEY), host=settings.HOST).status == 200
+    stop(bed)
+
+
+@pytest.mark.parametrize("device,reason", [
+    ("net_pcap0,iface={}", "no driver of 'net_pcap0' is allowed"),
+    ("net_af_xdp0,iface={},xdp_prog=/tmp/evil.o", "net_af_xdp takes no argument 'xdp_prog' here"),
+    ("net_memif_{},role=server,socket=/etc/passwd", "/etc/passwd is no socket"),
+    ("net_tap_{},iface=../../x", "'../../x' cannot be the name of an interface")])
+def test_a_device_that_is_not_on_the_list_is_refused(bed, gateway, device, reason):
+    stop(bed)
+    gateway.write_config(settings.config(device=device))
+    gateway.start_dataplane()
+    gateway.start_control()
+    wait_for(lambda: reason in bed.log_tail("control"), 20, "the refusal in control's log")
+    with pytest.raises(CtlError) as caught:  # nothing is served
+        gateway.ctl("status")
+    assert caught.value.status == 1 and "is refused" in caught.value.output
+    assert bed.alive("dataplane"), "another configuration may be better"
+    gateway.apply(settings.config())
+    gateway.wait_serving()
+
+
+def test_a_dataplane_whose_ports_do_not_start_ends_with_the_reason(bed, gateway):
+    stop(bed)
+    gateway.write_config(settings.config(device=bed.memif_device()))
+    gateway.start_dataplane()
+    gateway.start_control()
+    assert bed.processes["dataplane"].wait(30) == 1
+    reason = f"port outside ({bed.memif_device().format('sl-out')}) does not start: refused by its driver"
+    assert reason in bed.log_tail("control")
+    with pytest.raises(CtlError) as caught:
+        gateway.ctl("status")
+    assert caught.value.status == 1 and reason in caught.value.output
+    stop(bed)
+
+
+def test_the_program_of_af_xdp_goes_with_the_dataplane(bed, gateway):
+    if told_driver(bed) != {"net_af_xdp"}:
+        pytest.skip("af_xdp does not serve here")
+    assert "xdp" in bed.ip("gw", "link", "show", "sl-out").stdout
+    stop(bed)
+    assert "xdp" not in bed.ip("gw", "link", "show", "sl-out").stdout
