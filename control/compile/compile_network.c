@@ -192,6 +192,15 @@ static void compile_certificates(struct compile *c)
 	}
 }
 
+static uint32_t paths_of(const struct cfg_paths *p)
+{
+	return SNAP_PATH(SNAP_PATH_SLASHES, p->slashes.number) |
+	       SNAP_PATH(SNAP_PATH_PARAMETERS, p->parameters.number) |
+	       SNAP_PATH(SNAP_PATH_ENCODED_SLASH, p->encoded_slash.number) |
+	       SNAP_PATH(SNAP_PATH_BACKSLASH, p->backslash.number) |
+	       SNAP_PATH(SNAP_PATH_DOT_SEGMENTS, p->dot_segments.number);
+}
+
 static void add_listener(struct compile *c, const struct cfg_listener *l, uint32_t slot)
 {
 	struct snap_listener record = {
@@ -205,6 +214,7 @@ static void add_listener(struct compile *c, const struct cfg_listener *l, uint32
 			l->tls.certificates.count },
 		.backlog = number(&l->backlog),
 		.connections_per_source = number(&l->connections_per_source),
+		.paths = paths_of(&l->paths),
 	};
 
 	for (uint32_t i = 0; i < l->tls.certificates.count; i++) {

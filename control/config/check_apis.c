@@ -2,6 +2,7 @@
 /* The check of APIs: hosts, paths, methods, and routes that nobody could tell apart. */
 #include "dataplane/http/http1.h"
 #include "dataplane/route/route.h"
+#include "lib/shm/snapshot.h"
 
 #include "control/config/check_priv.h"
 #include "control/config/methods.h"
@@ -39,14 +40,24 @@ static bool is_host(struct str host)
 	return label > 0 && host.data[host.len - 1] != '-';
 }
 
-/* IPv6 hosts are written in brackets, as in a Host field. */
-static bool is_host_address(struct str host)
+/* IPv6 hosts are written in brackets, as in a Host field; from here on in the one spelling in which
+ * requests are matched. */
+static bool read_host_address(struct check *c, struct str *host)
 {
-	struct ip_addr ignored;
+	struct ip_addr addr;
+	char *text;
 
-	if (host.len < 2 || host.data[0] != '[' || host.data[host.len - 1] != ']')
+	if (host->len < 2 || host->data[0] != '[' || host->data[host->len - 1] != ']' ||
+		ip_parse((struct str){ host->data + 1, host->len - 2 }, &addr) != 0)
 		return false;
-	return ip_parse((struct str){ host.data + 1, host.len - 2 }, &ignored) == 0;
+	text = config_alloc(c->config, IP_TEXT_BYTES + 2);
+	if (!text)
+		return true;
+	text[0] = '[';
+	host->len = 2 + (uint32_t)ip_format(&addr, text + 1);
+	text[host->len - 1] = ']';
+	host->data = text;
+	return true;
 }
 
 static void check_hosts(struct check *c, const struct cfg_api *api)
@@ -56,7 +67,7 @@ static void check_hosts(struct check *c, const struct cfg_api *api)
 
 		if (!host->valid)
 			continue;
-		if (!is_host(host->text) && !is_host_address(host->text)) {
+		if (!is_host(host->text) && !read_host_address(c, &host->text)) {
 			host->valid = false;
 			mistake_add(c->mistakes, host->at,
 				"'%.*s' is no host name: write \"api.example\", \"*.example\" or \"*\", without a port",
@@ -92,8 +103,45 @@ static const char *path_flaw(struct str path)
 	return NULL;
 }
 
+/* What a path of a route must pass on a listener: a form that is kept only where both readings agree is
+ * none that a route can have, for its other reading is another path. */
+static uint32_t paths_for_routes(const struct cfg_listener *l)
+{
+	const struct cfg_value *forms[SNAP_PATH_FORMS] = { &l->paths.slashes, &l->paths.parameters,
+		&l->paths.encoded_slash, &l->paths.backslash, &l->paths.dot_segments };
+	uint32_t paths = 0;
+
+	for (unsigned form = 0; form < SNAP_PATH_FORMS; form++)
+		if (forms[form]->number != SNAP_PATH_AGREE)
+			paths |= SNAP_PATH(form, forms[form]->number);
+	return paths;
+}
+
+/* Is the path, whose form is the one in which requests are matched, a path on any of the API's listeners? */
+static bool is_path_somewhere(
+	struct check *c, const struct cfg_api *api, struct str path, char *room)
+{
+	const struct cfg_list *all = &c->config->root.listeners;
+	const uint32_t count = api->listeners.count ? api->listeners.count : all->count;
+	struct str normal;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct cfg_value *named = CFG_ITEM(api->listeners, struct cfg_value, i);
+		const uint32_t index = api->listeners.count ? (uint32_t)named->number : i;
+
+		if (api->listeners.count && !named->valid)
+			return true; /* told already */
+		if (route_path_normalise(path,
+			    paths_for_routes(CFG_ITEM(*all, struct cfg_listener, index)), room,
+			    path.len, &normal) == REASON_PROXIED &&
+			str_equal(path, normal))
+			return true;
+	}
+	return count == 0;
+}
+
 /* Hold a path to the form in which requests are matched. */
-static void check_path(struct check *c, struct cfg_value *value)
+static void check_path(struct check *c, const struct cfg_api *api, struct cfg_value *value)
 {
 	struct str path = value->text, normal;
 	const char *flaw = path_flaw(path);
@@ -110,7 +158,7 @@ static void check_path(struct check *c, struct cfg_value *value)
 	room = config_alloc(c->config, path.len + 1);
 	if (!room)
 		return;
-	if (route_path_normalise(path, room, path.len, &normal) < 0)
+	if (route_path_normalise(path, SNAP_PATHS_KEEP, room, path.len, &normal) != REASON_PROXIED)
 		mistake_add(c->mistakes, value->at, "no request may have a path like '%.*s'",
 			(int)value->text.len, value->text.data);
 	else if (!str_equal(path, normal))
@@ -118,14 +166,13 @@ static void check_path(struct check *c, struct cfg_value *value)
 			"path '%.*s' never matches: requests are matched as '%.*s%s'",
 			(int)value->text.len, value->text.data, (int)normal.len, normal.data,
 			path.len < value->text.len ? "*" : "");
-	else if (memmem(path.data, path.len, "//", 2)) {
-		mistake_warn(c->mistakes, value->at,
-			"path '%.*s' has '//', of which clients and proxies make '/': it may never match",
+	else if (!is_path_somewhere(c, api, path, room))
+		mistake_add(c->mistakes, value->at,
+			"path '%.*s' never matches: 'paths' of its listeners rewrites or refuses it, "
+			"and it would need \"keep\" for what is in it",
 			(int)value->text.len, value->text.data);
+	else
 		return;
-	} else {
-		return;
-	}
 	value->valid = false;
 }
 
@@ -165,7 +212,7 @@ static void check_routes(struct check *c, struct cfg_api *api)
 		struct cfg_route *route = CFG_ITEM(api->routes, struct cfg_route, i);
 
 		if (route->path.valid)
-			check_path(c, &route->path);
+			check_path(c, api, &route->path);
 		check_methods(c, route);
 		check_reference(c, &route->backend, c->backends, &root->backends,
 			sizeof(struct cfg_backend), "backend");

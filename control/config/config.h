@@ -113,10 +113,17 @@ struct cfg_tls {
 	struct cfg_list certificates;
 };
 
+/* Readings of a path: one member for each enum snap_path_form, in its order. */
+struct cfg_paths {
+	struct cfg_group head;
+	struct cfg_value slashes, parameters, encoded_slash, backslash, dot_segments;
+};
+
 struct cfg_listener {
 	struct cfg_group head;
 	struct cfg_value name, port, bind, backlog, connections_per_source;
 	struct cfg_tls tls;
+	struct cfg_paths paths;
 };
 
 struct cfg_endpoint {

@@ -187,6 +187,35 @@ static const struct schema_field tls_fields[] = {
 static const struct schema_group tls_group = { "a listener's tls", "listeners.tls",
 	"With this group the listener speaks HTTPS.", sizeof(struct cfg_tls), tls_fields };
 
+/* enum snap_path_policy */
+static const char *const path_choices[] = { "refuse", "rewrite", "agree", "keep", NULL };
+static const char *const dot_choices[] = { "refuse", "rewrite", NULL };
+
+static const struct schema_field paths_fields[] = {
+	{ FIELD(cfg_paths, slashes), SCHEMA_CHOICE, .fallback = "rewrite", .choices = path_choices,
+		.text = "`//`: an empty segment, or one slash." },
+	{ FIELD(cfg_paths, parameters), SCHEMA_CHOICE, .fallback = "agree", .choices = path_choices,
+		.text = "`;v=1` in a segment: part of its name, or a parameter that is left out. "
+			"`..;v=1` is refused unless parameters are rewritten." },
+	{ FIELD(cfg_paths, encoded_slash), SCHEMA_CHOICE, .fallback = "refuse",
+		.choices = path_choices,
+		.text = "`%2F`: a byte of the segment's name, or a slash." },
+	{ FIELD(cfg_paths, backslash), SCHEMA_CHOICE, .fallback = "refuse", .choices = path_choices,
+		.text = "`%5C`: a byte of the segment's name, or a slash." },
+	{ FIELD(cfg_paths, dot_segments), SCHEMA_CHOICE, .fallback = "rewrite",
+		.choices = dot_choices,
+		.text = "`/./` and `/../`, with `%2E` as well. Above the root they are always refused." },
+	{ NULL },
+};
+
+static const struct schema_group paths_group = { "a listener's paths", "listeners.paths",
+	"What happens to paths that servers are known to read in two ways: `\"refuse\"` is 400 "
+	"(`path_ambiguous`); `\"rewrite\"` matches and forwards the shorter reading; `\"agree\"` forwards "
+	"the path as sent if both readings lead to the same route, and refuses it otherwise; `\"keep\"` "
+	"matches and forwards it as sent, for backends that are known to read it so. "
+	"See [readings of a path](http.md#readings-of-a-path).",
+	sizeof(struct cfg_paths), paths_fields };
+
 static const struct schema_field listener_fields[] = {
 	{ FIELD(cfg_listener, name), SCHEMA_NAME, .required = true,
 		.text = "What APIs, statistics and logs call it." },
@@ -201,6 +230,8 @@ static const struct schema_field listener_fields[] = {
 		RANGE("0", "16777216"),
 		.text = "Most connections that one source has open at a time, an IPv4 address or an IPv6 "
 			"/64; others are reset. 0 is no limit. Many clients may share an address." },
+	{ FIELD(cfg_listener, paths), SCHEMA_GROUP, .group = &paths_group,
+		.text = "Paths that servers read in two ways." },
 	{ NULL },
 };
 
@@ -420,7 +451,8 @@ static const struct schema_field forwarding_fields[] = {
 	{ FIELD(cfg_forwarding, via), SCHEMA_NAME, .fallback = "sluice",
 		.text = "What Sluice calls itself in the Via field." },
 	{ FIELD(cfg_forwarding, trust_client), SCHEMA_BOOL, .fallback = "false",
-		.text = "Append to the X-Forwarded-For of a request instead of replacing it: only "
+		.text = "Append to the X-Forwarded-For of a request instead of replacing it, and pass on "
+			"what it says about its client in X-Real-IP, X-Forwarded-\\* and the like: only "
 			"where another proxy of yours is the one client." },
 	{ NULL },
 };

@@ -118,6 +118,18 @@ static void describe_route(struct explain *e)
 	}
 }
 
+/* The path that is forwarded, where it is not the one that was sent. */
+static void describe_path(struct explain *e, struct str sent)
+{
+	char *room = malloc(sent.len + 1);
+	struct str path;
+
+	if (room && route_path_normalise(sent, listener_at(e->s, e->listener)->paths, room,
+			    sent.len, &path) == REASON_PROXIED)
+		explain_step(e, "path", "rewritten to %.*s", (int)path.len, path.data);
+	free(room);
+}
+
 static enum reason find_route(struct explain *e, const struct http1_head *head)
 {
 	struct route_table *table = route_table_create(e->s);
@@ -128,8 +140,14 @@ static enum reason find_route(struct explain *e, const struct http1_head *head)
 		reason = route_find(
 			table, e->listener, head->host, head->path, head->method_id, &e->match);
 	route_table_destroy(table);
+	if (reason == REASON_PROXIED && e->match.rewritten)
+		describe_path(e, head->path);
 	if (reason == REASON_PROXIED)
 		describe_route(e);
+	else if (reason == REASON_PATH_AMBIGUOUS)
+		explain_step(e, "path",
+			"%.*s is read in different ways, which 'paths' of the listener refuses",
+			(int)head->path.len, head->path.data);
 	else if (reason == REASON_HOST_UNKNOWN)
 		explain_step(e, "api", "no API on this listener has host %.*s", (int)head->host.len,
 			head->host.data);

@@ -276,6 +276,7 @@ static inline bool http1_writer_ok(const struct http1_writer *w)
 
 /* What the gateway adds to a forwarded request. Empty strs are left out. */
 struct http1_forward {
+	struct str path;       /* instead of the head's path; empty: that one */
 	struct str client_ip;  /* text; goes into X-Forwarded-For and Forwarded */
 	struct str proto;      /* "http" or "https" */
 	struct str via_name;   /* our pseudonym in Via, e.g. "sluice" */

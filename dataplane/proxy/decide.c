@@ -40,7 +40,7 @@ static void find(struct proxy *p, struct decision *d)
 
 	d->has_caller = false;
 	d->key = 0;
-	d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0 };
+	d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0, false };
 	d->verdict = check_head(p, head);
 	if (d->verdict != REASON_PROXIED)
 		return;

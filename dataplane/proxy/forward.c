@@ -56,6 +56,20 @@ static uint32_t format_id(uint64_t id, char *out)
 	return 16;
 }
 
+/* The path that was matched, where it is not the one that the client sent. */
+static struct str path_matched(struct proxy *p, const struct client *c, struct str sent)
+{
+	const uint32_t listener = tables_listener(p->tables, c->listener_slot);
+	struct str path = sent;
+
+	if (listener != SNAP_NONE)
+		route_path_normalise(sent,
+			SNAP_AT(&p->tables->snapshot, SNAP_LISTENERS, snap_listener, listener)
+				->paths,
+			p->scratch_path, sizeof(p->scratch_path), &path);
+	return path;
+}
+
 bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
 	const struct snapshot *snapshot = &p->tables->snapshot;
@@ -69,6 +83,9 @@ bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decis
 	r.forward.via_name = snap_str(snapshot, settings->via);
 	r.forward.request_id = (struct str){ id, format_id(ex->request_id, id) };
 	r.forward.trust_forwarded = settings->flags & SNAP_TRUST_FORWARDED;
+	r.forward.pass_overrides = settings->flags & SNAP_PASS_OVERRIDES;
+	if (unlikely(d->match.rewritten))
+		r.forward.path = path_matched(p, c, d->head.path);
 	if (d->has_caller) {
 		r.forward.strip_field = d->credential.field;
 		r.forward.consumer = d->caller.name;

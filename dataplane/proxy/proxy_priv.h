@@ -225,6 +225,7 @@ struct proxy {
 	struct decision again; /* of a request that is sent a second time */
 	struct http1_head answer;
 	char scratch_head[2 * HTTP1_MAX_HEAD_BYTES];
+	char scratch_path[HTTP1_MAX_HEAD_BYTES];
 };
 
 static inline const struct snap_settings *proxy_settings(const struct proxy *p)

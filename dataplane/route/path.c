@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths made comparable (RFC 3986 §6.2.2, dot segments by §5.2.4), for matching only: what is forwarded
- * stays as sent. Where servers are known to read a path differently (an encoded slash, a backslash, a
- * parameter on a dot segment, ".." over an empty segment) there is no right answer, and the path is
- * refused, because the gateway's reading must be the backend's.
+ * Paths made comparable (RFC 3986 §6.2.2, dot segments by §5.2.4). What is matched is what is forwarded.
+ * Servers are known to read some paths in two ways: with an empty segment, a parameter, an encoded slash, a
+ * backslash or a dot segment. The listener says for each of these forms whether the path is refused,
+ * rewritten to the shorter reading, or kept as sent where both readings lead to the same route.
  */
 #include <errno.h>
 
@@ -17,27 +17,25 @@ static uint64_t has_byte(uint64_t word, uint8_t byte)
 	return (word - ones) & ~word & (ones << 7);
 }
 
-/* True when no byte is there that normalisation could act on. */
+/* True when no byte is there that normalisation could act on: "%", "\\", ";", or two of "/" and "." side by
+ * side, which may be harmless. A NUL is in no path that was parsed. */
 bool route_path_is_plain(struct str path)
 {
-	uint64_t odd = 0, dots = 0;
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t odd = 0, before = 0; /* the top bit of byte 7: what the word before ended in */
 
 	for (uint32_t i = 0; i < path.len; i += 8) {
 		uint32_t n = path.len - i < 8 ? path.len - i : 8;
-		uint64_t word = index_word(path.data + i, n);
+		uint64_t word = index_word(path.data + i, n), pairs;
 
 		if (n < 8)
 			word |= UINT64_C(0x6161616161616161) << (8 * n);
-		odd |= has_byte(word, '%') | has_byte(word, '\\') | has_byte(word, 0);
-		dots |= has_byte(word, '.');
+		pairs = has_byte(word | ones, '/'); /* "." differs in the lowest bit only */
+		odd |= has_byte(word, '%') | has_byte(word, '\\') | has_byte(word, ';') |
+		       (pairs & (pairs << 8 | before >> 56));
+		before = pairs;
 	}
-	if (odd != 0)
-		return false;
-	if (dots != 0)
-		for (uint32_t i = 1; i < path.len; i++)
-			if (path.data[i] == '.' && path.data[i - 1] == '/')
-				return false;
-	return true;
+	return odd == 0;
 }
 
 static int hex_value(char c)
@@ -54,43 +52,89 @@ static bool is_unreserved(uint8_t c)
 	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* Decode one segment up to the next slash. @return bytes of input used, -1 to refuse */
-static int segment_decode(struct str in, char *out, uint32_t *len)
+/* One reading of a path: what is read as its shorter form, and which forms were met. */
+struct reading {
+	uint32_t resolved; /* bits 1 << enum snap_path_form */
+	uint32_t met;      /* the same */
+	struct str in;     /* what is left of the path */
+	char *out;
+	uint32_t len; /* of out */
+};
+
+/* The byte that is next, with its "%XX" decoded: the bytes that it takes, 0 for what is refused. */
+static uint32_t byte_next(struct str in, uint8_t *byte)
+{
+	int high, low;
+
+	*byte = (uint8_t)in.data[0];
+	if (*byte != '%')
+		return *byte == '\0' ? 0 : 1;
+	if (in.len < 3)
+		return 0;
+	high = hex_value(in.data[1]);
+	low = hex_value(in.data[2]);
+	if (high < 0 || low < 0 || (high | low) == 0)
+		return 0;
+	*byte = (uint8_t)(high << 4 | low);
+	return 3;
+}
+
+/* Whether the byte ends its segment in this reading; @p used is 3 for an encoded one. */
+static bool byte_is_slash(struct reading *r, uint8_t byte, uint32_t used)
+{
+	uint32_t form;
+
+	if (byte == '/' && used == 1)
+		return true;
+	if (byte != '/' && byte != '\\')
+		return false;
+	form = 1u << (byte == '/' ? SNAP_PATH_ENCODED_SLASH : SNAP_PATH_BACKSLASH);
+	r->met |= form;
+	return (r->resolved & form) != 0;
+}
+
+static void byte_put(struct reading *r, uint8_t byte, uint32_t used)
 {
 	static const char digits[] = "0123456789ABCDEF";
-	uint32_t i = 0, o = 0;
 
-	while (i < in.len && in.data[i] != '/') {
-		char c = in.data[i++];
-		int high, low;
-		uint8_t byte;
-
-		if (c == '\\' || c == '\0')
-			return -1;
-		if (c != '%') {
-			out[o++] = c;
-			continue;
-		}
-		if (in.len - i < 2)
-			return -1;
-		high = hex_value(in.data[i]);
-		low = hex_value(in.data[i + 1]);
-		if (high < 0 || low < 0)
-			return -1;
-		i += 2;
-		byte = (uint8_t)(high << 4 | low);
-		if (byte == '/' || byte == '\\' || byte == '\0')
-			return -1;
-		if (is_unreserved(byte)) {
-			out[o++] = (char)byte;
-		} else {
-			out[o++] = '%';
-			out[o++] = digits[high];
-			out[o++] = digits[low];
-		}
+	if (used == 1 || is_unreserved(byte)) {
+		r->out[r->len++] = (char)byte;
+		return;
 	}
-	*len = o;
-	return (int)i;
+	r->out[r->len++] = '%';
+	r->out[r->len++] = digits[byte >> 4];
+	r->out[r->len++] = digits[byte & 15];
+}
+
+/* Copy one segment, up to the slash that ends it, which is taken too. Parameters end at a slash that was
+ * sent as such: they are taken off before "%XX" is decoded. @return false to refuse */
+static bool segment_copy(struct reading *r, bool *more)
+{
+	bool parameters = false;
+
+	*more = false;
+	while (r->in.len > 0) {
+		uint8_t byte;
+		uint32_t used = byte_next(r->in, &byte);
+		bool slash;
+
+		if (used == 0)
+			return false;
+		slash = byte_is_slash(r, byte, used);
+		r->in.data += used;
+		r->in.len -= used;
+		if (slash && (!parameters || (byte == '/' && used == 1))) {
+			*more = true;
+			return true;
+		}
+		if (byte == ';' && used == 1) {
+			r->met |= 1u << SNAP_PATH_PARAMETERS;
+			parameters |= r->resolved >> SNAP_PATH_PARAMETERS & 1;
+		}
+		if (!parameters)
+			byte_put(r, byte, used);
+	}
+	return true;
 }
 
 enum segment_kind { SEGMENT_NAME, SEGMENT_DOT, SEGMENT_DOT_DOT, SEGMENT_REFUSED };
@@ -124,46 +168,103 @@ static int segment_pop(const char *buf, uint32_t slash)
 	return previous + 1 == slash ? -1 : (int)previous;
 }
 
-int route_path_normalise(struct str path, char *buf, uint32_t buf_bytes, struct str *out)
+/* What the segment behind the slash at @p slash does to the path. @return false to refuse */
+static bool segment_place(struct reading *r, uint32_t slash, bool more)
 {
-	uint32_t o = 0, i = 0;
+	enum segment_kind kind = segment_classify(r->out + slash + 1, r->len - slash - 1);
+
+	if (kind == SEGMENT_REFUSED)
+		return false;
+	if (kind == SEGMENT_NAME) {
+		if (r->len != slash + 1 || !more)
+			return true;
+		r->met |= 1u << SNAP_PATH_SLASHES;
+		if (r->resolved >> SNAP_PATH_SLASHES & 1)
+			r->len = slash;
+		return true;
+	}
+	r->met |= 1u << SNAP_PATH_DOT_SEGMENTS;
+	if (kind == SEGMENT_DOT_DOT) {
+		int popped = segment_pop(r->out, slash);
+
+		if (popped < 0)
+			return false;
+		r->len = (uint32_t)popped;
+	} else {
+		r->len = slash;
+	}
+	if (!more)
+		r->out[r->len++] = '/';
+	return true;
+}
+
+/* Read the path with these forms resolved. @return false to refuse */
+static bool path_read(struct str path, uint32_t resolved, char *buf, uint32_t *met, struct str *out)
+{
+	struct reading r = {
+		.resolved = resolved, .met = *met, .in = { path.data + 1, path.len - 1 }, .out = buf
+	};
+	bool more = true;
+
+	while (more) {
+		const uint32_t slash = r.len;
+
+		r.out[r.len++] = '/';
+		if (!segment_copy(&r, &more) || !segment_place(&r, slash, more))
+			return false;
+	}
+	*met = r.met;
+	*out = (struct str){ buf, r.len };
+	return true;
+}
+
+static uint32_t forms_with(uint32_t paths, enum snap_path_policy policy)
+{
+	uint32_t forms = 0;
+
+	for (unsigned form = 0; form < SNAP_PATH_FORMS; form++)
+		forms |= (uint32_t)(snap_path_policy(paths, form) == policy) << form;
+	return forms;
+}
+
+enum reason route_path_normalise(
+	struct str path, uint32_t paths, char *buf, uint32_t buf_bytes, struct str *out)
+{
+	uint32_t met = 0;
 
 	*out = path;
 	if (path.len == 0 || path.data[0] != '/')
-		return -EINVAL;
+		return REASON_TARGET_INVALID;
 	if (route_path_is_plain(path))
-		return 0;
-	if (path.len > buf_bytes)
-		return -EINVAL;
-	while (i < path.len) {
-		const uint32_t slash = o;
-		uint32_t len;
-		int used = segment_decode(
-			(struct str){ path.data + i + 1, path.len - i - 1 }, buf + slash + 1, &len);
-		enum segment_kind kind;
+		return REASON_PROXIED;
+	if (path.len > buf_bytes ||
+		!path_read(path, forms_with(paths, SNAP_PATH_REWRITE), buf, &met, out))
+		return REASON_TARGET_INVALID;
+	return met & forms_with(paths, SNAP_PATH_REFUSE) ? REASON_PATH_AMBIGUOUS : REASON_PROXIED;
+}
 
-		if (used < 0)
-			return -EINVAL;
-		buf[slash] = '/';
-		kind = segment_classify(buf + slash + 1, len);
-		i += 1 + (uint32_t)used;
-		o = slash + 1 + len;
-		if (kind == SEGMENT_REFUSED)
-			return -EINVAL;
-		if (kind == SEGMENT_NAME)
-			continue;
-		if (kind == SEGMENT_DOT_DOT) {
-			int popped = segment_pop(buf, slash);
+enum reason route_path_each(struct str path, uint32_t paths, char *buf, route_path_fn fn, void *ctx)
+{
+	const uint32_t rewritten = forms_with(paths, SNAP_PATH_REWRITE);
+	const uint32_t refused = forms_with(paths, SNAP_PATH_REFUSE);
+	uint32_t both = forms_with(paths, SNAP_PATH_AGREE), met = 0, forms;
+	enum reason reason;
+	struct str read;
 
-			if (popped < 0)
-				return -EINVAL;
-			o = (uint32_t)popped;
-		} else {
-			o = slash;
-		}
-		if (i == path.len)
-			buf[o++] = '/';
+	if (!path_read(path, rewritten, buf, &met, &read))
+		return REASON_TARGET_INVALID;
+	/* The shortest reading meets what is behind an encoded slash, too. */
+	if ((met & both) != 0 && (!path_read(path, rewritten | both, buf, &met, &read) ||
+					 !path_read(path, rewritten, buf, &met, &read)))
+		return REASON_TARGET_INVALID;
+	if (met & refused)
+		return REASON_PATH_AMBIGUOUS;
+	reason = fn(read, ctx);
+	both &= met;
+	for (forms = both; reason == REASON_PROXIED && forms != 0; forms = (forms - 1) & both) {
+		if (!path_read(path, rewritten | forms, buf, &met, &read))
+			return REASON_TARGET_INVALID;
+		reason = fn(read, ctx);
 	}
-	*out = (struct str){ buf, o };
-	return 0;
+	return reason;
 }

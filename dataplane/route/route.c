@@ -8,22 +8,36 @@
 
 #include "dataplane/http/http1.h"
 #include "dataplane/route/route_priv.h"
+#include "lib/base/ip.h"
 
 #define PATH_BYTES_MAX (64 * 1024) /* a request head is never longer (HTTP1_MAX_HEAD_BYTES) */
 #define HOST_BYTES_MAX 255         /* RFC 1035 §2.3.4, in text a little less */
 #define CUTS_AT_ONCE   16
+
+/* "[2001:db8::1]", with or without a port: as the address is written by RFC 5952. */
+static __attribute__((noinline)) struct str host_clean_ipv6(struct str host, char *buf)
+{
+	const char *end = memchr(host.data, ']', host.len);
+	struct ip_addr addr;
+	uint32_t len;
+
+	if (end == NULL ||
+		ip_parse((struct str){ host.data + 1, (uint32_t)(end - host.data) - 1 }, &addr))
+		return (struct str){ buf, 0 };
+	buf[0] = '[';
+	len = 1 + (uint32_t)ip_format(&addr, buf + 1);
+	buf[len++] = ']';
+	return (struct str){ buf, len };
+}
 
 /* The host alone in lower case: without port, brackets kept, without the root's dot. */
 static struct str host_clean(struct str host, char *buf)
 {
 	uint32_t len = 0;
 
-	if (host.len > 0 && host.data[0] == '[') {
-		const char *end = memchr(host.data, ']', host.len);
-
-		if (end != NULL)
-			host.len = (uint32_t)(end - host.data) + 1;
-	} else if (host.len > 0) {
+	if (host.len > 0 && host.data[0] == '[')
+		return host_clean_ipv6(host, buf);
+	if (host.len > 0) {
 		const char *colon = memchr(host.data, ':', host.len);
 
 		if (colon != NULL)
@@ -148,16 +162,43 @@ static enum reason path_match(const struct route_table *table, const struct path
 	return REASON_PROXIED;
 }
 
+/* A path that is not plain, in all readings that the listener asks for. */
+struct odd_path {
+	const struct route_table *table;
+	const struct path_set *set;
+	struct str path;
+	unsigned method_id;
+	bool matched; /* the first reading was */
+	struct route_match *out;
+};
+
+static enum reason odd_path_match(struct str reading, void *ctx)
+{
+	struct odd_path *odd = ctx;
+	struct route_match other;
+
+	if (!odd->matched) {
+		odd->matched = true;
+		odd->out->rewritten = !str_equal(reading, odd->path);
+		return path_match(odd->table, odd->set, reading, odd->method_id, odd->out);
+	}
+	if (path_match(odd->table, odd->set, reading, odd->method_id, &other) != REASON_PROXIED ||
+		other.route != odd->out->route) {
+		odd->out->route = odd->out->backend = SNAP_NONE;
+		return REASON_PATH_AMBIGUOUS;
+	}
+	return REASON_PROXIED;
+}
+
 /* Out of the way, for its 64 KiB of stack. */
-static __attribute__((noinline)) enum reason path_match_odd(const struct route_table *table,
-	const struct path_set *set, struct str path, unsigned method_id, struct route_match *out)
+static __attribute__((noinline)) enum reason path_match_odd(struct odd_path *odd, uint32_t listener)
 {
 	char buf[PATH_BYTES_MAX];
-	struct str clean;
 
-	if (route_path_normalise(path, buf, sizeof(buf), &clean) != 0)
+	if (odd->path.len > sizeof(buf))
 		return REASON_TARGET_INVALID;
-	return path_match(table, set, clean, method_id, out);
+	return route_path_each(
+		odd->path, odd->table->listeners[listener].paths, buf, odd_path_match, odd);
 }
 
 enum reason route_find(const struct route_table *table, uint32_t listener, struct str host,
@@ -165,7 +206,7 @@ enum reason route_find(const struct route_table *table, uint32_t listener, struc
 {
 	const struct path_set *set = host_find(table, listener, host);
 
-	*out = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0 };
+	*out = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0, false };
 	if (set == NULL)
 		return REASON_HOST_UNKNOWN;
 	out->api = set->only_api;
@@ -175,5 +216,6 @@ enum reason route_find(const struct route_table *table, uint32_t listener, struc
 		return REASON_TARGET_INVALID;
 	if (route_path_is_plain(path))
 		return path_match(table, set, path, method_id, out);
-	return path_match_odd(table, set, path, method_id, out);
+	return path_match_odd(
+		&(struct odd_path){ table, set, path, method_id, false, out }, listener);
 }

@@ -24,31 +24,34 @@ struct route_match {
 				   * one API has it; else SNAP_NONE */
 	uint32_t route;   /* index into SNAP_ROUTES */
 	uint32_t backend; /* index into SNAP_BACKENDS */
+	bool rewritten; /* the path is matched, and to be forwarded, as route_path_normalise() has it */
 	uint32_t allowed_methods; /* METHOD_NOT_ALLOWED: bits of the methods that this path has */
 };
 
 /**
  * Match a request. The host decides first (exact, then the longest "*.suffix", then "*"), then the
- * longest path (exact before prefix of the same length), then the method. Comparison of hosts is without
- * case and without port; paths are compared as sent after dot segments and %-encoded unreserved
- * characters were normalised for matching (RFC 3986 §6.2.2), so that "/a/%2e%2e/b" cannot pass for
- * "/a/..." ; a path that climbs above the root or encodes a slash or NUL is refused with TARGET_INVALID,
- * and so is what servers are known to read differently: a backslash (plain or encoded), ".." over an
- * empty segment, "..;x". "*" (OPTIONS) matches no route.
+ * longest path (exact before prefix of the same length), then the method. Hosts are compared without
+ * case and without port, IPv6 literals as addresses. Paths are compared as route_path_normalise() has
+ * them; where the listener keeps a form that servers read in two ways, each reading must lead to the same
+ * route. "*" (OPTIONS) matches no route.
  * @param listener   index into SNAP_LISTENERS
  * @param method_id  enum http1_method
- * @return REASON_PROXIED, HOST_UNKNOWN, ROUTE_UNKNOWN, METHOD_NOT_ALLOWED or TARGET_INVALID
+ * @return REASON_PROXIED, HOST_UNKNOWN, ROUTE_UNKNOWN, METHOD_NOT_ALLOWED, TARGET_INVALID or PATH_AMBIGUOUS
  */
 enum reason route_find(const struct route_table *table, uint32_t listener, struct str host,
 	struct str path, unsigned method_id, struct route_match *out);
 
 /**
- * A path as it is matched: dot segments removed, %-encoded unreserved characters decoded, hexadecimal
- * digits in upper case. Control uses it to refuse routes that could never match.
- * @param buf  room for a path that changes: path.len bytes are enough
- * @param out  @p path itself when nothing changed, else in @p buf
- * @return 0, or -EINVAL for a path that route_find() refuses, or one longer than @p buf_bytes
+ * A path as it is matched and forwarded: dot segments removed, %-encoded unreserved characters decoded,
+ * hexadecimal digits in upper case (RFC 3986 §6.2.2), and the forms that @p paths rewrites in their
+ * shorter reading. Control uses it to refuse routes that could never match.
+ * @param paths  the listener's policies: snap_listener.paths
+ * @param buf    room for a path that changes: path.len bytes are enough
+ * @param out    @p path itself when nothing changed, else in @p buf
+ * @return REASON_PROXIED; TARGET_INVALID for what no server could read, a path that climbs above the root,
+ *         an encoded NUL, or one longer than @p buf_bytes; PATH_AMBIGUOUS for a form that @p paths refuses
  */
-int route_path_normalise(struct str path, char *buf, uint32_t buf_bytes, struct str *out);
+enum reason route_path_normalise(
+	struct str path, uint32_t paths, char *buf, uint32_t buf_bytes, struct str *out);
 
 #endif

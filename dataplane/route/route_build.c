@@ -138,8 +138,11 @@ static bool build_sets(struct build *b)
 		return false;
 	for (uint32_t h = 0; h < hosts; h++)
 		table->hosts.nodes[h].host.set = set_intern(b, &table->hosts.nodes[h]);
-	for (uint32_t l = 0; l < table->listener_count; l++)
+	for (uint32_t l = 0; l < table->listener_count; l++) {
 		table->listeners[l].any_set = b->any[l] != NULL ? b->any[l]->host.set : SNAP_NONE;
+		table->listeners[l].paths =
+			SNAP_AT(b->snapshot, SNAP_LISTENERS, snap_listener, l)->paths;
+	}
 	return true;
 }
 
@@ -163,7 +166,8 @@ static bool build_texts(struct build *b)
 		struct str raw = snap_str(b->snapshot, routes[i].path);
 		struct str *text = &table->path_texts[i];
 
-		if (route_path_normalise(raw, table->path_bytes + used, raw.len, text) != 0)
+		if (route_path_normalise(raw, SNAP_PATHS_KEEP, table->path_bytes + used, raw.len,
+			    text) != REASON_PROXIED)
 			*text = raw;
 		else if (text->data != raw.data)
 			used += text->len;

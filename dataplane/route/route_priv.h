@@ -21,6 +21,7 @@ enum host_kind { HOST_EXACT, HOST_SUFFIX, HOST_ANY };
 /* The hosts that one listener knows. */
 struct host_scope {
 	uint32_t any_set; /* of "*"; SNAP_NONE */
+	uint32_t paths;   /* snap_listener.paths */
 	bool has_suffixes;
 	struct length_set suffixes;
 };
@@ -80,5 +81,16 @@ static inline uint64_t path_hash_segment(uint64_t hash, struct str path, uint32_
 
 /** True when normalisation would change or refuse nothing. */
 bool route_path_is_plain(struct str path);
+
+typedef enum reason (*route_path_fn)(struct str reading, void *ctx);
+
+/**
+ * Call @p fn with each reading of a path that is not plain, first with the one that is forwarded, until
+ * it returns another reason than REASON_PROXIED.
+ * @param buf  path.len bytes, in which the readings are made
+ * @return what @p fn returned last, or why the path is refused
+ */
+enum reason route_path_each(
+	struct str path, uint32_t paths, char *buf, route_path_fn fn, void *ctx);
 
 #endif

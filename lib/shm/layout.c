@@ -99,6 +99,7 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_listener, certs),
 	FIELD(snap_listener, backlog),
 	FIELD(snap_listener, connections_per_source),
+	FIELD(snap_listener, paths),
 	RECORD(snap_cert),
 	FIELD(snap_cert, name),
 	FIELD(snap_cert, names),

@@ -161,6 +161,46 @@ static_assert(sizeof(struct snap_kernel) == 72, "");
 #define SNAP_KERNEL_ADDRESSES_MAX   8
 #define SNAP_KERNEL_PORTS_MAX       32
 
+/* Forms of a path that servers are known to read in two ways. */
+enum snap_path_form {
+	SNAP_PATH_SLASHES,       /* "//": an empty segment, or one slash */
+	SNAP_PATH_PARAMETERS,    /* ";v=1": part of the segment's name, or not */
+	SNAP_PATH_ENCODED_SLASH, /* "%2F": a byte of the name, or a slash */
+	SNAP_PATH_BACKSLASH,     /* "%5C" and "\": the same */
+	SNAP_PATH_DOT_SEGMENTS,  /* "/./", "/../" */
+	SNAP_PATH_FORMS
+};
+
+/* What a listener does with a path of such a form. */
+enum snap_path_policy {
+	SNAP_PATH_REFUSE,  /* 400 */
+	SNAP_PATH_REWRITE, /* matched and forwarded in the shorter reading */
+	SNAP_PATH_AGREE,   /* forwarded as sent, if both readings lead to one route; else 400 */
+	SNAP_PATH_KEEP,    /* matched and forwarded as sent */
+};
+
+#define SNAP_PATH_BITS          2 /* of a form in snap_listener.paths */
+#define SNAP_PATH(form, policy) ((uint32_t)(policy) << SNAP_PATH_BITS * (form))
+#define SNAP_PATHS_DEFAULT                                                                         \
+	(SNAP_PATH(SNAP_PATH_SLASHES, SNAP_PATH_REWRITE) |                                         \
+		SNAP_PATH(SNAP_PATH_PARAMETERS, SNAP_PATH_AGREE) |                                 \
+		SNAP_PATH(SNAP_PATH_ENCODED_SLASH, SNAP_PATH_REFUSE) |                             \
+		SNAP_PATH(SNAP_PATH_BACKSLASH, SNAP_PATH_REFUSE) |                                 \
+		SNAP_PATH(SNAP_PATH_DOT_SEGMENTS, SNAP_PATH_REWRITE))
+
+/* Only what RFC 3986 calls the same is rewritten: a route's own path is in this form. */
+#define SNAP_PATHS_KEEP                                                                            \
+	(SNAP_PATH(SNAP_PATH_SLASHES, SNAP_PATH_KEEP) |                                            \
+		SNAP_PATH(SNAP_PATH_PARAMETERS, SNAP_PATH_KEEP) |                                  \
+		SNAP_PATH(SNAP_PATH_ENCODED_SLASH, SNAP_PATH_KEEP) |                               \
+		SNAP_PATH(SNAP_PATH_BACKSLASH, SNAP_PATH_KEEP) |                                   \
+		SNAP_PATH(SNAP_PATH_DOT_SEGMENTS, SNAP_PATH_REWRITE))
+
+static inline enum snap_path_policy snap_path_policy(uint32_t paths, unsigned form)
+{
+	return (enum snap_path_policy)(paths >> SNAP_PATH_BITS * form & 3);
+}
+
 struct snap_listener {
 	struct snap_text name;
 	struct ip_addr addr;
@@ -171,8 +211,9 @@ struct snap_listener {
 	struct snap_range certs; /* SNAP_LISTENER_CERTS; the first is the default */
 	uint32_t backlog;
 	uint32_t connections_per_source; /* 0: no limit */
+	uint32_t paths;                  /* SNAP_PATH() of each enum snap_path_form */
 };
-static_assert(sizeof(struct snap_listener) == 56, "");
+static_assert(sizeof(struct snap_listener) == 60, "");
 
 struct snap_cert {
 	struct snap_text name;

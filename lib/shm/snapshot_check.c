@@ -221,7 +221,11 @@ static bool check_listener(struct snap_check *c, const void *record)
 	       (!l->tls ||
 		       check_between(c, "certs of a TLS listener", l->certs.count, 1, SNAP_NONE)) &&
 	       check_between(c, "backlog", l->backlog, 0, 1u << 24) &&
-	       check_between(c, "connections_per_source", l->connections_per_source, 0, 1u << 24);
+	       check_between(c, "connections_per_source", l->connections_per_source, 0, 1u << 24) &&
+	       check_between(c, "paths", l->paths, 0, SNAP_PATH(SNAP_PATH_FORMS, 1) - 1) &&
+	       check_between(c, "dot segments of paths",
+		       snap_path_policy(l->paths, SNAP_PATH_DOT_SEGMENTS), SNAP_PATH_REFUSE,
+		       SNAP_PATH_REWRITE);
 }
 
 static bool check_listener_cert(struct snap_check *c, const void *record)

@@ -11,7 +11,7 @@
  *   config kernel [addresses=A,…] [ports=N,…] [rate=N] [burst=N]     of the outside port; rate of each class
  *   config mld                        multicast listener reports are for the script to see
  *   config host NAME IP [inside] [mac=M] [noarp]
- *   config listener NAME IP:PORT [backlog=N] [tls=CERT,…]
+ *   config listener NAME IP:PORT [backlog=N] [tls=CERT,…] [slashes|parameters|…=POLICY]
  *   config cert NAME names=DNS,…
  *   config backend NAME IP:PORT[*WEIGHT]… [connect_timeout=T] [retry_after=T] [idle=N]
  *   config credential NAME header|query|cookie|authorization=FIELD prefix=P,… class=C,… length=N [keep]

@@ -98,6 +98,24 @@ static void add_ports(struct build *s)
 	}
 }
 
+/* "slashes=keep parameters=refuse …" of a listener. */
+static uint32_t paths_of(const struct config_item *item)
+{
+	static const char *const forms[SNAP_PATH_FORMS] = { "slashes", "parameters",
+		"encoded_slash", "backslash", "dot_segments" };
+	static const char *const policies[] = { "refuse", "rewrite", "agree", "keep" };
+	uint32_t paths = SNAP_PATHS_DEFAULT;
+
+	for (unsigned form = 0; form < SNAP_PATH_FORMS; form++) {
+		const char *word = config_arg(item, forms[form], NULL);
+
+		for (unsigned p = 0; word && p < sizeof(policies) / sizeof(policies[0]); p++)
+			if (strcmp(word, policies[p]) == 0)
+				paths = (paths & ~SNAP_PATH(form, 3)) | SNAP_PATH(form, p);
+	}
+	return paths;
+}
+
 static void add_listeners(struct build *s)
 {
 	for (uint32_t i = 0; i < s->c->counts[CONFIG_LISTENER]; i++) {
@@ -111,6 +129,7 @@ static void add_listeners(struct build *s)
 		l.connections_per_source =
 			(uint32_t)text_number(config_arg(item, "per_source", "0"), "per_source");
 		l.tls = certs != NULL;
+		l.paths = paths_of(item);
 		l.certs.first = count(s, SNAP_LISTENER_CERTS);
 		while (next_of(&certs, &name, &len)) {
 			uint32_t index = config_index(s->c, CONFIG_CERT, name, len);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Paths made comparable: what becomes what, and what is refused. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,13 +48,26 @@ static const struct {
 	{ "/b/c/...", "/b/c/..." },
 	{ "/.well-known/x", "/.well-known/x" },
 	{ "/v1.0/a.b", "/v1.0/a.b" },
-	/* Empty segments stay; ".." over one is read in two ways. */
-	{ "//", "//" },
-	{ "/a//b", "/a//b" },
-	{ "/a//b/../c", "/a//c" },
-	{ "/a//../b", REFUSED },
+	/* Empty segments go. */
+	{ "//", "/" },
+	{ "///", "/" },
+	{ "/a//", "/a/" },
+	{ "/a//b", "/a/b" },
+	{ "//a", "/a" },
+	{ "/12345/", "/12345/" },
+	{ "/12345//8", "/12345/8" },
+	{ "/123456//8", "/123456/8" },
+	{ "/1234567//8", "/1234567/8" },
+	{ "/123456/./8", "/123456/8" },
+	{ "/1234567/./8", "/1234567/8" },
+	{ "/a//b/../c", "/a/c" },
+	{ "/a//../b", "/b" },
 	{ "//..", REFUSED },
-	{ "/a/.//../b", REFUSED },
+	{ "/a/.//../b", "/b" },
+	/* Parameters stay in the path that is forwarded. */
+	{ "/a;v=1/b", "/a;v=1/b" },
+	{ "/a/b;", "/a/b;" },
+	{ "/a/;x/b", "/a/;x/b" },
 	/* Above the root. */
 	{ "/..", REFUSED },
 	{ "/../a", REFUSED },
@@ -88,15 +100,16 @@ static void paths_are_normalised_or_refused(void **state)
 		struct str in = str_of(cases[i].path), out;
 		/* On the heap and without terminator, so that the sanitizer sees a byte too far. */
 		char *exact = malloc(in.len + 1), *buf = malloc(in.len + 1);
-		int result;
+		enum reason result;
 
 		memcpy(exact, in.data, in.len);
 		exact = realloc(exact, in.len > 0 ? in.len : 1);
-		result = route_path_normalise((struct str){ exact, in.len }, buf, in.len, &out);
+		result = route_path_normalise(
+			(struct str){ exact, in.len }, SNAP_PATHS_DEFAULT, buf, in.len, &out);
 		if (cases[i].expected == REFUSED) {
-			if (result != -EINVAL)
+			if (result == REASON_PROXIED)
 				fail_msg("%s became %.*s", cases[i].path, (int)out.len, out.data);
-		} else if (result != 0 || !str_equal(out, str_of(cases[i].expected))) {
+		} else if (result != REASON_PROXIED || !str_equal(out, str_of(cases[i].expected))) {
 			fail_msg("%s: %d, %.*s", cases[i].path, result, (int)out.len, out.data);
 		}
 		free(exact);
@@ -104,11 +117,61 @@ static void paths_are_normalised_or_refused(void **state)
 	}
 }
 
+#define ONLY(form, policy) ((SNAP_PATHS_KEEP & ~SNAP_PATH(form, 3)) | SNAP_PATH(form, policy))
+
+static const struct {
+	const char *path;
+	uint32_t paths;
+	enum reason reason;
+	const char *expected;
+} policies[] = {
+	{ "/a//b", ONLY(SNAP_PATH_SLASHES, SNAP_PATH_KEEP), REASON_PROXIED, "/a//b" },
+	{ "/a//b", ONLY(SNAP_PATH_SLASHES, SNAP_PATH_REFUSE), REASON_PATH_AMBIGUOUS, NULL },
+	{ "/a/", ONLY(SNAP_PATH_SLASHES, SNAP_PATH_REFUSE), REASON_PROXIED, "/a/" },
+	{ "/a//../b", SNAP_PATHS_KEEP, REASON_TARGET_INVALID, NULL },
+	{ "/a;x/b", ONLY(SNAP_PATH_PARAMETERS, SNAP_PATH_REWRITE), REASON_PROXIED, "/a/b" },
+	{ "/a;x%2Fy/b", ONLY(SNAP_PATH_PARAMETERS, SNAP_PATH_REWRITE), REASON_PROXIED, "/a/b" },
+	{ "/a/b;x;y=1", ONLY(SNAP_PATH_PARAMETERS, SNAP_PATH_REWRITE), REASON_PROXIED, "/a/b" },
+	{ "/a/..;x/b", ONLY(SNAP_PATH_PARAMETERS, SNAP_PATH_REWRITE), REASON_PROXIED, "/b" },
+	{ "/a%3Bx/b", ONLY(SNAP_PATH_PARAMETERS, SNAP_PATH_REWRITE), REASON_PROXIED, "/a%3Bx/b" },
+	{ "/a;x/b", ONLY(SNAP_PATH_PARAMETERS, SNAP_PATH_REFUSE), REASON_PATH_AMBIGUOUS, NULL },
+	{ "/a%2fb", ONLY(SNAP_PATH_ENCODED_SLASH, SNAP_PATH_KEEP), REASON_PROXIED, "/a%2Fb" },
+	{ "/a%2fb", ONLY(SNAP_PATH_ENCODED_SLASH, SNAP_PATH_REWRITE), REASON_PROXIED, "/a/b" },
+	{ "/a/..%2fb", ONLY(SNAP_PATH_ENCODED_SLASH, SNAP_PATH_REWRITE), REASON_PROXIED, "/b" },
+	{ "/..%2fb", ONLY(SNAP_PATH_ENCODED_SLASH, SNAP_PATH_REWRITE), REASON_TARGET_INVALID,
+		NULL },
+	{ "/a%2fb", ONLY(SNAP_PATH_ENCODED_SLASH, SNAP_PATH_REFUSE), REASON_PATH_AMBIGUOUS, NULL },
+	{ "/a%5cb", ONLY(SNAP_PATH_BACKSLASH, SNAP_PATH_KEEP), REASON_PROXIED, "/a%5Cb" },
+	{ "/a%5cb", ONLY(SNAP_PATH_BACKSLASH, SNAP_PATH_REWRITE), REASON_PROXIED, "/a/b" },
+	{ "/a\\b", ONLY(SNAP_PATH_BACKSLASH, SNAP_PATH_REWRITE), REASON_PROXIED, "/a/b" },
+	{ "/a\\b", ONLY(SNAP_PATH_BACKSLASH, SNAP_PATH_REFUSE), REASON_PATH_AMBIGUOUS, NULL },
+	{ "/a/./b", ONLY(SNAP_PATH_DOT_SEGMENTS, SNAP_PATH_REFUSE), REASON_PATH_AMBIGUOUS, NULL },
+	{ "/a/%2e%2e/b", ONLY(SNAP_PATH_DOT_SEGMENTS, SNAP_PATH_REFUSE), REASON_PATH_AMBIGUOUS,
+		NULL },
+	{ "/a/b%00", SNAP_PATHS_KEEP, REASON_TARGET_INVALID, NULL },
+};
+
+static void a_listener_says_which_forms_are_rewritten(void **state)
+{
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+		struct str out;
+		char buf[64];
+		enum reason reason = route_path_normalise(str_of(policies[i].path),
+			policies[i].paths, buf, (uint32_t)strlen(policies[i].path), &out);
+
+		if (reason != policies[i].reason ||
+			(policies[i].expected && !str_equal(out, str_of(policies[i].expected))))
+			fail_msg("%zu: %s: %s, %.*s", i, policies[i].path, reason_name(reason),
+				(int)out.len, out.data);
+	}
+}
+
 static void a_normal_path_is_not_copied(void **state)
 {
 	struct str in = STR("/v1/orders/17.json"), out;
 
-	assert_int_equal(route_path_normalise(in, NULL, 0, &out), 0);
+	assert_int_equal(
+		route_path_normalise(in, SNAP_PATHS_DEFAULT, NULL, 0, &out), REASON_PROXIED);
 	assert_ptr_equal(out.data, in.data);
 }
 
@@ -118,9 +181,12 @@ static void normalising_again_changes_nothing(void **state)
 		char first[128], second[128];
 		struct str once, twice;
 
-		if (route_path_normalise(str_of(cases[i].path), first, sizeof(first), &once) != 0)
+		if (route_path_normalise(str_of(cases[i].path), SNAP_PATHS_DEFAULT, first,
+			    sizeof(first), &once) != REASON_PROXIED)
 			continue;
-		assert_int_equal(route_path_normalise(once, second, sizeof(second), &twice), 0);
+		assert_int_equal(route_path_normalise(
+					 once, SNAP_PATHS_DEFAULT, second, sizeof(second), &twice),
+			REASON_PROXIED);
 		assert_true(str_equal(once, twice));
 	}
 }
@@ -130,13 +196,16 @@ static void a_path_longer_than_the_room_is_refused(void **state)
 	char buf[4];
 	struct str out;
 
-	assert_int_equal(route_path_normalise(STR("/a/./b"), buf, sizeof(buf), &out), -EINVAL);
+	assert_int_equal(
+		route_path_normalise(STR("/a/./b"), SNAP_PATHS_DEFAULT, buf, sizeof(buf), &out),
+		REASON_TARGET_INVALID);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_are_normalised_or_refused),
+		cmocka_unit_test(a_listener_says_which_forms_are_rewritten),
 		cmocka_unit_test(a_normal_path_is_not_copied),
 		cmocka_unit_test(normalising_again_changes_nothing),
 		cmocka_unit_test(a_path_longer_than_the_room_is_refused),

@@ -136,7 +136,12 @@ static const struct {
 	{ 0, "shop.example", "/caf%C3%A9/~", HTTP1_GET, REASON_PROXIED, SHOP, R_ESCAPED },
 	{ 0, "shop.example", "/v1/orders/%2e%2e/%2e%2e/%2e%2e", HTTP1_GET, REASON_TARGET_INVALID,
 		SHOP, NONE },
-	{ 0, "shop.example", "/v1%2Forders", HTTP1_GET, REASON_TARGET_INVALID, SHOP, NONE },
+	{ 0, "shop.example", "/v1%2Forders", HTTP1_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
+	/* Kept as sent where each reading has the same route. */
+	{ 0, "shop.example", "/v1/orders/7;a=1", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS_PREFIX },
+	{ 0, "shop.example", "/x;a/y;b", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "shop.example", "/v1/orders;a=1", HTTP1_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
+	{ 0, "shop.example", "/v1/orders;/7", HTTP1_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
 	{ 0, "shop.example", "/v1/orders%00", HTTP1_GET, REASON_TARGET_INVALID, SHOP, NONE },
 	{ 0, "shop.example", "v1", HTTP1_GET, REASON_TARGET_INVALID, SHOP, NONE },
 	{ 0, "shop.example", "", HTTP1_GET, REASON_TARGET_INVALID, SHOP, NONE },

@@ -58,6 +58,7 @@ static inline uint32_t fixture_listener(
 		.tls = certs.count > 0,
 		.certs = certs,
 		.backlog = 64,
+		.paths = SNAP_PATHS_DEFAULT | SNAP_PATH(SNAP_PATH_SLASHES, SNAP_PATH_KEEP),
 	};
 
 	return snapshot_builder_add(f->b, SNAP_LISTENERS, &l);
