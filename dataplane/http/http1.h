@@ -148,8 +148,8 @@ struct http1_limits {
  * Stricter than the grammar on purpose: hosts are letters, digits, ".", "-", "_" or an IPv6 literal
  * with an optional port that is not empty; targets hold RFC 3986's characters only, "#" and
  * userinfo excluded; methods and lists of connection options are bounded. Percent-encoding and dot
- * segments are left to the router. Upgrade and Expect in HTTP/1.0 are ignored (RFC 9110 §7.8,
- * §10.1.1).
+ * segments are left to the router. Upgrade is ignored, for no other protocol is spoken here (RFC 9110
+ * §7.8), and so is Expect in HTTP/1.0 (§10.1.1).
  *
  * @param data    the bytes received; none is read at or beyond data + len
  * @param len     bytes

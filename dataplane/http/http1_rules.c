@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the known fields mean together: how the body is framed (RFC 9112 §6), whether the connection
- * stays (§9.3), which fields are hop-by-hop (RFC 9110 §7.6.1), Expect and Upgrade. Where a rule
+ * stays (§9.3), which fields are hop-by-hop (RFC 9110 §7.6.1), and Expect. Where a rule
  * leaves recipients a choice, the message is refused: the next recipient may choose otherwise.
  */
 #include "dataplane/http/http1_priv.h"
@@ -64,7 +64,6 @@ struct options {
 	unsigned count;
 	bool close;
 	bool keep_alive;
-	bool upgrade;
 };
 
 static bool token_valid(struct str s)
@@ -91,8 +90,6 @@ static enum reason option_take(struct http1_head *head, struct options *options,
 		options->keep_alive = true;
 	} else if (str_equal_nocase(option, STR("close"))) {
 		options->close = true;
-	} else if (str_equal_nocase(option, STR("upgrade"))) {
-		options->upgrade = true;
 	} else if (!token_valid(option)) {
 		return REASON_FIELD_VALUE;
 	} else {
@@ -126,21 +123,6 @@ static enum reason connection_parse(
 	}
 	head->keep_alive = !options->close && (head->version_minor != 0 || options->keep_alive);
 	return HTTP1_FINE;
-}
-
-/* Upgrade counts only when Connection names it, and never in HTTP/1.0 (RFC 9110 §7.8). */
-static bool upgrade_wanted(const struct http1_head *head)
-{
-	for (uint32_t i = 0; i < head->field_count; i++) {
-		struct str rest = head->fields[i].value, protocol;
-
-		if (head->fields[i].id != HTTP1_FIELD_UPGRADE)
-			continue;
-		while (http1_list_next(&rest, &protocol))
-			if (!str_equal_nocase(protocol, STR("h2c")))
-				return true; /* RFC 9113 §3.1: h2c is out of use and may be ignored */
-	}
-	return false;
 }
 
 /* RFC 9110 §10.1.1: 100-continue is the only one; HTTP/1.0 does not have it. */

@@ -25,8 +25,6 @@ static enum reason check_head(const struct proxy *p, const struct http1_head *he
 {
 	uint64_t body_max = proxy_settings(p)->body_bytes_max;
 
-	if (head->upgrade)
-		return REASON_UPGRADE_REFUSED;
 	if (body_max && head->framing == HTTP1_BODY_LENGTH && head->content_length > body_max)
 		return REASON_BODY_TOO_LARGE;
 	return REASON_PROXIED;

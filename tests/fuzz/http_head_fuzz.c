@@ -58,7 +58,7 @@ static void require_same(const struct result *a, const struct result *b)
 	require(str_is(x->host, y->host) && str_is(x->authority, y->authority));
 	require(str_is(x->phrase, y->phrase) && x->status == y->status);
 	require(x->framing == y->framing && x->content_length == y->content_length);
-	require(x->keep_alive == y->keep_alive && x->upgrade == y->upgrade);
+	require(x->keep_alive == y->keep_alive);
 	require(x->expect_continue == y->expect_continue && x->method_id == y->method_id);
 	require(x->head_bytes == y->head_bytes && x->field_count == y->field_count);
 	for (uint32_t i = 0; i < x->field_count; i++) {
@@ -108,7 +108,7 @@ static void write_request_again(const struct http1_head *head, bool trust)
 	require(again.framing == head->framing && again.content_length == head->content_length);
 	require(str_equal(again.method, head->method) && str_equal(again.path, head->path));
 	require(str_equal(again.query, head->query) && str_equal(again.host, head->host));
-	require(!again.upgrade && !again.expect_continue);
+	require(!again.expect_continue);
 	require_no_claims(&again);
 	for (uint32_t i = 0; i < again.field_count; i++)
 		require(!str_equal_nocase(again.fields[i].name, STR("X-API-Key")));

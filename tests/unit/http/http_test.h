@@ -114,11 +114,10 @@ static inline bool outcome_same(const struct outcome *a, const struct outcome *b
 		!str_same(x->phrase, a->base, y->phrase, b->base))
 		return false;
 	if (x->method_id != y->method_id || x->absolute_form != y->absolute_form ||
-		x->expect_continue != y->expect_continue || x->upgrade != y->upgrade ||
-		x->status != y->status || x->version_minor != y->version_minor ||
-		x->keep_alive != y->keep_alive || x->framing != y->framing ||
-		x->content_length != y->content_length || x->head_bytes != y->head_bytes ||
-		x->field_count != y->field_count)
+		x->expect_continue != y->expect_continue || x->status != y->status ||
+		x->version_minor != y->version_minor || x->keep_alive != y->keep_alive ||
+		x->framing != y->framing || x->content_length != y->content_length ||
+		x->head_bytes != y->head_bytes || x->field_count != y->field_count)
 		return false;
 	for (uint32_t i = 0; i < x->field_count; i++) {
 		const struct http1_field *f = &x->fields[i], *g = &y->fields[i];

@@ -333,31 +333,6 @@ static void keep_alive_follows_version_and_connection(void **state)
 	}
 }
 
-static void upgrade_needs_connection_and_http11(void **state)
-{
-	static const struct {
-		const char *text;
-		bool upgrade;
-	} rows[] = {
-		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-			true },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: a, Upgrade\r\n\r\n",
-			true },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c, x\r\n\r\n",
-			true },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: H2C\r\n\r\n",
-			false },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n\r\n", false },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", false },
-		{ "GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", false },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		request(rows[i].text);
-		assert_int_equal(head.upgrade, rows[i].upgrade);
-	}
-}
-
 static void expectation_needs_a_body_and_http11(void **state)
 {
 	request("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
@@ -445,7 +420,6 @@ int main(void)
 		cmocka_unit_test(connection_names_hop_by_hop_fields),
 		cmocka_unit_test(connection_cannot_take_what_identifies),
 		cmocka_unit_test(keep_alive_follows_version_and_connection),
-		cmocka_unit_test(upgrade_needs_connection_and_http11),
 		cmocka_unit_test(expectation_needs_a_body_and_http11),
 		cmocka_unit_test(status_line_is_taken_apart),
 		cmocka_unit_test(response_framing_follows_the_request),
