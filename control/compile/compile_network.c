@@ -73,7 +73,8 @@ void compile_settings(struct compile *c)
 		.ecn = number(&d->ecn),
 		.rcv_buf_bytes = number(&d->buffers.receive),
 		.snd_buf_bytes = number(&d->buffers.send),
-		.flags = r->forwarding.trust_client.number ? SNAP_TRUST_FORWARDED : 0,
+		.flags = (r->forwarding.trust_client.number ? SNAP_TRUST_FORWARDED : 0) |
+			 (r->forwarding.pass_overrides.number ? SNAP_PASS_OVERRIDES : 0),
 		.event_records = number(&log->records),
 		.via = compile_text(c, r->forwarding.via.text),
 		.body_bytes_max = r->limits.body.number,

@@ -192,7 +192,7 @@ struct cfg_limits {
 
 struct cfg_forwarding {
 	struct cfg_group head;
-	struct cfg_value via, trust_client;
+	struct cfg_value via, trust_client, pass_overrides;
 };
 
 struct cfg_access_log {

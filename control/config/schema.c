@@ -454,6 +454,10 @@ static const struct schema_field forwarding_fields[] = {
 		.text = "Append to the X-Forwarded-For of a request instead of replacing it, and pass on "
 			"what it says about its client in X-Real-IP, X-Forwarded-\\* and the like: only "
 			"where another proxy of yours is the one client." },
+	{ FIELD(cfg_forwarding, pass_overrides), SCHEMA_BOOL, .fallback = "false",
+		.text = "Pass on header fields by which a client asks a backend for another path, host or "
+			"method than the one that was judged here: X-Original-URL, X-Rewrite-URL, "
+			"X-HTTP-Method-Override and the like." },
 	{ NULL },
 };
 

@@ -286,7 +286,9 @@ struct http1_forward {
 	struct str
 		strip_field; /* name of a header field to leave out: the credential's, if configured */
 	bool trust_forwarded; /* append to X-Forwarded-For and Forwarded instead of replacing them, and
-				    let the sender's X-Forwarded-Proto and -Host stand where present */
+				    let the sender's X-Forwarded-Proto and -Host, and what else it says about
+				    the client, stand where present */
+	bool pass_overrides; /* forward fields that take the place of path, host or method */
 };
 
 /**

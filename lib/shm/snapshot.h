@@ -111,6 +111,7 @@ struct snap_settings {
 	uint32_t reserved[4];
 };
 static_assert(sizeof(struct snap_settings) == 128, "");
+#define SNAP_PASS_OVERRIDES  2u /* forward a client's X-Original-URL, X-HTTP-Method-Override, … */
 #define SNAP_TRUST_FORWARDED 1u /* append to the client's X-Forwarded-For instead of replacing it */
 
 struct snap_port {

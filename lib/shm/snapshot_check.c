@@ -140,7 +140,7 @@ static bool check_settings(struct snap_check *c, const void *record)
 	       check_between(c, "rto_min_ms", s->rto_min_ms, 1, 60000) &&
 	       check_between(c, "rcv_buf_bytes", s->rcv_buf_bytes, 1, BYTES_MAX) &&
 	       check_between(c, "snd_buf_bytes", s->snd_buf_bytes, 1, BYTES_MAX) &&
-	       check_between(c, "flags", s->flags, 0, SNAP_TRUST_FORWARDED) &&
+	       check_between(c, "flags", s->flags, 0, SNAP_TRUST_FORWARDED | SNAP_PASS_OVERRIDES) &&
 	       check_between(c, "event_records", s->event_records, 1, SNAP_EVENT_RECORDS_MAX) &&
 	       check_text(c, "via", s->via, 0) &&
 	       check_between(c, "access_log", s->access_log, 0, 1) &&

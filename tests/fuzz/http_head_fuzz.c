@@ -84,6 +84,7 @@ static void require_no_claims(const struct http1_head *head)
 		require(!str_equal_nocase(name, STR("X_Forwarded_For")));
 		require(!str_equal_nocase(name, STR("Transfer_Encoding")));
 		require(!str_equal_nocase(name, STR("Content_Length")));
+		require(!str_equal_nocase(name, STR("X_Real_IP")));
 	}
 }
 
@@ -110,8 +111,12 @@ static void write_request_again(const struct http1_head *head, bool trust)
 	require(str_equal(again.query, head->query) && str_equal(again.host, head->host));
 	require(!again.expect_continue);
 	require_no_claims(&again);
-	for (uint32_t i = 0; i < again.field_count; i++)
+	for (uint32_t i = 0; i < again.field_count; i++) {
 		require(!str_equal_nocase(again.fields[i].name, STR("X-API-Key")));
+		require(!str_equal_nocase(again.fields[i].name, STR("X-Original-URL")));
+		require(trust || !str_equal_nocase(again.fields[i].name, STR("X-Real-IP")));
+		require(trust || !str_equal_nocase(again.fields[i].name, STR("X-Forwarded-Port")));
+	}
 }
 
 static void write_response_again(const struct http1_head *head, unsigned mode)
@@ -139,8 +144,9 @@ static void write_response_again(const struct http1_head *head, unsigned mode)
 
 static void look_things_up(const struct http1_head *head)
 {
-	unsigned count;
-	struct str value;
+	struct http1_cookies cookies = { 0 };
+	struct str rest = head->query, value, decoded;
+	char buf[64];
 
 	value = http1_query_param(head->query, STR("key"), &count);
 	require((value.data != NULL) == (count != 0));

@@ -104,6 +104,8 @@ static void set_setting(struct config *c, struct cursor *cursor)
 		c->settings.body_bytes_max = cursor_number(cursor, "bytes");
 	} else if (cursor_word(cursor, "trust_forwarded")) {
 		c->settings.flags = cursor_number(cursor, "0 or 1") ? SNAP_TRUST_FORWARDED : 0;
+	} else if (cursor_word(cursor, "pass_overrides")) {
+		c->settings.flags = cursor_number(cursor, "0 or 1") ? SNAP_PASS_OVERRIDES : 0;
 	} else {
 		set_number(&c->settings, settings_numbers,
 			sizeof(settings_numbers) / sizeof(settings_numbers[0]), cursor);
