@@ -66,6 +66,26 @@ static void check_place(struct check *c, struct cfg_credential *k)
 			"for the Authorization field use in = \"authorization\" with a scheme");
 }
 
+/* A character of a pattern that stands for itself and that a query has only encoded; 0: none. */
+static char encoded_in_query(struct str pattern)
+{
+	bool class = false;
+
+	for (uint32_t i = 0; i < pattern.len; i++) {
+		const char ch = pattern.data[i];
+
+		if (ch == '\\' && i + 1 < pattern.len) {
+			if (strchr("+&#%", pattern.data[++i]) != NULL)
+				return pattern.data[i];
+		} else if (class ? ch == ']' : ch == '[') {
+			class = !class;
+		} else if (strchr("&#% ", ch) != NULL || (class && ch == '+')) {
+			return ch;
+		}
+	}
+	return 0;
+}
+
 void check_credentials(struct check *c)
 {
 	const struct cfg_root *root = &c->config->root;
@@ -80,6 +100,11 @@ void check_credentials(struct check *c)
 			mistake_warn(c->mistakes, k->pattern.at,
 				"the pattern is not held by '^' and '$': whatever contains a match is "
 				"taken for a credential as a whole");
+		if (k->pattern.valid && k->in.valid && k->in.number == CFG_IN_QUERY &&
+			encoded_in_query(pattern))
+			mistake_warn(c->mistakes, k->pattern.at,
+				"a client must write '%c' as %%%02X in a query: keys without it need no encoding",
+				encoded_in_query(pattern), (unsigned)encoded_in_query(pattern));
 	}
 }
 

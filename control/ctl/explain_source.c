@@ -123,6 +123,21 @@ static void put_key(const struct ctl *ctl, const struct snapshot *s, uint32_t cr
 		fprintf(out, "Authorization: %.*s %s\r\n", (int)field.len, field.data, ctl->key);
 }
 
+/* As a query's name or value is sent: all but RFC 3986's unreserved characters encoded. */
+static void put_encoded(struct str text, FILE *out)
+{
+	for (uint32_t i = 0; i < text.len; i++) {
+		const unsigned char c = (unsigned char)text.data[i];
+		const char lower = ascii_lower((char)c);
+
+		if ((c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') ||
+			(c != '\0' && strchr("-._~", c) != NULL))
+			fputc(c, out);
+		else
+			fprintf(out, "%%%02X", c);
+	}
+}
+
 static void put_target(const struct ctl *ctl, const struct snapshot *s,
 	const struct explain_request *r, uint32_t credential, FILE *out)
 {
@@ -133,9 +148,12 @@ static void put_target(const struct ctl *ctl, const struct snapshot *s,
 	const struct snap_credential *k = SNAP_AT(s, SNAP_CREDENTIALS, snap_credential, credential);
 	struct str field = snap_str(s, k->field);
 
-	if (k->where == SNAP_IN_QUERY)
-		fprintf(out, "%c%.*s=%s", memchr(r->target.data, '?', r->target.len) ? '&' : '?',
-			(int)field.len, field.data, ctl->key);
+	if (k->where != SNAP_IN_QUERY)
+		return;
+	fputc(memchr(r->target.data, '?', r->target.len) ? '&' : '?', out);
+	put_encoded(field, out);
+	fputc('=', out);
+	put_encoded(str_of(ctl->key), out);
 }
 
 enum reason explain_head(const struct ctl *ctl, const struct snapshot *s,

@@ -319,12 +319,30 @@ void http1_write_response(struct http1_writer *w, const struct http1_head *head,
 	struct str via_name, struct str extra, bool keep_alive, bool http10);
 
 /**
- * Find a query parameter's or a cookie's raw value (no decoding; names compare byte by byte,
- * cookies are sought in all Cookie fields). A parameter without "=" has an empty value.
- * @param count  set to how often the name occurs
- * @return the first value; .data NULL when there is none
+ * Take the next parameter of this name off a query, or the next cookie. Names and values of a query are
+ * compared and given as application/x-www-form-urlencoded is decoded ("%XX", "+"); cookies as they are.
+ * @param rest   what is left of the query; moved on
+ * @param value  as sent; of a query to be decoded by http1_query_decode(). Empty without "="
+ * @return false at the end
  */
-struct str http1_query_param(struct str query, struct str name, unsigned *count);
-struct str http1_cookie(const struct http1_head *head, struct str name, unsigned *count);
+bool http1_query_next(struct str *rest, struct str name, struct str *value);
+
+/**
+ * Decode a query's value.
+ * @param buf  room for a value that changes
+ * @return @p value itself where nothing changes; .data NULL for a "%" without two digits, or when @p size
+ *         bytes are not enough
+ */
+struct str http1_query_decode(struct str value, char *buf, size_t size);
+
+/* Where http1_cookie_next() goes on; zero at the start. */
+struct http1_cookies {
+	uint32_t field;
+	struct str rest;
+};
+
+/** The next cookie of this name, of all Cookie fields. @return false at the end */
+bool http1_cookie_next(const struct http1_head *head, struct http1_cookies *at, struct str name,
+	struct str *value);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values inside of fields and queries, where credentials may be: query parameters and cookies. All
- * occurrences are counted, because a name that comes twice is read differently by different
+ * occurrences are given, because a name that comes twice is read differently by different
  * readers.
  */
 #include "dataplane/http/http1_priv.h"
@@ -31,34 +31,89 @@ static bool pair_next(struct str *rest, char separator, struct str *name, struct
 	return true;
 }
 
-struct str http1_query_param(struct str query, struct str name, unsigned *count)
+static int hex_value(char c)
 {
-	struct str found = { NULL, 0 }, key, value;
-
-	*count = 0;
-	while (pair_next(&query, '&', &key, &value))
-		if (str_equal(key, name) && (*count)++ == 0)
-			found = value;
-	return found;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* RFC 6265 §4.2.1; white space around the pairs is nobody's. */
-struct str http1_cookie(const struct http1_head *head, struct str name, unsigned *count)
+/* Take one byte off a query's text, decoded. @return -1 for a "%" without two digits */
+static int byte_decode(struct str *s)
 {
-	struct str found = { NULL, 0 }, key, value;
+	int byte = (uint8_t)s->data[0], high, low;
+	uint32_t used = 1;
 
-	*count = 0;
-	for (uint32_t i = 0; i < head->field_count; i++) {
-		struct str rest = head->fields[i].value;
-
-		if (head->fields[i].id != HTTP1_FIELD_COOKIE)
-			continue;
-		while (pair_next(&rest, ';', &key, &value)) {
-			key = http1_trim(key.data, key.data + key.len);
-			value = http1_trim(value.data, value.data + value.len);
-			if (str_equal(key, name) && (*count)++ == 0)
-				found = value;
-		}
+	if (byte == '+')
+		byte = ' ';
+	if (byte == '%') {
+		high = s->len < 3 ? -1 : hex_value(s->data[1]);
+		low = s->len < 3 ? -1 : hex_value(s->data[2]);
+		byte = high < 0 || low < 0 ? -1 : high << 4 | low;
+		used = byte < 0 ? 1 : 3;
 	}
-	return found;
+	s->data += used;
+	s->len -= used;
+	return byte;
+}
+
+static bool name_is(struct str raw, struct str name)
+{
+	uint32_t at = 0;
+
+	while (raw.len > 0 && at < name.len)
+		if (byte_decode(&raw) != (uint8_t)name.data[at++])
+			return false;
+	return raw.len == 0 && at == name.len;
+}
+
+bool http1_query_next(struct str *rest, struct str name, struct str *value)
+{
+	struct str key;
+
+	while (pair_next(rest, '&', &key, value))
+		if (name_is(key, name))
+			return true;
+	return false;
+}
+
+struct str http1_query_decode(struct str value, char *buf, size_t size)
+{
+	const struct str none = { NULL, 0 };
+	uint32_t n = 0;
+
+	if (value.len == 0 || (memchr(value.data, '%', value.len) == NULL &&
+				      memchr(value.data, '+', value.len) == NULL))
+		return value;
+	while (value.len > 0) {
+		int byte = byte_decode(&value);
+
+		if (byte < 0 || n == size)
+			return none;
+		buf[n++] = (char)byte;
+	}
+	return (struct str){ buf, n };
+}
+
+/* RFC 6265 §4.2.1; white space around the pairs belongs to neither. */
+bool http1_cookie_next(
+	const struct http1_head *head, struct http1_cookies *at, struct str name, struct str *value)
+{
+	struct str key;
+
+	for (;;) {
+		while (pair_next(&at->rest, ';', &key, value)) {
+			key = http1_trim(key.data, key.data + key.len);
+			*value = http1_trim(value->data, value->data + value->len);
+			if (str_equal(key, name))
+				return true;
+		}
+		while (at->field < head->field_count &&
+			head->fields[at->field].id != HTTP1_FIELD_COOKIE)
+			at->field++;
+		if (at->field == head->field_count)
+			return false;
+		at->rest = head->fields[at->field++].value;
+	}
 }

@@ -248,21 +248,35 @@ static bool value_matches(const struct credential_set *set, struct credential_sc
 	return scan.matched;
 }
 
-/* The value in one place. */
-struct found {
-	struct str value; /* .data NULL: none */
-	struct str field;
-	bool several; /* values, not all the same */
+/* The search in one request. */
+struct search {
+	const struct credential_set *set;
+	struct credential_scratch *scratch;
+	const struct http1_head *head;
+	struct policy_credential *out;
+	enum reason reason;
 };
 
-static void found_add(struct found *found, struct str value, struct str field)
+/* A value in a place where the credential @p index may be; it counts when it looks like one. Equal ones are
+ * one. @param field  that it came in; empty where it is no field of its own */
+static void value_found(struct search *s, uint32_t index, struct str value, struct str field)
 {
-	if (found->value.data == NULL) {
-		found->value = value;
-		found->field = field;
-	} else if (!str_equal(found->value, value)) {
-		found->several = true;
+	const struct credential *credential = &s->set->credentials[index];
+
+	if (s->reason == REASON_KEY_AMBIGUOUS ||
+		(s->reason == REASON_PROXIED && str_equal(s->out->value, value)))
+		return;
+	if (!value_matches(s->set, s->scratch, credential, value))
+		return;
+	if (s->reason != REASON_KEY_MISSING) {
+		s->reason = REASON_KEY_AMBIGUOUS;
+		return;
 	}
+	s->reason = REASON_PROXIED;
+	s->out->value = value;
+	s->out->credential = index;
+	if (credential->strip)
+		s->out->field = field;
 }
 
 /* "Bearer ak_live_…": the scheme without case, spaces, the rest (RFC 9110 §11.4). */
@@ -279,52 +293,50 @@ static bool authorization_value(struct str scheme, struct str field, struct str 
 	return true;
 }
 
-static void find_in_fields(
-	const struct credential *credential, const struct http1_head *head, struct found *found)
+static void find_in_fields(struct search *s, uint32_t index)
 {
+	const struct credential *credential = &s->set->credentials[index];
 	const bool authorization = credential->where == SNAP_IN_AUTHORIZATION;
-	unsigned seen = 0;
 
-	for (uint32_t i = 0; i < head->field_count; i++) {
-		const struct http1_field *field = &head->fields[i];
+	for (uint32_t i = 0; i < s->head->field_count; i++) {
+		const struct http1_field *field = &s->head->fields[i];
 		struct str value;
 
 		if (!authorization) {
 			if (str_equal_nocase(field->name, credential->field))
-				found_add(found, field->value, field->name);
+				value_found(s, index, field->value, field->name);
 		} else if (field->id == HTTP1_FIELD_AUTHORIZATION) {
-			seen++;
 			if (authorization_value(credential->field, field->value, &value))
-				found_add(found, value, field->name);
+				value_found(s, index, value, field->name);
 		}
 	}
-	if (seen > 1 && found->value.data != NULL)
-		found->several = true;
 }
 
-static void find_value(
-	const struct credential *credential, const struct http1_head *head, struct found *found)
+static void find_in_query(struct search *s, uint32_t index)
 {
-	unsigned count = 0;
+	struct str rest = s->head->query, sent;
 
-	*found = (struct found){ 0 };
-	switch ((enum snap_where)credential->where) {
-	case SNAP_IN_HEADER:
-	case SNAP_IN_AUTHORIZATION:
-		find_in_fields(credential, head, found);
-		break;
-	case SNAP_IN_QUERY:
-		found->value = http1_query_param(head->query, credential->field, &count);
-		if (found->value.len > 0 &&
-			memchr(found->value.data, '%', found->value.len) != NULL)
-			found->value.len = 0;
-		break;
-	case SNAP_IN_COOKIE:
-		found->value = http1_cookie(head, credential->field, &count);
-		break;
+	while (http1_query_next(&rest, s->set->credentials[index].field, &sent)) {
+		char buf[POLICY_CREDENTIAL_DECODED];
+		struct str value = http1_query_decode(sent, buf, sizeof(buf));
+
+		if (value.data == NULL)
+			continue;
+		value_found(s, index, value, STR(""));
+		if (s->out->value.data == buf) {
+			memcpy(s->out->decoded, buf, value.len);
+			s->out->value.data = s->out->decoded;
+		}
 	}
-	if (count > 1)
-		found->several = true;
+}
+
+static void find_in_cookies(struct search *s, uint32_t index)
+{
+	struct http1_cookies at = { 0 };
+	struct str value;
+
+	while (http1_cookie_next(s->head, &at, s->set->credentials[index].field, &value))
+		value_found(s, index, value, STR(""));
 }
 
 enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
@@ -332,31 +344,25 @@ enum reason credential_find(const struct credential_set *set, struct credential_
 {
 	const struct snap_range range =
 		SNAP_AT(set->snapshot, SNAP_APIS, snap_api, api)->credentials;
-	enum reason reason = REASON_KEY_MISSING;
+	struct search s = { set, scratch, head, out, REASON_KEY_MISSING };
 
-	*out = (struct policy_credential){ .credential = SNAP_NONE };
+	out->credential = SNAP_NONE;
+	out->value = out->field = (struct str){ NULL, 0 };
 	for (uint32_t i = range.first; i < range.first + range.count; i++) {
 		const uint32_t index = SNAP_INDEX_AT(set->snapshot, SNAP_API_CREDENTIALS, i);
-		const struct credential *credential = &set->credentials[index];
-		struct found found;
 
-		find_value(credential, head, &found);
-		if (found.value.data == NULL)
-			continue;
-		if (found.several)
-			return REASON_KEY_AMBIGUOUS;
-		if (!value_matches(set, scratch, credential, found.value))
-			continue;
-		if (reason == REASON_PROXIED) {
-			if (!str_equal(out->value, found.value))
-				return REASON_KEY_AMBIGUOUS;
-			continue;
+		switch ((enum snap_where)set->credentials[index].where) {
+		case SNAP_IN_HEADER:
+		case SNAP_IN_AUTHORIZATION:
+			find_in_fields(&s, index);
+			break;
+		case SNAP_IN_QUERY:
+			find_in_query(&s, index);
+			break;
+		case SNAP_IN_COOKIE:
+			find_in_cookies(&s, index);
+			break;
 		}
-		reason = REASON_PROXIED;
-		out->value = found.value;
-		out->credential = index;
-		if (credential->strip)
-			out->field = found.field;
 	}
-	return reason;
+	return s.reason;
 }

@@ -14,11 +14,16 @@
 #include "lib/shm/reason.h"
 #include "lib/shm/snapshot.h"
 
+#define POLICY_CREDENTIAL_DECODED                                                                  \
+	512 /* bytes of a key that a query encodes; a longer one is none */
+
 /* A credential found in a request. */
 struct policy_credential {
-	struct str value;    /* points into the head */
+	struct str value;    /* points into the head, or to decoded */
 	uint32_t credential; /* index into SNAP_CREDENTIALS */
 	struct str field;    /* the field it came in, when it is a header to strip; else empty */
+	char decoded
+		[POLICY_CREDENTIAL_DECODED]; /* of a query, where it was sent with "%XX" or "+" */
 };
 
 /* A snapshot's credentials, ready to look for: read by all workers. */
@@ -42,9 +47,9 @@ void credential_scratch_destroy(struct credential_scratch *scratch);
 
 /**
  * Find the credential among those that API @p api (index) accepts. A value that does not look as its
- * definition says is no candidate; neither is a query value with a "%", as keys are sent plainly.
- * @return REASON_PROXIED when found; KEY_MISSING; KEY_AMBIGUOUS when two candidates differ, or a place
- *         holds several values, of which backend and gateway might choose different ones
+ * definition says is none; of a query, names and values are decoded first. Equal values are one.
+ * @return REASON_PROXIED when found; KEY_MISSING; KEY_AMBIGUOUS when two that look right differ, for
+ *         backend and gateway might choose different ones
  */
 enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
 	const struct http1_head *head, uint32_t api, struct policy_credential *out);

@@ -176,11 +176,11 @@ struct upstream_pool {
 struct decision {
 	struct client *client; /* NULL when it went away meanwhile */
 	struct route_match match;
-	struct policy_credential credential;
 	struct policy_caller caller;
 	bool has_caller;
 	enum reason verdict;
 	uint64_t key; /* first bytes of the digest of a key that is known; 0: none */
+	struct policy_credential credential; /* behind the rest, for most of it is seldom touched */
 	struct http1_head head;
 };
 

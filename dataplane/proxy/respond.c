@@ -3,6 +3,7 @@
  * Answers that Sluice gives itself: one function for all of them, so that each has its reason, its
  * counter, its record, and a body of problem details (RFC 9457).
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,6 +121,76 @@ static void put_allow(struct text *t, uint32_t methods)
 	put(t, "\r\n");
 }
 
+#define CHALLENGES_BYTES                                                                           \
+	1024 /* of all WWW-Authenticate lines; an API with more ways names the first */
+
+static const struct snap_credential *credential_at(
+	const struct snapshot *snapshot, const struct snap_api *api, uint32_t i)
+{
+	return SNAP_AT(snapshot, SNAP_CREDENTIALS, snap_credential,
+		SNAP_INDEX_AT(snapshot, SNAP_API_CREDENTIALS, api->credentials.first + i));
+}
+
+/* A scheme that an earlier credential has named. */
+static bool is_named(
+	const struct snapshot *snapshot, const struct snap_api *api, uint32_t i, struct str scheme)
+{
+	while (i-- > 0) {
+		const struct snap_credential *other = credential_at(snapshot, api, i);
+
+		if (other->where == SNAP_IN_AUTHORIZATION &&
+			str_equal_nocase(snap_str(snapshot, other->field), scheme))
+			return true;
+	}
+	return false;
+}
+
+static bool is_quotable(struct str s)
+{
+	for (uint32_t i = 0; i < s.len; i++)
+		if (s.data[i] < ' ' || s.data[i] > '~' || s.data[i] == '"' || s.data[i] == '\\')
+			return false;
+	return true;
+}
+
+/* RFC 9110 §11.6.1: a challenge for each way in which the API takes a key. RFC 6750 §3 has an error where a
+ * token came with the request, and none otherwise. */
+static void put_challenges(
+	struct proxy *p, struct text *t, const struct exchange *ex, enum reason why)
+{
+	static const char *const places[] = {
+		[SNAP_IN_HEADER] = "header", [SNAP_IN_QUERY] = "query", [SNAP_IN_COOKIE] = "cookie"
+	};
+	const struct snapshot *snapshot = &p->tables->snapshot;
+	const uint32_t start = t->len;
+	const struct snap_api *api;
+
+	if (ex->api == SNAP_NONE || ex->generation != snapshot->generation)
+		return;
+	api = SNAP_AT(snapshot, SNAP_APIS, snap_api, ex->api);
+	for (uint32_t i = 0; i < api->credentials.count; i++) {
+		const struct snap_credential *credential = credential_at(snapshot, api, i);
+		const struct str field = snap_str(snapshot, credential->field);
+		const bool scheme = credential->where == SNAP_IN_AUTHORIZATION;
+
+		if (scheme ? is_named(snapshot, api, i, field) : !is_quotable(field))
+			continue;
+		if (t->len - start + field.len + 128 > CHALLENGES_BYTES)
+			return;
+		if (scheme)
+			put(t, "WWW-Authenticate: %c%.*s realm=\"sluice\"%s\r\n",
+				toupper((unsigned char)field.data[0]), (int)field.len - 1,
+				field.data + 1,
+				why != REASON_KEY_MISSING && str_equal_nocase(field, STR("Bearer"))
+					? ", error=\"invalid_token\""
+					: "");
+		else
+			put(t, "WWW-Authenticate: ApiKey realm=\"sluice\", in=\"%s\", name=\"%.*s\"%s\r\n",
+				places[credential->where], (int)field.len, field.data,
+				why == REASON_KEY_EXPIRED ? ", error=\"expired\"" : "");
+	}
+}
+
 /* Fields that belong to one status. */
 static void put_special(struct proxy *p, struct text *t, const struct exchange *ex, enum reason why,
 	const struct decision *d)
@@ -149,15 +220,10 @@ static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason 
 	unsigned status = reason_status(why);
 	char body[512];
 	struct text b = { body, sizeof(body), 0 }, t = { buf, size, 0 };
+	const char *type = compose_body(ex, why, d, &b);
 
-	put(&b,
-		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%u,"
-		"\"instance\":\"urn:sluice:request:%016" PRIx64 "\"}\n",
-		reason_name(why), reason_title(why), status, ex->request_id);
-	put(&t,
-		"HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: "
-		"application/problem+json\r\nContent-Length: %u\r\n",
-		status, status_phrase(status), date(p), b.len);
+	put(&t, "HTTP/1.1 %u %s\r\nDate: %s\r\n%sContent-Length: %u\r\n", status,
+		status_phrase(status), date(p), type, b.len);
 	put_special(p, &t, ex, why, d);
 	if (!c->keep_alive)
 		put(&t, "Connection: close\r\n");

@@ -148,10 +148,13 @@ static void look_things_up(const struct http1_head *head)
 	struct str rest = head->query, value, decoded;
 	char buf[64];
 
-	value = http1_query_param(head->query, STR("key"), &count);
-	require((value.data != NULL) == (count != 0));
-	value = http1_cookie(head, STR("key"), &count);
-	require((value.data != NULL) == (count != 0));
+	while (http1_query_next(&rest, STR("key"), &value)) {
+		decoded = http1_query_decode(value, buf, sizeof(buf));
+		require(decoded.data == NULL || decoded.len <= value.len);
+		require(rest.len < head->query.len);
+	}
+	while (http1_cookie_next(head, &cookies, STR("key"), &value))
+		require(cookies.field <= head->field_count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
