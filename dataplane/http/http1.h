@@ -26,9 +26,10 @@
 #define HTTP1_MAX_TRAILER_BYTES   4096 /* all trailer lines together */
 
 enum http1_verdict {
-	HTTP1_DONE, /* the head (or the body) is complete */
-	HTTP1_MORE, /* all well so far, more bytes are needed */
-	HTTP1_BAD,  /* refuse: the reason says why */
+	HTTP1_DONE,     /* the head (or the body) is complete */
+	HTTP1_MORE,     /* all well so far, more bytes are needed */
+	HTTP1_BAD,      /* refuse: the reason says why */
+	HTTP1_TRAILERS, /* of http1_body_feed(): the byte that is next begins a trailer section */
 };
 
 enum http1_method {
@@ -68,7 +69,10 @@ enum http1_field_id {
 	HTTP1_FIELD_X_FORWARDED_FOR,
 	HTTP1_FIELD_X_FORWARDED_PROTO,
 	HTTP1_FIELD_X_FORWARDED_HOST,
-	HTTP1_FIELD_SLUICE, /* any name that begins with "Sluice-": ours to set, never a peer's */
+	HTTP1_FIELD_MAX_FORWARDS,
+	HTTP1_FIELD_ADDRESS, /* what a proxy says about the client: X-Real-IP, X-Forwarded-*, … */
+	HTTP1_FIELD_OVERRIDE, /* takes the place of path, host or method: X-Original-URL, … */
+	HTTP1_FIELD_SLUICE,   /* any name that begins with "Sluice-": ours to set, never a peer's */
 	HTTP1_FIELD_COUNT
 };
 
@@ -111,8 +115,9 @@ struct http1_head {
 	struct str authority;
 	uint8_t method_id; /* enum http1_method */
 	bool absolute_form;
-	bool expect_continue; /* Expect: 100-continue, in HTTP/1.1 and with a body to come */
-	bool upgrade; /* an Upgrade field is present with Connection: upgrade, other than h2c */
+	bool has_max_forwards;
+	uint32_t max_forwards; /* of OPTIONS and TRACE */
+	bool expect_continue;  /* Expect: 100-continue, in HTTP/1.1 and with a body to come */
 
 	/* Responses. */
 	uint16_t status;
@@ -163,39 +168,54 @@ enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen
 	const struct http1_limits *limits, struct http1_head *head, enum reason *reason);
 
 /**
+ * What to tell about a request whose target was refused, for a log that escapes what clients send: where the
+ * first byte is that no target may have, and how the target begins. Queries may hold keys and are left out:
+ * "@7:/orders|1".
+ * @param data  the request, from its first byte; @p len bytes of it
+ * @return bytes of @p out that were filled; 0 when there is no target
+ */
+uint32_t http1_describe_target(const char *data, size_t len, char *out, uint32_t size);
+
+/**
  * Parse a response head that begins at @p data; the rules of http1_parse_request() hold.
  *
  * A missing phrase is let pass, with or without the space before it. An interim answer (1xx) is a
  * head of its own, the final one begins at head_bytes; 101 is refused because Upgrade is never
- * forwarded. 1xx and 204 that announce a body (Transfer-Encoding, or Content-Length other than 0)
- * are refused.
+ * forwarded. 1xx and 204 have no body whatever they announce; keep_alive is false where they do, for the
+ * backend may send one.
  *
  * @param request_method  enum http1_method of the request it answers: HEAD's answer has no body
  *                        (RFC 9112 §6.3). 1xx, 204 and 304 have none either.
- * @param reason          REASON_BACKEND_INVALID on HTTP1_BAD
+ * @param reason          on HTTP1_BAD: REASON_BACKEND_INVALID, or what is wrong with the framing
  */
 enum http1_verdict http1_parse_response(const char *data, size_t len, size_t seen,
 	const struct http1_limits *limits, uint8_t request_method, struct http1_head *head,
 	enum reason *reason);
 
 /**
+ * Parse the trailer section that begins at @p data, after http1_body_feed() returned HTTP1_TRAILERS; the
+ * rules of http1_parse_request() hold for its field lines.
+ * @param head  its fields and head_bytes are filled
+ * @return HTTP1_DONE, HTTP1_MORE or HTTP1_BAD, which more than HTTP1_MAX_TRAILER_BYTES are
+ */
+enum http1_verdict http1_parse_trailers(
+	const char *data, size_t len, size_t seen, struct http1_head *head);
+
+/**
  * A body's framing, followed byte by byte without touching the bytes: the caller forwards what it
- * was told is wanted. Chunked framing is validated here and forwarded as received, extensions and
- * trailers with it; its octets are safe because every one was checked:
+ * was told is wanted. Chunked framing is validated here and forwarded as received, with its extensions;
+ * its octets are safe because every one was checked:
  *  - sizes are 1 to 16 hex digits up to 2^63-1, followed by ";" or CRLF and nothing else;
  *  - extensions are at most HTTP1_MAX_EXTENSION_BYTES a chunk, quoted strings in them are closed;
- *  - trailers are field lines as strict as the head's, at most HTTP1_MAX_TRAILER_BYTES. A trailer
- *    with a name of enum http1_field_id (Host, Authorization, framing, forwarding, "Sluice-*"; also
- *    with "_" for "-") is TRAILER_INVALID, for a backend may merge trailers into its header fields
- *    (RFC 9110 §6.5.1). Other names pass. The name of a configured credential is not known here.
+ * A trailer section is the caller's to parse (http1_parse_trailers()) and to write.
  */
 struct http1_body {
 	uint8_t framing;     /* enum http1_framing */
 	uint8_t state;       /* private */
-	uint8_t digits;      /* private: digits of the size, bytes of the trailer's name */
+	uint8_t digits;      /* private: digits of the size */
 	bool is_request;     /* decides the reasons */
-	uint16_t line_bytes; /* private: bytes of the extension or trailer so far */
-	uint64_t left;       /* bytes left of the length or of the chunk; private within trailers */
+	uint16_t line_bytes; /* private: bytes of the extension so far */
+	uint64_t left;       /* bytes left of the length or of the chunk */
 };
 
 /** Begin a body as @p head framed it. */
@@ -208,10 +228,16 @@ void http1_body_begin(struct http1_body *body, const struct http1_head *head, bo
  * @param reason  set on HTTP1_BAD: a reason of the body group for requests, REASON_BACKEND_INVALID
  *                for responses
  * @return HTTP1_DONE when the body ended within these bytes (at once, with *used 0, where there is
- *         none), HTTP1_MORE when it goes on, HTTP1_BAD
+ *         none), HTTP1_MORE when it goes on, HTTP1_TRAILERS, HTTP1_BAD
  */
 enum http1_verdict http1_body_feed(
 	struct http1_body *body, const char *data, size_t len, size_t *used, enum reason *reason);
+
+/** True between the last chunk and the end of the trailer section: the rest is not followed byte by byte. */
+bool http1_body_at_trailers(const struct http1_body *body);
+
+/** The trailer section was parsed: the body is complete. */
+void http1_body_end(struct http1_body *body);
 
 /**
  * How many of the next bytes are content and not framing: lets a caller take chunked framing off.
@@ -302,6 +328,14 @@ struct http1_forward {
  */
 void http1_write_request(
 	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward);
+
+/**
+ * Write a trailer section with its empty line: of the parsed one the fields that may be in one (RFC 9110
+ * §6.5.1) and are not named in @p strip.
+ * @param strip  names of credentials' fields; @p strip_count of them
+ */
+void http1_write_trailers(struct http1_writer *w, const struct http1_head *trailers,
+	const struct str *strip, uint32_t strip_count);
 
 /**
  * Write the head of the response anew towards the client: status line with HTTP/1.1 and the

@@ -2,9 +2,7 @@
 /*
  * Bodies (RFC 9112 §6, §7.1): counts lengths and walks through chunked framing, one state for each
  * place between two bytes, so that a body may be cut anywhere. Data is skipped, only framing is
- * looked at.
- *
- * In a trailer's name, body->left is the set of known names it can still become, see http1_names.c.
+ * looked at. A trailer section is not followed: it is parsed as a whole, as a head is.
  */
 #include "dataplane/http/http1_priv.h"
 
@@ -19,10 +17,7 @@ enum state {
 	STATE_SIZE_LF,
 	STATE_DATA_CR,
 	STATE_DATA_LF,
-	STATE_TRAILER_LINE,
-	STATE_TRAILER_NAME,
-	STATE_TRAILER_VALUE,
-	STATE_TRAILER_LF,
+	STATE_TRAILERS, /* behind the last chunk */
 	STATE_LAST_LF,
 	STATE_DONE,
 	STATE_BAD,
@@ -116,54 +111,6 @@ static enum reason extension_step(struct http1_body *body, char c)
 	return HTTP1_FINE;
 }
 
-static enum reason trailer_name_step(struct http1_body *body, char c)
-{
-	if (c == ':') {
-		body->state = STATE_TRAILER_VALUE;
-		return body->digits == 0 || http1_trailer_forbidden(body->left, body->digits)
-			       ? REASON_TRAILER_INVALID
-			       : HTTP1_FINE;
-	}
-	if (!byte_is_token(c))
-		return REASON_TRAILER_INVALID;
-	body->left = http1_trailer_narrow(body->left, body->digits, c);
-	if (body->digits != UINT8_MAX) /* known names are shorter by far */
-		body->digits++;
-	return HTTP1_FINE;
-}
-
-/* RFC 9112 §7.1.2, §5. */
-static enum reason trailer_step(struct http1_body *body, char c)
-{
-	if (++body->line_bytes > HTTP1_MAX_TRAILER_BYTES)
-		return REASON_TRAILER_INVALID;
-	switch (body->state) {
-	case STATE_TRAILER_LINE:
-		if (c == '\r') {
-			body->state = STATE_LAST_LF;
-			return HTTP1_FINE;
-		}
-		body->state = STATE_TRAILER_NAME;
-		body->digits = 0;
-		body->left = http1_trailer_names();
-		return trailer_name_step(body, c);
-	case STATE_TRAILER_NAME:
-		return trailer_name_step(body, c);
-	case STATE_TRAILER_VALUE:
-		if (c == '\r')
-			body->state = STATE_TRAILER_LF;
-		else if (byte_is_control(c))
-			return REASON_TRAILER_INVALID;
-		return HTTP1_FINE;
-	case STATE_TRAILER_LF:
-		body->state = STATE_TRAILER_LINE;
-		return c == '\n' ? HTTP1_FINE : REASON_TRAILER_INVALID;
-	default: /* STATE_LAST_LF */
-		body->state = STATE_DONE;
-		return c == '\n' ? HTTP1_FINE : REASON_TRAILER_INVALID;
-	}
-}
-
 static void chunk_next(struct http1_body *body)
 {
 	body->state = STATE_SIZE;
@@ -182,8 +129,7 @@ static enum reason chunked_step(struct http1_body *body, char c)
 	case STATE_ESCAPED:
 		return extension_step(body, c);
 	case STATE_SIZE_LF:
-		body->state = body->left != 0 ? STATE_DATA : STATE_TRAILER_LINE;
-		body->line_bytes = 0;
+		body->state = body->left != 0 ? STATE_DATA : STATE_TRAILERS;
 		return c == '\n' ? HTTP1_FINE : REASON_CHUNK_FRAMING;
 	case STATE_DATA_CR:
 		body->state = STATE_DATA_LF;
@@ -191,8 +137,12 @@ static enum reason chunked_step(struct http1_body *body, char c)
 	case STATE_DATA_LF:
 		chunk_next(body);
 		return c == '\n' ? HTTP1_FINE : REASON_CHUNK_FRAMING;
-	default:
-		return trailer_step(body, c);
+	case STATE_TRAILERS: /* there are none: anything but CR was left to the caller */
+		body->state = STATE_LAST_LF;
+		return HTTP1_FINE;
+	default: /* STATE_LAST_LF */
+		body->state = STATE_DONE;
+		return c == '\n' ? HTTP1_FINE : REASON_TRAILER_INVALID;
 	}
 }
 
@@ -223,6 +173,8 @@ enum http1_verdict http1_body_feed(
 			at += data_skip(body, len - at);
 			continue;
 		}
+		if (body->state == STATE_TRAILERS && data[at] != '\r')
+			break;
 		fault = chunked_step(body, data[at++]);
 		if (http1_unlikely(fault != HTTP1_FINE)) {
 			body->state = STATE_BAD;
@@ -233,9 +185,19 @@ enum http1_verdict http1_body_feed(
 	if (body->state == STATE_DONE)
 		return HTTP1_DONE;
 	if (body->state != STATE_BAD)
-		return HTTP1_MORE;
+		return body->state == STATE_TRAILERS && at < len ? HTTP1_TRAILERS : HTTP1_MORE;
 	*reason = body->is_request ? (enum reason)body->left : REASON_BACKEND_INVALID;
 	return HTTP1_BAD;
+}
+
+bool http1_body_at_trailers(const struct http1_body *body)
+{
+	return body->state == STATE_TRAILERS;
+}
+
+void http1_body_end(struct http1_body *body)
+{
+	body->state = STATE_DONE;
 }
 
 bool http1_body_ends_at_close(const struct http1_body *body)

@@ -204,6 +204,21 @@ enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen
 	return *reason == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
 }
 
+/* The reason for a response that is refused for a fault: the framing fields have their own. */
+static enum reason response_fault(enum reason fault)
+{
+	switch (fault) {
+	case REASON_LENGTH_REPEATED:
+		return REASON_BACKEND_LENGTH_REPEATED;
+	case REASON_LENGTH_AND_CODING:
+		return REASON_BACKEND_LENGTH_AND_CODING;
+	case REASON_CODING_UNSUPPORTED:
+		return REASON_BACKEND_CODING_UNSUPPORTED;
+	default:
+		return REASON_BACKEND_INVALID;
+	}
+}
+
 enum http1_verdict http1_parse_response(const char *data, size_t len, size_t seen,
 	const struct http1_limits *limits, uint8_t request_method, struct http1_head *head,
 	enum reason *reason)
@@ -230,6 +245,26 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 	if (fault == HTTP1_FINE)
 		fault = http1_response_rules(head, &known, request_method);
 	head->has_date = fault == HTTP1_FINE && http1_known_has(&known, HTTP1_FIELD_DATE);
-	*reason = fault == HTTP1_FINE ? HTTP1_FINE : REASON_BACKEND_INVALID;
+	*reason = fault == HTTP1_FINE ? HTTP1_FINE : response_fault(fault);
 	return fault == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
+}
+
+enum http1_verdict http1_parse_trailers(
+	const char *data, size_t len, size_t seen, struct http1_head *head)
+{
+	static const struct http1_limits limits = { HTTP1_MAX_TRAILER_BYTES, 0, HTTP1_MAX_FIELDS };
+	struct http1_parse parse;
+	struct http1_known known;
+
+	parse.limits = &limits;
+	parse.head = head;
+	parse_begin(&parse, data, len, &seen);
+	if (parse.scan.end == 0)
+		return parse.scan.bad != HTTP1_NOWHERE || parse.avail == HTTP1_MAX_TRAILER_BYTES
+			       ? HTTP1_BAD
+			       : HTTP1_MORE;
+	http1_scan_before(&parse.scan, data, seen);
+	bytes_clear(head, offsetof(struct http1_head, fields));
+	head->head_bytes = (uint32_t)parse.scan.end;
+	return http1_fields_parse(&parse, 0, &known) == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
 }

@@ -3,13 +3,17 @@
  * The field names that the gateway acts on. Recognised once while the head is walked, by length and
  * by first and last letter, so that most names cost one look at a table.
  *
+ * Besides what frames and routes these are the fields by which proxies tell backends who the client is, or
+ * which path, host or method it asked for: from a client they would be lies.
+ *
  * A name with "_" in place of "-" is an alias: no field of ours, but CGI-like backends read both as
  * HTTP_TRANSFER_ENCODING, so the alias must not reach them.
  */
 #include "dataplane/http/http1_priv.h"
 
-#define LONGEST_NAME  19
-#define SLUICE_PREFIX "sluice-"
+#define LONGEST_NAME     25
+#define SLUICE_PREFIX    "sluice-"
+#define FORWARDED_PREFIX "x-forwarded-"
 
 struct known_name {
 	char name[LONGEST_NAME + 1]; /* folded */
@@ -26,56 +30,136 @@ static const struct known_name names[] = {
 	NAME("via", VIA),
 	NAME("host", HOST),
 	NAME("date", DATE),
+	NAME("proxy", OVERRIDE),
 	NAME("cookie", COOKIE),
 	NAME("expect", EXPECT),
+	NAME("x-host", OVERRIDE),
 	NAME("trailer", TRAILER),
 	NAME("upgrade", UPGRADE),
+	NAME("x-scheme", ADDRESS),
 	NAME("forwarded", FORWARDED),
+	NAME("x-real-ip", ADDRESS),
+	NAME("client-ip", ADDRESS),
 	NAME("connection", CONNECTION),
 	NAME("keep-alive", KEEP_ALIVE),
+	NAME("x-client-ip", ADDRESS),
+	NAME("x-remote-ip", ADDRESS),
+	NAME("x-forwarded", ADDRESS),
+	NAME("client-cert", ADDRESS),
+	NAME("max-forwards", MAX_FORWARDS),
+	NAME("x-url-scheme", ADDRESS),
 	NAME("authorization", AUTHORIZATION),
+	NAME("x-remote-addr", ADDRESS),
+	NAME("fly-client-ip", ADDRESS),
+	NAME("forwarded-for", ADDRESS),
+	NAME("x-rewrite-url", OVERRIDE),
+	NAME("x-http-method", OVERRIDE),
 	NAME("content-length", CONTENT_LENGTH),
+	NAME("x-proxyuser-ip", ADDRESS),
+	NAME("true-client-ip", ADDRESS),
+	NAME("x-original-url", OVERRIDE),
+	NAME("x-original-uri", OVERRIDE),
+	NAME("x-override-url", OVERRIDE),
 	NAME("x-forwarded-for", X_FORWARDED_FOR),
+	NAME("proxy-client-ip", ADDRESS),
+	NAME("front-end-https", ADDRESS),
+	NAME("x-original-host", OVERRIDE),
 	NAME("proxy-connection", PROXY_CONNECTION),
 	NAME("x-forwarded-host", X_FORWARDED_HOST),
+	NAME("x-originating-ip", ADDRESS),
+	NAME("x-azure-clientip", ADDRESS),
+	NAME("x-azure-socketip", ADDRESS),
+	NAME("cf-connecting-ip", ADDRESS),
+	NAME("fastly-client-ip", ADDRESS),
+	NAME("do-connecting-ip", ADDRESS),
 	NAME("transfer-encoding", TRANSFER_ENCODING),
 	NAME("x-forwarded-proto", X_FORWARDED_PROTO),
+	NAME("client-cert-chain", ADDRESS),
+	NAME("x-original-method", OVERRIDE),
+	NAME("x-method-override", OVERRIDE),
 	NAME("proxy-authenticate", PROXY_AUTHENTICATE),
+	NAME("cf-connecting-ipv6", ADDRESS),
+	NAME("wl-proxy-client-ip", ADDRESS),
 	NAME("proxy-authorization", PROXY_AUTHORIZATION),
-	NAME(SLUICE_PREFIX, SLUICE), /* a prefix; the last one */
+	NAME("x-cluster-client-ip", ADDRESS),
+	NAME("x-appengine-user-ip", ADDRESS),
+	NAME("x-http-host-override", OVERRIDE),
+	NAME("x-envoy-original-path", OVERRIDE),
+	NAME("x-http-method-override", OVERRIDE),
+	NAME("x-middleware-subrequest", OVERRIDE),
+	NAME("x-original-forwarded-for", ADDRESS),
+	NAME("x-envoy-external-address", ADDRESS),
+	NAME("x-envoy-original-dst-host", OVERRIDE),
 };
 #undef NAME
 
 #define NAME_COUNT (sizeof(names) / sizeof(names[0]))
-#define PREFIX     (NAME_COUNT - 1)
 
-/* Where the names of a length begin in names[]; they end where the next length's begin. */
+/* Where the names of a length begin in names[], ten lengths a line; they end where the next length's begin. */
 static const uint8_t first_of_length[LONGEST_NAME + 2] = {
-	/* 0 to 9 */   0, 0, 0, 1, 2, 4, 4, 6, 8, 8,
-	/* 10 to 20 */ 9, 11, 11, 11, 12, 13, 14, 16, 18, 19, 20,
+	0, 0, 0, 1, 2, 4, 5, 8, 10, 11,
+	14, 16, 20, 22, 28, 34, 38, 46, 51, 54,
+	57, 58, 59, 60, 61, 63, 64,
 };
-/* clang-format on */
 
 /* By length: one bit for each letter that a name of that length begins with. */
 #define LETTER(c) (1u << ((c)&31))
 static const uint32_t first_letters[LONGEST_NAME + 1] = {
 	[2] = LETTER('t'),
 	[3] = LETTER('v'),
-	[4] = LETTER('h') | LETTER('d'),
-	[6] = LETTER('c') | LETTER('e'),
+	[4] = LETTER('d') | LETTER('h'),
+	[5] = LETTER('p'),
+	[6] = LETTER('c') | LETTER('e') | LETTER('x'),
 	[7] = LETTER('t') | LETTER('u'),
-	[9] = LETTER('f'),
+	[8] = LETTER('x'),
+	[9] = LETTER('c') | LETTER('f') | LETTER('x'),
 	[10] = LETTER('c') | LETTER('k'),
-	[13] = LETTER('a'),
-	[14] = LETTER('c'),
-	[15] = LETTER('x'),
-	[16] = LETTER('p') | LETTER('x'),
-	[17] = LETTER('t') | LETTER('x'),
-	[18] = LETTER('p'),
-	[19] = LETTER('p'),
+	[11] = LETTER('c') | LETTER('x'),
+	[12] = LETTER('m') | LETTER('x'),
+	[13] = LETTER('a') | LETTER('f') | LETTER('x'),
+	[14] = LETTER('c') | LETTER('t') | LETTER('x'),
+	[15] = LETTER('f') | LETTER('p') | LETTER('x'),
+	[16] = LETTER('c') | LETTER('d') | LETTER('f') | LETTER('p') | LETTER('x'),
+	[17] = LETTER('c') | LETTER('t') | LETTER('x'),
+	[18] = LETTER('c') | LETTER('p') | LETTER('w'),
+	[19] = LETTER('p') | LETTER('x'),
+	[20] = LETTER('x'),
+	[21] = LETTER('x'),
+	[22] = LETTER('x'),
+	[23] = LETTER('x'),
+	[24] = LETTER('x'),
+	[25] = LETTER('x'),
 };
+/* And for each letter that it ends with. */
+static const uint32_t last_letters[LONGEST_NAME + 1] = {
+	[2] = LETTER('e'),
+	[3] = LETTER('a'),
+	[4] = LETTER('e') | LETTER('t'),
+	[5] = LETTER('y'),
+	[6] = LETTER('e') | LETTER('t'),
+	[7] = LETTER('e') | LETTER('r'),
+	[8] = LETTER('e'),
+	[9] = LETTER('d') | LETTER('p'),
+	[10] = LETTER('e') | LETTER('n'),
+	[11] = LETTER('d') | LETTER('p') | LETTER('t'),
+	[12] = LETTER('e') | LETTER('s'),
+	[13] = LETTER('d') | LETTER('l') | LETTER('n') | LETTER('p') | LETTER('r'),
+	[14] = LETTER('h') | LETTER('i') | LETTER('l') | LETTER('p'),
+	[15] = LETTER('p') | LETTER('r') | LETTER('s') | LETTER('t'),
+	[16] = LETTER('n') | LETTER('p') | LETTER('t'),
+	[17] = LETTER('d') | LETTER('e') | LETTER('g') | LETTER('n') | LETTER('o'),
+	[18] = LETTER('6') | LETTER('e') | LETTER('p'),
+	[19] = LETTER('n') | LETTER('p'),
+	[20] = LETTER('e'),
+	[21] = LETTER('h'),
+	[22] = LETTER('e'),
+	[23] = LETTER('t'),
+	[24] = LETTER('r') | LETTER('s'),
+	[25] = LETTER('t'),
+};
+/* clang-format on */
 
-_Static_assert(NAME_COUNT == 21, "first_of_length and first_letters follow names");
+_Static_assert(NAME_COUNT == 64, "first_of_length and the letters follow names");
 
 /* http1_fold() of eight bytes at once. */
 static inline uint64_t fold_word(uint64_t word)
@@ -131,13 +215,33 @@ static inline bool name_is(struct str name, const struct known_name *known)
 	return (other & but_case) == 0;
 }
 
-/* Every "Sluice-" name is ours, "Sluice_" only an alias; "Sluice-A_B" is still a Sluice- name. */
-static bool name_is_ours(struct str name)
+/* Every "Sluice-" name is ours, "Sluice_" only an alias; "Sluice-A_B" is still a Sluice- name. The same
+ * goes for "X-Forwarded-", which says something about the client. */
+static inline bool name_has_prefix(struct str name, char first)
 {
-	const struct str prefix = STR(SLUICE_PREFIX);
+	return first == 's' || (first == 'x' && name.len >= sizeof(FORWARDED_PREFIX) - 1 &&
+				       (name.data[2] | 0x20) == 'f');
+}
 
-	return name.len >= prefix.len &&
-	       http1_name_same((struct str){ name.data, prefix.len }, prefix);
+/* The id of a name that may begin so. */
+static __attribute__((noinline)) enum http1_field_id name_find_prefix(struct str name, bool *alias)
+{
+	const bool sluice = (name.data[0] | 0x20) == 's';
+	const struct str prefix = sluice ? STR(SLUICE_PREFIX) : STR(FORWARDED_PREFIX);
+
+	if (name.len < prefix.len ||
+		!http1_name_same((struct str){ name.data, prefix.len }, prefix))
+		return HTTP1_FIELD_OTHER;
+	*alias = has_underscore((struct str){ name.data, prefix.len });
+	if (*alias)
+		return HTTP1_FIELD_OTHER;
+	if (sluice)
+		return HTTP1_FIELD_SLUICE;
+	/* X-Forwarded-For, -Host and -Proto have ids of their own. */
+	for (unsigned i = first_of_length[15]; i < first_of_length[18]; i++)
+		if (name.len == names[i].len && name_is(name, &names[i]))
+			return (enum http1_field_id)names[i].id;
+	return HTTP1_FIELD_ADDRESS;
 }
 
 /**
@@ -152,12 +256,11 @@ enum http1_field_id http1_name_find(struct str name, bool *alias)
 	char last = (char)(name.data[name.len - 1] | 0x20);
 
 	*alias = false;
-	if (http1_unlikely(first == 's') && name_is_ours(name)) {
-		*alias = name.data[sizeof(SLUICE_PREFIX) - 2] == '_';
-		return *alias ? HTTP1_FIELD_OTHER : HTTP1_FIELD_SLUICE;
-	}
+	if (http1_unlikely(name_has_prefix(name, first)))
+		return name_find_prefix(name, alias);
 	if (name.len > LONGEST_NAME ||
-		http1_likely((first_letters[name.len] & LETTER(name.data[0])) == 0))
+		http1_likely((first_letters[name.len] & LETTER(name.data[0])) == 0 ||
+			     (last_letters[name.len] & LETTER(name.data[name.len - 1])) == 0))
 		return HTTP1_FIELD_OTHER;
 	for (unsigned i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++) {
 		const struct known_name *known = &names[i];
@@ -188,38 +291,42 @@ bool http1_id_is_hop(enum http1_field_id id)
 }
 
 /*
- * A trailer's name arrives in pieces and nothing is kept of it, so what is followed is the set of
- * known names that it can still become: one bit each.
+ * Fields that no trailer section may have besides those above: whoever merged them into the header section
+ * would frame, route, authenticate, cache or decode otherwise than without (RFC 9110 §6.5.1).
  */
+static const struct str not_in_trailers[] = {
+	STR("age"),
+	STR("allow"),
+	STR("cache-control"),
+	STR("content-disposition"),
+	STR("content-encoding"),
+	STR("content-language"),
+	STR("content-location"),
+	STR("content-range"),
+	STR("content-type"),
+	STR("expires"),
+	STR("if-match"),
+	STR("if-modified-since"),
+	STR("if-none-match"),
+	STR("if-range"),
+	STR("if-unmodified-since"),
+	STR("location"),
+	STR("pragma"),
+	STR("range"),
+	STR("retry-after"),
+	STR("set-cookie"),
+	STR("vary"),
+	STR("warning"),
+	STR("www-authenticate"),
+};
 
-/** The set before the first byte. */
-uint64_t http1_trailer_names(void)
+/** Whether the field may be forwarded as a trailer. */
+bool http1_field_may_trail(const struct http1_field *field)
 {
-	return (UINT64_C(1) << NAME_COUNT) - 1;
-}
-
-/** The set after byte @p c, which is the name's byte number @p at. */
-uint64_t http1_trailer_narrow(uint64_t set, unsigned at, char c)
-{
-	uint64_t kept = 0;
-
-	for (uint64_t left = set; left != 0; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-
-		if (at < names[i].len ? names[i].name[at] == http1_fold(c) : i == PREFIX)
-			kept |= UINT64_C(1) << i;
-	}
-	return kept;
-}
-
-/** Whether the name, now complete with @p len bytes, is one that no trailer may have. */
-bool http1_trailer_forbidden(uint64_t set, unsigned len)
-{
-	for (uint64_t left = set; left != 0; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-
-		if (i == PREFIX ? len >= names[i].len : len == names[i].len)
-			return true;
-	}
-	return false;
+	if (field->hop || field->id != HTTP1_FIELD_OTHER)
+		return false;
+	for (unsigned i = 0; i < sizeof(not_in_trailers) / sizeof(not_in_trailers[0]); i++)
+		if (http1_name_same(field->name, not_in_trailers[i]))
+			return false;
+	return true;
 }

@@ -69,9 +69,7 @@ bool http1_list_next(struct str *rest, struct str *element);
 bool http1_name_same(struct str a, struct str b);
 enum http1_field_id http1_name_find(struct str name, bool *alias);
 bool http1_id_is_hop(enum http1_field_id id);
-uint64_t http1_trailer_names(void);
-uint64_t http1_trailer_narrow(uint64_t names, unsigned at, char c);
-bool http1_trailer_forbidden(uint64_t names, unsigned len);
+bool http1_field_may_trail(const struct http1_field *field);
 
 /* http1_target.c */
 enum reason http1_target_parse(struct http1_head *head);

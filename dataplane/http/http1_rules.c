@@ -139,6 +139,20 @@ static enum reason expect_parse(struct http1_head *head, const struct http1_know
 	return HTTP1_FINE;
 }
 
+/* RFC 9110 §7.6.2: for OPTIONS and TRACE; what is no number is left as it is. */
+static __attribute__((noinline)) void max_forwards_parse(
+	struct http1_head *head, const struct http1_known *known)
+{
+	uint64_t n;
+
+	if (!http1_known_has(known, HTTP1_FIELD_MAX_FORWARDS) ||
+		http1_known_repeats(known, HTTP1_FIELD_MAX_FORWARDS) ||
+		length_parse(known_value(head, known, HTTP1_FIELD_MAX_FORWARDS), &n) != HTTP1_FINE)
+		return;
+	head->has_max_forwards = true;
+	head->max_forwards = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 enum reason http1_request_rules(struct http1_head *head, const struct http1_known *known)
 {
 	struct options options;
@@ -150,8 +164,8 @@ enum reason http1_request_rules(struct http1_head *head, const struct http1_know
 		fault = connection_parse(head, known, &options);
 	if (fault == HTTP1_FINE)
 		fault = expect_parse(head, known);
-	if (fault == HTTP1_FINE && http1_known_has(known, HTTP1_FIELD_UPGRADE))
-		head->upgrade = options.upgrade && head->version_minor != 0 && upgrade_wanted(head);
+	if (http1_unlikely(head->method_id == HTTP1_OPTIONS || head->method_id == HTTP1_TRACE))
+		max_forwards_parse(head, known);
 	return fault;
 }
 
@@ -203,22 +217,29 @@ enum reason http1_response_rules(
 {
 	bool never = head->status < 200 || head->status == 204;
 	struct options options;
-	enum reason fault = framing_parse(head, known);
+	enum reason fault = framing_parse(head, known), connection;
 
-	if (fault == HTTP1_FINE)
-		fault = connection_parse(head, known, &options);
-	if (fault != HTTP1_FINE)
-		return fault;
+	connection = connection_parse(head, known, &options);
+	if (connection != HTTP1_FINE)
+		return connection;
 	head->keep_alive_s = http1_known_has(known, HTTP1_FIELD_KEEP_ALIVE)
 				     ? keep_alive_parse(head, known)
 				     : HTTP1_KEEP_ALIVE_UNSAID;
-	/* Fields that announce a body where none can be: somebody may wait for it. */
-	if (never && (head->framing == HTTP1_BODY_CHUNKED || head->content_length != 0))
-		return REASON_BACKEND_INVALID;
-	/* Upgrade is never forwarded, so nobody can have agreed to switch. */
+	/* Upgrade is never forwarded, so that no switch was agreed on. */
 	if (head->status == 101)
 		return REASON_BACKEND_INVALID;
-	if (never || head->status == 304 || request_method == HTTP1_HEAD) {
+	if (never) {
+		/* A body is announced where none can be, and may come behind the head all the same. */
+		if (fault != HTTP1_FINE || head->framing == HTTP1_BODY_CHUNKED ||
+			head->content_length != 0)
+			head->keep_alive = false;
+		head->content_length = 0;
+		head->framing = HTTP1_BODY_NONE;
+		return HTTP1_FINE;
+	}
+	if (fault != HTTP1_FINE)
+		return fault;
+	if (head->status == 304 || request_method == HTTP1_HEAD) {
 		head->framing = HTTP1_BODY_NONE;
 	} else if (head->framing == HTTP1_BODY_NONE) {
 		head->framing = HTTP1_BODY_UNTIL_CLOSE;

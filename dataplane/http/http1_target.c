@@ -9,6 +9,8 @@
  * routes should have one spelling.
  */
 #include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "dataplane/http/http1_priv.h"
 
@@ -37,19 +39,25 @@ static bool port_valid(struct str port)
 	return n <= UINT16_MAX;
 }
 
+static bool ipv6_parse(struct str s, struct in6_addr *address)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (s.len >= sizeof(text))
+		return false;
+	memcpy(text, s.data, s.len);
+	text[s.len] = '\0';
+	return inet_pton(AF_INET6, text, address) == 1;
+}
+
 /* The length of the literal with its brackets, 0 where it is none. */
 static uint32_t ipv6_literal(struct str s)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
 	const char *close = memchr(s.data, ']', s.len);
-	size_t len = close == NULL ? 0 : (size_t)(close - s.data) - 1;
+	struct in6_addr address;
+	uint32_t len = close == NULL ? 0 : (uint32_t)(close - s.data) - 1;
 
-	if (close == NULL || len >= sizeof(text))
-		return 0;
-	memcpy(text, s.data + 1, len);
-	text[len] = '\0';
-	return inet_pton(AF_INET6, text, &address) == 1 ? (uint32_t)len + 2 : 0;
+	return close != NULL && ipv6_parse((struct str){ s.data + 1, len }, &address) ? len + 2 : 0;
 }
 
 /* uri-host [ ":" port ]; the port is empty where there is none. */
@@ -140,6 +148,18 @@ static struct str port_told(struct str port, bool secure)
 	return port;
 }
 
+/* Names without case, IPv6 literals as addresses. */
+static bool host_same(struct str a, struct str b)
+{
+	struct in6_addr x, y;
+
+	if (a.data[0] != '[' || b.data[0] != '[')
+		return str_equal_nocase(a, b);
+	return ipv6_parse((struct str){ a.data + 1, a.len - 2 }, &x) &&
+	       ipv6_parse((struct str){ b.data + 1, b.len - 2 }, &y) &&
+	       memcmp(&x, &y, sizeof(x)) == 0;
+}
+
 /** The rules on Host (RFC 9112 §3.2) and its agreement with an absolute-form target. */
 enum reason http1_host_check(struct http1_head *head, const struct http1_known *known)
 {
@@ -157,8 +177,29 @@ enum reason http1_host_check(struct http1_head *head, const struct http1_known *
 		return HTTP1_FINE;
 	secure = ascii_lower(head->target.data[4]) == 's'; /* "http:" or "https" */
 	if (!authority_split(asked, &asked_host, &asked_port) ||
-		!str_equal_nocase(head->host, asked_host) ||
+		!host_same(head->host, asked_host) ||
 		!str_equal(port_told(port, secure), port_told(asked_port, secure)))
 		return REASON_HOST_CONFLICT;
 	return HTTP1_FINE;
+}
+
+static bool byte_of_target(char c)
+{
+	return c > ' ' && c < 0x7f && strchr("\"#<>\\^`{|}", c) == NULL;
+}
+
+uint32_t http1_describe_target(const char *data, size_t len, char *out, uint32_t size)
+{
+	const char *end = data + len, *space = memchr(data, ' ', len), *at, *from;
+	uint32_t n;
+
+	if (space == NULL || size < sizeof("@4294967295:"))
+		return 0;
+	from = at = space + 1;
+	while (at < end && byte_of_target(*at))
+		at++;
+	n = (uint32_t)snprintf(out, size, "@%u:", (unsigned)(at - from));
+	while (from < end && n < size && memchr("? \r\n", *from, 4) == NULL)
+		out[n++] = *from++;
+	return n;
 }

@@ -166,16 +166,29 @@ void http1_write_request(struct http1_writer *writer, const struct http1_head *h
 			   1u << HTTP1_FIELD_X_FORWARDED_FOR | 1u << HTTP1_FIELD_FORWARDED;
 
 	if (!forward->trust_forwarded)
-		skipped |= 1u << HTTP1_FIELD_X_FORWARDED_PROTO | 1u << HTTP1_FIELD_X_FORWARDED_HOST;
-	http1_put(w, head->method, STR(" "), head->path);
+		skipped |= 1u << HTTP1_FIELD_X_FORWARDED_PROTO |
+			   1u << HTTP1_FIELD_X_FORWARDED_HOST | 1u << HTTP1_FIELD_ADDRESS;
+	if (!forward->pass_overrides)
+		skipped |= 1u << HTTP1_FIELD_OVERRIDE;
+	if (http1_unlikely(head->has_max_forwards))
+		skipped |= 1u << HTTP1_FIELD_MAX_FORWARDS;
+	http1_put(w, head->method, STR(" "), forward->path.len != 0 ? forward->path : head->path);
 	if (head->query.data != NULL)
 		http1_put(w, STR("?"), head->query);
-	http1_put(w, STR(" HTTP/1.1\r\nHost: "), head->authority, STR(CRLF));
+	if (http1_likely(head->authority.len != 0))
+		http1_put(w, STR(" HTTP/1.1\r\nHost: "), head->authority, STR(CRLF));
+	else
+		http1_put(w, STR(" HTTP/1.1\r\n"));
 	put_fields(w, head, skipped, forward->strip_field);
 	if (head->framing == HTTP1_BODY_CHUNKED)
 		http1_put(w, STR("Transfer-Encoding: chunked\r\n"));
 	else if (head->framing == HTTP1_BODY_LENGTH)
 		put_length(w, head->content_length);
+	if (http1_unlikely(head->has_max_forwards)) {
+		http1_put(w, STR("Max-Forwards: "));
+		put_number(w, head->max_forwards - (head->max_forwards != 0));
+		http1_put(w, STR(CRLF));
+	}
 	put_via(w, head, forward->via_name);
 	put_origin(w, head, forward);
 	put_unless_empty(w, STR("Sluice-Consumer"), forward->consumer);
@@ -211,4 +224,19 @@ void http1_write_response(struct http1_writer *writer, const struct http1_head *
 	put_via(w, head, via_name);
 	http1_put(w, extra, STR(CRLF));
 	*writer = out;
+}
+
+void http1_write_trailers(struct http1_writer *w, const struct http1_head *trailers,
+	const struct str *strip, uint32_t strip_count)
+{
+	for (uint32_t i = 0; i < trailers->field_count; i++) {
+		const struct http1_field *field = &trailers->fields[i];
+		bool wanted = http1_field_may_trail(field);
+
+		for (uint32_t k = 0; k < strip_count && wanted; k++)
+			wanted = !http1_name_same(field->name, strip[k]);
+		if (wanted)
+			http1_put_field(w, field->name, field->value);
+	}
+	http1_put(w, STR(CRLF));
 }

@@ -282,6 +282,10 @@ void client_refuse(struct proxy *p, struct client *c, enum reason why)
 	struct exchange *ex = exchange_begin(p, c, NULL);
 
 	c->keep_alive = false;
+	if (ex && why == REASON_TARGET_INVALID && c->rx.chain.head)
+		ex->path_bytes = (uint16_t)http1_describe_target(
+			rte_pktmbuf_mtod(c->rx.chain.head, const char *),
+			c->rx.chain.head->data_len, ex->path, sizeof(ex->path));
 	if (ex)
 		respond(p, ex, why, NULL);
 	else

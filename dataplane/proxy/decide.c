@@ -162,6 +162,9 @@ static void conclude(struct proxy *p, struct decision *d)
 	note_route(p, d, ex);
 	if (d->has_caller && d->verdict == REASON_PROXIED)
 		admit(p, d, ex);
+	if (unlikely(d->head.has_max_forwards) && d->head.max_forwards == 0 &&
+		d->verdict == REASON_PROXIED)
+		d->verdict = REASON_MAX_FORWARDS;
 	if (d->verdict != REASON_PROXIED) {
 		respond(p, ex, d->verdict, d);
 		return;

@@ -12,10 +12,7 @@ enum round {
 	ROUND_OVER, /* the exchange is gone */
 };
 
-/* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. */
-typedef void (*write_fn)(struct http1_writer *w, const void *ctx);
-
-static struct rte_mbuf *write_head(struct proxy *p, write_fn write, const void *ctx)
+struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const void *ctx)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(p->config.pool);
 	struct http1_writer w;
@@ -91,8 +88,38 @@ bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decis
 		r.forward.consumer = d->caller.name;
 		r.forward.plan = policy_plan_name(p->tables->policy, ex->plan);
 	}
-	ex->head = write_head(p, write_request, &r);
+	if (unlikely(d->head.authority.len == 0))
+		ex->flags |= EX_NO_HOST;
+	ex->head = forward_write(p, write_request, &r);
 	return ex->head != NULL;
+}
+
+/* A request of HTTP/1.0 may name no host, which HTTP/1.1 asks for (RFC 9112 §3.2): the endpoint's own goes
+ * behind the request line. @return the head; as it was without memory for another one */
+static __attribute__((noinline)) struct rte_mbuf *head_with_host(
+	struct proxy *p, struct rte_mbuf *head, const struct upstream *u)
+{
+	char *const upper = p->scratch_head + HTTP1_MAX_HEAD_BYTES, *at = p->scratch_head;
+	char address[IP_TEXT_BYTES], host[IP_TEXT_BYTES + 32];
+	struct rte_mbuf *out;
+	const char *bytes;
+	size_t line, n;
+
+	if (head->pkt_len + sizeof(host) > HTTP1_MAX_HEAD_BYTES)
+		return head;
+	bytes = rte_pktmbuf_read(head, 0, head->pkt_len, upper);
+	line = (size_t)((const char *)memchr(bytes, '\n', head->pkt_len) + 1 - bytes);
+	ip_format(&u->addr, address);
+	n = (size_t)snprintf(host, sizeof(host),
+		ip_is_v4(&u->addr) ? "Host: %s:%u\r\n" : "Host: [%s]:%u\r\n", address, u->port);
+	memcpy(at, bytes, line);
+	memcpy(at + line, host, n);
+	memcpy(at + line + n, bytes + line, head->pkt_len - line);
+	out = chain_copy(at, head->pkt_len + (uint32_t)n, p->config.pool);
+	if (!out)
+		return head;
+	rte_pktmbuf_free(head);
+	return out;
 }
 
 void forward_send_head(struct proxy *p, struct exchange *ex)
@@ -101,6 +128,8 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 	struct rte_mbuf *head = ex->head;
 
 	ex->head = NULL;
+	if (unlikely(ex->flags & EX_NO_HOST))
+		head = head_with_host(p, head, u);
 	ex->flags |= EX_SENT;
 	ex->reason = REASON_PROXIED;
 	ex->sent_ns = p->now_ns;
@@ -136,13 +165,14 @@ static enum http1_verdict follow(
 static enum round more_of_body(struct proxy *p, struct exchange *ex, uint32_t room)
 {
 	struct client *c = ex->client;
+	const uint32_t before = stream_bytes(&c->rx); /* the beginning of a trailer section */
 
 	if (ex->flags & EX_EXPECT) {
 		ex->flags &= ~(uint32_t)EX_EXPECT;
 		if (stream_bytes(&c->rx) == 0)
 			respond_continue(p, c);
 	}
-	if (client_pull(p, c, room))
+	if (client_pull(p, c, room) && stream_bytes(&c->rx) > before)
 		return ROUND_MORE;
 	if (c->exchange != ex)
 		return ROUND_OVER;
@@ -153,37 +183,55 @@ static enum round more_of_body(struct proxy *p, struct exchange *ex, uint32_t ro
 	return ROUND_WAIT;
 }
 
+/* The part of the body that has come, for the backend; NULL for none. */
+static struct rte_mbuf *request_body(
+	struct proxy *p, struct exchange *ex, enum http1_verdict *verdict, enum reason *reason)
+{
+	struct chain *chain = &ex->client->rx.chain;
+	const uint64_t body_max = proxy_settings(p)->body_bytes_max;
+	struct rte_mbuf *m = NULL, *trailers = NULL;
+	uint32_t bytes, used = 0;
+
+	*verdict = follow(&ex->request_body, chain, &bytes, reason);
+	ex->body_bytes += bytes;
+	ex->bytes_in += bytes;
+	if (*verdict != HTTP1_BAD && body_max && ex->body_bytes > body_max) {
+		*verdict = HTTP1_BAD;
+		*reason = REASON_BODY_TOO_LARGE;
+	}
+	if (*verdict == HTTP1_BAD)
+		return NULL;
+	if (bytes > 0) {
+		m = chain_take(chain, bytes, p->config.pool);
+		if (!m) {
+			*verdict = HTTP1_BAD;
+			*reason = REASON_OVERLOADED;
+			return NULL;
+		}
+	}
+	if (unlikely(*verdict == HTTP1_TRAILERS)) {
+		*reason = REASON_TRAILER_INVALID;
+		*verdict = trailers_take(p, chain, &ex->request_body, true, &used, &trailers);
+		ex->bytes_in += used;
+	}
+	return chain_join(m, trailers);
+}
+
 /* One round: what the client's buffer holds goes to the backend. */
 static enum round body_round(struct proxy *p, struct exchange *ex)
 {
-	struct client *c = ex->client;
-	uint64_t body_max = proxy_settings(p)->body_bytes_max;
 	enum reason reason = REASON_PROXIED;
 	enum http1_verdict verdict;
-	struct rte_mbuf *m;
-	uint32_t bytes;
+	struct rte_mbuf *m = request_body(p, ex, &verdict, &reason);
 
-	verdict = follow(&ex->request_body, &c->rx.chain, &bytes, &reason);
-	ex->body_bytes += bytes;
-	ex->bytes_in += bytes;
-	if (verdict != HTTP1_BAD && body_max && ex->body_bytes > body_max) {
-		verdict = HTTP1_BAD;
-		reason = REASON_BODY_TOO_LARGE;
-	}
 	if (verdict == HTTP1_BAD) {
-		c->keep_alive = false;
+		rte_pktmbuf_free(m);
+		ex->client->keep_alive = false;
 		exchange_refuse(p, ex, reason);
 		return ROUND_OVER;
 	}
-	if (bytes > 0) {
-		m = chain_take(&c->rx.chain, bytes, p->config.pool);
-		if (!m) {
-			c->keep_alive = false;
-			exchange_refuse(p, ex, REASON_OVERLOADED);
-			return ROUND_OVER;
-		}
+	if (m)
 		tcp_send(ex->upstream->tcp, m);
-	}
 	if (verdict != HTTP1_DONE)
 		return ROUND_MORE;
 	ex->flags |= EX_REQUEST_DONE;
@@ -198,7 +246,7 @@ static enum round body_rounds(struct proxy *p, struct exchange *ex)
 	if (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED))
 		return ROUND_WAIT;
 	while (round == ROUND_MORE && (room = tcp_send_space(ex->upstream->tcp)) > 0) {
-		if (ex->client->rx.chain.bytes == 0)
+		if (ex->client->rx.chain.bytes == 0 || http1_body_at_trailers(&ex->request_body))
 			round = more_of_body(p, ex, room);
 		if (round == ROUND_MORE)
 			round = body_round(p, ex);
@@ -217,15 +265,15 @@ void forward_request_body(struct proxy *p, struct exchange *ex)
 struct response_parse {
 	struct proxy *p;
 	uint8_t method;
+	enum reason reason;
 };
 
 static enum http1_verdict parse_response(const char *data, size_t len, size_t seen, void *ctx)
 {
-	const struct response_parse *a = ctx;
-	enum reason reason;
+	struct response_parse *a = ctx;
 
 	return http1_parse_response(
-		data, len, seen, &a->p->response_limits, a->method, &a->p->answer, &reason);
+		data, len, seen, &a->p->response_limits, a->method, &a->p->answer, &a->reason);
 }
 
 struct response_writing {
@@ -251,7 +299,7 @@ static struct rte_mbuf *interim(
 	if (*bad || head->status == 100 || (ex->flags & EX_HTTP10))
 		return NULL;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
-	return write_head(p, write_response, &r);
+	return forward_write(p, write_response, &r);
 }
 
 /* Decide how the client's connection goes on and write the head for it. */
@@ -292,7 +340,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	if (http1_writer_ok(&w))
 		r.extra = (struct str){ fields, w.len };
 	r.keep_alive = c->keep_alive;
-	return write_head(p, write_response, &r);
+	return forward_write(p, write_response, &r);
 }
 
 /* The answer cannot go on: the backend's fault, or ours for want of memory. */
@@ -307,7 +355,7 @@ static enum round response_bad(struct proxy *p, struct exchange *ex, enum reason
 static enum round response_head(struct proxy *p, struct exchange *ex, struct rte_mbuf **out)
 {
 	struct upstream *u = ex->upstream;
-	struct response_parse args = { p, ex->method };
+	struct response_parse args = { p, ex->method, REASON_BACKEND_INVALID };
 	enum http1_verdict verdict = stream_parse(&u->rx, &p->heads, parse_response, &args);
 	struct http1_head *head = &p->answer;
 	uint32_t head_bytes;
@@ -316,8 +364,7 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 	if (verdict == HTTP1_MORE)
 		return ROUND_WAIT;
 	if (verdict != HTTP1_DONE)
-		return response_bad(
-			p, ex, verdict == HTTP1_BAD ? REASON_BACKEND_INVALID : REASON_OVERLOADED);
+		return response_bad(p, ex, verdict == HTTP1_BAD ? args.reason : REASON_OVERLOADED);
 	head_bytes = head->head_bytes;
 	if (head->status < 200) {
 		*out = interim(p, ex, head, &bad);
@@ -379,6 +426,18 @@ static struct rte_mbuf *response_body(
 	return m;
 }
 
+/* The trailer section, which a client that gets no chunks does not get. */
+static struct rte_mbuf *response_trailers(
+	struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
+{
+	struct rte_mbuf *out;
+	uint32_t used;
+
+	*verdict = trailers_take(p, &ex->upstream->rx.chain, &ex->response_body,
+		!(ex->flags & EX_DECHUNK), &used, &out);
+	return out;
+}
+
 static void response_done(struct proxy *p, struct exchange *ex)
 {
 	struct client *c = ex->client;
@@ -427,6 +486,8 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 	}
 	if (ex->flags & EX_RESPONDING)
 		out = chain_join(out, response_body(p, ex, &verdict));
+	if (unlikely(verdict == HTTP1_TRAILERS))
+		out = chain_join(out, response_trailers(p, ex, &verdict));
 	if (verdict == HTTP1_BAD) {
 		rte_pktmbuf_free(out);
 		/* The head was not sent yet: a whole answer of our own is better than half of this one. */
@@ -450,7 +511,7 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 		response_done(p, ex);
 		return ROUND_OVER;
 	}
-	return ROUND_MORE;
+	return http1_body_at_trailers(&ex->response_body) ? ROUND_WAIT : ROUND_MORE;
 }
 
 /* @param all  take what there is although the client has no room for it */

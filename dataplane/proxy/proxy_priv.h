@@ -77,6 +77,7 @@ enum exchange_flag {
 	EX_BODY_STOPPED = 1 << 8, /* the backend takes no more of the body */
 	EX_DECHUNK = 1 << 9,      /* chunked answer to an HTTP/1.0 client */
 	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
+	EX_NO_HOST = 1 << 12,     /* the client named no host: the endpoint's own is sent */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -223,7 +224,7 @@ struct proxy {
 	uint32_t decision_count;
 	struct decision decisions[DECIDE_BATCH];
 	struct decision again; /* of a request that is sent a second time */
-	struct http1_head answer;
+	struct http1_head answer, trailers;
 	char scratch_head[2 * HTTP1_MAX_HEAD_BYTES];
 	char scratch_path[HTTP1_MAX_HEAD_BYTES];
 };
@@ -358,6 +359,10 @@ void upstream_pools_review(struct proxy *p, const struct tables *tables);
 void retire_run(struct proxy *p, const struct tables *next);
 
 /* forward.c */
+typedef void (*forward_write_fn)(struct http1_writer *w, const void *ctx);
+/* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. NULL when no
+ * mbuf was free. */
+struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const void *ctx);
 /* Write the request's head for the backend into ex->head. @return false when no mbuf was free */
 bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decision *d);
 void forward_send_head(struct proxy *p, struct exchange *ex);
@@ -366,6 +371,16 @@ void forward_response(struct proxy *p, struct exchange *ex);
 /* The backend's connection is gone: forward what it sent before that and was acknowledged. It goes beyond the
  * client's send space once, by what the receive queue held. @return true when that ended the exchange */
 bool forward_rest(struct proxy *p, struct exchange *ex);
+
+/* trailers.c */
+/**
+ * Take the trailer section that the chain begins with, once all of it has come.
+ * @param forward  make what may be forwarded of it into *out, with its empty line
+ * @param used     set to the bytes that were taken off the chain
+ * @return HTTP1_MORE, HTTP1_DONE (the body is over), HTTP1_BAD
+ */
+enum http1_verdict trailers_take(struct proxy *p, struct chain *chain, struct http1_body *body,
+	bool forward, uint32_t *used, struct rte_mbuf **out);
 
 /* respond.c */
 /* Answer in Sluice's own name and end the exchange. @param d  the decision, when it is made now; NULL

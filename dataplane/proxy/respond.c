@@ -33,6 +33,8 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char
 static const char *status_phrase(unsigned status)
 {
 	switch (status) {
+	case 200:
+		return "OK";
 	case 400:
 		return "Bad Request";
 	case 401:
@@ -198,9 +200,8 @@ static void put_special(struct proxy *p, struct text *t, const struct exchange *
 	unsigned status = reason_status(why);
 
 	if (status == 401)
-		put(t, "WWW-Authenticate: ApiKey realm=\"sluice\"%s\r\n",
-			why == REASON_KEY_EXPIRED ? ", error=\"expired\"" : "");
-	if (status == 405 && d)
+		put_challenges(p, t, ex, why);
+	if ((status == 405 || why == REASON_MAX_FORWARDS) && d)
 		put_allow(t, d->match.allowed_methods);
 	if (status == 429)
 		put(t, "Retry-After: %" PRIu64 "\r\n", ex->limit.retry_after_s);
@@ -211,6 +212,40 @@ static void put_special(struct proxy *p, struct text *t, const struct exchange *
 		if (http1_writer_ok(&w))
 			t->len += w.len;
 	}
+}
+
+/* What TRACE gets from the last one on its way (RFC 9110 §9.3.8): the request without the fields that may
+ * hold secrets. It is left out where it is long. */
+static void put_trace(struct text *b, const struct http1_head *head)
+{
+	put(b, "TRACE %.*s HTTP/1.%u\r\n", (int)head->target.len, head->target.data,
+		head->version_minor);
+	for (uint32_t i = 0; i < head->field_count; i++) {
+		const struct http1_field *field = &head->fields[i];
+
+		if (field->id == HTTP1_FIELD_HOST || field->id == HTTP1_FIELD_VIA ||
+			field->id == HTTP1_FIELD_MAX_FORWARDS)
+			put(b, "%.*s: %.*s\r\n", (int)field->name.len, field->name.data,
+				(int)field->value.len, field->value.data);
+	}
+	put(b, "\r\n");
+	if (b->len + 1 == b->size)
+		b->len = 0;
+}
+
+static const char *compose_body(
+	const struct exchange *ex, enum reason why, const struct decision *d, struct text *b)
+{
+	if (why == REASON_MAX_FORWARDS) {
+		if (d && ex->method == HTTP1_TRACE)
+			put_trace(b, &d->head);
+		return b->len ? "Content-Type: message/http\r\n" : "";
+	}
+	put(b,
+		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%u,"
+		"\"instance\":\"urn:sluice:request:%016" PRIx64 "\"}\n",
+		reason_name(why), reason_title(why), reason_status(why), ex->request_id);
+	return "Content-Type: application/problem+json\r\n";
 }
 
 static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason why,

@@ -111,6 +111,32 @@ static const char *chunked_end(const char *at, const char *end, uint64_t *conten
 	}
 }
 
+/* A trailer section: the same however much of it is there, and its end is the plain reader's. */
+static void read_trailers(const char *text, size_t size, size_t at, unsigned seed)
+{
+	static struct http1_head all, part;
+	static char out[2 * HTTP1_MAX_TRAILER_BYTES];
+	const struct str strip[] = { STR("key") };
+	struct http1_writer w = { out, sizeof(out), 0 };
+	const size_t len = size - at, cut = len * seed / 256;
+	enum http1_verdict verdict = http1_parse_trailers(text + at, len, 0, &all), early;
+	uint64_t content;
+
+	early = http1_parse_trailers(text + at, cut, 0, &part);
+	require(early == HTTP1_MORE || early == verdict);
+	if (verdict != HTTP1_DONE)
+		return;
+	require(chunked_end(text, text + size, &content) == text + at + all.head_bytes);
+	http1_write_trailers(&w, &all, strip, 1);
+	require(http1_writer_ok(&w));
+	if (w.len == 2)
+		return;
+	require(http1_parse_trailers(out, w.len, 0, &part) == HTTP1_DONE);
+	require(part.head_bytes == w.len);
+	for (uint32_t i = 0; i < part.field_count; i++)
+		require(part.fields[i].id == HTTP1_FIELD_OTHER && !part.fields[i].hop);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct http1_head head;
@@ -145,6 +171,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			require(chunked_end(text, text + size, &content) == text + whole.used);
 			require(content_bytes(&head, text, whole.used) == content);
 		}
+		if (whole.verdict == HTTP1_TRAILERS)
+			read_trailers(text, size, whole.used, data[1]);
 		if (whole.verdict == HTTP1_BAD)
 			require(request ? whole.reason >= REASON_CHUNK_SIZE &&
 						  whole.reason <= REASON_TRAILER_INVALID

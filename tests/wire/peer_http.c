@@ -27,7 +27,8 @@ static const char *field_value(const struct bytes *head, const char *name)
 }
 
 /* @return bytes of the chunked body with its framing, or UINT32_MAX while it is incomplete */
-static uint32_t read_chunks(const struct bytes *stream, uint32_t from, struct bytes *body)
+static uint32_t read_chunks(
+	const struct bytes *stream, uint32_t from, struct bytes *body, struct bytes *trailers)
 {
 	uint32_t at = from;
 
@@ -56,6 +57,7 @@ static uint32_t read_chunks(const struct bytes *stream, uint32_t from, struct by
 			return UINT32_MAX;
 		if (line == at)
 			return line + 2 - from;
+		bytes_put(trailers, stream->data + at, line + 2 - at);
 		at = line + 2;
 	}
 }
@@ -92,7 +94,7 @@ bool message_read(
 		return true;
 	}
 	if (coding) {
-		uint32_t n = read_chunks(stream, body, &out->body);
+		uint32_t n = read_chunks(stream, body, &out->body, &out->trailers);
 
 		out->len = out->head_len + n;
 		return n != UINT32_MAX;

@@ -12,6 +12,7 @@
 struct message {
 	uint32_t head_len, len;  /* bytes in the stream */
 	struct bytes head, body; /* body without chunked framing */
+	struct bytes trailers;   /* field lines */
 };
 
 struct peer_tls;

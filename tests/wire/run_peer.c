@@ -162,13 +162,14 @@ static const char *where_it_stands(struct conn *c)
 		bytes_show(conn_stream(c)->data + c->looked, conn_stream(c)->len - c->looked, 600));
 }
 
-/* TEXT or REGEX in the last message, head and body. */
+/* TEXT or REGEX in the last message: head, body, trailers. */
 static bool holds(const struct conn *c, const struct token *t)
 {
 	struct bytes all = { 0 };
 
 	bytes_put(&all, c->last.head.data, c->last.head.len);
 	bytes_put(&all, c->last.body.data, c->last.body.len);
+	bytes_put(&all, c->last.trailers.data, c->last.trailers.len);
 	if (t->kind == TOKEN_REGEX)
 		return text_matches(t->text, all.data, all.len);
 	return bytes_find(&all, 0, t->text, t->len) != UINT32_MAX;

@@ -49,6 +49,7 @@ static const struct row chunked[] = {
 	DONE("trailer that only begins like a known name",
 		"0\r\nHosts: a\r\nSluice: b\r\nT: c\r\n\r\n", ""),
 	DONE("trailer that only ends like a known name", "0\r\nX-Host: a\r\nX-Sluice-Plan: b\r\n\r\n", ""),
+	DONE("trailers that are not forwarded", "0\r\nHost: a\r\nauthorization: a\r\nSluice-Plan: x\r\n\r\n", ""),
 	DONE("trailer with a long name", "0\r\n" B16(B16("ab")) ": x\r\n\r\n", ""),
 
 	MORE("nothing", ""),
@@ -115,19 +116,6 @@ static const struct row chunked[] = {
 	BAD("LF ends the trailers", TRAILER_INVALID, "0\r\n\n"),
 	BAD("CR ends the trailers", TRAILER_INVALID, "0\r\n\rX"),
 	BAD("trailers without end", TRAILER_INVALID, "0\r\nA: " B16(B16("0123456789abcdef"))),
-	BAD("Host", TRAILER_INVALID, "0\r\nHost: a\r\n\r\n"),
-	BAD("Authorization", TRAILER_INVALID, "0\r\nA: b\r\nauthorization: a\r\n\r\n"),
-	BAD("Content-Length", TRAILER_INVALID, "0\r\nCONTENT-LENGTH: 5\r\n\r\n"),
-	BAD("Transfer-Encoding", TRAILER_INVALID, "0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-	BAD("alias of Transfer-Encoding", TRAILER_INVALID, "0\r\ntransfer_encoding: chunked\r\n\r\n"),
-	BAD("TE", TRAILER_INVALID, "0\r\nTE: a\r\n\r\n"),
-	BAD("Connection", TRAILER_INVALID, "0\r\nConnection: close\r\n\r\n"),
-	BAD("Cookie", TRAILER_INVALID, "0\r\nCookie: a\r\n\r\n"),
-	BAD("X-Forwarded-For", TRAILER_INVALID, "0\r\nX-Forwarded-For: a\r\n\r\n"),
-	BAD("Sluice-Consumer", TRAILER_INVALID, "0\r\nSluice-Consumer: a\r\n\r\n"),
-	BAD("Sluice- and nothing", TRAILER_INVALID, "0\r\nsluice-: a\r\n\r\n"),
-	BAD("alias of Sluice-", TRAILER_INVALID, "0\r\nSLUICE_PLAN: a\r\n\r\n"),
-	BAD("long Sluice- name", TRAILER_INVALID, "0\r\nSluice-" B16(B16("ab")) ": a\r\n\r\n"),
 };
 /* clang-format on */
 
@@ -143,58 +131,84 @@ static void begin(
 	http1_body_begin(body, &head, request);
 }
 
+/* As a caller does: the body byte by byte, a trailer section as far as it has come. */
+struct reader {
+	const struct row *row;
+	struct http1_body body;
+	bool request, trailers;
+	size_t at;
+	enum reason reason;
+};
+
+static enum http1_verdict read_to(struct reader *r, size_t have)
+{
+	struct str part = { r->row->in.data + r->at, (uint32_t)(have - r->at) };
+	enum http1_verdict verdict = HTTP1_MORE;
+	size_t used;
+
+	if (!r->trailers) {
+		verdict = http1_body_feed(
+			&r->body, at_end(region, part, 0), part.len, &used, &r->reason);
+		assert_in_range(used, 0, part.len);
+		r->at += used;
+		r->trailers = verdict == HTTP1_TRAILERS;
+		if (verdict == HTTP1_MORE)
+			assert_int_equal(used, part.len);
+	}
+	if (!r->trailers)
+		return verdict;
+	part = (struct str){ r->row->in.data + r->at, (uint32_t)(have - r->at) };
+	verdict = http1_parse_trailers(at_end(region, part, 0), part.len, 0, &head);
+	if (verdict == HTTP1_DONE)
+		r->at += head.head_bytes;
+	if (verdict == HTTP1_BAD)
+		r->reason = r->request ? REASON_TRAILER_INVALID : REASON_BACKEND_INVALID;
+	return verdict;
+}
+
+static void check_read(const struct reader *r, enum http1_verdict verdict, uint32_t cut)
+{
+	const struct row *row = r->row;
+	enum reason expected = row->reason;
+
+	if (row->verdict == HTTP1_BAD && !r->request)
+		expected = REASON_BACKEND_INVALID;
+	if (verdict != row->verdict || r->reason != expected)
+		fail_msg("%s, cut at %u: verdict %d reason %d", row->why, cut, verdict, r->reason);
+	if (verdict == HTTP1_DONE)
+		assert_int_equal(r->at, row->in.len - row->behind);
+}
+
 /* Feeds two parts, each against the guard page. */
 static void feed_cut(const struct row *row, uint32_t cut, bool request)
 {
-	struct str parts[2] = { { row->in.data, cut }, { row->in.data + cut, row->in.len - cut } };
-	enum reason reason = REASON_PROXIED, expected = row->reason;
-	enum http1_verdict verdict = HTTP1_MORE;
-	struct http1_body body;
-	size_t used, total = 0;
+	struct reader r = { .row = row, .request = request };
+	enum http1_verdict verdict;
+	enum reason reason = REASON_PROXIED;
+	size_t used;
 
-	if (row->verdict == HTTP1_BAD && !request)
-		expected = REASON_BACKEND_INVALID;
-	begin(&body, HTTP1_BODY_CHUNKED, 0, request);
-	for (unsigned i = 0; i < 2 && verdict == HTTP1_MORE; i++) {
-		verdict = http1_body_feed(
-			&body, at_end(region, parts[i], 0), parts[i].len, &used, &reason);
-		assert_in_range(used, 0, parts[i].len);
-		total += used;
-	}
-	if (verdict != row->verdict || reason != expected)
-		fail_msg("%s, cut at %u: verdict %d reason %d", row->why, cut, verdict, reason);
-	if (verdict == HTTP1_DONE)
-		assert_int_equal(total, row->in.len - row->behind);
+	begin(&r.body, HTTP1_BODY_CHUNKED, 0, request);
+	verdict = read_to(&r, cut);
 	if (verdict == HTTP1_MORE)
-		assert_int_equal(total, row->in.len);
+		verdict = read_to(&r, row->in.len);
+	check_read(&r, verdict, cut);
 	/* It stays so. */
-	reason = REASON_PROXIED;
-	if (verdict != HTTP1_MORE) {
-		assert_int_equal(http1_body_feed(&body, "0\r\n\r\n", 5, &used, &reason), verdict);
+	if (verdict != HTTP1_MORE && !r.trailers) {
+		assert_int_equal(http1_body_feed(&r.body, "0\r\n\r\n", 5, &used, &reason), verdict);
 		assert_int_equal(used, 0);
-		assert_int_equal(reason, expected);
+		assert_int_equal(reason, r.reason);
 	}
 }
 
 static void feed_bytes(const struct row *row)
 {
-	enum reason reason = REASON_PROXIED;
+	struct reader r = { .row = row, .request = true };
 	enum http1_verdict verdict = HTTP1_MORE;
-	struct http1_body body;
-	size_t used, at = 0;
 
-	begin(&body, HTTP1_BODY_CHUNKED, 0, true);
-	while (at < row->in.len && verdict == HTTP1_MORE) {
-		struct str byte = { row->in.data + at, 1 };
-
-		verdict = http1_body_feed(&body, at_end(region, byte, 0), 1, &used, &reason);
-		assert_int_equal(used, 1);
-		at += used;
-	}
-	assert_int_equal(verdict, row->verdict);
-	assert_int_equal(reason, row->reason);
-	if (verdict == HTTP1_DONE)
-		assert_int_equal(at, row->in.len - row->behind);
+	begin(&r.body, HTTP1_BODY_CHUNKED, 0, true);
+	for (size_t have = 1; have <= row->in.len && verdict == HTTP1_MORE; have++)
+		verdict = read_to(&r, have);
+	check_read(&r, verdict, 0);
 }
 
 static void chunked_bodies_are_judged_however_they_are_cut(void **state)
@@ -208,56 +222,55 @@ static void chunked_bodies_are_judged_however_they_are_cut(void **state)
 	}
 }
 
-static void every_recognised_name_is_refused_in_trailers(void **state)
+static void trailers_that_could_mislead_are_not_written(void **state)
 {
 	static const char *const names[] = { "Host", "Connection", "Content-Length",
 		"Transfer-Encoding", "TE", "Trailer", "Upgrade", "Expect", "Keep-Alive",
 		"Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "Authorization",
 		"Cookie", "Via", "Date", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto",
-		"X-Forwarded-Host", "Sluice-X" };
+		"X-Forwarded-Host", "Max-Forwards", "X-Real-IP", "X-Original-URL", "Sluice-X",
+		"transfer_encoding", "Sluice_Plan", "X_Forwarded_For", "Set-Cookie", "Content-Type",
+		"WWW-Authenticate", "Cache-Control", "Content-Encoding", "Location", "X-API-Key",
+		"x_api_key" };
+	const struct str strip[] = { STR("X-API-Key") };
 
-	assert_int_equal(sizeof(names) / sizeof(names[0]), HTTP1_FIELD_COUNT - 1);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char text[64];
-		struct http1_body body;
-		enum reason reason;
-		size_t used;
-		int len = snprintf(text, sizeof(text), "0\r\n%s: x\r\n\r\n", names[i]);
+		static struct http1_head trailers;
+		char text[128], out[128];
+		struct http1_writer w = { out, sizeof(out), 0 };
+		int len = snprintf(text, sizeof(text), "A: 1\r\n%s: x\r\nB:2\r\n\r\n", names[i]);
 
-		begin(&body, HTTP1_BODY_CHUNKED, 0, true);
-		assert_int_equal(
-			http1_body_feed(&body, text, (size_t)len, &used, &reason), HTTP1_BAD);
-		assert_int_equal(reason, REASON_TRAILER_INVALID);
+		assert_int_equal(http1_parse_trailers(text, (size_t)len, 0, &trailers), HTTP1_DONE);
+		assert_int_equal(trailers.head_bytes, len);
+		http1_write_trailers(&w, &trailers, strip, 1);
+		assert_true(http1_writer_ok(&w));
+		if (!str_equal((struct str){ out, w.len }, STR("A: 1\r\nB: 2\r\n\r\n")))
+			fail_msg("%s: %.*s", names[i], (int)w.len, out);
 	}
 }
 
-/* 4,096 bytes of trailer lines with the empty line, and one more; extensions do not count. */
+/* 4,096 bytes of trailer lines with the empty line, and one more. */
 static void trailers_have_a_bound(void **state)
 {
-	static const char start[] = "0;extension\r\nA: ";
-	static char text[sizeof(start) + HTTP1_MAX_TRAILER_BYTES + 1];
-	size_t framing = sizeof("0;extension\r\n") - 1;
-	struct http1_body body;
-	enum reason reason;
-	size_t used;
+	static char text[HTTP1_MAX_TRAILER_BYTES + 1];
 
 	for (size_t over = 0; over <= 1; over++) {
-		size_t len = framing + HTTP1_MAX_TRAILER_BYTES + over;
+		size_t len = HTTP1_MAX_TRAILER_BYTES + over;
 
 		memset(text, 'x', sizeof(text));
-		memcpy(text, start, sizeof(start) - 1);
+		memcpy(text, "A: ", 3);
 		memcpy(text + len - 4, "\r\n\r\n", 4);
-		begin(&body, HTTP1_BODY_CHUNKED, 0, true);
-		assert_int_equal(http1_body_feed(&body, text, len, &used, &reason),
-			over ? HTTP1_BAD : HTTP1_DONE);
-		assert_int_equal(used, len);
+		assert_int_equal(
+			http1_parse_trailers(text, len, 0, &head), over ? HTTP1_BAD : HTTP1_DONE);
+		assert_int_equal(http1_parse_trailers(text, len - 1, 0, &head),
+			over ? HTTP1_BAD : HTTP1_MORE);
 	}
 }
 
 /* What a caller does who takes the chunks off for a client of HTTP/1.0. */
 static void content_is_told_from_framing(void **state)
 {
-	static const char text[] = "5\r\nhello\r\n3;a=b\r\n\r\n0\r\n0\r\nX: y\r\n\r\n";
+	static const char text[] = "5\r\nhello\r\n3;a=b\r\n\r\n0\r\n0\r\n\r\n";
 
 	for (size_t step = 1; step < sizeof(text); step++) {
 		struct http1_body body;
@@ -374,7 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chunked_bodies_are_judged_however_they_are_cut),
-		cmocka_unit_test(every_recognised_name_is_refused_in_trailers),
+		cmocka_unit_test(trailers_that_could_mislead_are_not_written),
 		cmocka_unit_test(trailers_have_a_bound),
 		cmocka_unit_test(content_is_told_from_framing),
 		cmocka_unit_test(content_of_other_framings_is_all_that_is_left),

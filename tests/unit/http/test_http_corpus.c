@@ -26,6 +26,8 @@ static const struct row requests[] = {
 #define DONE(why, bytes) { why, STR(bytes), RESPONSE, HTTP1_DONE, REASON_PROXIED },
 #define MORE(why, bytes) { why, STR(bytes), RESPONSE, HTTP1_MORE, REASON_PROXIED },
 #define BAD(why, bytes)  { why, STR(bytes), RESPONSE, HTTP1_BAD, REASON_BACKEND_INVALID },
+#define BAD_FRAMING(why, reason, bytes)                                                            \
+	{ why, STR(bytes), RESPONSE, HTTP1_BAD, REASON_BACKEND_##reason },
 static const struct row responses[] = {
 #include "tests/unit/http/response_corpus.def"
 };

@@ -77,7 +77,7 @@ static void ipv6_clients_are_bracketed_in_forwarded(void **state)
 	struct http1_forward forward = { .client_ip = STR("2001:db8::7") };
 
 	request("GET / HTTP/1.0\r\n\r\n");
-	writes(&forward, "GET / HTTP/1.1\r\nHost: \r\nX-Forwarded-For: 2001:db8::7\r\n"
+	writes(&forward, "GET / HTTP/1.1\r\nX-Forwarded-For: 2001:db8::7\r\n"
 			 "Forwarded: for=\"[2001:db8::7]\"\r\n\r\n");
 }
 
@@ -242,6 +242,7 @@ static const struct str good_requests[] = {
 };
 #undef BAD
 #define BAD(why, bytes)
+#define BAD_FRAMING(why, reason, bytes)
 static const struct str good_responses[] = {
 #include "tests/unit/http/response_corpus.def"
 };
