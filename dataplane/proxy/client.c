@@ -153,6 +153,15 @@ static bool tls_received(struct proxy *p, struct client *c, struct rte_mbuf *cip
 	after = tls_input(c->tls, ciphertext, &clear);
 	if (clear)
 		chain_put(&c->rx.chain, clear);
+	if (unlikely(tls_clear_http(c->tls))) {
+		tls_conn_destroy(c->tls);
+		c->tls = NULL;
+		c->clear_on_tls = true;
+		c->state = CLIENT_HEAD;
+		p->counters->tls_failures++;
+		record_listener(p, c->listener_slot)->tls_failures++;
+		return true;
+	}
 	tls_flush(c);
 	if (after == TLS_FAILED) {
 		if (before == TLS_HANDSHAKE)
@@ -324,6 +333,10 @@ void client_advance(struct proxy *p, struct client *c)
 		/* The response, which may be one of our own, must find room. */
 		c->no_room = true;
 		client_wait_reading(p, c);
+		return;
+	}
+	if (unlikely(c->clear_on_tls)) {
+		client_refuse(p, c, REASON_CLEAR_ON_TLS);
 		return;
 	}
 	do {

@@ -34,13 +34,14 @@ enum client_state {
 struct client {
 	uint8_t kind; /* first: tells the two kinds of TCP users apart */
 	uint8_t state;
-	bool ready;      /* waits in proxy->ready */
-	bool keep_alive; /* after this answer */
-	bool served;     /* has had an answer */
-	bool holder;     /* is among proxy->holders */
-	bool no_room;    /* CLIENT_HEAD: its next request waits until responses were read */
-	bool leaving;    /* its listener is gone: it ends with the next answer */
-	bool counted;    /* among its source's connections */
+	bool ready;        /* waits in proxy->ready */
+	bool keep_alive;   /* after this answer */
+	bool served;       /* has had an answer */
+	bool holder;       /* is among proxy->holders */
+	bool no_room;      /* CLIENT_HEAD: its next request waits until responses were read */
+	bool leaving;      /* its listener is gone: it ends with the next answer */
+	bool counted;      /* among its source's connections */
+	bool clear_on_tls; /* spoke HTTP where TLS is spoken: to be told so */
 	uint32_t listener_slot;
 	uint32_t
 		pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room, */

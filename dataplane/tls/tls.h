@@ -98,6 +98,8 @@ bool tls_resumed(const struct tls_conn *conn);
 /** Ciphertext that was taken and is no whole record yet, and the mbufs it lies in. */
 uint32_t tls_held_bytes(const struct tls_conn *conn);
 uint32_t tls_held_mbufs(const struct tls_conn *conn);
+/** True when the client spoke HTTP without TLS: a method is where its first record should be. */
+bool tls_clear_http(const struct tls_conn *conn);
 /** Why the connection is TLS_FAILED: OpenSSL's reason or ours, static lifetime; empty otherwise. */
 const char *tls_failure(const struct tls_conn *conn);
 /** The server name the client asked for, lower case, or empty. */

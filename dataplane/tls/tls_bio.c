@@ -37,9 +37,7 @@ static int bio_read(BIO *bio, char *out, int length)
 	uint32_t n = length > 0 ? (uint32_t)length : 0;
 
 	BIO_clear_retry_flags(bio);
-	if (conn->controls > conn->controls_allowed)
-		return -1;
-	if (conn->ready == 0) {
+	if (conn->ready == 0 || conn->controls > conn->controls_allowed) {
 		BIO_set_retry_read(bio);
 		return -1;
 	}

@@ -84,8 +84,11 @@ void tls_conn_destroy(struct tls_conn *conn)
 
 bool tls_conn_set_server_name(struct tls_conn *conn, const char *name)
 {
-	const size_t length = strlen(name);
+	size_t length = strlen(name);
 
+	/* RFC 6066 §3 has no dot at the end, but some clients send the name as their user wrote it. */
+	if (length > 1 && name[length - 1] == '.')
+		length--;
 	free(conn->server_name);
 	conn->server_name_bytes = 0;
 	conn->server_name = length <= UINT8_MAX ? malloc(length + 1) : NULL;
@@ -116,6 +119,9 @@ static void count_ready(struct tls_conn *conn)
 			header[0] > SSL3_RT_APPLICATION_DATA || header[1] != SSL3_VERSION_MAJOR ||
 			length > RECORD_BYTES_MAX) {
 			conn->raw = true;
+			/* A method: no record begins with a letter. */
+			conn->clear_http = conn->state == TLS_HANDSHAKE && conn->ready == 0 &&
+					   header[0] >= 'A' && header[0] <= 'Z';
 			break;
 		}
 		if (conn->in.bytes - conn->ready < RECORD_HEADER_BYTES + length)
@@ -131,15 +137,18 @@ static bool conn_waits(struct tls_conn *conn, int result)
 {
 	const int error = SSL_get_error(conn->ssl, result);
 
-	if (error == SSL_ERROR_WANT_READ)
+	if (error == SSL_ERROR_WANT_READ && conn->controls <= conn->controls_allowed)
 		return true;
-	if (error == SSL_ERROR_ZERO_RETURN) {
+	if (error == SSL_ERROR_WANT_READ) {
+		/* Nothing more is read. An alert tells the peer that this end is no attack's. */
+		conn->shut = true;
+		SSL_shutdown(conn->ssl);
+		conn_fail(conn, "too many handshake messages after the handshake");
+	} else if (error == SSL_ERROR_ZERO_RETURN) {
 		conn->state = TLS_CLOSED;
 		ERR_clear_error();
 	} else if (conn->no_mbuf) {
 		conn_fail(conn, "out of mbufs");
-	} else if (conn->controls > conn->controls_allowed) {
-		conn_fail(conn, "too many handshake messages after the handshake");
 	} else {
 		conn_fail(conn, NULL);
 	}
@@ -289,6 +298,11 @@ uint32_t tls_held_mbufs(const struct tls_conn *conn)
 bool tls_resumed(const struct tls_conn *conn)
 {
 	return SSL_session_reused(conn->ssl) == 1;
+}
+
+bool tls_clear_http(const struct tls_conn *conn)
+{
+	return conn->clear_http;
 }
 
 const char *tls_failure(const struct tls_conn *conn)

@@ -106,6 +106,7 @@ struct tls_conn {
 	uint8_t state; /* enum tls_state */
 	bool shut;     /* close_notify was sent */
 	bool raw;      /* what came is no record: OpenSSL gets it as it is, to say what it is */
+	bool clear_http;
 	bool no_mbuf;
 	struct tls_queue in, out;
 	uint32_t ready;           /* bytes of whole records at the front of in */

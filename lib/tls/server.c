@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The policy: TLS 1.2 with ECDHE and AEAD, TLS 1.3; X25519 and P-256 (RFC 9325). No renegotiation, no
+ * The policy: TLS 1.2 with ECDHE and AEAD, TLS 1.3; X25519, P-256 and P-384 (RFC 9325). No renegotiation, no
  * compression, no early data, no session cache: tickets are stateless (RFC 5077, RFC 8446 §4.6.1), under
  * keys that the dataplane sets.
  */
@@ -92,7 +92,7 @@ static bool server_set_policy(SSL_CTX *ssl_ctx)
 	       SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
 	       SSL_CTX_set_ciphersuites(ssl_ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 						 "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-	       SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256") == 1 &&
+	       SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384") == 1 &&
 	       SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1;
 }
 

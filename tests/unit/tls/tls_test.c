@@ -516,6 +516,7 @@ static void a_flood_of_key_updates_ends_the_connection(void **state)
 {
 	struct pair pair = pair_open(rig.contexts, RIG_PUBLIC, NULL);
 	unsigned updates = 0;
+	char byte;
 
 	assert_true(pair_handshake(&pair));
 	while (updates < 100 && tls_state(pair.server) == TLS_OPEN) {
@@ -527,6 +528,9 @@ static void a_flood_of_key_updates_ends_the_connection(void **state)
 	assert_in_range(updates, 20, 40);
 	assert_int_equal(tls_state(pair.server), TLS_FAILED);
 	assert_non_null(strstr(tls_failure(pair.server), "too many"));
+	/* The client is told: its end is no truncation. */
+	SSL_read(pair.client, &byte, 1);
+	assert_true(SSL_get_shutdown(pair.client) & SSL_RECEIVED_SHUTDOWN);
 	pair_close(&pair);
 	rig_assert_no_leak();
 }
