@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -96,31 +97,41 @@ static int folder_open(struct place *p)
 	return folder_check(p);
 }
 
+/* "1: FLOCK ADVISORY WRITE 4711 08:01:12345 0 EOF": is the place this file's? @return the process,
+ * or 0 */
+static long lock_line_holder(char *line, const char *place)
+{
+	char *rest = line, *word, *end;
+	long pid = 0;
+
+	for (int n = 0; (word = strsep(&rest, " ")) != NULL;) {
+		if (!*word)
+			continue; /* columns are padded */
+		if (n == 4)
+			pid = strtol(word, &end, 10);
+		if (n++ == 5)
+			return strcmp(word, place) == 0 ? pid : 0;
+	}
+	return 0;
+}
+
 /* The process that holds a lock on this file, from the kernel's list; 0 when it is not found. */
 static int lock_holder(int fd)
 {
 	FILE *locks = fopen("/proc/locks", "re");
-	char line[256];
+	char line[256], place[64];
 	struct stat st;
-	int found = 0;
+	long found = 0;
 
-	if (!locks || fstat(fd, &st))
-		goto out;
-	while (!found && fgets(line, sizeof(line), locks)) {
-		unsigned dev_major, dev_minor;
-		unsigned long inode;
-		int pid;
-
-		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &dev_major, &dev_minor,
-			    &inode) == 4 &&
-			inode == st.st_ino && dev_major == major(st.st_dev) &&
-			dev_minor == minor(st.st_dev))
-			found = pid;
+	if (locks && fstat(fd, &st) == 0) {
+		snprintf(place, sizeof(place), "%02x:%02x:%lu", major(st.st_dev), minor(st.st_dev),
+			(unsigned long)st.st_ino);
+		while (!found && fgets(line, sizeof(line), locks))
+			found = lock_line_holder(line, place);
 	}
-out:
 	if (locks)
 		fclose(locks);
-	return found;
+	return (int)found;
 }
 
 static int lock_refuse(struct place *p, const char *name, int fd)
