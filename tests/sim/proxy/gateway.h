@@ -22,7 +22,6 @@ const char *gateway_check(const struct sim *s);
 
 /* generations.c */
 #define GENERATIONS 8
-struct pool_tables;
 /** Compile them, once a process; each follows from the one before, and after the last comes the first.
  *  @return false, and says why, when one is refused */
 bool generations_setup(void);

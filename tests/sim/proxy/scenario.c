@@ -151,9 +151,14 @@ void scenario_draw(struct scenario *o, uint64_t seed)
 		o->pool = o->hog = o->jitter_us = 0;
 		/* They wait in the gateway's TCP while a client has no room. */
 		if (one_in(&rng, 2)) {
-			o->buffer = PICK(&rng, 2000, 8000);
+			o->extra = 1000;
+			o->buffer = 8000;
 			o->read_pause = 500;
 			o->read_pause_ms = PICK(&rng, 20, 1500);
+			o->body = 20000;
+			o->chunk = RTE_MAX(o->chunk, UINT64_C(4000));
+			o->depth = RTE_MAX(o->depth, UINT64_C(2));
+			o->other_methods = 300;
 		}
 	}
 }
