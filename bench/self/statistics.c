@@ -9,13 +9,11 @@
 #define record_sent     counted_sent
 #define record_answered counted_answered
 #define record_inactive counted_inactive
-#define record_limit    counted_limit
 #include "dataplane/proxy/record.c"
 #undef record_exchange
 #undef record_sent
 #undef record_answered
 #undef record_inactive
-#undef record_limit
 
 bool self_statistics = true;
 
@@ -23,7 +21,6 @@ void record_exchange(struct proxy *p, struct exchange *ex);
 void record_sent(struct proxy *p, struct exchange *ex);
 void record_answered(struct proxy *p, const struct exchange *ex);
 void record_inactive(struct proxy *p, struct exchange *ex);
-void record_limit(struct proxy *p, struct usage_line *line, bool over);
 
 void record_exchange(struct proxy *p, struct exchange *ex)
 {
@@ -47,10 +44,4 @@ void record_inactive(struct proxy *p, struct exchange *ex)
 {
 	if (self_statistics)
 		counted_inactive(p, ex);
-}
-
-void record_limit(struct proxy *p, struct usage_line *line, bool over)
-{
-	if (self_statistics)
-		counted_limit(p, line, over);
 }
