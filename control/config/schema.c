@@ -413,7 +413,7 @@ static const struct schema_field timeouts_fields[] = {
 	{ FIELD(cfg_timeouts, idle), SCHEMA_DURATION, .fallback = "60s", RANGE("10ms", "1d"),
 		.text = "For the next request on a client's connection." },
 	{ FIELD(cfg_timeouts, send), SCHEMA_DURATION, .fallback = "30s", RANGE("10ms", "1h"),
-		.text = "While a client takes nothing of an answer." },
+		.text = "While a client takes nothing of a response, the last one on its connection too." },
 	{ FIELD(cfg_timeouts, backend_idle), SCHEMA_DURATION, .fallback = "4s", RANGE("10ms", "1d"),
 		.text = "That an idle connection to a backend is kept. Less than the backend keeps it: 5 "
 			"seconds with many servers of Node, Python and Apache, whose close would cross a "

@@ -373,7 +373,8 @@ void client_close(struct proxy *p, struct client *c)
 	c->linger_end_ns = p->now_ns + LINGER_ALL_NS;
 	deadline_set(&p->wheel, &c->deadline, p->now_ns + LINGER_NS);
 	c->pending_seen = tcp_send_pending(c->tcp);
-	c->pending_ms = LINGER_NS / 1000000;
+	c->pending_ms = LINGER_MS;
+	c->unread = false;
 	stream_free(&c->rx, &p->heads);
 	client_discard(p, c);
 }
@@ -434,15 +435,37 @@ static void client_unread(struct proxy *p, struct client *c)
 	client_abort(p, c);
 }
 
+/* A slow reader of the last response has the send timeout for each part of it, as before our FIN, and once it has
+ * all of it the time to close. A stop does not wait for one that takes nothing.
+ * @return false when its time is over */
+static bool client_lingers_on(struct proxy *p, struct client *c)
+{
+	uint32_t pending = tcp_send_pending(c->tcp), ms = LINGER_MS;
+	uint32_t limit_ms = p->draining ? 0 : proxy_settings(p)->send_timeout_ms;
+	bool unread = c->unread;
+
+	c->unread = pending > 0;
+	if (pending == 0 && !unread)
+		return false;
+	if (pending == 0 || rate_reads(p, c)) {
+		c->pending_seen = pending;
+		c->pending_ms = LINGER_MS;
+	} else if (c->pending_ms < limit_ms) {
+		ms = RTE_MIN(ms, limit_ms - c->pending_ms);
+		c->pending_ms += ms;
+	} else {
+		return false;
+	}
+	arm(p, c, ms);
+	return true;
+}
+
 void client_due(struct proxy *p, struct client *c)
 {
 	switch ((enum client_state)c->state) {
 	case CLIENT_CLOSING:
-		/* A slow reader may still be taking the last answer. */
-		if (tcp_send_pending(c->tcp) > 0 && rate_reads(p, c)) {
-			client_wait_reading(p, c);
+		if (client_lingers_on(p, c))
 			return;
-		}
 		p->counters->linger_resets++;
 		client_abort(p, c);
 		return;

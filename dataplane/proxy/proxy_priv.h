@@ -13,13 +13,13 @@
 #include "dataplane/proxy/stream.h"
 #include "dataplane/route/balance.h"
 
-#define TRIED_MAX        4  /* endpoints that one request may be refused by */
-#define INTERIM_RESTARTS 10 /* interim responses that begin the route's timeout anew */
-#define DECIDE_BATCH     32 /* requests decided together: a burst, and no more than POLICY_BULK */
-#define ROUNDS_MAX       64 /* pipelined requests of one connection that one loop answers */
-#define LINGER_NS                                                                                  \
-	UINT64_C(3000000000) /* from our FIN, or from the last part that came, to the client's */
-#define LINGER_ALL_NS UINT64_C(30000000000) /* for all parts */
+#define TRIED_MAX        4    /* endpoints that one request may be refused by */
+#define INTERIM_RESTARTS 10   /* interim responses that begin the route's timeout anew */
+#define DECIDE_BATCH     32   /* requests decided together: a burst, and no more than POLICY_BULK */
+#define ROUNDS_MAX       64   /* pipelined requests of one connection that one loop answers */
+#define LINGER_MS        3000 /* from our FIN, or from the last part that came, to the client's */
+#define LINGER_NS        (LINGER_MS * UINT64_C(1000000))
+#define LINGER_ALL_NS    UINT64_C(30000000000) /* for all parts */
 
 enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2 };
 
@@ -42,6 +42,7 @@ struct client {
 	bool leaving;      /* its listener is gone: it ends with the next answer */
 	bool counted;      /* among its source's connections */
 	bool clear_on_tls; /* spoke HTTP where TLS is spoken: to be told so */
+	bool unread;       /* CLIENT_CLOSING: had not read all when its deadline was set */
 	uint32_t listener_slot;
 	uint32_t
 		pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room, */
