@@ -97,7 +97,7 @@ static int file_open(const char *path, struct stat *st, char *why, size_t why_by
 int access_log_reopen(struct access_log *log)
 {
 	char why[128];
-	struct stat st;
+	struct stat st = { 0 };
 	int fd;
 
 	if (!log->path)
