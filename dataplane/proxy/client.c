@@ -367,6 +367,9 @@ void client_close(struct proxy *p, struct client *c)
 	if (c->tls) {
 		tls_shutdown(c->tls);
 		tls_flush(c);
+		/* Nothing more is decrypted: what was taken of a record is not kept while the client reads. */
+		tls_conn_destroy(c->tls);
+		c->tls = NULL;
 	}
 	c->state = CLIENT_CLOSING;
 	tcp_close(c->tcp);

@@ -84,15 +84,16 @@ static void send_ack(struct world *w, struct conn *c)
 static bool pump(struct world *w, struct conn *c)
 {
 	uint32_t segment = RTE_MIN(c->mss, c->segment);
+	uint32_t end = c->out.len - RTE_MIN(c->out.len, c->withheld);
 	bool sent = false;
 
 	if (!c->open || c->reset || c->fin_sent)
 		return false;
-	while (c->sent < c->out.len && c->sent - c->acked < c->window) {
-		uint32_t n = RTE_MIN(c->out.len - c->sent, c->window - (c->sent - c->acked));
+	while (c->sent < end && c->sent - c->acked < c->window) {
+		uint32_t n = RTE_MIN(end - c->sent, c->window - (c->sent - c->acked));
 
 		n = RTE_MIN(n, segment);
-		send_segment(w, c, c->sent + n == c->out.len ? PSH | ACK : ACK, 1 + c->sent,
+		send_segment(w, c, c->sent + n == end ? PSH | ACK : ACK, 1 + c->sent,
 			c->out.data + c->sent, n);
 		c->sent += n;
 		sent = true;

@@ -30,6 +30,7 @@ struct conn {
 	/* Sending: everything ever queued; offsets into it. */
 	struct bytes out;
 	uint32_t sent, acked;
+	uint32_t withheld; /* so many bytes at its end are not sent */
 	uint32_t mss,
 		segment; /* most payload bytes of a segment that the gateway and the script allow */
 	uint32_t window; /* of the gateway, in bytes */

@@ -8,6 +8,7 @@
  *   tls [sni NAME] [version 12|13] [resume FLOW]   the connection speaks TLS from here on
  *   request DATA · send DATA             connect if there is no connection; the same
  *   segment N                            send segments of at most N bytes
+ *   withhold N                           do not send the last N bytes of what is written from here on
  *   pause [N] · resume                   take at most N more bytes, then close the window
  *   serve DATA                           backend: the answer to every request, {name} and {n} filled in
  *   reply DATA                           backend: answer the request that was asked for last
@@ -375,6 +376,8 @@ static bool act(const struct target *t, struct cursor *cursor)
 		opened(t)->lingers = true;
 	else if (cursor_word(cursor, "segment"))
 		opened(t)->segment = (uint32_t)cursor_number(cursor, "bytes");
+	else if (cursor_word(cursor, "withhold"))
+		opened(t)->withheld = (uint32_t)cursor_number(cursor, "bytes");
 	else if (cursor_word(cursor, "pause"))
 		conn_limit(w, opened(t),
 			cursor_done(cursor) ? 0 : (uint32_t)cursor_number(cursor, "bytes"));
