@@ -3,7 +3,6 @@
 #include "tests/sim/proxy/client.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/sim/proxy/ledger.h"
@@ -33,7 +32,6 @@ struct sim_client {
 	uint32_t bytes; /* of the response and those before it */
 	char own_text[OWN_BYTES];
 	uint32_t own_bytes;
-	uint64_t continue_ns; /* until when the body waits; 0: it does not */
 };
 
 static void client_response_begin(struct sim_client *k)
@@ -54,8 +52,9 @@ static void client_request(struct sim_client *k)
 	uint32_t id = 1 + k->index * (uint32_t)s->o.requests + k->begun++;
 	const struct plan *p = &s->plans[id];
 	struct bytes text = { 0 };
+	uint32_t head;
 
-	message_request(p, &text);
+	head = message_request(p, &text);
 	if (p->request.end != END_WHOLE && !k->conn->tls) {
 		k->conn->end = p->request.end;
 		k->conn->end_at = k->conn->out.len + p->request.end_at;
@@ -63,8 +62,10 @@ static void client_request(struct sim_client *k)
 	}
 	if (p->request.http10 || p->request.close)
 		k->last = true;
-	if (p->expect)
-		k->continue_ns = s->now_ns + CONTINUE_NS;
+	if (p->expect && !k->conn->tls) {
+		k->conn->hold_at = k->conn->out.len + head;
+		k->conn->hold_ns = s->now_ns + CONTINUE_NS;
+	}
 	sim_conn_write(k->conn, text.data, text.len);
 	k->queue[k->queued++] = id;
 	s->ledger->rows[id].outcome = OUT_SENT;
@@ -80,7 +81,8 @@ static void client_turn(struct sim_conn *c)
 
 	if (!c->open || c->eof || c->closed || k->close || k->blind)
 		return;
-	while (k->queued < RTE_MIN(s->o.depth, QUEUE_MAX) && k->begun < s->o.requests && !k->last)
+	while (k->queued < RTE_MIN(s->o.depth, QUEUE_MAX) && !c->hold_ns &&
+		k->begun < s->o.requests && !k->last)
 		client_request(k);
 	/* Some leave, others wait until they are left. */
 	if (k->queued == 0 && (k->last || k->begun == s->o.requests) &&
@@ -124,14 +126,16 @@ static enum reader_event client_head(struct sim_client *k, uint32_t id)
 	const struct plan *p = &s->plans[id];
 	const char *field = reader_field(&k->reader, "X-Id");
 	const char *close = reader_field(&k->reader, "Connection");
-	unsigned status = 0;
+	unsigned long status = 0;
 	bool none;
 
-	if (sscanf((char *)k->reader.head.data, "HTTP/1.1 %3u ", &status) != 1)
+	if (strncmp((char *)k->reader.head.data, "HTTP/1.1 ", 9) != 0)
 		sim_fail(s, "exchange %u: no response: %.40s", id, (char *)k->reader.head.data);
+	else
+		status = strtoul((char *)k->reader.head.data + 9, NULL, 10);
 	if (field && strtoul(field, NULL, 16) != id)
 		sim_fail(s, "exchange %u: its client got a response to %.8s", id, field);
-	k->continue_ns = 0;
+	k->conn->hold_ns = 0;
 	if (status < 200) {
 		if (field)
 			k->bytes += k->reader.bytes;
@@ -143,7 +147,7 @@ static enum reader_event client_head(struct sim_client *k, uint32_t id)
 	k->close = close && strncasecmp(close, "close", 5) == 0;
 	s->ledger->rows[id].status = (uint16_t)status;
 	if (!k->own && status != p->status)
-		sim_fail(s, "exchange %u: status %u instead of %u", id, status, p->status);
+		sim_fail(s, "exchange %u: status %lu instead of %u", id, status, p->status);
 	/* Whether a refused HEAD has a body depends on whether the gateway got so far as to know the method. */
 	if (k->own && p->method == PLAN_HEAD && status != 404 && status != 401 && status != 429)
 		k->blind = true;
@@ -231,7 +235,6 @@ static void client_connect(struct sim_client *k)
 		port = PORT_SOMETIMES;
 	k->conn = sim_conn_new(&s->clients, &client_ops, k);
 	k->last = k->close = k->blind = false;
-	k->continue_ns = 0;
 	client_response_begin(k);
 	if (plan_roll(&s->o, at, "deaf", 1000) < s->o.deaf)
 		k->conn->read_ns = s->now_ns + DEAF_NS;

@@ -136,6 +136,8 @@ static void conn_pump(struct sim_conn *c)
 			return;
 		if (c->end != END_WHOLE)
 			left = RTE_MIN(left, c->end_at - c->sent);
+		if (c->hold_ns > s->now_ns)
+			left = RTE_MIN(left, c->hold_at - c->sent);
 		if (left == 0 || room == 0)
 			break;
 		n = 1 + sim_pick(s, s->o.chunk);
@@ -315,6 +317,8 @@ static uint64_t conn_next(const struct sim *s, const struct sim_conn *c)
 		return next;
 	if (c->send_ns > s->now_ns && c->sent < c->out.len)
 		next = c->send_ns;
+	if (c->hold_ns > s->now_ns)
+		next = RTE_MIN(next, c->hold_ns);
 	if (c->read_ns > s->now_ns)
 		next = RTE_MIN(next, c->read_ns);
 	return next;

@@ -33,7 +33,9 @@ struct sim_conn {
 	uint32_t sent;
 	uint32_t part;             /* no piece goes beyond it with bytes from before it */
 	uint64_t send_ns, read_ns; /* not before */
-	enum plan_end end;         /* once out is sent as far as */
+	uint32_t hold_at; /* what is behind it is not sent before hold_ns; 0: nothing waits */
+	uint64_t hold_ns;
+	enum plan_end end; /* once out is sent as far as */
 	uint32_t end_at;
 	bool close_due; /* once all is sent */
 };

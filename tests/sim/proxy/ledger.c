@@ -3,7 +3,7 @@
 #include "tests/sim/proxy/ledger.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #define READ_AT_ONCE 64
 
@@ -11,11 +11,13 @@
 static uint32_t event_exchange(const struct event *e)
 {
 	char text[EVENT_PATH_BYTES + 1] = "";
-	char route;
-	uint32_t id;
+	unsigned long id;
 
 	memcpy(text, e->path, RTE_MIN(e->path_bytes, (uint16_t)EVENT_PATH_BYTES));
-	return sscanf(text, "/%c/%8x", &route, &id) == 2 && id < SIM_EXCHANGES ? id : 0;
+	if (strlen(text) < 4 || text[0] != '/' || text[2] != '/')
+		return 0;
+	id = strtoul(text + 3, NULL, 16);
+	return id < SIM_EXCHANGES ? (uint32_t)id : 0;
 }
 
 /* Did the request meet its consumer's limits? */

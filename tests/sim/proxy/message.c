@@ -87,8 +87,10 @@ static void body_put(
 		content_put(out, id, way, 0, m->bytes);
 }
 
-void message_request(const struct plan *p, struct bytes *out)
+uint32_t message_request(const struct plan *p, struct bytes *out)
 {
+	uint32_t begin = out->len, head;
+
 	text_put(out, "%s /%c/%08x HTTP/1.%d\r\nHost: %s.test\r\nX-Id: %08x\r\n",
 		plan_method_name(p->method), p->route, p->id, !p->request.http10,
 		p->key < 0 ? "open" : "keyed", p->id);
@@ -98,7 +100,9 @@ void message_request(const struct plan *p, struct bytes *out)
 		text_put(out, "Expect: 100-continue\r\n");
 	fields_put(out, &p->request, p->id);
 	text_put(out, "\r\n");
+	head = out->len - begin;
 	body_put(out, &p->request, p->id, WAY_REQUEST);
+	return head;
 }
 
 void message_extra(const struct plan *p, struct bytes *out)

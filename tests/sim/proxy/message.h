@@ -19,8 +19,8 @@ static inline uint8_t message_byte(uint32_t id, enum message_way way, uint32_t a
 			 (way == WAY_RESPONSE ? 43 : 0));
 }
 
-/** Append the whole request; the caller sends of it what it wants. */
-void message_request(const struct plan *p, struct bytes *out);
+/** Append the whole request; the caller sends of it what it wants. @return length of its head */
+uint32_t message_request(const struct plan *p, struct bytes *out);
 /** Append the whole response, responses before it and bytes behind it. @return where the response itself ends */
 uint32_t message_response(const struct plan *p, struct bytes *out);
 /** Append what is behind the response and belongs to nobody. */
