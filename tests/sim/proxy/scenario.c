@@ -42,8 +42,9 @@ static void draw_load(struct scenario *o, uint64_t *rng)
 	if (o->clients > 3 && o->body > 20000)
 		o->body = 20000;
 	o->chunk = PICK(rng, 1, 20, 300, 2000, 2000, 8000);
-	if (o->body + o->upload > 3000 && o->chunk < 300)
-		o->chunk = 300;
+	/* What would only take long and tell nothing. */
+	while (o->clients * o->requests * (o->body + o->upload) / o->chunk > 20000)
+		o->chunk *= 4;
 	if (one_in(rng, 6))
 		o->tls = PICK(rng, 300, 1000);
 }
@@ -66,9 +67,8 @@ static void draw_pace(struct scenario *o, uint64_t *rng)
 		o->pause = PICK(rng, 50, 300, 900);
 		o->pause_ms = PICK(rng, 1, 20, 300);
 	}
-	/* Many pauses in many pieces would take for ever. */
-	if (o->pause && o->chunk < 300 && o->body + o->upload > 300)
-		o->pause_ms = 1;
+	while (o->requests * (o->body + o->upload) / o->chunk * o->pause * o->pause_ms > 60000000)
+		o->pause_ms /= 2;
 	if (one_in(rng, 4)) {
 		o->read_pause = PICK(rng, 50, 500);
 		o->read_pause_ms = PICK(rng, 1, 100, 1500);
