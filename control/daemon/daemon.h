@@ -49,9 +49,9 @@ struct client {
 struct daemon {
 	struct daemon_options options;
 	uint64_t boot_id;
-	bool started; /* the first configuration was read */
-	char *config; /* what applies read; the last FILE of `sluicectl apply` */
-	char *state;  /* folder of state.h */
+	bool started;                    /* the first configuration was read */
+	char *config;                    /* what applies read; the last FILE of `sluicectl apply` */
+	char *state;                     /* folder of state.h */
 	char forgotten[STATE_WHY_BYTES]; /* why config could not be remembered; empty: it was */
 
 	/* The dataplane. */

@@ -82,14 +82,12 @@ def test_a_session_is_resumed(bed, gateway, connect):
         assert again.session_reused
 
 
-def test_clear_text_on_the_tls_port_fails_quietly(gateway, connect):
+def test_clear_text_on_the_tls_port_is_told(gateway, connect):
     connection = connect(port=443)
     connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     connection.sock.settimeout(3)
-    try:
-        assert not connection.sock.recv(100).startswith(b"HTTP/")
-    except ConnectionResetError:
-        pass
+    answer = connection.sock.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"urn:sluice:problem:clear_on_tls" in answer
     gateway.check_alive()
 
 

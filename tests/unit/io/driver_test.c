@@ -39,9 +39,9 @@ static void others_are_refused(void **state)
 	static const char *const devices[] = { "", "net_pcap0,rx_pcap=/etc/passwd",
 		"net_af_xdp0,iface=eth0,xdp_prog=/tmp/x.o", "net_bonding0,slave=net_tap0",
 		"net_memif0,socket=relative", "net_memif0,role=server,socket=/etc/passwd",
-		"net_memif0,socket=/run/../etc/x", "net_tap0,iface=a/b", "net_tap0,iface=",
-		"auto:", "auto:eth0,xdp_prog=/tmp/x.o", "5e:00.0,file=/tmp/x", "net_ring0,x=1",
-		"net_af_packet0/../x,iface=eth0", "virtio_user0,path=/dev/mem",
+		"net_memif0,socket=/run/../etc/x", "net_tap0,iface=a/b",
+		"net_tap0,iface=", "auto:", "auto:eth0,xdp_prog=/tmp/x.o", "5e:00.0,file=/tmp/x",
+		"net_ring0,x=1", "net_af_packet0/../x,iface=eth0", "virtio_user0,path=/dev/mem",
 		"net_af_packet0,,iface=eth0", "net_vhost0,iface=/run/x" };
 
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
