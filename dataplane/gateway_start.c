@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the first snapshot to running workers, on the main core. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,18 +314,14 @@ static int launch(struct gateway *g)
 }
 
 /* Memory that is not there would be found out later, by whoever the kernel kills for it. */
-static int check_memory(const struct start_plan *plan, char *why, size_t why_bytes)
+static int check_memory(const struct gateway *g, char *why, size_t why_bytes)
 {
-	uint64_t huge_mb = eal_free_huge_mb(), available_mb = eal_available_mb();
+	uint64_t huge_mb = g->options->no_huge ? 0 : eal_free_huge_mb();
+	int rc = start_plan_fits(&g->plan, huge_mb, eal_available_mb(), why, why_bytes);
 
-	if (plan->memory_mb <= RTE_MAX(huge_mb, available_mb))
-		return 0;
-	snprintf(why, why_bytes,
-		"connections, mbufs and keys need %u MiB; %" PRIu64
-		" MiB of huge pages are free and %" PRIu64
-		" MiB of memory available: lower dataplane.connections or dataplane.mbufs",
-		plan->memory_mb, huge_mb, available_mb);
-	return -ENOMEM;
+	if (rc > 0)
+		log_warning("%s", why);
+	return rc < 0 ? rc : 0;
 }
 
 /* Names of devices and interfaces come from control. Nothing has been started with them yet. */
@@ -396,7 +391,7 @@ int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct sec
 	if (rc)
 		return rc;
 	start_plan_log(&g->plan);
-	rc = check_memory(&g->plan, why, why_bytes);
+	rc = check_memory(g, why, why_bytes);
 	if (rc)
 		return rc;
 	snprintf(why, why_bytes, "the EAL does not start, its reason is in the log");

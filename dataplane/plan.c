@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/io/port_setup.h"
+#include "dataplane/tls/tls.h"
 #include "lib/base/log.h"
 
 #define MBUF_BYTES       (sizeof(struct rte_mbuf) + NET_META_BYTES + 64) /* without the data room */
@@ -98,6 +99,19 @@ static uint16_t largest_data_room(const struct snapshot *snapshot, uint32_t port
 	return port_data_room((uint16_t)mtu);
 }
 
+/* A worker's connections may all be those of a listener with TLS. */
+static void size_tls(const struct snapshot *snapshot, struct start_plan *plan)
+{
+	uint32_t n, connections = plan->proxy.client_limit;
+	const struct snap_listener *listeners = snap_records(snapshot, SNAP_LISTENERS, &n);
+	bool tls = false;
+
+	for (uint32_t i = 0; i < n; i++)
+		tls |= listeners[i].tls != 0;
+	plan->tls_bytes = tls ? (uint64_t)connections * TLS_OPEN_HEAP_BYTES : 0;
+	plan->tls_handshake_bytes = tls ? (uint64_t)connections * TLS_HANDSHAKE_HEAP_BYTES : 0;
+}
+
 int start_plan_make(
 	const struct snapshot *snapshot, struct start_plan *plan, char *why, size_t why_bytes)
 {
@@ -126,6 +140,7 @@ int start_plan_make(
 	plan->pool_bytes = (uint64_t)plan->mbufs * (MBUF_BYTES + plan->data_room);
 	plan->tcp_bytes = tcp_stack_bytes(&plan->tcp);
 	plan->proxy_bytes = proxy_bytes(&plan->proxy);
+	size_tls(snapshot, plan);
 	/* Two generations' key tables live side by side during an apply. */
 	plan->table_bytes = 2 * (uint64_t)(keys + 4096) * KEY_BYTES;
 	plan->memory_mb = EAL_BASE_MB +
@@ -143,8 +158,40 @@ void start_plan_log(const struct start_plan *plan)
 		   " MiB (touched as used), %u mbufs of %u bytes of data = %" PRIu64 " MiB",
 		plan->proxy.client_limit, plan->tcp_bytes >> 20, plan->proxy_bytes >> 20,
 		plan->mbufs, plan->data_room - RTE_PKTMBUF_HEADROOM, plan->pool_bytes >> 20);
+	if (plan->tls_bytes > 0)
+		log_notice("TLS, for each worker, as connections come: %" PRIu64
+			   " MiB of heap for all client connections, %" PRIu64
+			   " MiB while all are in their handshakes",
+			plan->tls_bytes >> 20, plan->tls_handshake_bytes >> 20);
 	log_notice("key tables %" PRIu64 " MiB; the EAL gets %u MiB", plan->table_bytes >> 20,
 		plan->memory_mb);
+}
+
+int start_plan_fits(const struct start_plan *plan, uint64_t huge_mb, uint64_t available_mb,
+	char *why, size_t why_bytes)
+{
+	/* The heap is ordinary memory, which it shares with the EAL where huge pages do not suffice. */
+	uint64_t tls_mb = plan->worker_count * plan->tls_bytes >> 20;
+	uint64_t handshakes_mb = plan->worker_count * plan->tls_handshake_bytes >> 20;
+	uint64_t beside_mb = plan->memory_mb <= huge_mb ? 0 : plan->memory_mb;
+
+	if (beside_mb + tls_mb > available_mb) {
+		snprintf(why, why_bytes,
+			"connections, mbufs and keys need %u MiB, and TLS %" PRIu64 " MiB; %" PRIu64
+			" MiB of huge pages are free and %" PRIu64
+			" MiB of memory available: lower dataplane.connections or dataplane.mbufs",
+			plan->memory_mb, tls_mb, huge_mb, available_mb);
+		return -ENOMEM;
+	}
+	if (beside_mb + handshakes_mb > available_mb) {
+		snprintf(why, why_bytes,
+			"if all client connections are in TLS handshakes at once, these need %" PRIu64
+			" MiB, and %" PRIu64
+			" MiB of memory are available: lower dataplane.connections to be safe",
+			handshakes_mb, available_mb - beside_mb);
+		return 1;
+	}
+	return 0;
 }
 
 static bool same_port(const struct snapshot *a, const struct snapshot *b, uint32_t i)

@@ -141,7 +141,10 @@ static const struct schema_field dataplane_fields[] = {
 		.group = &port_group, .text = "Network ports." },
 	{ FIELD(cfg_dataplane, connections), SCHEMA_NUMBER, .fallback = "16384",
 		RANGE("64", "4194304"),
-		.text = "Most client connections of a worker; as many towards backends may come on top." },
+		.text = "Most client connections of a worker; as many towards backends may come on top. "
+			"With TLS each takes 16 KiB of memory on top, and 48 KiB in its handshake: Sluice "
+			"does not start when there is not enough for all of them open, and warns when there "
+			"is not for all in their handshakes." },
 	{ FIELD(cfg_dataplane, mbufs), SCHEMA_NUMBER, .fallback = "0", RANGE("0", "16777216"),
 		.text = "Packet buffers of a worker, 1,024 or more. 0 computes them from the queues and connections." },
 	{ FIELD(cfg_dataplane, rto_min), SCHEMA_DURATION, .fallback = "200ms", RANGE("5ms", "10s"),

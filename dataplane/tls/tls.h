@@ -58,6 +58,11 @@ void tls_contexts_destroy(struct tls_contexts *contexts);
 /* A server connection. */
 struct tls_conn;
 
+/* What one takes of the heap at most, OpenSSL's part with it: open, and in its handshake, for which OpenSSL has
+ * buffers of whole records. tests/unit/tls/heap_test.c counts. */
+#define TLS_OPEN_HEAP_BYTES      16384
+#define TLS_HANDSHAKE_HEAP_BYTES 49152
+
 /** @param listener  index into SNAP_LISTENERS, one with tls  @return NULL when out of memory */
 struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listener);
 void tls_conn_destroy(struct tls_conn *conn);
