@@ -16,7 +16,9 @@
 #define FIRST_WINDOW  1000 /* of who reads nothing after that */
 #define PORT_FIRST    1024
 #define HEAD_MAX      1024 /* of an answer */
-#define REQUEST_MAX   128
+#define REQUEST_MAX   1400
+#define REFUSED       "GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n"
+#define REFUSED_TIMES 20
 
 enum member_state { MEMBER_OUT, MEMBER_KNOCKS, MEMBER_IN, MEMBER_ASKED };
 
@@ -29,6 +31,7 @@ struct member {
 	bool queued, again; /* to say something; as the last time it was not heard */
 	bool heard;         /* the request was acknowledged */
 	bool leaving;       /* FIN came */
+	uint8_t piece;      /* of the request, to be sent next */
 };
 
 struct crowd {
@@ -146,6 +149,19 @@ static uint64_t id_of(const struct crowd *c, const struct member *m)
 	return UINT64_C(0xc0) << 56 | (uint64_t)number_of(c, m) << 32 | m->visit;
 }
 
+static enum crowd_manner manner_of(const struct crowd *c, const struct member *m)
+{
+	return is_newcomer(c, m) ? CROWD_READERS : c->config.manner;
+}
+
+/* Segments that one's request consists of. */
+static uint32_t pieces_of(const struct crowd *c, const struct member *m)
+{
+	static const uint8_t pieces[] = { 1, 2, 64, 1 };
+
+	return pieces[manner_of(c, m)];
+}
+
 static uint32_t request_write(const struct crowd *c, const struct member *m, char *out)
 {
 	return (uint32_t)snprintf(out, REQUEST_MAX,
@@ -153,10 +169,49 @@ static uint32_t request_write(const struct crowd *c, const struct member *m, cha
 		(unsigned long long)id_of(c, m), is_newcomer(c, m) ? "Connection: close\r\n" : "");
 }
 
+/* The next piece, for its place in the stream: @p offset. @return its bytes */
+static uint32_t piece_write(
+	const struct crowd *c, const struct member *m, char *out, uint32_t *offset)
+{
+	static const char head[] = "GET / HTTP/1.1\r\nHost: nobody.example\r\nX: ";
+
+	*offset = 0;
+	switch (manner_of(c, m)) {
+	case CROWD_HEADS:
+		memset(out, 'x', REQUEST_MAX);
+		*offset = m->piece * REQUEST_MAX;
+		if (m->piece == 0)
+			memcpy(out, head, sizeof(head) - 1);
+		return REQUEST_MAX;
+	case CROWD_DISORDER:
+		*out = 'x';
+		*offset = 1 + 2 * m->piece;
+		return 1;
+	case CROWD_REFUSALS:
+		for (uint32_t i = 0; i < REFUSED_TIMES; i++)
+			memcpy(out + i * (sizeof(REFUSED) - 1), REFUSED, sizeof(REFUSED) - 1);
+		return REFUSED_TIMES * (sizeof(REFUSED) - 1);
+	case CROWD_READERS:
+		break;
+	}
+	return request_write(c, m, out);
+}
+
+/* What the gateway acknowledges of it. */
 static uint32_t request_bytes(const struct crowd *c, const struct member *m)
 {
 	char unused[REQUEST_MAX];
 
+	switch (manner_of(c, m)) {
+	case CROWD_HEADS:
+		return 2 * REQUEST_MAX;
+	case CROWD_DISORDER:
+		return 0;
+	case CROWD_REFUSALS:
+		return REFUSED_TIMES * (sizeof(REFUSED) - 1);
+	case CROWD_READERS:
+		break;
+	}
 	return request_write(c, m, unused);
 }
 
@@ -187,8 +242,10 @@ static struct rte_mbuf *speak(struct crowd *c, struct member *m, uint64_t now_ns
 		.flags = RTE_TCP_SYN_FLAG,
 	};
 	char request[REQUEST_MAX];
-	uint32_t bytes = 0;
-	bool asking = m->state == MEMBER_IN ? asks(c, m) : m->state == MEMBER_ASKED && m->again;
+	uint32_t bytes = 0, offset;
+	bool more = m->state == MEMBER_ASKED && m->piece < pieces_of(c, m);
+	bool asking =
+		m->state == MEMBER_IN ? asks(c, m) : more || (m->state == MEMBER_ASKED && m->again);
 	struct rte_mbuf *frame;
 
 	if (m->state < MEMBER_IN && c->going && !is_newcomer(c, m))
@@ -198,15 +255,18 @@ static struct rte_mbuf *speak(struct crowd *c, struct member *m, uint64_t now_ns
 		m->visit++;
 		m->since_ns = now_ns;
 		m->heard = m->leaving = false;
+		m->piece = 0;
 		m->state = MEMBER_KNOCKS;
 	} else if (m->state >= MEMBER_IN) {
 		f.flags = RTE_TCP_ACK_FLAG;
 		f.ack = m->rcv_nxt;
 		f.seq = ISN + 1 + (m->heard ? request_bytes(c, m) : 0);
-		if (asking)
-			bytes = request_write(c, m, request);
-		else if (m->state == MEMBER_ASKED)
+		if (asking) {
+			bytes = piece_write(c, m, request, &offset);
+			f.seq = ISN + 1 + offset;
+		} else if (m->state == MEMBER_ASKED) {
 			f.seq = ISN + 1 + request_bytes(c, m);
+		}
 		if (m->leaving)
 			f.flags |= RTE_TCP_FIN_FLAG;
 	}
@@ -223,8 +283,11 @@ static struct rte_mbuf *speak(struct crowd *c, struct member *m, uint64_t now_ns
 		m->state = MEMBER_ASKED;
 		c->stats.asked += !is_newcomer(c, m);
 	}
+	m->piece = (uint8_t)(m->piece + asking);
 	if (m->leaving)
 		leave(c, m);
+	else if (asking && m->piece < pieces_of(c, m))
+		say(c, m, now_ns + ROUND_TRIP_NS);
 	return frame;
 }
 
@@ -251,6 +314,8 @@ static void look(struct crowd *c, struct member *m, uint64_t now_ns)
 	if (m->state >= MEMBER_IN && !unheard && !(m->state == MEMBER_IN && asks(c, m)))
 		return;
 	m->again = unheard;
+	if (unheard)
+		m->piece = 0;
 	say(c, m, now_ns + ROUND_TRIP_NS);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The crowd of the starvation bench: clients that each ask for a large answer and then do not read it, or
- * read a byte in each round trip, and among them some newcomers who read theirs to its end and come again
- * with a new connection each time. Whoever is thrown out comes back within a second: it is an attack.
+ * The crowd of the starvation bench: the slow, who hold memory in one of several manners, and among them some
+ * newcomers who read a large answer to its end and come again with a new connection each time. A slow one that is
+ * thrown out comes back within a second: it is an attack.
  */
 #ifndef SLUICE_BENCH_STARVATION_CROWD_H
 #define SLUICE_BENCH_STARVATION_CROWD_H
@@ -13,7 +13,15 @@
 #define CROWD_FIRST (ENGINE_CLIENT_FIRST + ENGINE_CLIENTS_MAX)
 #define CROWD_ROUND UINT64_C(1000000000) /* in which each looks after itself once, ns */
 
+enum crowd_manner {
+	CROWD_READERS, /* ask for a large answer and do not read it, or a byte in each round trip */
+	CROWD_HEADS,   /* send two packets of a head that does not end */
+	CROWD_DISORDER, /* send single bytes, each behind a gap */
+	CROWD_REFUSALS, /* pipeline requests that are refused and read as the readers do */
+};
+
 struct crowd_config {
+	enum crowd_manner manner; /* of the slow */
 	uint32_t slow, newcomers;
 	uint32_t body_bytes; /* of an answer */
 	struct rte_mempool *pool;
