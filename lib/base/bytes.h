@@ -34,6 +34,7 @@ static inline __attribute__((always_inline)) void bytes_clear(void *at, size_t n
 	const bytes_pair zero = { 0, 0 };
 	char *p = at;
 
+#pragma GCC unroll 32
 	for (size_t i = 0; i + 16 <= n; i += 16) {
 		memcpy(p + i, &zero, 16);
 		__asm__ volatile(""); /* else gcc takes the loop for a memset */
