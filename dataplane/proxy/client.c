@@ -329,7 +329,7 @@ void client_advance(struct proxy *p, struct client *c)
 			await_head(p, c);
 		return;
 	}
-	if (client_send_space(c) == 0) {
+	if (unlikely(!client_has_room(c))) {
 		/* The response, which may be one of our own, must find room. */
 		c->no_room = true;
 		client_wait_reading(p, c);

@@ -80,6 +80,7 @@ enum exchange_flag {
 	EX_DECHUNK = 1 << 9,      /* chunked answer to an HTTP/1.0 client */
 	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
 	EX_NO_HOST = 1 << 12,     /* the client named no host: the endpoint's own is sent */
+	EX_RATED = 1 << 13,       /* exchange->rate is in use */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -113,20 +114,17 @@ struct exchange {
 	uint32_t flags;
 	uint32_t head_bytes; /* of the client's head */
 	uint32_t held_body;  /* bytes behind it of a request that is held, with framing */
+	uint32_t progress;   /* moves with each part of the response that restarts the timeout */
 	uint64_t generation; /* of the tables that decided it */
 	uint32_t backend;    /* index into that generation */
 	uint32_t timeout_ms;
-	uint32_t tried[TRIED_MAX]; /* slots of endpoints that refused it */
-	uint8_t tried_count;
+	uint8_t tried_count; /* of tried[] */
 	uint8_t method;
 	uint16_t status;
 	enum reason reason;
 	struct http1_body request_body, response_body;
 	uint64_t body_bytes; /* of the request, so far */
-	uint8_t interims; /* responses before the final one, at most INTERIM_RESTARTS are counted */
-	uint32_t progress; /* moves with each part of the response that restarts the timeout */
 	struct wait_side client_side, backend_side;
-	struct client_rate rate; /* where a least rate is configured */
 	struct policy_limit_verdict limit;
 	uint64_t key;       /* first bytes of its digest; 0: none was recognised */
 	uint32_t api, plan; /* indices into that generation; SNAP_NONE on open APIs */
@@ -137,9 +135,13 @@ struct exchange {
 	uint32_t api_slot, endpoint_slot, consumer_slot;
 	uint32_t backend_slot; /* whose gauge of active requests counts this one, or SNAP_NONE */
 	uint16_t path_bytes;
+	uint8_t interims; /* responses before the final one, at most INTERIM_RESTARTS are counted */
 	uint8_t host_bytes;
+	/* What is from here on is not cleared at the beginning. */
 	char host[EVENT_HOST_BYTES];
 	char path[EVENT_PATH_BYTES];
+	uint32_t tried[TRIED_MAX]; /* slots of endpoints that refused it */
+	struct client_rate rate;   /* with EX_RATED */
 };
 
 #define EXCHANGE_HOT_BYTES 320 /* what an answer touches of it, most of the time */
@@ -257,6 +259,11 @@ void client_refuse(struct proxy *p, struct client *c, enum reason why);
 void client_advance(struct proxy *p, struct client *c);
 /* Room for clear bytes towards the client. */
 uint32_t client_send_space(const struct client *c);
+/* Whether there is any. Of TCP's lines it reads one, where the client has read all that was sent to it. */
+static inline bool client_has_room(const struct client *c)
+{
+	return likely(tcp_send_pending(c->tcp) == 0) || client_send_space(c) > 0;
+}
 /* Send clear bytes; consumes the chain. @return false when they are lost: abort the client */
 bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain);
 /* Take so much of what TCP has into rx, in whole mbufs and TLS records. @return true when there is anything */

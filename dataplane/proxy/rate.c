@@ -41,6 +41,10 @@ uint64_t rate_update(const struct proxy *p, struct exchange *ex)
 	struct client_rate *rate = &ex->rate;
 	uint8_t owes = ex->client_side.owes;
 
+	if (!(ex->flags & EX_RATED)) {
+		ex->flags |= EX_RATED;
+		*rate = (struct client_rate){ 0 };
+	}
 	if (rate->since_ns)
 		rate->owed_ns += p->now_ns - rate->since_ns;
 	rate->since_ns = 0;
