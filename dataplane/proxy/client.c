@@ -318,6 +318,13 @@ static bool client_pull_head(struct proxy *p, struct client *c)
 	return c->state == CLIENT_HEAD && stream_bytes(&c->rx) > before;
 }
 
+/* While mbufs are short a connection has one response at a time that is not read: pipelined requests would take for
+ * their responses what has been freed for others. */
+static bool client_owes_reading(const struct proxy *p, const struct client *c)
+{
+	return unlikely(tcp_send_pending(c->tcp) > 0) && tcp_pool_level(p->tcp) != TCP_POOL_FINE;
+}
+
 void client_advance(struct proxy *p, struct client *c)
 {
 	struct decision *d = &p->decisions[p->decision_count];
@@ -329,7 +336,7 @@ void client_advance(struct proxy *p, struct client *c)
 			await_head(p, c);
 		return;
 	}
-	if (unlikely(!client_has_room(c))) {
+	if (unlikely(!client_has_room(c) || client_owes_reading(p, c))) {
 		/* The response, which may be one of our own, must find room. */
 		c->no_room = true;
 		client_wait_reading(p, c);
