@@ -219,8 +219,10 @@ static inline bool name_is(struct str name, const struct known_name *known)
  * goes for "X-Forwarded-", which says something about the client. */
 static inline bool name_has_prefix(struct str name, char first)
 {
-	return first == 's' || (first == 'x' && name.len >= sizeof(FORWARDED_PREFIX) - 1 &&
-				       (name.data[2] | 0x20) == 'f');
+	return (first == 's' && name.len >= sizeof(SLUICE_PREFIX) - 1 &&
+		       (name.data[2] | 0x20) == 'u') ||
+	       (first == 'x' && name.len >= sizeof(FORWARDED_PREFIX) - 1 &&
+		       (name.data[2] | 0x20) == 'f');
 }
 
 /* The id of a name that may begin so. */
