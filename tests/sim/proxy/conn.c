@@ -7,6 +7,7 @@
 #include "tests/wire/peers.h"
 
 #define PIECE_BYTES 1400
+#define PART_BYTES  400 /* more than what is behind a response */
 #define GATEWAY_OUT "10.0.0.1"
 
 struct sim_conn *sim_conn_new(struct sim_host *host, const struct conn_ops *ops, void *owner)
@@ -125,6 +126,17 @@ static bool conn_end_due(struct sim_conn *c)
 	return true;
 }
 
+/* What is behind a response leaves at once or waits: in TCP's queue it could be overtaken by the next
+ * request, and would look as if it had been sent after it. */
+static bool part_waits(const struct sim_conn *c)
+{
+	const struct tcp_conn *t = c->tcp;
+	uint32_t window = t->snd_una + t->snd_wnd - t->snd_nxt;
+
+	return c->part && c->sent == c->part && c->sent < c->out.len &&
+	       (t->unsent || (int32_t)window < PART_BYTES || t->cwnd < t->pipe + PART_BYTES);
+}
+
 static void conn_pump(struct sim_conn *c)
 {
 	struct sim *s = c->host->sim;
@@ -138,7 +150,7 @@ static void conn_pump(struct sim_conn *c)
 			left = RTE_MIN(left, c->end_at - c->sent);
 		if (c->hold_ns > s->now_ns)
 			left = RTE_MIN(left, c->hold_at - c->sent);
-		if (left == 0 || room == 0)
+		if (left == 0 || room == 0 || part_waits(c))
 			break;
 		n = 1 + sim_pick(s, s->o.chunk);
 		if (c->sent < c->part && c->sent + n >= c->part) {

@@ -55,6 +55,7 @@ static void server_turn(struct sim_conn *c)
 	if (!v->extra_ns || c->host->sim->now_ns < v->extra_ns)
 		return;
 	v->extra_ns = 0;
+	c->part = c->out.len;
 	message_extra(v->plan, &c->out);
 }
 
