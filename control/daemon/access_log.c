@@ -253,7 +253,7 @@ static void put_caller(struct line *l, const struct event *e, const struct slot_
 	PUT(l, ",\"consumer\":");
 	put_name(l, slot_consumer(names, e->consumer));
 	PUT(l, ",\"key\":");
-	put_name(l, key ? snap_str(s, key->id) : STR(""));
+	put_name(l, s && key ? snap_str(s, key->id) : STR(""));
 	PUT(l, ",\"limit\":");
 	put_name(l, current && e->limit < s->sections[SNAP_LIMITS].count
 			    ? snap_str(s, SNAP_AT(s, SNAP_LIMITS, snap_limit, e->limit)->name)

@@ -35,7 +35,7 @@ static void carried_enter(struct carried *table, const struct snapshot *s, uint3
 /* @return by slot; NULL without memory */
 static struct carried *carried_make(const struct snapshot *s, uint32_t capacity)
 {
-	struct carried *table = malloc(((size_t)capacity + 1) * sizeof(*table));
+	struct carried *table = calloc((size_t)capacity + 1, sizeof(*table));
 
 	for (uint32_t i = 0; table && i < capacity; i++)
 		table[i] = (struct carried){ SNAP_NONE, SNAP_NONE };
