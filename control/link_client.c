@@ -51,7 +51,8 @@ int link_client_connect(
 		goto fail;
 	hello.role = role;
 	err = link_send(c.fd, &hello, -1);
-	if (err)
+	/* A refusal may have come before: it is read with the first step. */
+	if (err && err != -EPIPE && err != -ECONNRESET)
 		goto fail;
 	*out = c;
 	return 0;

@@ -23,9 +23,11 @@ void ctl_print_json(json_t *tree)
 	json_decref(tree);
 }
 
-static int connect_control(const char *path)
+/* Connecting waits while more connections than the kernel keeps have not been accepted. */
+static int connect_control(const char *path, int timeout_ms)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval longest = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
 	int fd, err;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -34,9 +36,10 @@ static int connect_control(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof(longest));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
-	err = errno;
+	err = errno == EAGAIN ? ETIMEDOUT : errno;
 	close(fd);
 	return -err;
 }
@@ -134,7 +137,7 @@ static void explain_failure(const struct ctl *ctl, int err)
 json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool quiet)
 {
 	char *text = json_dumps(request, JSON_COMPACT), *line = NULL;
-	int fd = connect_control(ctl->control_socket), err = fd < 0 ? -fd : 0;
+	int fd = connect_control(ctl->control_socket, timeout_ms), err = fd < 0 ? -fd : 0;
 	json_t *answer = NULL;
 
 	json_decref(request);

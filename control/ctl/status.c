@@ -68,12 +68,31 @@ static uint64_t count_of(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
-/* What keeps us from a process. @param err  errno */
+static bool is_absent(int err)
+{
+	return err == ENOENT || err == ECONNREFUSED;
+}
+
+/* What keeps us from a process. @param err  errno @param absent  for one that is not there */
 static const char *obstacle(int err, const char *absent)
 {
 	return err == EACCES      ? "unknown: not allowed to ask at"
+	       : err == EBUSY     ? "unknown: too many connections at"
 	       : err == ETIMEDOUT ? "hung: no answer in time from"
-				  : absent;
+	       : is_absent(err)   ? absent
+				  : "unknown: no answer from";
+}
+
+/* An answer that is a refusal, as the errno of what it means. @return 0 for an answer */
+static int refusal_errno(const json_t *answer)
+{
+	const char *kind = json_string_value(json_object_get(answer, "kind"));
+
+	if (json_is_true(json_object_get(answer, "ok")))
+		return 0;
+	return kind && strcmp(kind, "refused") == 0 ? EACCES
+	       : kind && strcmp(kind, "busy") == 0  ? EBUSY
+						    : EPROTO;
 }
 
 static void print_dataplane(const json_t *tree, const char *socket, int err)
@@ -132,7 +151,7 @@ static void print_control(const json_t *tree, const char *socket, int err)
 
 	if (!tree || json_is_null(tree)) {
 		printf("control     %s %s%s\n", obstacle(err, "down: nobody answers on"), socket,
-			err == EACCES ? "" : "; the dataplane goes on without it");
+			is_absent(err) ? "; the dataplane goes on without it" : "");
 		return;
 	}
 	if (applied && gmtime_r(&applied, &tm))
@@ -166,8 +185,10 @@ int ctl_status(const struct ctl *ctl)
 	}
 	answer = ctl_request(ctl, json_pack("{s:s}", "command", "status"), PATIENCE_MS, true);
 	control_err = errno;
-	if (answer)
+	if (answer) {
 		control = json_incref(json_object_get(answer, "status"));
+		control_err = refusal_errno(answer);
+	}
 	json_decref(answer);
 	up = served && control;
 	if (ctl->json) {

@@ -47,7 +47,9 @@ enum admin_right admin_right(const struct admin *admin, int fd, struct peer_user
 	*user = (struct peer_user){ (uid_t)-1, (gid_t)-1, 0 };
 	if (peer_user_get(fd, user))
 		return ADMIN_NOTHING;
-	if (user->uid == 0 || user->uid == admin->uid || peer_user_in_group(fd, user, admin->group))
+	if (user->uid == 0 || user->uid == admin->uid)
+		return ADMIN_OWN;
+	if (peer_user_in_group(fd, user, admin->group))
 		return ADMIN_EVERYTHING;
 	return peer_user_in_group(fd, user, admin->readers) ? ADMIN_READ : ADMIN_NOTHING;
 }

@@ -12,6 +12,7 @@ enum admin_right {
 	ADMIN_NOTHING,
 	ADMIN_READ,       /* status */
 	ADMIN_EVERYTHING, /* apply, reopen */
+	ADMIN_OWN,        /* root and our user: what is in our files, too */
 };
 
 struct admin {

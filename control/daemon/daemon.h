@@ -27,6 +27,8 @@ struct daemon_options {
 };
 
 #define CLIENTS_MAX       16
+#define CLIENTS_OF_USER   4 /* of one who is neither root nor our user */
+#define ACCEPTS_PER_TURN  64
 #define REQUEST_BYTES_MAX (64 * 1024)
 #define CLIENT_IDLE_MS    10000
 #define EVENTS_BATCH      1024
@@ -41,6 +43,7 @@ struct client {
 	char *in, *out;
 	size_t in_used, out_used, out_sent;
 	int64_t since_ms; /* of the last progress */
+	uint64_t number;  /* of the connection, to find the oldest */
 	struct peer_user user;
 	enum admin_right right;
 	bool waits; /* for the answer of the dataplane to its apply */
@@ -83,6 +86,7 @@ struct daemon {
 	int listen_fd;
 	struct admin admin; /* who may ask what */
 	struct client clients[CLIENTS_MAX];
+	uint64_t clients_ever;
 	bool stop;
 };
 

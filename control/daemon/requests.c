@@ -13,6 +13,7 @@
 
 #include "control/daemon/daemon.h"
 #include "lib/base/log.h"
+#include "lib/base/places.h"
 #include "lib/base/socket_file.h"
 
 int daemon_listen(
@@ -59,9 +60,14 @@ static void send_out(struct client *client)
 	close_client(client);
 }
 
-static json_t *failure(const char *text)
+/* Kinds of failure that sluicectl tells apart. */
+#define FAILURE_OTHER   NULL
+#define FAILURE_REFUSED "refused" /* this user may not */
+#define FAILURE_BUSY    "busy"    /* no place for the connection */
+
+static json_t *failure(const char *kind, const char *text)
 {
-	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+	return json_pack("{s:b, s:s, s:s*}", "ok", 0, "error", text, "kind", kind);
 }
 
 /* Answer and be done with it: one request a connection. @p answer is taken over. */
@@ -92,32 +98,69 @@ static void refuse(const struct daemon *d, struct client *client, const char *wh
 
 	admin_refusal(&d->admin, &client->user, what, text, sizeof(text));
 	log_warning("%s", text);
-	reply(client, failure(text));
+	reply(client, failure(FAILURE_REFUSED, text));
+}
+
+static struct place place_of(const struct client *client)
+{
+	return (struct place){ .taken = client->fd >= 0,
+		.kept = client->waits,
+		.asked = client->out != NULL,
+		.rank = client->right == ADMIN_OWN ? PLACE_RANK_ALL : client->right,
+		.uid = client->user.uid,
+		.since = client->number };
+}
+
+/* Tell a connection that others are more. It may be one that was accepted a moment ago. */
+static void crowd_out(struct client *client)
+{
+	char text[200];
+
+	log_warning("a connection of uid %u (pid %d) is closed: all places for it are taken",
+		(unsigned)client->user.uid, (int)client->user.pid);
+	snprintf(text, sizeof(text),
+		"sluice-control has no place for this connection: of one user it takes %d at a time, and %d of all",
+		CLIENTS_OF_USER, CLIENTS_MAX);
+	if (!client->out)
+		reply(client, failure(FAILURE_BUSY, text));
+	close_client(client);
+}
+
+/* Give @p fresh a place, or tell it that there is none. */
+static void admit(struct daemon *d, struct client *fresh)
+{
+	struct place places[CLIENTS_MAX], wanted = place_of(fresh);
+	int at;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		places[i] = place_of(&d->clients[i]);
+	at = place_choose(places, CLIENTS_MAX, &wanted, CLIENTS_OF_USER);
+	if (at >= 0 && places[at].taken)
+		crowd_out(&d->clients[at]);
+	if (at >= 0 && (fresh->in = malloc(REQUEST_BYTES_MAX + 1)))
+		d->clients[at] = *fresh;
+	else
+		crowd_out(fresh);
 }
 
 void daemon_accept(struct daemon *d)
 {
-	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (unsigned n = 0; n < ACCEPTS_PER_TURN; n++) {
+		struct client fresh = { .fd = accept4(d->listen_fd, NULL, NULL,
+						SOCK_NONBLOCK | SOCK_CLOEXEC) };
 
-	if (fd < 0)
-		return;
-	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-		struct client *client = &d->clients[i];
-
-		if (client->fd >= 0)
+		if (fresh.fd < 0)
+			return;
+		fresh.number = ++d->clients_ever;
+		fresh.since_ms = daemon_now_ms();
+		fresh.right = admin_right(&d->admin, fresh.fd, &fresh.user);
+		if (fresh.right != ADMIN_NOTHING) {
+			admit(d, &fresh);
 			continue;
-		client->in = malloc(REQUEST_BYTES_MAX + 1);
-		if (!client->in)
-			break;
-		client->fd = fd;
-		client->since_ms = daemon_now_ms();
-		client->right = admin_right(&d->admin, fd, &client->user);
-		if (client->right == ADMIN_NOTHING)
-			refuse(d, client, "ask");
-		return;
+		}
+		refuse(d, &fresh, "ask");
+		close_client(&fresh);
 	}
-	/* All places are taken; sluicectl says that it was closed. */
-	close(fd);
 }
 
 static json_t *applied(const struct daemon *d)
@@ -132,7 +175,7 @@ void daemon_answer_apply(struct daemon *d, const char *error)
 {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		if (d->clients[i].fd >= 0 && d->clients[i].waits)
-			reply(&d->clients[i], error ? failure(error) : applied(d));
+			reply(&d->clients[i], error ? failure(FAILURE_OTHER, error) : applied(d));
 }
 
 /* The last apply has no answer yet. After the limit its sender has gone, but not the dataplane's work. */
@@ -147,7 +190,7 @@ static void refuse_second(struct daemon *d, struct client *client)
 		snprintf(text, sizeof(text),
 			"the dataplane (pid %u) has not answered the apply before for %lld s: it hangs; restart it",
 			d->link.dataplane_pid, (long long)waited_s);
-	reply(client, failure(text));
+	reply(client, failure(FAILURE_OTHER, text));
 }
 
 /* Read a file and send it; the answer comes when every worker runs it. */
@@ -158,7 +201,8 @@ static void apply(struct daemon *d, struct client *client, const char *path)
 		return;
 	}
 	if (daemon_configure(d, path) < 0) {
-		json_t *answer = failure("the configuration has mistakes; nothing was applied");
+		json_t *answer = failure(
+			FAILURE_OTHER, "the configuration has mistakes; nothing was applied");
 
 		json_object_set(answer, "mistakes", d->mistakes);
 		reply(client, answer);
@@ -182,7 +226,7 @@ static void apply(struct daemon *d, struct client *client, const char *path)
 		return;
 	}
 	if (daemon_send_wanted(d) < 0)
-		reply(client, failure("the dataplane cannot be reached"));
+		reply(client, failure(FAILURE_OTHER, "the dataplane cannot be reached"));
 	else
 		client->waits = true;
 }
@@ -196,7 +240,8 @@ static void handle(struct daemon *d, struct client *client)
 
 	if (!command)
 		reply(client,
-			failure("a request is {\"command\": \"apply\"|\"status\"|\"reopen\"}"));
+			failure(FAILURE_OTHER,
+				"a request is {\"command\": \"apply\"|\"status\"|\"reopen\"}"));
 	else if (strcmp(command, "status") != 0 && client->right < ADMIN_EVERYTHING)
 		refuse(d, client, command);
 	else if (strcmp(command, "apply") == 0)
@@ -205,10 +250,10 @@ static void handle(struct daemon *d, struct client *client)
 		reply(client, json_pack("{s:b, s:o}", "ok", 1, "status", daemon_status(d)));
 	else if (strcmp(command, "reopen") == 0)
 		reply(client, access_log_reopen(&d->log) < 0
-				      ? failure("the access log cannot be opened")
+				      ? failure(FAILURE_OTHER, "the access log cannot be opened")
 				      : json_pack("{s:b}", "ok", 1));
 	else
-		reply(client, failure("unknown command"));
+		reply(client, failure(FAILURE_OTHER, "unknown command"));
 	json_decref(request);
 }
 
@@ -228,7 +273,7 @@ static void read_in(struct daemon *d, struct client *client)
 	if (memchr(client->in, '\n', client->in_used))
 		handle(d, client);
 	else if (client->in_used == REQUEST_BYTES_MAX)
-		reply(client, failure("the request is too long"));
+		reply(client, failure(FAILURE_OTHER, "the request is too long"));
 }
 
 void daemon_client_turn(struct daemon *d, struct client *client, short events)

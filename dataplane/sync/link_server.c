@@ -15,9 +15,10 @@
 
 #include "dataplane/sync/link_server_priv.h"
 #include "lib/base/log.h"
+#include "lib/base/places.h"
 #include "lib/base/socket_file.h"
 
-#define ACCEPTS_PER_TURN  8
+#define ACCEPTS_PER_TURN  64
 #define MESSAGES_PER_TURN 16
 
 static void peer_close(struct link_server *server, struct peer *peer)
@@ -45,58 +46,81 @@ static void peer_end(struct link_server *server, struct peer *peer, int err)
 	peer_close(server, peer);
 }
 
-/* A free place; when there is none, that of whoever has kept silent for longest. */
-static struct peer *peer_place(struct link_server *server)
+static struct place peer_place(const struct link_server *server, const struct peer *p)
 {
-	struct peer *oldest = NULL;
+	return (struct place){ .taken = p->fd >= 0,
+		.kept = p == server->control,
+		.asked = p->role != 0,
+		.rank = p->reads_only ? 0 : PLACE_RANK_ALL,
+		.uid = p->uid,
+		.since = p->since };
+}
 
-	for (unsigned i = 0; i < PEERS_MAX; i++) {
-		struct peer *p = &server->peers[i];
+/* Tell a connection that others are more, as far as it has room for that. */
+static void peer_crowded(struct link_server *server, int fd, uint32_t uid)
+{
+	struct link_message ack = link_message_make(LINK_ACK, server->boot_id);
 
-		if (p->fd < 0)
-			return p;
-		if (!p->role && (!oldest || p->since < oldest->since))
-			oldest = p;
+	ack.status = -EBUSY;
+	snprintf(ack.text, sizeof(ack.text),
+		"no place for this connection: of one reader %d are taken at a time, and %d of all",
+		PEERS_OF_READER, LINK_SERVER_READERS - PEERS_RESERVED);
+	log_warning("a connection of uid %u is closed: all places for it are taken", uid);
+	(void)link_send_now(fd, &ack, -1);
+}
+
+/* Give a connection a place. One with fewer rights, or that keeps silent, may lose its own. */
+static void peer_admit(struct link_server *server, const struct peer *fresh)
+{
+	struct place places[PEERS_MAX], wanted = peer_place(server, fresh);
+	int at;
+
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		places[i] = peer_place(server, &server->peers[i]);
+	at = place_choose(places, PEERS_MAX, &wanted, PEERS_OF_READER);
+	if (at >= 0 && places[at].taken) {
+		peer_crowded(server, server->peers[at].fd, server->peers[at].uid);
+		peer_close(server, &server->peers[at]);
 	}
-	if (oldest)
-		peer_end(server, oldest, -ETIMEDOUT);
-	return oldest;
+	if (at >= 0) {
+		server->peers[at] = *fresh;
+		return;
+	}
+	peer_crowded(server, fresh->fd, fresh->uid);
+	close(fresh->fd);
 }
 
 static void peers_accept(struct link_server *server)
 {
 	for (unsigned n = 0; n < ACCEPTS_PER_TURN; n++) {
-		bool reads_only;
-		int fd = link_accept(server->listen_fd, &server->access, &reads_only);
-		struct peer *peer;
+		struct peer fresh = { .cursor = SEND_DONE, .secrets = { .segment = { .fd = -1 } } };
+		struct peer_user user;
 
-		if (fd == -EPERM)
-			log_warning("a connection of a user who may not is closed");
-		else if (fd < 0 && fd != -EAGAIN)
-			log_warning("a connection cannot be accepted: %s", strerror(-fd));
-		if (fd == -EPERM)
+		fresh.fd =
+			link_accept(server->listen_fd, &server->access, &user, &fresh.reads_only);
+		if (fresh.fd == -EPERM)
+			log_warning(
+				"a connection of uid %u is closed: it may not", (unsigned)user.uid);
+		else if (fresh.fd < 0 && fresh.fd != -EAGAIN)
+			log_warning("a connection cannot be accepted: %s", strerror(-fresh.fd));
+		if (fresh.fd == -EPERM)
 			continue;
-		if (fd < 0)
+		if (fresh.fd < 0)
 			return;
-		peer = peer_place(server);
-		if (!peer) {
-			close(fd);
-			continue;
-		}
-		peer->fd = fd;
-		peer->reads_only = reads_only;
-		peer->since = ++server->connections;
-		peer->cursor = SEND_DONE;
+		fresh.uid = user.uid;
+		fresh.since = ++server->connections;
+		peer_admit(server, &fresh);
 	}
 }
 
-static unsigned readers_count(const struct link_server *server)
+/* Some places are for root and control's user: those who may only read leave them free. */
+static bool readers_full(const struct link_server *server, bool reads_only)
 {
-	unsigned n = 0;
+	unsigned n = 0, most = LINK_SERVER_READERS - (reads_only ? PEERS_RESERVED : 0);
 
 	for (unsigned i = 0; i < PEERS_MAX; i++)
 		n += server->peers[i].fd >= 0 && server->peers[i].role == LINK_ROLE_READER;
-	return n;
+	return n >= most;
 }
 
 /* Tell a peer why it cannot stay. It keeps no role, so that it counts as nothing. */
@@ -129,8 +153,9 @@ static int peer_hello(struct link_server *server, struct peer *peer, const struc
 		peer_refuse(server, peer, text);
 		return 0;
 	}
-	if (m->role == LINK_ROLE_READER && readers_count(server) >= LINK_SERVER_READERS) {
-		snprintf(text, sizeof(text), "%d readers are connected", LINK_SERVER_READERS);
+	if (m->role == LINK_ROLE_READER && readers_full(server, peer->reads_only)) {
+		snprintf(text, sizeof(text), "%d readers are connected",
+			LINK_SERVER_READERS - (peer->reads_only ? PEERS_RESERVED : 0));
 		peer_refuse(server, peer, text);
 		return 0;
 	}

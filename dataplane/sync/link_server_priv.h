@@ -7,7 +7,9 @@
 #include "dataplane/sync/link_server.h"
 
 /* Readers, one control, and a few that have not said what they are. */
-#define PEERS_MAX (LINK_SERVER_READERS + 8)
+#define PEERS_MAX       (LINK_SERVER_READERS + 8)
+#define PEERS_OF_READER 6 /* of one user who may only read */
+#define PEERS_RESERVED  4 /* readers' places for root and control's user */
 
 /* Where sending the state stands: one item after another, each when the socket has room. */
 enum send_item {
@@ -24,7 +26,7 @@ struct peer {
 	int fd;              /* -1: free */
 	enum link_role role; /* 0: no HELLO yet */
 	bool reads_only;     /* its user may not be control */
-	uint32_t pid;
+	uint32_t uid, pid;
 	uint64_t since;  /* number of the connection, to find the oldest */
 	unsigned cursor; /* enum send_item */
 	bool reply_waits;

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LISTEN_QUEUE 32
+#define LISTEN_QUEUE 1024 /* connections that a flood of them may put before that of an operator */
 #define LOCK_WAIT_MS 5000
 #define LOCK_STEP_MS 50
 

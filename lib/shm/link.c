@@ -6,6 +6,7 @@
 #include "lib/shm/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,9 +18,10 @@
 #include "lib/base/peer.h"
 #include "lib/base/socket_file.h"
 
-#define SEND_WAIT_MS 1000
-#define RECEIVE_FDS  4 /* room for what a peer should not send, so that it can be closed */
-#define LINK_MODE    0660
+#define SEND_WAIT_MS    1000
+#define CONNECT_WAIT_US 500000
+#define RECEIVE_FDS     4 /* room for what a peer should not send, so that it can be closed */
+#define LINK_MODE       0660
 
 static int address_make(const char *path, struct sockaddr_un *address)
 {
@@ -32,13 +34,6 @@ static int address_make(const char *path, struct sockaddr_un *address)
 		return -ENAMETOOLONG;
 	memcpy(address->sun_path, path, len + 1);
 	return 0;
-}
-
-static int socket_make(void)
-{
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	return fd < 0 ? -errno : fd;
 }
 
 int link_listen(const char *path, const struct link_access *access, char *why, size_t why_bytes)
@@ -55,18 +50,19 @@ int link_listen(const char *path, const struct link_access *access, char *why, s
 	return socket_file_listen(&file, why, why_bytes);
 }
 
-int link_accept(int listen_fd, const struct link_access *access, bool *reads_only)
+int link_accept(
+	int listen_fd, const struct link_access *access, struct peer_user *user, bool *reads_only)
 {
-	struct peer_user user;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int err;
 
 	*reads_only = false;
+	*user = (struct peer_user){ LINK_NOBODY, LINK_NOBODY, 0 };
 	if (fd < 0)
 		return -errno;
-	err = peer_user_get(fd, &user);
-	if (!err && user.uid != 0 && user.uid != access->own && user.uid != access->control) {
-		*reads_only = peer_user_in_group(fd, &user, access->readers);
+	err = peer_user_get(fd, user);
+	if (!err && user->uid != 0 && user->uid != access->own && user->uid != access->control) {
+		*reads_only = peer_user_in_group(fd, user, access->readers);
 		err = *reads_only ? 0 : -EPERM;
 	}
 	if (err)
@@ -76,17 +72,21 @@ int link_accept(int listen_fd, const struct link_access *access, bool *reads_onl
 
 int link_connect(const char *path)
 {
+	const struct timeval longest = { 0, CONNECT_WAIT_US };
 	struct sockaddr_un address;
 	int err = address_make(path, &address);
 	int fd;
 
 	if (err)
 		return err;
-	fd = socket_make();
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return fd;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
-		err = -errno;
+		return -errno;
+	/* Other connections may wait to be accepted, more than the kernel keeps. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof(longest));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+		fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		err = errno == EAGAIN ? -ETIMEDOUT : -errno;
 		close(fd);
 		return err;
 	}

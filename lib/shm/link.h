@@ -28,6 +28,7 @@
 
 #include <stdint.h>
 
+#include "lib/base/peer.h"
 #include "lib/shm/shm.h"
 
 #define LINK_TEXT_BYTES     200
@@ -89,12 +90,17 @@ int link_listen(const char *path, const struct link_access *access, char *why, s
 
 /**
  * Accept a peer whose user may connect. Others are closed.
+ * @param user        filled
  * @param reads_only  set for a user who may be a reader, but not control
  * @return fd (non-blocking), -EPERM for another user, -EAGAIN when nobody waits, or -errno
  */
-int link_accept(int listen_fd, const struct link_access *access, bool *reads_only);
+int link_accept(
+	int listen_fd, const struct link_access *access, struct peer_user *user, bool *reads_only);
 
-/** @return fd (non-blocking), -ENOENT or -ECONNREFUSED when no dataplane is there, or -errno */
+/**
+ * Connect; half a second is waited where more connections wait than the kernel keeps.
+ * @return fd (non-blocking), -ENOENT or -ECONNREFUSED when no dataplane is there, -ETIMEDOUT, or -errno
+ */
 int link_connect(const char *path);
 
 /**

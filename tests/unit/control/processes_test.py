@@ -350,6 +350,43 @@ class Sockets(Case):
             f.write("a file")
 
 
+# Holds COUNT connections that say nothing, and reopens those that are closed, until its input ends.
+FLOOD = """
+import select, socket, sys
+path, kind, count = sys.argv[1], getattr(socket, sys.argv[2]), int(sys.argv[3])
+connections, said = [], False
+while not select.select([sys.stdin], [], [], 0)[0]:
+    while len(connections) < count:
+        s = socket.socket(socket.AF_UNIX, kind)
+        s.settimeout(5)
+        try:
+            s.connect(path)
+        except OSError:
+            break
+        connections.append(s)
+    if not said:
+        print("full", flush=True)
+        said = True
+    for s in select.select(connections, [], [], 0.01)[0]:
+        s.close()
+        connections.remove(s)
+"""
+
+
+class Flood:
+    def __init__(self, path, kind, count, processes=1):
+        self.processes = [subprocess.Popen([sys.executable, "-c", FLOOD, path, kind, str(count)], user="nobody", group="games",
+            extra_groups=[], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+
+    def __enter__(self):
+        for process in self.processes:
+            assert process.stdout.readline() == "full\n"
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.communicate(timeout=20)
+
+
 @unittest.skipUnless(os.getuid() == 0, "needs root")
 class Users(Case):
     NOBODY = pwd.getpwnam("nobody")
@@ -371,6 +408,9 @@ class Users(Case):
         self.assertIn(f"user nobody (uid {self.NOBODY.pw_uid}) may not ask: only root and members of the group "
             "users (admin.group) may", done.stderr)
         self.assertEqual(self.generation(), 1)
+        told = self.ctl_as_nobody("status").stdout
+        self.assertIn(f"control     unknown: not allowed to ask at {self.path('c.sock')}", told)
+        self.assertNotIn("the dataplane goes on", told)
         done = self.ctl_as_nobody("apply", groups=["users"])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.generation(), 2)
@@ -388,6 +428,51 @@ class Users(Case):
         self.assertIn("may not apply", done.stderr)
         self.assertEqual(self.generation(), 1)
         self.assertIn("may not apply", self.stop_control())
+
+    def test_readers_that_keep_silent_lock_nobody_else_out(self):
+        self.write(config(more='admin: { group = "users"; readers = "games"; };'))
+        self.start()
+        with Flood(self.path("c.sock"), "SOCK_STREAM", 16):
+            for generation in range(2, 8):
+                self.assertIn("control     up", self.ctl("status").stdout)
+                done = self.ctl("apply")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn(f"generation {generation} runs", done.stdout)
+            done = self.ctl_as_nobody("status", groups=["users"]) # the same user, with more rights
+            self.assertNotIn("down", done.stdout)
+        log = self.stop_control()
+        self.assertIn(f"a connection of uid {self.NOBODY.pw_uid}", log)
+
+    def test_readers_that_stay_leave_places_to_root(self):
+        self.dataplane = Dataplane(self.path("d.sock"), str(grp.getgrnam("games").gr_gid))
+        self.start_control()
+        self.wait_generation(1)
+        stay = [subprocess.Popen([CTL, "top", "--interval", "3600", "--count", "2", "--socket", self.path("d.sock")],
+            user="nobody", group="games", extra_groups=[], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(17)]
+        try:
+            eventually(lambda: any(process.poll() is not None for process in stay), "one that finds no place")
+            for _ in range(3):
+                done = self.ctl("stats", "--json")
+                self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(self.ctl("apply").returncode, 0)
+        finally:
+            for process in stay:
+                process.kill()
+                process.wait()
+
+    def test_readers_of_statistics_lock_nobody_else_out(self):
+        self.dataplane = Dataplane(self.path("d.sock"), str(grp.getgrnam("games").gr_gid))
+        with Flood(self.path("d.sock"), "SOCK_SEQPACKET", 300, 3):
+            self.start_control()
+            self.wait_generation(1)
+            for generation in range(2, 8):
+                done = self.ctl("stats", "--json")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                done = self.ctl("apply")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.generation(), generation)
+        self.assertNotIn("Broken pipe", self.stop_control())
 
     def test_a_group_may_read_statistics_and_no_more(self):
         self.dataplane = Dataplane(self.path("d.sock"), str(grp.getgrnam("games").gr_gid))

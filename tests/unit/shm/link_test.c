@@ -164,21 +164,22 @@ static int test_listen(const char *at)
 static void a_second_listener_is_refused(void **state)
 {
 	int first = test_listen(path), client, peer;
+	struct peer_user user;
 	struct stat st;
 
 	assert_true(first >= 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0660);
 	assert_int_equal(test_listen(path), -EADDRINUSE);
-	peer = link_accept(
-		first, &test_access, &reads_only); /* how the second one found the first alive */
+	peer = link_accept(first, &test_access, &user,
+		&reads_only); /* how the second one found the first alive */
 	assert_true(peer >= 0);
 	close(peer);
 	client = link_connect(path);
 	assert_true(client >= 0);
-	peer = link_accept(first, &test_access, &reads_only);
+	peer = link_accept(first, &test_access, &user, &reads_only);
 	assert_true(peer >= 0);
-	assert_int_equal(link_accept(first, &test_access, &reads_only), -EAGAIN);
+	assert_int_equal(link_accept(first, &test_access, &user, &reads_only), -EAGAIN);
 	close(client);
 	close(peer);
 	close(first);
