@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "dataplane/sync/link_server_priv.h"
@@ -59,8 +60,11 @@ static struct place peer_place(const struct link_server *server, const struct pe
 /* Tell a connection that others are more, as far as it has room for that. */
 static void peer_crowded(struct link_server *server, int fd, uint32_t uid)
 {
-	struct link_message ack = link_message_make(LINK_ACK, server->boot_id);
+	struct link_message ack = link_message_make(LINK_ACK, server->boot_id), unread;
 
+	/* Closed with an unread message, the other end would get an error instead of the answer. */
+	(void)shutdown(fd, SHUT_RD);
+	(void)recv(fd, &unread, sizeof(unread), MSG_DONTWAIT);
 	ack.status = -EBUSY;
 	snprintf(ack.text, sizeof(ack.text),
 		"no place for this connection: of one reader %d are taken at a time, and %d of all",
