@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The field names that the gateway acts on. Recognised once while the head is walked, by length and
- * by first and last letter, so that most names cost one look at a table.
+ * The field names that the gateway acts on (http1_names.def), recognised once while the head is walked. A name's first
+ * six letters choose one of 1,024 bits; where the bit is not set, as for most names, that was all. Where it is set, the
+ * few names that share it are compared.
  *
  * Besides what frames and routes these are the fields by which proxies tell backends who the client is, or
  * which path, host or method it asked for: from a client they would be lies.
@@ -11,155 +12,84 @@
  */
 #include "dataplane/http/http1_priv.h"
 
-#define LONGEST_NAME     25
-#define SLUICE_PREFIX    "sluice-"
-#define FORWARDED_PREFIX "x-forwarded-"
+#define SLOT_BITS 10
+#define SLOTS     (1u << SLOT_BITS)
 
 struct known_name {
-	char name[LONGEST_NAME + 1]; /* folded */
+	char text[25]; /* folded */
 	uint8_t len;
 	uint8_t id;
+	bool family;      /* names that begin so */
+	uint32_t lengths; /* of a slot's first name: length_bit() of all names of the slot */
 };
 
-/* clang-format off */
-#define NAME(text, field) { text, sizeof(text) - 1, HTTP1_FIELD_##field }
-
-/* Sorted by length. */
-static const struct known_name names[] = {
-	NAME("te", TE),
-	NAME("via", VIA),
-	NAME("host", HOST),
-	NAME("date", DATE),
-	NAME("proxy", OVERRIDE),
-	NAME("cookie", COOKIE),
-	NAME("expect", EXPECT),
-	NAME("x-host", OVERRIDE),
-	NAME("trailer", TRAILER),
-	NAME("upgrade", UPGRADE),
-	NAME("x-scheme", ADDRESS),
-	NAME("forwarded", FORWARDED),
-	NAME("x-real-ip", ADDRESS),
-	NAME("client-ip", ADDRESS),
-	NAME("connection", CONNECTION),
-	NAME("keep-alive", KEEP_ALIVE),
-	NAME("x-client-ip", ADDRESS),
-	NAME("x-remote-ip", ADDRESS),
-	NAME("x-forwarded", ADDRESS),
-	NAME("client-cert", ADDRESS),
-	NAME("max-forwards", MAX_FORWARDS),
-	NAME("x-url-scheme", ADDRESS),
-	NAME("authorization", AUTHORIZATION),
-	NAME("x-remote-addr", ADDRESS),
-	NAME("fly-client-ip", ADDRESS),
-	NAME("forwarded-for", ADDRESS),
-	NAME("x-rewrite-url", OVERRIDE),
-	NAME("x-http-method", OVERRIDE),
-	NAME("content-length", CONTENT_LENGTH),
-	NAME("x-proxyuser-ip", ADDRESS),
-	NAME("true-client-ip", ADDRESS),
-	NAME("x-original-url", OVERRIDE),
-	NAME("x-original-uri", OVERRIDE),
-	NAME("x-override-url", OVERRIDE),
-	NAME("x-forwarded-for", X_FORWARDED_FOR),
-	NAME("proxy-client-ip", ADDRESS),
-	NAME("front-end-https", ADDRESS),
-	NAME("x-original-host", OVERRIDE),
-	NAME("proxy-connection", PROXY_CONNECTION),
-	NAME("x-forwarded-host", X_FORWARDED_HOST),
-	NAME("x-originating-ip", ADDRESS),
-	NAME("x-azure-clientip", ADDRESS),
-	NAME("x-azure-socketip", ADDRESS),
-	NAME("cf-connecting-ip", ADDRESS),
-	NAME("fastly-client-ip", ADDRESS),
-	NAME("do-connecting-ip", ADDRESS),
-	NAME("transfer-encoding", TRANSFER_ENCODING),
-	NAME("x-forwarded-proto", X_FORWARDED_PROTO),
-	NAME("client-cert-chain", ADDRESS),
-	NAME("x-original-method", OVERRIDE),
-	NAME("x-method-override", OVERRIDE),
-	NAME("proxy-authenticate", PROXY_AUTHENTICATE),
-	NAME("cf-connecting-ipv6", ADDRESS),
-	NAME("wl-proxy-client-ip", ADDRESS),
-	NAME("proxy-authorization", PROXY_AUTHORIZATION),
-	NAME("x-cluster-client-ip", ADDRESS),
-	NAME("x-appengine-user-ip", ADDRESS),
-	NAME("x-http-host-override", OVERRIDE),
-	NAME("x-envoy-original-path", OVERRIDE),
-	NAME("x-http-method-override", OVERRIDE),
-	NAME("x-middleware-subrequest", OVERRIDE),
-	NAME("x-original-forwarded-for", ADDRESS),
-	NAME("x-envoy-external-address", ADDRESS),
-	NAME("x-envoy-original-dst-host", OVERRIDE),
-};
+static const struct known_name listed[] = {
+#define NAME(text, field)   { text, sizeof(text) - 1, HTTP1_FIELD_##field, false, 0 },
+#define FAMILY(text, field) { text, sizeof(text) - 1, HTTP1_FIELD_##field, true, 0 },
+#include "dataplane/http/http1_names.def"
 #undef NAME
-
-#define NAME_COUNT (sizeof(names) / sizeof(names[0]))
-
-/* Where the names of a length begin in names[], ten lengths a line; they end where the next length's begin. */
-static const uint8_t first_of_length[LONGEST_NAME + 2] = {
-	0, 0, 0, 1, 2, 4, 5, 8, 10, 11,
-	14, 16, 20, 22, 28, 34, 38, 46, 51, 54,
-	57, 58, 59, 60, 61, 63, 64,
+#undef FAMILY
 };
 
-/* By length: one bit for each letter that a name of that length begins with. */
-#define LETTER(c) (1u << ((c)&31))
-static const uint32_t first_letters[LONGEST_NAME + 1] = {
-	[2] = LETTER('t'),
-	[3] = LETTER('v'),
-	[4] = LETTER('d') | LETTER('h'),
-	[5] = LETTER('p'),
-	[6] = LETTER('c') | LETTER('e') | LETTER('x'),
-	[7] = LETTER('t') | LETTER('u'),
-	[8] = LETTER('x'),
-	[9] = LETTER('c') | LETTER('f') | LETTER('x'),
-	[10] = LETTER('c') | LETTER('k'),
-	[11] = LETTER('c') | LETTER('x'),
-	[12] = LETTER('m') | LETTER('x'),
-	[13] = LETTER('a') | LETTER('f') | LETTER('x'),
-	[14] = LETTER('c') | LETTER('t') | LETTER('x'),
-	[15] = LETTER('f') | LETTER('p') | LETTER('x'),
-	[16] = LETTER('c') | LETTER('d') | LETTER('f') | LETTER('p') | LETTER('x'),
-	[17] = LETTER('c') | LETTER('t') | LETTER('x'),
-	[18] = LETTER('c') | LETTER('p') | LETTER('w'),
-	[19] = LETTER('p') | LETTER('x'),
-	[20] = LETTER('x'),
-	[21] = LETTER('x'),
-	[22] = LETTER('x'),
-	[23] = LETTER('x'),
-	[24] = LETTER('x'),
-	[25] = LETTER('x'),
-};
-/* And for each letter that it ends with. */
-static const uint32_t last_letters[LONGEST_NAME + 1] = {
-	[2] = LETTER('e'),
-	[3] = LETTER('a'),
-	[4] = LETTER('e') | LETTER('t'),
-	[5] = LETTER('y'),
-	[6] = LETTER('e') | LETTER('t'),
-	[7] = LETTER('e') | LETTER('r'),
-	[8] = LETTER('e'),
-	[9] = LETTER('d') | LETTER('p'),
-	[10] = LETTER('e') | LETTER('n'),
-	[11] = LETTER('d') | LETTER('p') | LETTER('t'),
-	[12] = LETTER('e') | LETTER('s'),
-	[13] = LETTER('d') | LETTER('l') | LETTER('n') | LETTER('p') | LETTER('r'),
-	[14] = LETTER('h') | LETTER('i') | LETTER('l') | LETTER('p'),
-	[15] = LETTER('p') | LETTER('r') | LETTER('s') | LETTER('t'),
-	[16] = LETTER('n') | LETTER('p') | LETTER('t'),
-	[17] = LETTER('d') | LETTER('e') | LETTER('g') | LETTER('n') | LETTER('o'),
-	[18] = LETTER('6') | LETTER('e') | LETTER('p'),
-	[19] = LETTER('n') | LETTER('p'),
-	[20] = LETTER('e'),
-	[21] = LETTER('h'),
-	[22] = LETTER('e'),
-	[23] = LETTER('t'),
-	[24] = LETTER('r') | LETTER('s'),
-	[25] = LETTER('t'),
-};
-/* clang-format on */
+#define NAME_COUNT (sizeof(listed) / sizeof(listed[0]))
+_Static_assert(NAME_COUNT < UINT8_MAX, "places among the names are bytes");
 
-_Static_assert(NAME_COUNT == 64, "first_of_length and the letters follow names");
+/* Written before main() only. */
+static struct {
+	_Alignas(64) uint64_t used[SLOTS / 64]; /* a bit for each slot that has names */
+	uint8_t rank[SLOTS / 64]; /* of the slots that have names, how many come before */
+	/* By rank: in names[]; they end where the next rank's begin. */
+	uint8_t first[NAME_COUNT + 1];
+	_Alignas(32) struct known_name names[NAME_COUNT]; /* by slot, families behind the others */
+} known_index;
+
+/* The slot of a name by str_word() of it. Case is not looked at, and neither is what tells "_" from "-": these bits
+ * are masked. The factor is one for which http1_names.def and 110 names that are in wide use share no slot unless they
+ * share these letters, as Content-Type and Content-Length do; another one would only be slower. */
+#define SLOT_LETTERS UINT64_C(0x0d0d0d0d0d1f)
+static inline uint32_t name_slot(uint64_t word)
+{
+	return (uint32_t)((word & SLOT_LETTERS) * UINT64_C(0xaa4da822f3009a5d) >> (64 - SLOT_BITS));
+}
+
+static uint32_t known_slot(const struct known_name *known)
+{
+	/* text[] goes on with zeros, of which a family's names have none: its prefix has six letters at least. */
+	return name_slot(str_word(known->text, known->family ? 8 : known->len));
+}
+
+/* All from 31 on are one. */
+static inline uint32_t length_bit(uint32_t len)
+{
+	return 1u << (len < 31 ? len : 31);
+}
+
+__attribute__((constructor)) static void known_names_index(void)
+{
+	unsigned count = 0, ranks = 0;
+
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		const unsigned before = count;
+
+		if (slot % 64 == 0)
+			known_index.rank[slot / 64] = (uint8_t)ranks;
+		for (unsigned family = 0; family <= 1; family++)
+			for (unsigned i = 0; i < NAME_COUNT; i++)
+				if (listed[i].family == family && known_slot(&listed[i]) == slot)
+					known_index.names[count++] = listed[i];
+		if (count == before)
+			continue;
+		for (unsigned i = before; i < count; i++) {
+			const struct known_name *known = &known_index.names[i];
+			const uint32_t bit = length_bit(known->len);
+
+			known_index.names[before].lengths |= known->family ? ~(bit - 1) : bit;
+		}
+		known_index.used[slot / 64] |= UINT64_C(1) << slot % 64;
+		known_index.first[ranks++] = (uint8_t)before;
+	}
+	known_index.first[ranks] = (uint8_t)count;
+}
 
 /* http1_fold() of eight bytes at once. */
 static inline uint64_t fold_word(uint64_t word)
@@ -204,46 +134,67 @@ static bool has_underscore(struct str name)
 static inline bool name_is(struct str name, const struct known_name *known)
 {
 	const uint64_t but_case = ~(UINT64_C(0x0101010101010101) * ('a' ^ 'A'));
-	uint64_t other = 0;
 	uint32_t at = 0;
 
 	for (; at + 8 < name.len; at += 8)
-		other |= str_word(name.data + at, 8) ^ str_word(known->name + at, 8);
+		if (((str_word(name.data + at, 8) ^ str_word(known->text + at, 8)) & but_case) != 0)
+			return false;
 	at = name.len < 8 ? 0 : name.len - 8;
-	other |=
-		str_word(name.data + at, name.len - at) ^ str_word(known->name + at, name.len - at);
-	return (other & but_case) == 0;
+	return ((str_word(name.data + at, name.len - at) ^
+			str_word(known->text + at, name.len - at)) &
+		       but_case) == 0;
 }
 
-/* Every "Sluice-" name is ours, "Sluice_" only an alias; "Sluice-A_B" is still a Sluice- name. The same
- * goes for "X-Forwarded-", which says something about the client. */
-static inline bool name_has_prefix(struct str name, char first)
+/* Most names that are another one differ in length or in the last letters that are compared. */
+static inline bool name_may_be(struct str name, const struct known_name *known)
 {
-	return (first == 's' && name.len >= sizeof(SLUICE_PREFIX) - 1 &&
-		       (name.data[2] | 0x20) == 'u') ||
-	       (first == 'x' && name.len >= sizeof(FORWARDED_PREFIX) - 1 &&
-		       (name.data[2] | 0x20) == 'f');
+	uint32_t a, b;
+
+	if (known->family ? name.len < known->len : name.len != known->len)
+		return false;
+	if (known->len < sizeof(a))
+		return true;
+	memcpy(&a, name.data + known->len - sizeof(a), sizeof(a));
+	memcpy(&b, known->text + known->len - sizeof(b), sizeof(b));
+	return ((a ^ b) & (uint32_t)(SLOT_LETTERS >> 16)) == 0;
 }
 
-/* The id of a name that may begin so. */
-static __attribute__((noinline)) enum http1_field_id name_find_prefix(struct str name, bool *alias)
+/* Among the names of a slot. Of names that say something about the client none may have "_" anywhere; what is behind
+ * "Sluice-" does not matter. */
+static __attribute__((noinline)) enum http1_field_id name_find_among(
+	struct str name, unsigned rank, bool *alias)
 {
-	const bool sluice = (name.data[0] | 0x20) == 's';
-	const struct str prefix = sluice ? STR(SLUICE_PREFIX) : STR(FORWARDED_PREFIX);
+	for (unsigned i = known_index.first[rank]; i < known_index.first[rank + 1]; i++) {
+		const struct known_name *known = &known_index.names[i];
+		const struct str part = { name.data, known->len };
 
-	if (name.len < prefix.len ||
-		!http1_name_same((struct str){ name.data, prefix.len }, prefix))
+		if (!name_may_be(name, known))
+			continue;
+		if (name_is(part, known)) {
+			*alias = known->family && known->id != HTTP1_FIELD_SLUICE &&
+				 has_underscore(name);
+			return *alias ? HTTP1_FIELD_OTHER : (enum http1_field_id)known->id;
+		}
+		*alias = http1_name_same(part, (struct str){ known->text, known->len });
+		if (*alias)
+			return HTTP1_FIELD_OTHER;
+	}
+	return HTTP1_FIELD_OTHER;
+}
+
+/* In a slot that has names: mostly it is the first one, or none. */
+static __attribute__((noinline)) enum http1_field_id name_find_in(
+	struct str name, uint32_t slot, bool *alias)
+{
+	const uint64_t before = known_index.used[slot / 64] & ((UINT64_C(1) << slot % 64) - 1);
+	const unsigned rank = known_index.rank[slot / 64] + (unsigned)__builtin_popcountll(before);
+	const struct known_name *known = &known_index.names[known_index.first[rank]];
+
+	if ((known->lengths & length_bit(name.len)) == 0)
 		return HTTP1_FIELD_OTHER;
-	*alias = has_underscore((struct str){ name.data, prefix.len });
-	if (*alias)
-		return HTTP1_FIELD_OTHER;
-	if (sluice)
-		return HTTP1_FIELD_SLUICE;
-	/* X-Forwarded-For, -Host and -Proto have ids of their own. */
-	for (unsigned i = first_of_length[15]; i < first_of_length[18]; i++)
-		if (name.len == names[i].len && name_is(name, &names[i]))
-			return (enum http1_field_id)names[i].id;
-	return HTTP1_FIELD_ADDRESS;
+	if (name.len == known->len && !known->family && http1_likely(name_is(name, known)))
+		return (enum http1_field_id)known->id;
+	return name_find_among(name, rank, alias);
 }
 
 /**
@@ -253,31 +204,12 @@ static __attribute__((noinline)) enum http1_field_id name_find_prefix(struct str
  */
 enum http1_field_id http1_name_find(struct str name, bool *alias)
 {
-	/* Known names begin and end with letters, for which this is the small one. */
-	char first = (char)(name.data[0] | 0x20);
-	char last = (char)(name.data[name.len - 1] | 0x20);
+	uint32_t slot = name_slot(str_word(name.data, name.len));
 
 	*alias = false;
-	if (http1_unlikely(name_has_prefix(name, first)))
-		return name_find_prefix(name, alias);
-	if (name.len > LONGEST_NAME ||
-		http1_likely((first_letters[name.len] & LETTER(name.data[0])) == 0 ||
-			     (last_letters[name.len] & LETTER(name.data[name.len - 1])) == 0))
+	if (http1_likely((known_index.used[slot / 64] >> slot % 64 & 1) == 0))
 		return HTTP1_FIELD_OTHER;
-	for (unsigned i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++) {
-		const struct known_name *known = &names[i];
-
-		if (first != known->name[0] || last != known->name[known->len - 1])
-			continue;
-		if (http1_likely(name_is(name, known)))
-			return (enum http1_field_id)known->id;
-		if (has_underscore(name) &&
-			http1_name_same(name, (struct str){ known->name, known->len })) {
-			*alias = true;
-			return HTTP1_FIELD_OTHER;
-		}
-	}
-	return HTTP1_FIELD_OTHER;
+	return name_find_in(name, slot, alias);
 }
 
 /** Fields that concern one connection only, by their nature (RFC 9110 §7.6.1, §11.7). */

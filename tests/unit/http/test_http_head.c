@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a good head says: the pieces of the target, the fields and what is decided from them. */
+#include <ctype.h>
+
 #include "dataplane/http/http1_priv.h"
 #include "tests/unit/http/http_test.h"
 
@@ -234,6 +236,37 @@ static void known_names_are_recognised_in_any_case(void **state)
 		{ "X-Envoy-Original-Dst-Host", HTTP1_FIELD_OVERRIDE, false },
 		{ "X-Middleware-Subrequest", HTTP1_FIELD_OVERRIDE, false },
 		{ "Proxy", HTTP1_FIELD_OVERRIDE, false },
+		{ "X-SSL-Client-DN", HTTP1_FIELD_ADDRESS, false },
+		{ "X-SSL-Client-Verify", HTTP1_FIELD_ADDRESS, false },
+		{ "X-SSL-Cert", HTTP1_FIELD_ADDRESS, false },
+		{ "SSL-Client-Cert", HTTP1_FIELD_ADDRESS, false },
+		{ "ssl-client-subject-dn", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Client-Cert", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Client-Certificate", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Client-Verify", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Amzn-Mtls-Clientcert", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Amzn-Mtls-Clientcert-Subject", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Remote-User", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Remote-Extra-Scopes", HTTP1_FIELD_ADDRESS, false },
+		{ "Remote-User", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Auth-Request-User", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Authenticated-User", HTTP1_FIELD_ADDRESS, false },
+		{ "X-WebAuth-User", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Real-Port", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Client-Port", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Envoy-Internal", HTTP1_FIELD_ADDRESS, false },
+		{ "X-Original-Path", HTTP1_FIELD_OVERRIDE, false },
+		{ "X-HTTP-Path-Override", HTTP1_FIELD_OVERRIDE, false },
+		{ "X-Backend-Host", HTTP1_FIELD_OVERRIDE, false },
+		{ "X_SSL_Client_DN", HTTP1_FIELD_OTHER, true },
+		{ "X-SSL-Client_DN", HTTP1_FIELD_OTHER, true },
+		{ "SSL_CLIENT_S_DN", HTTP1_FIELD_OTHER, true },
+		{ "X-SSL_", HTTP1_FIELD_OTHER, false },
+		{ "X-Client-Version", HTTP1_FIELD_OTHER, false },
+		{ "X-Auth-Token", HTTP1_FIELD_OTHER, false },
+		{ "X-Amzn-Trace-Id", HTTP1_FIELD_OTHER, false },
+		{ "X-Request-Id", HTTP1_FIELD_OTHER, false },
+		{ "Content-Type", HTTP1_FIELD_OTHER, false },
 		{ "Authorizatiom", HTTP1_FIELD_OTHER, false },
 		{ "Accept", HTTP1_FIELD_OTHER, false },
 		{ "X_Other", HTTP1_FIELD_OTHER, false },
@@ -257,6 +290,44 @@ static void known_names_are_recognised_in_any_case(void **state)
 	request("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
 	assert_int_equal(head.fields[1].id, HTTP1_FIELD_TRANSFER_ENCODING);
 	assert_true(head.fields[1].hop);
+}
+
+/* Each name of the list as it stands there, in capitals, as an alias and with one letter more; each family with and
+ * without something behind it. */
+static void every_listed_name_is_found(void **state)
+{
+	static const struct {
+		const char *text;
+		enum http1_field_id id;
+		bool family;
+	} names[] = {
+#define NAME(text, field)   { text, HTTP1_FIELD_##field, false },
+#define FAMILY(text, field) { text "abcdefgh", HTTP1_FIELD_##field, true },
+#include "dataplane/http/http1_names.def"
+#undef NAME
+#undef FAMILY
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct str name = str_of(names[i].text);
+		char text[64], *dash;
+		bool alias;
+
+		assert_int_equal(http1_name_find(name, &alias), names[i].id);
+		assert_false(alias);
+		for (uint32_t at = 0; at <= name.len; at++)
+			text[at] = (char)toupper(names[i].text[at]);
+		assert_int_equal(
+			http1_name_find((struct str){ text, name.len }, &alias), names[i].id);
+		assert_false(alias);
+		dash = strchr(text, '-');
+		if (dash != NULL) {
+			*dash = '_';
+			assert_int_equal(http1_name_find((struct str){ text, name.len }, &alias),
+				HTTP1_FIELD_OTHER);
+			assert_true(alias);
+		}
+	}
 }
 
 /* Eight bytes at a time as one at a time, for every pair of bytes at every place. */
@@ -296,8 +367,8 @@ static void a_name_with_another_byte_is_another_name(void **state)
 		{ "trailer", HTTP1_FIELD_TRAILER }, { "Connection", HTTP1_FIELD_CONNECTION },
 		{ "keep-alive", HTTP1_FIELD_KEEP_ALIVE },
 		{ "Content-Length", HTTP1_FIELD_CONTENT_LENGTH },
-		{ "X-Real-IP", HTTP1_FIELD_ADDRESS },
-		{ "X-HTTP-Method-Override", HTTP1_FIELD_OVERRIDE },
+		{ "True-Client-IP", HTTP1_FIELD_ADDRESS },
+		{ "X-Method-Override", HTTP1_FIELD_OVERRIDE },
 		{ "Transfer-Encoding", HTTP1_FIELD_TRANSFER_ENCODING } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -468,6 +539,7 @@ int main(void)
 		cmocka_unit_test(known_names_are_recognised_in_any_case),
 		cmocka_unit_test(names_compare_folded),
 		cmocka_unit_test(a_name_with_another_byte_is_another_name),
+		cmocka_unit_test(every_listed_name_is_found),
 		cmocka_unit_test(underscore_aliases_are_never_forwarded),
 		cmocka_unit_test(connection_names_hop_by_hop_fields),
 		cmocka_unit_test(connection_cannot_take_what_identifies),
