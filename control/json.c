@@ -19,18 +19,19 @@ json_t *json_str(struct str text)
 	return out ? out : json_string("");
 }
 
-json_t *mistakes_to_json(const struct mistakes *mistakes)
+json_t *mistakes_to_json(const struct mistakes *mistakes, bool with_values)
 {
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < mistakes->count; i++) {
 		const struct mistake *m = &mistakes->list[i];
+		const char *text = with_values ? m->text : m->form;
 
-		json_array_append_new(list,
-			json_pack("{s:o, s:i, s:s, s:o}", "file",
-				json_str(str_of(m->file ? m->file : "?")), "line", (int)m->line,
-				"severity", m->warning ? "warning" : "error", "text",
-				json_str(str_of(m->text ? m->text : "out of memory"))));
+		json_array_append_new(
+			list, json_pack("{s:o, s:i, s:s, s:o}", "file",
+				      json_str(str_of(m->file ? m->file : "?")), "line",
+				      (int)m->line, "severity", m->warning ? "warning" : "error",
+				      "text", json_str(str_of(text ? text : "out of memory"))));
 	}
 	return list;
 }

@@ -11,8 +11,11 @@
 /** Text of unknown origin: bytes that are no UTF-8 become '?'. The caller owns the result. */
 json_t *json_str(struct str text);
 
-/** [{"file":…, "line":…, "severity":"error"|"warning", "text":…}, …] */
-json_t *mistakes_to_json(const struct mistakes *mistakes);
+/**
+ * [{"file":…, "line":…, "severity":"error"|"warning", "text":…}, …]
+ * @param with_values  false for a user who may not read the files: texts quote nothing of them
+ */
+json_t *mistakes_to_json(const struct mistakes *mistakes, bool with_values);
 
 /** The same back into lines on @p out. */
 void mistakes_print_json(const json_t *list, FILE *out);

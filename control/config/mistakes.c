@@ -7,12 +7,14 @@
 #include "control/config/mistakes.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
 
-#define TEXT_BYTES_MAX 1024
+#define TEXT_BYTES_MAX     1024
+#define FORMAT_CONVERSIONS "csduxXfge"
 
 /* A message may quote a value of any length. */
 static void clip(char *text)
@@ -25,6 +27,37 @@ static void clip(char *text)
 	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80) /* within a character of UTF-8 */
 		at--;
 	memcpy(text + at, mark, sizeof(mark));
+}
+
+/*
+ * The format with "…" for each thing that it would print. Whatever was read from a file comes in by
+ * an argument, so that nothing of a file is in it.
+ */
+static char *form_make(const char *format)
+{
+	static const char mark[] = "…";
+	char *form = malloc(strlen(format) * (sizeof(mark) - 1) + 1), *out = form;
+
+	while (form && *format) {
+		if (format[0] != '%' || format[1] == '%') {
+			format += format[0] == '%';
+			*out++ = *format++;
+			continue;
+		}
+		format += strcspn(format, FORMAT_CONVERSIONS);
+		format += *format != '\0';
+		/* Of several in a row one is enough. */
+		if (out - form < (ptrdiff_t)sizeof(mark) - 1 ||
+			memcmp(out - sizeof(mark) + 1, mark, sizeof(mark) - 1) != 0)
+			out = (char *)memcpy(out, mark, sizeof(mark) - 1) + sizeof(mark) - 1;
+	}
+	if (!form)
+		return NULL;
+	*out = '\0';
+	if (strcmp(form, mark) != 0)
+		return form;
+	free(form);
+	return strdup("a mistake of which nothing can be told without what the file contains");
 }
 
 static void add(
@@ -52,6 +85,7 @@ static void add(
 	mistake->file = strdup(at.file ? at.file : "configuration");
 	if (vasprintf(&mistake->text, format, args) < 0)
 		mistake->text = NULL;
+	mistake->form = form_make(format);
 	clip(mistake->text);
 	if (mistake->text)
 		text_blank(mistake->text, strlen(mistake->text));
@@ -123,6 +157,7 @@ void mistakes_free(struct mistakes *m)
 	for (uint32_t i = 0; i < m->count; i++) {
 		free(m->list[i].file);
 		free(m->list[i].text);
+		free(m->list[i].form);
 	}
 	free(m->list);
 	*m = (struct mistakes){ 0 };

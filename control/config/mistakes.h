@@ -22,6 +22,7 @@ struct mistake {
 	uint32_t order; /* of its finding */
 	bool warning;   /* the configuration can be used all the same */
 	char *text;
+	char *form; /* the text without what it quotes: "'…' is no value" */
 };
 
 #define MISTAKES_MAX 1000 /* more than a person reads; the rest is counted */

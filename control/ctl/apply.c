@@ -5,6 +5,7 @@
 #include <string.h>
 #include <errno.h>
 
+#include "control/compile/compile.h"
 #include "control/ctl/ctl.h"
 #include "control/json.h"
 
@@ -26,9 +27,34 @@ static void print_answer(const json_t *answer)
 	if (not_remembered)
 		printf("this could not be remembered (%s): a restart of sluice-control reads %s\n",
 			not_remembered, started);
-	else if (config && started && strcmp(config, started) != 0)
+	else if (config && started && !json_is_true(json_object_get(answer, "same_file")))
 		printf("a restart of sluice-control takes it up again instead of --config %s\n",
 			started);
+}
+
+/*
+ * Control quotes nothing of files to users who are neither root nor its own, since it cannot tell whether
+ * they may read them. We run as that user: what we find in the same file may be shown.
+ */
+static bool print_own_mistakes(const json_t *answer)
+{
+	const char *path = json_string_value(json_object_get(answer, "file"));
+	struct compile_input input = { .generation = 1, .boot_id = 1 };
+	struct mistakes mistakes = { 0 };
+	struct compiled compiled;
+	struct config config;
+	bool found;
+
+	if (!path || !json_is_true(json_object_get(answer, "values_left_out")))
+		return false;
+	(void)compile_file(path, &input, &config, &mistakes, &compiled);
+	found = mistakes.errors > 0;
+	if (found)
+		mistakes_print(&mistakes, stderr);
+	compiled_free(&compiled);
+	config_free(&config);
+	mistakes_free(&mistakes);
+	return found;
 }
 
 int ctl_apply(const struct ctl *ctl)
@@ -54,7 +80,8 @@ int ctl_apply(const struct ctl *ctl)
 		ctl_print_json(answer);
 		return ok ? CTL_OK : CTL_FAILED;
 	}
-	mistakes_print_json(json_object_get(answer, "mistakes"), stderr);
+	if (!print_own_mistakes(answer))
+		mistakes_print_json(json_object_get(answer, "mistakes"), stderr);
 	if (ok)
 		print_answer(answer);
 	else

@@ -12,7 +12,7 @@
 static void print_json(const char *path, const struct mistakes *mistakes)
 {
 	json_t *out = json_pack("{s:s, s:b, s:o}", "file", path, "ok", mistakes->errors == 0,
-		"mistakes", mistakes_to_json(mistakes));
+		"mistakes", mistakes_to_json(mistakes, true));
 
 	json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');

@@ -84,7 +84,9 @@ int daemon_configure(struct daemon *d, const char *path)
 
 	log_mistakes(d, &mistakes);
 	json_decref(d->mistakes);
-	d->mistakes = mistakes_to_json(&mistakes);
+	json_decref(d->mistakes_bare);
+	d->mistakes = mistakes_to_json(&mistakes, true);
+	d->mistakes_bare = mistakes_to_json(&mistakes, false);
 	if (rc == 0) {
 		configure_log(d, &config);
 		configure_admin(d, &config);

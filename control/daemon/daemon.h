@@ -71,6 +71,7 @@ struct daemon {
 	int64_t applied_at_ms, applied_real_s;
 	uint64_t generation;           /* highest that was used */
 	json_t *mistakes;              /* of the last reading of the file */
+	json_t *mistakes_bare;         /* the same, without anything that files contain */
 	char refusal[LINK_TEXT_BYTES]; /* of the last apply; empty: none */
 	struct usage usage;
 	bool has_usage;
@@ -134,6 +135,7 @@ void daemon_answer_apply(struct daemon *d, const char *error);
 void daemon_close_clients(struct daemon *d);
 
 /* status.c */
-json_t *daemon_status(const struct daemon *d);
+/** @param own  the user may see what is in our files */
+json_t *daemon_status(const struct daemon *d, bool own);
 
 #endif

@@ -324,6 +324,7 @@ static void end(struct daemon *d)
 	compiled_free(&d->ran);
 	access_log_free(&d->log);
 	json_decref(d->mistakes);
+	json_decref(d->mistakes_bare);
 	free(d->batch);
 	free(d->config);
 	free(d->state);

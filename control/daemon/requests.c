@@ -163,19 +163,52 @@ void daemon_accept(struct daemon *d)
 	}
 }
 
-static json_t *applied(const struct daemon *d)
+/*
+ * Add what the reading of a file told. Files that only root and our user may read are read for members
+ * of admin.group, too: those get the lines and kinds of mistakes, but nothing that a file contains.
+ */
+static json_t *with_mistakes(const struct daemon *d, const struct client *client, json_t *answer)
 {
-	return json_pack("{s:b, s:I, s:s, s:s, s:s?, s:i, s:O}", "ok", 1, "generation",
-		(json_int_t)d->ran.snapshot.generation, "config", d->config, "started_with",
-		d->options.config, "not_remembered", d->forgotten[0] ? d->forgotten : NULL,
-		"workers", (int)d->link.workers, "mistakes", d->mistakes);
+	const bool own = client->right == ADMIN_OWN;
+
+	json_object_set(answer, "mistakes", own ? d->mistakes : d->mistakes_bare);
+	if (!own)
+		json_object_set_new(answer, "values_left_out", json_true());
+	return answer;
+}
+
+static json_t *applied(const struct daemon *d, uint64_t generation)
+{
+	return json_pack("{s:b, s:I, s:s, s:s, s:b, s:s?}", "ok", 1, "generation",
+		(json_int_t)generation, "config", d->config, "started_with", d->options.config,
+		"same_file", state_same_file(d->config, d->options.config), "not_remembered",
+		d->forgotten[0] ? d->forgotten : NULL);
+}
+
+/* Every worker runs it. */
+static json_t *applied_now(const struct daemon *d, const struct client *client)
+{
+	json_t *answer = applied(d, d->ran.snapshot.generation);
+
+	json_object_set_new(answer, "workers", json_integer((json_int_t)d->link.workers));
+	return with_mistakes(d, client, answer);
+}
+
+/* No dataplane is there. */
+static json_t *applied_later(const struct daemon *d, const struct client *client)
+{
+	json_t *answer = applied(d, d->wanted.snapshot.generation);
+
+	json_object_set_new(answer, "pending", json_true());
+	return with_mistakes(d, client, answer);
 }
 
 void daemon_answer_apply(struct daemon *d, const char *error)
 {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		if (d->clients[i].fd >= 0 && d->clients[i].waits)
-			reply(&d->clients[i], error ? failure(FAILURE_OTHER, error) : applied(d));
+			reply(&d->clients[i], error ? failure(FAILURE_OTHER, error)
+						    : applied_now(d, &d->clients[i]));
 }
 
 /* The last apply has no answer yet. After the limit its sender has gone, but not the dataplane's work. */
@@ -204,8 +237,8 @@ static void apply(struct daemon *d, struct client *client, const char *path)
 		json_t *answer = failure(
 			FAILURE_OTHER, "the configuration has mistakes; nothing was applied");
 
-		json_object_set(answer, "mistakes", d->mistakes);
-		reply(client, answer);
+		json_object_set_new(answer, "file", json_string(path));
+		reply(client, with_mistakes(d, client, answer));
 		return;
 	}
 	if (path != d->config) {
@@ -218,11 +251,7 @@ static void apply(struct daemon *d, struct client *client, const char *path)
 	}
 	if (!d->attached) {
 		daemon_remember(d);
-		reply(client,
-			json_pack("{s:b, s:b, s:I, s:s, s:s, s:s?, s:O}", "ok", 1, "pending", 1,
-				"generation", (json_int_t)d->wanted.snapshot.generation, "config",
-				d->config, "started_with", d->options.config, "not_remembered",
-				d->forgotten[0] ? d->forgotten : NULL, "mistakes", d->mistakes));
+		reply(client, applied_later(d, client));
 		return;
 	}
 	if (daemon_send_wanted(d) < 0)
@@ -247,7 +276,8 @@ static void handle(struct daemon *d, struct client *client)
 	else if (strcmp(command, "apply") == 0)
 		apply(d, client, file ? file : d->config);
 	else if (strcmp(command, "status") == 0)
-		reply(client, json_pack("{s:b, s:o}", "ok", 1, "status", daemon_status(d)));
+		reply(client, json_pack("{s:b, s:o}", "ok", 1, "status",
+				      daemon_status(d, client->right == ADMIN_OWN)));
 	else if (strcmp(command, "reopen") == 0)
 		reply(client, access_log_reopen(&d->log) < 0
 				      ? failure(FAILURE_OTHER, "the access log cannot be opened")

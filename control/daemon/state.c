@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +46,7 @@ int state_make_folder(const char *folder, uid_t uid, gid_t gid, char *why)
 	return 0;
 }
 
-/* The same file by whatever name; a file that is gone is the same as its own name only. */
-static bool state_same_file(const char *a, const char *b)
+bool state_same_file(const char *a, const char *b)
 {
 	struct stat x, y;
 

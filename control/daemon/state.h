@@ -6,6 +6,7 @@
 #ifndef SLUICE_CONTROL_DAEMON_STATE_H
 #define SLUICE_CONTROL_DAEMON_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,6 +24,9 @@ char *state_folder(const char *control_socket);
  * @return 0 or -errno
  */
 int state_make_folder(const char *folder, uid_t uid, gid_t gid, char *why);
+
+/** The same file by whatever name; a file that is gone is the same as its own name only. */
+bool state_same_file(const char *a, const char *b);
 
 /**
  * Which file a control process that is started with @p started_with is to read.

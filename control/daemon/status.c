@@ -5,8 +5,9 @@
 
 #include "control/daemon/daemon.h"
 
-json_t *daemon_status(const struct daemon *d)
+json_t *daemon_status(const struct daemon *d, bool own)
 {
+	json_t *mistakes = own ? d->mistakes : d->mistakes_bare;
 	const char *state = !d->attached ? "waiting for a dataplane"
 			    : d->sent    ? "applying"
 			    : d->changed ? "not applied"
@@ -17,7 +18,7 @@ json_t *daemon_status(const struct daemon *d)
 		state, "attached", d->attached, "generation",
 		(json_int_t)(d->has_ran ? d->ran.snapshot.generation : 0), "applied_at",
 		(json_int_t)d->applied_real_s, "refusal", d->refusal[0] ? d->refusal : NULL,
-		"mistakes", d->mistakes ? json_incref(d->mistakes) : json_array(), "access_log",
+		"mistakes", mistakes ? json_incref(mistakes) : json_array(), "access_log",
 		json_pack("{s:s?, s:I, s:I, s:I, s:b}", "path", d->log.path, "written",
 			(json_int_t)d->log.written, "lost", (json_int_t)d->log.lost, "dropped",
 			(json_int_t)d->dropped_seen, "failing", d->log.failing));

@@ -436,6 +436,31 @@ class Users(Case):
         self.assertEqual(self.generation(), 1)
         self.assertIn("may not apply", self.stop_control())
 
+    def test_nothing_of_a_file_is_told_to_who_may_not_read_it(self):
+        self.write(config(more='admin: { group = "users"; readers = "games"; };'))
+        self.start()
+        with open(self.path("secret"), "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as f:
+            f.write("PASSWORD=hunter2\n")
+        with open(self.path("mine.conf"), "w", encoding="utf-8") as f:
+            f.write('@include "secret"\n')
+        for name in ("secret", "mine.conf"):
+            done = self.ctl("apply", self.path(name))
+            self.assertIn("'hunter2'", done.stderr) # to root
+            told = [self.ctl_as_nobody("status", *json, groups=[group]).stdout for group in ("users", "games")
+                for json in ((), ("--json",))]
+            for options in ((), ("--json",)):
+                done = self.ctl_as_nobody("apply", self.path(name), *options, groups=["users"])
+                self.assertEqual(done.returncode, 1)
+                told.append(done.stdout + done.stderr)
+            for text in told:
+                self.assertNotIn("hunter2", text)
+                self.assertNotIn("PASSWORD", text)
+            self.assertIn(f"{self.path('secret')}:1: ", told[0]) # what it could not be told is the value
+        # What the caller may read is told in full.
+        with open(self.path("mine.conf"), "w", encoding="utf-8") as f:
+            f.write("PASSWORD=hunter2\n")
+        self.assertIn("'hunter2'", self.ctl_as_nobody("apply", self.path("mine.conf"), groups=["users"]).stderr)
+
     def test_readers_that_keep_silent_lock_nobody_else_out(self):
         self.write(config(more='admin: { group = "users"; readers = "games"; };'))
         self.start()
@@ -608,6 +633,16 @@ class Restart(Case):
         self.assertEqual(self.wait_control()["config"], self.path("s.conf"))
         self.assertEqual(self.generation(), generation)
         self.assertIn("10.0.0.21:8080=5", self.dataplane.ask("weights"))
+
+    def test_the_same_file_by_another_name_is_not_another(self):
+        self.start_dataplane()
+        here = os.path.relpath(self.path("s.conf"))
+        self.start_control("--config", here)
+        self.wait_generation(1)
+        for name in (here, self.path("s.conf")):
+            done = self.ctl("apply", name)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotIn("instead of --config", done.stdout)
 
     def test_another_config_option_is_a_new_decision(self):
         self.start()
