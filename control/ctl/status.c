@@ -146,6 +146,7 @@ static void print_control(const json_t *tree, const char *socket, int err)
 {
 	time_t applied = (time_t)count_of(tree, "applied_at");
 	const char *refusal = json_string_value(json_object_get(tree, "refusal"));
+	const char *not_recalled = json_string_value(json_object_get(tree, "not_recalled"));
 	char when[40] = "";
 	struct tm tm;
 
@@ -161,6 +162,9 @@ static void print_control(const json_t *tree, const char *socket, int err)
 	printf("            %s\n            generation %llu%s\n",
 		json_string_value(json_object_get(tree, "config")),
 		(unsigned long long)count_of(tree, "generation"), when);
+	if (not_recalled)
+		printf("            this file was taken since it is not known which one was applied last: %s\n",
+			not_recalled);
 	if (refusal)
 		printf("            the dataplane refused the last apply: %s\n", refusal);
 	mistakes_print_json(json_object_get(tree, "mistakes"), stdout);

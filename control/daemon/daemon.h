@@ -57,6 +57,9 @@ struct daemon {
 	char *state;                     /* folder of state.h */
 	char forgotten[STATE_WHY_BYTES]; /* why config could not be remembered; empty: it was */
 
+	char not_recalled
+		[STATE_WHY_BYTES]; /* why, at the start, it was not known what was applied; or empty */
+
 	/* The dataplane. */
 	struct link_client link;
 	bool connected, attached; /* attached: READY came and the two were brought together */

@@ -250,26 +250,23 @@ static void make_state(struct daemon *d, const struct passwd *user)
 		log_warning("what is applied cannot be remembered over a restart: %s", why);
 }
 
-/* Take up the file that was applied last. @return false when it is not known which that is */
-static bool recall(struct daemon *d)
+/* Take up the file that was applied last. A record that cannot be read must not keep the process from starting. */
+static void recall(struct daemon *d)
 {
-	char why[STATE_WHY_BYTES];
-	char *config = state_recall(d->state, d->options.config, why);
+	char *config = state_recall(d->state, d->options.config, d->not_recalled);
 
-	if (why[0]) {
+	if (d->not_recalled[0])
 		log_error(
-			"which file was applied last cannot be read (%s): remove %s to start with %s",
-			why, d->state, d->options.config);
-		return false;
-	}
+			"which file was applied last cannot be read (%s): it may have been another than --config %s, which "
+			"is taken; the next 'sluicectl apply FILE' writes the record again",
+			d->not_recalled, d->options.config);
 	if (!config)
-		return true;
+		return;
 	log_notice("%s was applied last and is taken up instead of --config %s; "
 		   "'sluicectl apply %s' goes back",
 		config, d->options.config, d->options.config);
 	free(d->config);
 	d->config = config;
-	return true;
 }
 
 /*
@@ -295,8 +292,7 @@ static int start(struct daemon *d)
 		return 1;
 	end_core_files(d);
 	admin_init(&d->admin);
-	if (!recall(d))
-		return 1;
+	recall(d);
 	if (daemon_configure(d, d->config) < 0) {
 		if (strcmp(d->config, d->options.config) != 0)
 			log_error(

@@ -241,6 +241,7 @@ static void apply(struct daemon *d, struct client *client, const char *path)
 		reply(client, with_mistakes(d, client, answer));
 		return;
 	}
+	d->not_recalled[0] = '\0'; /* an operator has decided again */
 	if (path != d->config) {
 		char *copy = strdup(path);
 

@@ -13,9 +13,10 @@ json_t *daemon_status(const struct daemon *d, bool own)
 			    : d->changed ? "not applied"
 					 : "applied";
 
-	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:I, s:I, s:s?, s:o, s:o}", "pid",
-		(int)getpid(), "config", d->config, "started_with", d->options.config, "state",
-		state, "attached", d->attached, "generation",
+	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:b, s:I, s:I, s:s?, s:o, s:o}", "pid",
+		(int)getpid(), "config", d->config, "started_with", d->options.config,
+		"not_recalled", d->not_recalled[0] ? d->not_recalled : NULL, "state", state,
+		"attached", d->attached, "generation",
 		(json_int_t)(d->has_ran ? d->ran.snapshot.generation : 0), "applied_at",
 		(json_int_t)d->applied_real_s, "refusal", d->refusal[0] ? d->refusal : NULL,
 		"mistakes", mistakes ? json_incref(mistakes) : json_array(), "access_log",

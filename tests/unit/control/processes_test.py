@@ -666,18 +666,30 @@ class Restart(Case):
         self.assertIn(f"remove {self.path('c.sock.state')} to start with {self.path('s.conf')}", log)
         self.assertIn("10.0.0.21:8080=8", self.dataplane.ask("weights"))
 
-    def test_an_unreadable_record_is_told(self):
+    def test_an_unreadable_record_is_told_and_stops_nothing(self):
         self.start()
-        self.apply_other()
-        self.stop_control()
-        for text in ("", "{", "[]", '{"config": "relative", "started_with": "x"}'):
+        record = self.path("c.sock.state/applied.json")
+        for text in ("", "{", "[]", '{"config": "relative", "started_with": "x"}', None):
             with self.subTest(text):
-                with open(self.path("c.sock.state/applied.json"), "w", encoding="utf-8") as f:
-                    f.write(text)
+                self.apply_other()
+                self.stop_control()
+                if text is None: # another one cannot be written either
+                    os.unlink(record)
+                    os.mkdir(record)
+                else:
+                    with open(record, "w", encoding="utf-8") as f:
+                        f.write(text)
                 self.start_control()
-                self.assertEqual(self.control.wait(20), 1)
-                with self.control.stderr:
-                    self.assertIn("which file was applied last cannot be read", self.control.stderr.read())
+                self.assertEqual(self.wait_control()["config"], self.path("s.conf"))
+                self.assertIn("it is not known which one was applied last", self.ctl("status").stdout)
+                if text is None:
+                    os.rmdir(record)
+                self.apply_other()
+                self.assertNotIn("it is not known", self.ctl("status").stdout)
+                log = self.stop_control()
+                self.assertRegex(log, "error .*which file was applied last cannot be read")
+                self.start_control()
+                self.assertTrue(self.wait_control()["config"].endswith("other.conf"))
 
     def test_an_apply_that_cannot_be_remembered_says_so(self):
         os.mkdir(self.path("full"))
