@@ -4,17 +4,19 @@
 
 #include <stdlib.h>
 
+#include "lib/base/text.h"
+
 json_t *json_str(struct str text)
 {
 	json_t *out = json_stringn(text.data ? text.data : "", text.len);
+	size_t len;
 	char *copy;
 
 	if (out)
 		return out;
-	copy = malloc(text.len + 1);
-	for (uint32_t i = 0; copy && i < text.len; i++)
-		copy[i] = (unsigned char)text.data[i] < 0x80 ? text.data[i] : '?';
-	out = copy ? json_stringn(copy, text.len) : NULL;
+	copy = malloc(4 * (size_t)text.len + 1);
+	len = copy ? text_escape_line(text.data, text.len, copy, 4 * (size_t)text.len + 1) : 0;
+	out = copy ? json_stringn(copy, len) : NULL;
 	free(copy);
 	return out ? out : json_string("");
 }

@@ -8,7 +8,7 @@
 #include "control/config/mistakes.h"
 #include "lib/base/str.h"
 
-/** Text of unknown origin: bytes that are no UTF-8 become '?'. The caller owns the result. */
+/** Text of unknown origin: one that is not all UTF-8 is escaped (lib/base/text.h). The caller owns the result. */
 json_t *json_str(struct str text);
 
 /**

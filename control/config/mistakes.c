@@ -80,6 +80,7 @@ static void add(
 	}
 
 	struct mistake *mistake = &m->list[m->count];
+	char *plain;
 
 	*mistake = (struct mistake){ .line = at.line, .order = m->count, .warning = warning };
 	mistake->file = strdup(at.file ? at.file : "configuration");
@@ -87,8 +88,9 @@ static void add(
 		mistake->text = NULL;
 	mistake->form = form_make(format);
 	clip(mistake->text);
-	if (mistake->text)
-		text_blank(mistake->text, strlen(mistake->text));
+	plain = mistake->text;
+	mistake->text = text_escaped(plain);
+	free(plain);
 	m->count++;
 }
 

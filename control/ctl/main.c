@@ -106,15 +106,15 @@ static const struct option options[] = {
 
 void ctl_complain(const struct ctl *ctl, const char *format, ...)
 {
-	char *text;
+	char *plain, *text;
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	if (vasprintf(&plain, format, args) < 0)
+		plain = NULL;
 	va_end(args);
-	if (text)
-		text_blank(text, strlen(text));
+	text = text_escaped(plain);
+	free(plain);
 	fprintf(stderr, "sluicectl: %s\n", text ? text : "out of memory");
 	if (ctl->json)
 		ctl_print_json(json_pack("{s:b, s:s?}", "ok", 0, "error", text));

@@ -124,14 +124,11 @@ void terminal_one_line(json_t *tree)
 	size_t i;
 
 	if (json_is_string(tree)) {
-		char *copy = strdup(json_string_value(tree));
+		char *line = text_escaped(json_string_value(tree));
 
-		for (char *p = copy; p && *p; p++)
-			if (*p == '\n' || *p == '\t')
-				*p = '?';
-		if (copy)
-			json_string_set(tree, copy);
-		free(copy);
+		if (line)
+			json_string_set(tree, line);
+		free(line);
 	}
 	json_object_foreach(tree, key, value) terminal_one_line(value);
 	json_array_foreach(tree, i, value) terminal_one_line(value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Log lines. Each goes out in one write(), so that lines of several threads do not mix. What a peer
- * may have had a hand in (names, messages) can hold control characters: they are written as '?', so that
+ * may have had a hand in (names, messages) can hold control characters: they are escaped (text.h), so that
  * one event stays one line and no terminal is led astray. The clock is read here, as logging is no part of the packet path.
  */
 #include "lib/base/log.h"
@@ -91,15 +91,17 @@ static size_t line_begin(char *line, enum log_level level)
 	return (size_t)n;
 }
 
-static void line_end(char *line, size_t begin, size_t len)
+static void line_end(const char *line, size_t begin, size_t len)
 {
+	char out[LINE_BYTES + 1];
 	ssize_t ignored;
 
 	if (len > LINE_BYTES - 1)
 		len = LINE_BYTES - 1;
-	text_blank(line + begin, len - begin);
-	line[len++] = '\n';
-	ignored = write(STDERR_FILENO, line, len);
+	memcpy(out, line, begin);
+	len = begin + text_escape_line(line + begin, len - begin, out + begin, LINE_BYTES - begin);
+	out[len++] = '\n';
+	ignored = write(STDERR_FILENO, out, len);
 	(void)ignored; /* nowhere left to complain to */
 }
 

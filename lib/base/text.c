@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Bytes of the sequence that a byte begins, 0 for none. */
 static unsigned sequence_length(uint8_t first)
@@ -71,16 +73,34 @@ size_t text_escape(const char *text, unsigned take, char *out)
 	return (size_t)n;
 }
 
-void text_blank(char *text, size_t len)
+size_t text_escape_line(const char *text, size_t len, char *out, size_t bytes)
 {
+	size_t used = 0;
+
 	for (size_t i = 0; i < len;) {
+		char escaped[TEXT_ESCAPED_BYTES];
 		unsigned take;
 		bool safe = text_is_safe(text + i, len - i, &take);
+		size_t n;
 
-		if (take == 0)
-			take = 1;
-		for (unsigned k = 0; !safe && k < take; k++)
-			text[i + k] = '?';
+		take = take ? take : 1; /* the begin of a character at the text's end */
+		n = safe ? take : text_escape(text + i, take, escaped);
+		if (used + n >= bytes)
+			break;
+		memcpy(out + used, safe ? text + i : escaped, n);
+		used += n;
 		i += take;
 	}
+	out[used] = '\0';
+	return used;
+}
+
+char *text_escaped(const char *text)
+{
+	size_t len = text ? strlen(text) : 0;
+	char *out = text ? malloc(4 * len + 1) : NULL;
+
+	if (out)
+		text_escape_line(text, len, out, 4 * len + 1);
+	return out;
 }

@@ -2,7 +2,7 @@
 /*
  * Text that came from elsewhere, on its way to a terminal or a log. What could move the cursor,
  * hide or reorder text (C0 and C1 controls, DEL, line and paragraph separators, bidirectional
- * controls) and what is no UTF-8 is not shown as it is.
+ * controls) and what is no UTF-8 is shown escaped, everywhere in the same form.
  */
 #ifndef SLUICE_LIB_BASE_TEXT_H
 #define SLUICE_LIB_BASE_TEXT_H
@@ -23,7 +23,15 @@ bool text_is_safe(const char *text, size_t len, unsigned *take);
  * its length */
 size_t text_escape(const char *text, unsigned take, char *out);
 
-/** Make a line safe in place: each byte of an unsafe character becomes '?'. */
-void text_blank(char *text, size_t len);
+/**
+ * Make a line safe: each unsafe character, a line feed too, is escaped by text_escape().
+ * @param out  of @p bytes; always terminated, ends before the first character without room. 4 * @p len + 1
+ *             bytes are enough for all
+ * @return bytes written without the terminating zero
+ */
+size_t text_escape_line(const char *text, size_t len, char *out, size_t bytes);
+
+/** The same into memory of its own, for free(). @return NULL without memory, or for NULL */
+char *text_escaped(const char *text);
 
 #endif

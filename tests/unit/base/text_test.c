@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
@@ -56,12 +57,22 @@ static void what_moves_or_hides_is_not(void **state)
 	}
 }
 
-static void a_line_is_made_safe_in_place(void **state)
+static void a_line_is_escaped_as_far_as_there_is_room(void **state)
 {
-	char line[] = "a\033[2Jü\342\200\256b\303";
+	static const char line[] = "a\033[2J\nü\342\200\256b\303";
+	static const char escaped[] = "a\\x1b[2J\\x0aü\\u202eb\\xc3";
+	char out[sizeof(escaped)], *own = text_escaped(line);
 
-	text_blank(line, sizeof(line) - 1);
-	assert_string_equal(line, "a?[2Jü???b?");
+	assert_string_equal(own, escaped);
+	free(own);
+	assert_null(text_escaped(NULL));
+	for (size_t room = 1; room <= sizeof(out); room++) {
+		size_t n = text_escape_line(line, sizeof(line) - 1, out, room);
+
+		assert_true(n < room && out[n] == 0);
+		assert_memory_equal(out, escaped, n);
+		assert_true(room < sizeof(out) || n == sizeof(escaped) - 1);
+	}
 }
 
 int main(void)
@@ -69,7 +80,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_people_write_is_safe),
 		cmocka_unit_test(what_moves_or_hides_is_not),
-		cmocka_unit_test(a_line_is_made_safe_in_place),
+		cmocka_unit_test(a_line_is_escaped_as_far_as_there_is_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1083,6 +1083,13 @@ class Ctl(Case):
             told = self.ctl("status", "--json").stdout
             self.assertTrue(told.isascii() and "\x1b" not in told)
             self.assertEqual(json.loads(told)["control"]["refusal"], raw)
+        for done in (self.ctl("explain", "http://api.example/v1/orders/1", "--consumer", "\x1b[2J"),
+                self.ctl("stats", "--consumer", "\x1b[2J")):
+            self.assertIn(r"'\x1b[2J'", done.stdout + done.stderr)
+        with open(self.path("odd.conf"), "w", encoding="utf-8") as f:
+            f.write('version = "\x1b[2J";')
+        self.assertIn(r"'\x1b[2J'", self.ctl("check", self.path("odd.conf")).stderr)
+        self.assertIn(r"'\x1b[2J'", self.ctl("apply", self.path("odd.conf")).stderr)
         made = self.ctl("check", "no\x1b]0;title\x07such\x9b")
         self.assertEqual(made.returncode, 1)
         self.assertNotRegex(made.stderr + made.stdout, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
