@@ -230,6 +230,9 @@ void client_readable(struct proxy *p, struct client *c)
 	case CLIENT_CLOSING:
 		client_linger(p, c);
 		return;
+	case CLIENT_BREAKING:
+		client_discard(p, c);
+		return;
 	case CLIENT_HANDSHAKE:
 	case CLIENT_HEAD:
 		if (c->no_room)
@@ -258,6 +261,9 @@ void client_writable(struct proxy *p, struct client *c)
 {
 	if (c->state == CLIENT_EXCHANGE && c->exchange->upstream) {
 		forward_response(p, c->exchange);
+	} else if (c->state == CLIENT_BREAKING) {
+		if (tcp_send_pending(c->tcp) == 0)
+			client_abort(p, c);
 	} else if (c->state == CLIENT_HEAD && c->no_room) {
 		c->no_room = false;
 		c->first_byte_ns = 0;
@@ -369,24 +375,37 @@ void client_advance(struct proxy *p, struct client *c)
 	decide_add(p, c, d);
 }
 
+/* What is encrypted is queued already, and nothing more is decrypted. */
+static void client_forget_tls(struct client *c)
+{
+	if (c->tls)
+		tls_conn_destroy(c->tls);
+	c->tls = NULL;
+}
+
+/* It has no exchange any more: give it time to read what it was sent, and throw away what it sends. */
+static void client_leave(struct proxy *p, struct client *c)
+{
+	c->pending_seen = tcp_send_pending(c->tcp);
+	c->pending_ms = LINGER_MS;
+	c->unread = false;
+	arm(p, c, LINGER_MS);
+	stream_free(&c->rx, &p->heads);
+	client_discard(p, c);
+}
+
 void client_close(struct proxy *p, struct client *c)
 {
 	if (c->tls) {
 		tls_shutdown(c->tls);
 		tls_flush(c);
-		/* Nothing more is decrypted: what was taken of a record is not kept while the client reads. */
-		tls_conn_destroy(c->tls);
-		c->tls = NULL;
+		/* What was taken of a record is not kept while the client reads. */
+		client_forget_tls(c);
 	}
 	c->state = CLIENT_CLOSING;
 	tcp_close(c->tcp);
 	c->linger_end_ns = p->now_ns + LINGER_ALL_NS;
-	deadline_set(&p->wheel, &c->deadline, p->now_ns + LINGER_NS);
-	c->pending_seen = tcp_send_pending(c->tcp);
-	c->pending_ms = LINGER_MS;
-	c->unread = false;
-	stream_free(&c->rx, &p->heads);
-	client_discard(p, c);
+	client_leave(p, c);
 }
 
 void client_abort(struct proxy *p, struct client *c)
@@ -400,6 +419,20 @@ void client_abort(struct proxy *p, struct client *c)
 	}
 	tcp_abort(c->tcp);
 	client_free(p, c);
+}
+
+void client_break(struct proxy *p, struct client *c, enum reason why)
+{
+	c->exchange->reason = why;
+	/* TCP throws away what it has queued when it resets. */
+	if (tcp_send_pending(c->tcp) == 0) {
+		client_abort(p, c);
+		return;
+	}
+	exchange_end(p, c->exchange, why);
+	client_forget_tls(c);
+	c->state = CLIENT_BREAKING;
+	client_leave(p, c);
 }
 
 void client_ended(struct proxy *p, struct client *c, enum tcp_end why)
@@ -445,8 +478,8 @@ static void client_unread(struct proxy *p, struct client *c)
 	client_abort(p, c);
 }
 
-/* A slow reader of the last response has the send timeout for each part of it, as before our FIN, and once it has
- * all of it the time to close. A stop does not wait for one that takes nothing.
+/* A slow reader of the last response, or of one that broke off, has the send timeout for each part of it, as before
+ * our FIN, and once it has all of it the time to close. A stop does not wait for one that takes nothing.
  * @return false when its time is over */
 static bool client_lingers_on(struct proxy *p, struct client *c)
 {
@@ -478,6 +511,10 @@ void client_due(struct proxy *p, struct client *c)
 			return;
 		p->counters->linger_resets++;
 		client_abort(p, c);
+		return;
+	case CLIENT_BREAKING:
+		if (!client_lingers_on(p, c))
+			client_abort(p, c);
 		return;
 	case CLIENT_HANDSHAKE:
 		record_handshake_failed(p, c);

@@ -205,8 +205,7 @@ void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	if (ex->flags & EX_RESPONDING) {
 		/* Half an answer is out: only a reset tells the client that the rest will not come. */
-		ex->reason = why;
-		client_abort(p, ex->client);
+		client_break(p, ex->client, why);
 		return;
 	}
 	respond(p, ex, why, NULL);

@@ -82,7 +82,7 @@ static void pressure_give_up(struct proxy *p, struct client *c)
 	}
 	if (c->exchange)
 		c->exchange->reason = REASON_CLIENT_TOO_SLOW;
-	else
+	else if (c->state != CLIENT_BREAKING) /* which has its reason */
 		p->config.stats->reason[REASON_CLIENT_TOO_SLOW]++;
 	client_abort(p, c);
 }

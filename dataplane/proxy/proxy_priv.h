@@ -29,6 +29,7 @@ enum client_state {
 	CLIENT_DECIDE,    /* in this loop's batch */
 	CLIENT_EXCHANGE,  /* a request is under way */
 	CLIENT_CLOSING,   /* our FIN is queued; what still comes is thrown away */
+	CLIENT_BREAKING,  /* its response broke off: RST once it has what there was of it */
 };
 
 struct client {
@@ -45,7 +46,7 @@ struct client {
 	bool unread;       /* CLIENT_CLOSING: had not read all when its deadline was set */
 	uint32_t listener_slot;
 	uint32_t
-		pending_seen; /* unacknowledged bytes when the deadline was set, while closing or no_room, */
+		pending_seen; /* unacknowledged bytes when the deadline was set, while closing, breaking or no_room, */
 	uint32_t pending_ms; /* and for how long */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: clear text */
@@ -272,6 +273,8 @@ bool client_pull(struct proxy *p, struct client *c, uint32_t bytes);
 void client_close(struct proxy *p, struct client *c);
 /* RST and free. */
 void client_abort(struct proxy *p, struct client *c);
+/* End its exchange, whose response is out in part only: RST once the client has read that part, or reads no more. */
+void client_break(struct proxy *p, struct client *c, enum reason why);
 /* The answer is complete: next request, or close. */
 void client_answered(struct proxy *p, struct client *c);
 
