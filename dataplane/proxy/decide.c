@@ -42,7 +42,8 @@ static void find(struct proxy *p, struct decision *d)
 	d->verdict = check_head(p, head);
 	if (d->verdict != REASON_PROXIED)
 		return;
-	if (listener == SNAP_NONE) {
+	/* What was asked for before its listener changed goes on. */
+	if (listener == SNAP_NONE || (unlikely(d->client->leaving) && !d->client->exchange)) {
 		d->verdict = REASON_LISTENER_GONE;
 		return;
 	}
