@@ -38,9 +38,11 @@
 #define MEMORY_LIMITED 1
 #endif
 
+#define COMPILERS 2 /* each can start the other again: the dataplane itself may not fork any more */
+
 struct compiler {
-	int fd; /* of a socket pair */
-	pid_t pid;
+	int fds[COMPILERS]; /* of socket pairs; -1: has ended */
+	pid_t pids[COMPILERS];
 	struct pattern_compiler patterns;
 };
 
@@ -56,6 +58,7 @@ struct compiler_answer {
 	int32_t status; /* of wait(), or -errno */
 };
 
+/* What comes with a request: two for a compilation, or one, the socket that another compiler is to serve. */
 enum { FD_PATTERNS, FD_RESULT, FD_COUNT };
 
 union descriptors {
@@ -144,6 +147,7 @@ __attribute__((noreturn)) static void child_run(const int *fds)
 
 /* --- the process that forks it --- */
 
+/* @return how many descriptors came, or -EPIPE at the end */
 static int request_receive(int fd, int *fds)
 {
 	union descriptors control;
@@ -154,15 +158,16 @@ static int request_receive(int fd, int *fds)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control) };
 	ssize_t n;
+	int count;
 
 	do
 		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0 || !CMSG_FIRSTHDR(&m) || control.header.cmsg_type != SCM_RIGHTS ||
-		control.header.cmsg_len != CMSG_LEN(FD_COUNT * sizeof(int)))
+	if (n <= 0 || !CMSG_FIRSTHDR(&m) || control.header.cmsg_type != SCM_RIGHTS)
 		return -EPIPE;
-	memcpy(fds, CMSG_DATA(&control.header), FD_COUNT * sizeof(int));
-	return 0;
+	count = (int)((control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(fds, CMSG_DATA(&control.header), (size_t)count * sizeof(int));
+	return count;
 }
 
 static int32_t child_wait(pid_t pid)
@@ -177,39 +182,61 @@ static int32_t child_wait(pid_t pid)
 	return status;
 }
 
+static int32_t compiler_fork_job(const int *fds)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		child_run(fds);
+	return pid > 0 ? child_wait(pid) : -EAGAIN;
+}
+
+/* Until the dataplane closes its end, however it ends. */
+__attribute__((noreturn)) static void compiler_serve(int fd)
+{
+	int fds[FD_COUNT], count;
+
+	while ((count = request_receive(fd, fds)) > 0) {
+		struct compiler_answer answer;
+
+		if (count == 1) {
+			pid_t pid = fork();
+
+			close(pid == 0 ? fd : fds[0]);
+			fd = pid == 0 ? fds[0] : fd;
+			continue;
+		}
+		answer.status = compiler_fork_job(fds);
+		close(fds[FD_PATTERNS]);
+		close(fds[FD_RESULT]);
+		if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+			break;
+		while (waitpid(-1, NULL, WNOHANG) >
+			0) /* a compiler that was started here and has ended */
+			;
+	}
+	_exit(0);
+}
+
 __attribute__((noreturn)) static void compiler_main(int fd, const struct privileges *privileges)
 {
 	const struct privileges nobody = {
 		.user = "nobody", .uid = USER_NOBODY, .gid = USER_NOBODY
 	};
-	int fds[FD_COUNT];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "sluice-compiler");
-	signal(SIGINT, SIG_IGN); /* a terminal sends it to both; the end is the socket's */
+	signal(SIGINT, SIG_IGN); /* a terminal sends it to all; the end is the socket's */
 	signal(SIGTERM, SIG_IGN);
 	if (!privileges->unconfined &&
 		privileges_drop_all(privileges->user || geteuid() ? privileges : &nobody))
 		_exit(2);
-	while (request_receive(fd, fds) == 0) {
-		pid_t pid = fork();
-		struct compiler_answer answer = { .status = -EAGAIN };
-
-		if (pid == 0)
-			child_run(fds);
-		if (pid > 0)
-			answer.status = child_wait(pid);
-		close(fds[FD_PATTERNS]);
-		close(fds[FD_RESULT]);
-		if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
-			break;
-	}
-	_exit(0);
+	compiler_serve(fd);
 }
 
 /* --- the dataplane's side --- */
 
-static int request_send(int fd, const int *fds)
+static int request_send(int fd, const int *fds, unsigned count)
 {
 	union descriptors control = { .room = { 0 } };
 	char byte = 0;
@@ -217,30 +244,88 @@ static int request_send(int fd, const int *fds)
 	struct msghdr m = { .msg_iov = &data,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control.room) };
+		.msg_controllen = CMSG_SPACE(count * sizeof(int)) };
 
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(FD_COUNT * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), fds, FD_COUNT * sizeof(int));
+	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
 	return sendmsg(fd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Wait for the answer. A compiler that gives none is ended, so that no late answer meets another
- * question. */
-static int answer_wait(struct compiler *c, struct compiler_answer *answer)
+/* A compiler that gives no answer is ended, so that no late answer meets another question. */
+static void compiler_end(struct compiler *c, unsigned i)
 {
-	struct pollfd wait = { .fd = c->fd, .events = POLLIN };
+	close(c->fds[i]);
+	c->fds[i] = -1;
+}
+
+static int answer_wait(int fd, struct compiler_answer *answer)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	int n;
 
 	do
 		n = poll(&wait, 1, ANSWER_MS);
 	while (n < 0 && errno == EINTR);
-	if (n > 0 && recv(c->fd, answer, sizeof(*answer), 0) == (ssize_t)sizeof(*answer))
+	if (n > 0 && recv(fd, answer, sizeof(*answer), 0) == (ssize_t)sizeof(*answer))
 		return 0;
-	close(c->fd);
-	c->fd = -1;
 	return n == 0 ? -ETIMEDOUT : -EPIPE;
+}
+
+/* Ask compiler @p by to start another in place @p i. */
+static void compiler_replace(struct compiler *c, unsigned by, unsigned i)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		log_warning("a compiler of patterns has ended and is not started again: %s",
+			strerror(errno));
+		return;
+	}
+	if (request_send(c->fds[by], &pair[1], 1) == 0) {
+		c->fds[i] = pair[0];
+		log_warning("a compiler of patterns had ended and is started again");
+	} else {
+		close(pair[0]);
+	}
+	close(pair[1]);
+}
+
+void compiler_keep(struct compiler *c)
+{
+	unsigned lives = COMPILERS;
+
+	for (unsigned i = 0; i < COMPILERS; i++) {
+		struct pollfd state = { .fd = c->fds[i] };
+
+		(void)waitpid(c->pids[i], NULL, WNOHANG);
+		if (c->fds[i] >= 0 && poll(&state, 1, 0) > 0)
+			compiler_end(c, i);
+		if (c->fds[i] >= 0)
+			lives = i;
+	}
+	for (unsigned i = 0; lives < COMPILERS && i < COMPILERS; i++)
+		if (c->fds[i] < 0)
+			compiler_replace(c, lives, i);
+}
+
+/* Have one of them compile. One that has ended without an answer is no reason to give up. */
+static int compiler_ask(struct compiler *c, const int *fds, struct compiler_answer *answer)
+{
+	int err = -EPIPE;
+
+	compiler_keep(c);
+	for (unsigned i = 0; i < COMPILERS && err == -EPIPE; i++) {
+		if (c->fds[i] < 0)
+			continue;
+		err = request_send(c->fds[i], fds, FD_COUNT);
+		if (!err)
+			err = answer_wait(c->fds[i], answer);
+		if (err)
+			compiler_end(c, i);
+	}
+	return err;
 }
 
 static int result_read(int fd, char **out, size_t *out_bytes, char *why, size_t why_bytes)
@@ -299,12 +384,10 @@ static int compiler_compile(void *ctx, const struct patterns *patterns, char **o
 	int err = -errno;
 
 	*out = NULL;
-	snprintf(why, why_bytes, "the compiler of patterns has ended: restart the dataplane");
+	snprintf(why, why_bytes, "the compilers of patterns have ended: restart the dataplane");
 	if (fds[FD_PATTERNS] >= 0 && fds[FD_RESULT] >= 0 &&
 		write_all(fds[FD_PATTERNS], patterns->data, patterns->bytes)) {
-		err = c->fd < 0 ? -EPIPE : request_send(c->fd, fds);
-		if (!err)
-			err = answer_wait(c, &answer);
+		err = compiler_ask(c, fds, &answer);
 		if (!err && answer.status != 0)
 			err = status_explain(answer.status, why, why_bytes);
 		else if (!err)
@@ -316,35 +399,48 @@ static int compiler_compile(void *ctx, const struct patterns *patterns, char **o
 	return err;
 }
 
+static int compiler_start_one(struct compiler *c, unsigned i, const struct privileges *privileges)
+{
+	int pair[2], err = 0;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	c->pids[i] = fork();
+	if (c->pids[i] < 0)
+		err = -errno;
+	if (c->pids[i] == 0) {
+		/* With another's end the dataplane's death would not be seen there. */
+		for (unsigned other = 0; other < i; other++)
+			close(c->fds[other]);
+		close(pair[0]);
+		compiler_main(pair[1], privileges);
+	}
+	close(pair[1]);
+	if (err)
+		close(pair[0]);
+	else
+		c->fds[i] = pair[0];
+	return err;
+}
+
 int compiler_start(const struct privileges *privileges, struct compiler **out)
 {
 	struct compiler *c = calloc(1, sizeof(*c));
-	int pair[2], err;
+	int err = 0;
 
 	*out = NULL;
 	if (!c)
 		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-		err = -errno;
-		free(c);
-		return err;
-	}
-	c->pid = fork();
-	if (c->pid == 0) {
-		close(pair[0]);
-		compiler_main(pair[1], privileges);
-	}
-	err = c->pid < 0 ? -errno : 0;
-	close(pair[1]);
-	if (err) {
-		close(pair[0]);
-		free(c);
-		return err;
-	}
-	c->fd = pair[0];
 	c->patterns = (struct pattern_compiler){ compiler_compile, c };
-	*out = c;
-	return 0;
+	for (unsigned i = 0; i < COMPILERS; i++)
+		c->fds[i] = -1;
+	for (unsigned i = 0; i < COMPILERS && !err; i++)
+		err = compiler_start_one(c, i, privileges);
+	if (err)
+		compiler_stop(c);
+	else
+		*out = c;
+	return err;
 }
 
 const struct pattern_compiler *compiler_patterns(struct compiler *compiler)
@@ -356,8 +452,12 @@ void compiler_stop(struct compiler *compiler)
 {
 	if (!compiler)
 		return;
-	if (compiler->fd >= 0)
-		close(compiler->fd);
-	(void)waitpid(compiler->pid, NULL, 0);
+	for (unsigned i = 0; i < COMPILERS; i++)
+		if (compiler->fds[i] >= 0)
+			close(compiler->fds[i]);
+	/* One that was started by another is waited for there. */
+	for (unsigned i = 0; i < COMPILERS; i++)
+		if (compiler->pids[i] > 0)
+			(void)waitpid(compiler->pids[i], NULL, 0);
 	free(compiler);
 }

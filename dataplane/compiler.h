@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compiler of patterns: a process of the dataplane's own, made before there are ports, keys or
- * shared memory that it could inherit. For each set of patterns it forks a child, which compiles
- * them with limits of time and memory and with hardly a system call, and ends.
+ * The compiler of patterns: processes of the dataplane's own, made before there are ports, keys or
+ * shared memory that they could inherit. For each set of patterns one of them forks a child, which
+ * compiles them with limits of time and memory and with hardly a system call, and ends. There are two,
+ * so that one can start the other again when it was killed.
  */
 #ifndef SLUICE_DATAPLANE_COMPILER_H
 #define SLUICE_DATAPLANE_COMPILER_H
@@ -12,11 +13,14 @@
 
 struct compiler;
 
-/** Start it, before there are threads. @return 0 or -errno; the caller owns @p out */
+/** Start them, before there are threads. @return 0 or -errno; the caller owns @p out */
 int compiler_start(const struct privileges *privileges, struct compiler **out);
 
 /** How tables_create() reaches it; valid as long as @p compiler. */
 const struct pattern_compiler *compiler_patterns(struct compiler *compiler);
+
+/** Start again what has ended. To be called now and then. */
+void compiler_keep(struct compiler *compiler);
 
 /** End it. NULL is allowed. */
 void compiler_stop(struct compiler *compiler);

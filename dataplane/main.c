@@ -74,7 +74,7 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int serve(struct link_server *link, struct gateway *gateway)
+static int serve(struct link_server *link, struct gateway *gateway, struct compiler *compiler)
 {
 	uint64_t housekept_s = 0;
 
@@ -96,6 +96,7 @@ static int serve(struct link_server *link, struct gateway *gateway)
 		if (seconds() != housekept_s) {
 			housekept_s = seconds();
 			gateway_housekeeping(gateway);
+			compiler_keep(compiler);
 		}
 	}
 	return EXIT_SUCCESS;
@@ -150,7 +151,7 @@ int main(int argc, char **argv)
 	gateway_set_boot_id(gateway, link_server_boot_id(link));
 	catch_signals();
 	log_notice("waiting for control on %s", options.socket);
-	rc = serve(link, gateway);
+	rc = serve(link, gateway, compiler);
 	if (!gateway_failed(gateway))
 		drain(link, gateway, options.drain_s);
 	gateway_destroy(gateway);

@@ -74,16 +74,35 @@ def test_neither_process_leaves_a_core_file(bed, gateway):
 
 def test_patterns_are_compiled_by_a_process_without_rights(bed, gateway):
     compilers = [status(f"/proc/{child}") for child in children(bed.processes["dataplane"].pid)]
-    assert [child["Name"] for child in compilers] == ["sluice-compiler"]
+    assert [child["Name"] for child in compilers] == ["sluice-compiler"] * 2
     assert compilers[0]["Uid"].split() == [str(NOBODY)] * 4
     assert int(compilers[0]["CapPrm"], 16) == 0 and compilers[0]["NoNewPrivs"] == "1"
 
 
-def test_without_its_compiler_an_apply_is_refused_and_what_runs_goes_on(bed, gateway, connect):
-    os.kill(children(bed.processes["dataplane"].pid)[0], 9)
+def test_a_compiler_that_was_killed_is_started_again(bed, gateway, connect):
+    pid = bed.processes["dataplane"].pid
+    first, second = children(pid)
+    os.kill(first, 9)
+    wait_for(lambda: children(second), 20, "another compiler, which the second one starts")
+    os.kill(second, 9)
+    gateway.apply(settings.config(weights=(1, 1, 1)))
+    wait_for(lambda: bed.log_tail("dataplane", 50).count("had ended and is started again") == 2, 20, "two in the log")
+    gateway.apply(settings.config(weights=(1, 1, 2)))
+    assert children(pid) == []
+    assert connect().get("/v1/orders/1", ("X-API-Key", settings.GLOBEX_KEY), host=settings.HOST).status == 200
+    assert bed.stop("dataplane") == 0
+    stop(bed)
+
+
+def test_without_its_compilers_an_apply_is_refused_and_what_runs_goes_on(bed, gateway, connect):
+    pid = bed.processes["dataplane"].pid
+    for compiler in children(pid):
+        os.kill(compiler, 19)  # so that neither can start the other
+    for compiler in children(pid):
+        os.kill(compiler, 9)
     with pytest.raises(CtlError) as caught:
         gateway.apply(settings.config(weights=(1, 1, 1)))
-    assert "the compiler of patterns has ended: restart the dataplane" in caught.value.output
+    assert "the compilers of patterns have ended: restart the dataplane" in caught.value.output
     assert connect().get("/v1/orders/1", ("X-API-Key", settings.GLOBEX_KEY), host=settings.HOST).status == 200
     stop(bed)
 
