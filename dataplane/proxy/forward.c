@@ -302,6 +302,21 @@ static struct rte_mbuf *interim(
 	return forward_write(p, write_response, &r);
 }
 
+/* The backend responds before it had the whole request. */
+static void response_is_early(struct exchange *ex, const struct http1_head *head)
+{
+	uint32_t behind = stream_bytes(&ex->upstream->rx) - head->head_bytes;
+	bool whole = head->framing == HTTP1_BODY_NONE ||
+		     (head->framing == HTTP1_BODY_LENGTH && head->content_length <= behind);
+
+	/* It refuses and wants no more of it. Other early responses are often made of the body as it comes. */
+	if (head->status >= 400)
+		ex->flags |= EX_BODY_STOPPED;
+	/* One that ends at once ends the connection, see response_done(): say so (RFC 9112 §9.6). */
+	if (head->status >= 400 || whole)
+		ex->client->keep_alive = false;
+}
+
 /* Decide how the client's connection goes on and write the head for it. */
 static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct http1_head *head)
 {
@@ -316,12 +331,8 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	http1_body_begin(&ex->response_body, head, false);
 	ex->upstream->keep_alive_s = head->keep_alive_s;
 	ex->upstream->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
-	if (!(ex->flags & EX_REQUEST_DONE) && head->status >= 400) {
-		/* The backend refused before it had the whole request: it wants no more of it. Other early
-		 * responses are often made of the body as it comes. */
-		ex->flags |= EX_BODY_STOPPED;
-		c->keep_alive = false;
-	}
+	if (!(ex->flags & EX_REQUEST_DONE))
+		response_is_early(ex, head);
 	ex->flags &= ~(uint32_t)EX_EXPECT; /* nothing may come between the response's bytes */
 	if (head->framing == HTTP1_BODY_UNTIL_CLOSE)
 		c->keep_alive = false;
