@@ -38,7 +38,7 @@ static uint8_t method_find(struct str method)
 	return HTTP1_OTHER;
 }
 
-/* HTTP-version CRLF (RFC 9112 §2.3): 1.0 and 1.1 only. */
+/* HTTP-version CRLF (RFC 9112 §2.3). 1.2 and later minor versions are taken as 1.1 (RFC 9110 §2.5). */
 static enum reason version_parse(struct http1_parse *parse, size_t pos)
 {
 	const char *at = parse->data + pos;
@@ -46,13 +46,13 @@ static enum reason version_parse(struct http1_parse *parse, size_t pos)
 	if (parse->avail - pos < VERSION_BYTES + 2 || memcmp(at, "HTTP/", 5) != 0 || at[6] != '.' ||
 		at[8] != '\r' || at[9] != '\n')
 		return REASON_REQUEST_LINE;
-	if (at[5] == '1' && (at[7] == '1' || at[7] == '0')) {
-		parse->head->version_minor = (uint8_t)(at[7] - '0');
-		return HTTP1_FINE;
-	}
-	return at[5] >= '0' && at[5] <= '9' && at[7] >= '0' && at[7] <= '9'
-		       ? REASON_VERSION_UNSUPPORTED
-		       : REASON_REQUEST_LINE;
+	if (at[7] < '0' || at[7] > '9')
+		return REASON_REQUEST_LINE;
+	if (at[5] != '1')
+		return at[5] >= '0' && at[5] <= '9' ? REASON_VERSION_UNSUPPORTED
+						    : REASON_REQUEST_LINE;
+	parse->head->version_minor = at[7] != '0';
+	return HTTP1_FINE;
 }
 
 /* RFC 9112 §3: method SP request-target SP HTTP-version CRLF, with exactly these spaces. */
@@ -92,13 +92,13 @@ static enum reason status_line(struct http1_parse *parse, size_t pos, size_t *ne
 	size_t end = http1_scan_next(&parse->scan, HTTP1_CTL, pos);
 	size_t len = end - pos;
 
-	if (len < VERSION_BYTES + 4 || memcmp(at, "HTTP/1.", 7) != 0 ||
-		(at[7] != '1' && at[7] != '0') || at[8] != ' ' || at[9] < '1' || at[9] > '5' ||
-		at[10] < '0' || at[10] > '9' || at[11] < '0' || at[11] > '9')
+	if (len < VERSION_BYTES + 4 || memcmp(at, "HTTP/1.", 7) != 0 || at[7] < '0' ||
+		at[7] > '9' || at[8] != ' ' || at[9] < '1' || at[9] > '5' || at[10] < '0' ||
+		at[10] > '9' || at[11] < '0' || at[11] > '9')
 		return REASON_BACKEND_INVALID;
 	if (len > VERSION_BYTES + 4 && at[12] != ' ')
 		return REASON_BACKEND_INVALID;
-	head->version_minor = (uint8_t)(at[7] - '0');
+	head->version_minor = at[7] != '0';
 	head->status = (uint16_t)((at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0'));
 	if (len > VERSION_BYTES + 5)
 		head->phrase = (struct str){ at + 13, (uint32_t)(len - 13) };

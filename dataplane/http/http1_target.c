@@ -60,25 +60,31 @@ static uint32_t ipv6_literal(struct str s)
 	return close != NULL && ipv6_parse((struct str){ s.data + 1, len }, &address) ? len + 2 : 0;
 }
 
-/* uri-host [ ":" port ]; the port is empty where there is none. */
-static bool authority_split(struct str authority, struct str *host, struct str *port)
+/* uri-host [ ":" port ]; the port is empty where there is none. A colon without a port is taken off the authority, which
+ * means the same (RFC 3986 §6.2.3): backends need not know it. */
+static bool authority_split(struct str *authority, struct str *host, struct str *port)
 {
+	const char *data = authority->data;
 	uint32_t len = 0;
 
-	if (authority.len != 0 && authority.data[0] == '[') {
-		len = ipv6_literal(authority);
+	if (authority->len != 0 && data[0] == '[') {
+		len = ipv6_literal(*authority);
 	} else {
-		while (len < authority.len && host_byte[(uint8_t)authority.data[len]])
+		while (len < authority->len && host_byte[(uint8_t)data[len]])
 			len++;
 	}
 	if (len == 0 || len > HOST_BYTES_MAX)
 		return false;
-	*host = (struct str){ authority.data, len };
-	*port = (struct str){ authority.data + len, 0 };
-	if (len == authority.len)
+	*host = (struct str){ data, len };
+	*port = (struct str){ data + len, 0 };
+	if (len == authority->len)
 		return true;
-	*port = (struct str){ authority.data + len + 1, authority.len - len - 1 };
-	return authority.data[len] == ':' && port_valid(*port);
+	if (data[len] != ':')
+		return false;
+	*port = (struct str){ data + len + 1, authority->len - len - 1 };
+	if (port->len == 0)
+		authority->len = len;
+	return port->len == 0 || port_valid(*port);
 }
 
 static void path_split(struct http1_head *head, const char *from, const char *end)
@@ -103,7 +109,7 @@ static enum reason absolute_form(struct http1_head *head, uint32_t scheme_len)
 		slash++;
 	head->absolute_form = true;
 	head->authority = (struct str){ from, (uint32_t)(slash - from) };
-	if (!authority_split(head->authority, &head->host, &port))
+	if (!authority_split(&head->authority, &head->host, &port))
 		return REASON_TARGET_INVALID;
 	path_split(head, slash, end);
 	if (head->path.len == 0)
@@ -171,12 +177,12 @@ enum reason http1_host_check(struct http1_head *head, const struct http1_known *
 	if (http1_known_repeats(known, HTTP1_FIELD_HOST))
 		return REASON_HOST_REPEATED;
 	head->authority = head->fields[known->at[HTTP1_FIELD_HOST]].value;
-	if (!authority_split(head->authority, &head->host, &port))
+	if (!authority_split(&head->authority, &head->host, &port))
 		return REASON_HOST_INVALID;
 	if (http1_likely(!head->absolute_form))
 		return HTTP1_FINE;
 	secure = ascii_lower(head->target.data[4]) == 's'; /* "http:" or "https" */
-	if (!authority_split(asked, &asked_host, &asked_port) ||
+	if (!authority_split(&asked, &asked_host, &asked_port) ||
 		!host_same(head->host, asked_host) ||
 		!str_equal(port_told(port, secure), port_told(asked_port, secure)))
 		return REASON_HOST_CONFLICT;

@@ -130,6 +130,12 @@ static void host_is_split_from_its_port(void **state)
 	request("GET / HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\n\r\n");
 	assert_str(head.host, "[2001:db8::1]");
 	assert_str(head.authority, "[2001:db8::1]:8080");
+	request("GET / HTTP/1.2\r\nHost: a.example:\r\n\r\n");
+	assert_str(head.host, "a.example");
+	assert_str(head.authority, "a.example");
+	assert_int_equal(head.version_minor, 1);
+	request("GET http://a.example:/ HTTP/1.1\r\nHost: A.example:80\r\n\r\n");
+	assert_str(head.authority, "A.example:80");
 	request("GET / HTTP/1.1\r\nHost: [::]\r\n\r\n");
 	assert_str(head.host, "[::]");
 	request("GET / HTTP/1.0\r\n\r\n");
