@@ -21,6 +21,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include "dataplane/io/xdp_log.h"
 #include "lib/base/log.h"
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
@@ -203,5 +204,6 @@ int eal_start(const struct eal_config *config)
 		log_error("the EAL does not start: %s", rte_strerror(-err));
 		return err;
 	}
+	xdp_log_open();
 	return 0;
 }

@@ -70,16 +70,34 @@ struct xdp_request {
 	uint32_t flags;
 };
 
-void iface_xdp_detach(unsigned index)
+/* The kernel acts on a request, and queues its answer, before send() returns. */
+static int xdp_request_send(int fd, const struct xdp_request *request)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[256]; /* of the request, and what the kernel says in words */
+	} answer;
+
+	if (send(fd, request, sizeof(*request), 0) < 0 ||
+		recv(fd, &answer, sizeof(answer), MSG_DONTWAIT) < 0)
+		return -errno;
+	return answer.header.nlmsg_type == NLMSG_ERROR ? answer.error.error : -EPROTO;
+}
+
+int iface_xdp_detach(unsigned index)
 {
 	static const uint32_t modes[] = { XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int first = 0;
 
-	for (unsigned i = 0; fd >= 0 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+	if (fd < 0)
+		return -errno;
+	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		const struct xdp_request request = {
 			.header = { .nlmsg_len = sizeof(request),
 				.nlmsg_type = RTM_SETLINK,
-				.nlmsg_flags = NLM_F_REQUEST },
+				.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
 			.link = { .ifi_family = AF_UNSPEC, .ifi_index = (int)index },
 			.nest = { (uint16_t)(sizeof(request) - offsetof(struct xdp_request, nest)),
 				IFLA_XDP | NLA_F_NESTED },
@@ -88,10 +106,12 @@ void iface_xdp_detach(unsigned index)
 			.flags_head = { NLA_HDRLEN + sizeof(uint32_t), IFLA_XDP_FLAGS },
 			.flags = modes[i],
 		};
+		int err = xdp_request_send(fd, &request);
 
-		/* Of the other mode the kernel says that nothing is there. */
-		(void)send(fd, &request, sizeof(request), 0);
+		/* No such mode, no such interface: nothing is attached. */
+		if (first == 0 && err != -EOPNOTSUPP && err != -ENODEV)
+			first = err;
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
+	return first;
 }

@@ -305,11 +305,13 @@ static int device_find(const char *device, struct port *port)
 	return rte_eth_dev_get_port_by_name(name, &port->id) == 0 ? 0 : -ENODEV;
 }
 
-static void port_unplug(uint16_t id)
+/* @return the device behind the port, which stays */
+static struct rte_device *port_end(uint16_t id)
 {
 	struct rte_eth_dev_info info = { 0 };
 	struct rte_device *device = NULL;
 	unsigned xdp_index = 0;
+	int err;
 
 	if (rte_eth_dev_info_get(id, &info) == 0) {
 		device = info.device;
@@ -318,8 +320,19 @@ static void port_unplug(uint16_t id)
 	}
 	(void)rte_eth_dev_stop(id);
 	(void)rte_eth_dev_close(id);
-	if (xdp_index)
-		iface_xdp_detach(xdp_index);
+	err = xdp_index ? iface_xdp_detach(xdp_index) : 0;
+	if (err)
+		log_warning(
+			"the XDP program of %s stays: %s; 'ip link set dev INTERFACE xdp off' takes it off",
+			rte_dev_name(device), strerror(-err));
+	return device;
+}
+
+/* After a start that failed: another driver may try the interface. */
+static void port_unplug(uint16_t id)
+{
+	struct rte_device *device = port_end(id);
+
 	if (device)
 		(void)rte_dev_remove(device);
 }
@@ -393,5 +406,7 @@ int port_setup(const char *device, const struct port_setup_config *config, struc
 void port_close(const struct port *port)
 {
 	port_multicast_end(port);
-	port_unplug(port->id);
+	/* rte_eal_cleanup() removes devices. rte_dev_remove() would ask other DPDK processes first, of which there
+	 * are none, in a folder that was root's. */
+	(void)port_end(port->id);
 }

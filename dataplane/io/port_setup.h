@@ -65,7 +65,7 @@ int port_multicast(const struct port *port, const struct rte_ether_addr *macs, u
 /** Leave the groups; port_close() does so. */
 void port_multicast_end(const struct port *port);
 
-/** Stop and release; no worker may use the port any more. */
+/** Stop and release; no worker may use the port any more. Its device goes with rte_eal_cleanup(). */
 void port_close(const struct port *port);
 
 #endif

@@ -146,3 +146,12 @@ def test_the_program_of_af_xdp_goes_with_the_dataplane(bed, gateway):
     assert "xdp" in bed.ip("gw", "link", "show", "sl-out").stdout
     stop(bed)
     assert "xdp" not in bed.ip("gw", "link", "show", "sl-out").stdout
+
+
+def test_the_end_alarms_nobody(bed, gateway):
+    """What the libraries cannot do any more once rights were given up is no news."""
+    gateway.wait_serving()
+    assert bed.stop("dataplane") == 0
+    said = bed.log_tail("dataplane", 200).rpartition("stopping: waiting")[2].splitlines()[1:]
+    assert [line for line in said if not re.match(r"\S+Z notice sluice-dataplane: ", line)] == []
+    stop(bed)
