@@ -75,13 +75,15 @@ static void reply(struct client *client, json_t *answer)
 {
 	char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	size_t len = text ? strlen(text) : 0;
+	char *line = text ? malloc(len + 1) : NULL;
 
 	json_decref(answer);
 	client->waits = false;
-	client->out = realloc(text, len + 1);
-	if (!text || !client->out) {
-		free(text);
-		client->out = NULL;
+	if (line)
+		memcpy(line, text, len);
+	free(text);
+	client->out = line;
+	if (!line) {
 		close_client(client);
 		return;
 	}
