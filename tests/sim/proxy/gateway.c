@@ -64,7 +64,7 @@ bool gateway_init(struct sim *s, struct rte_mempool *pool, unsigned pool_index)
 		.seed = s->o.seed };
 
 	g->pool = pool;
-	g->generation = (uint32_t)(s->o.seed % GENERATIONS);
+	g->generation = (uint32_t)(s->o.seed % GENERATIONS_FIRST);
 	generations_reset();
 	config.tcp = (struct tcp_config){ .connection_limit = 512,
 		.syn_limit = 64,
@@ -126,11 +126,22 @@ static uint64_t gateway_next(const struct sim *s)
 	return next;
 }
 
+/* The worker is about to set the counters of listeners that are gone back to zero. */
+static void gateway_note_gone(struct sim_gateway *g)
+{
+	const struct tables *before = g->proxy->tables, *now = atomic_load(&g->shared.tables);
+
+	for (uint32_t i = 0; before && before != now && i < g->stats.shape.listeners; i++)
+		if (tables_slot_ended(before, now, SLOT_LISTENER, i))
+			g->gone_requests += g->stats.listener[i].requests;
+}
+
 uint64_t gateway_turn(struct sim *s)
 {
 	struct sim_gateway *g = &s->gateway;
 	uint64_t next;
 
+	gateway_note_gone(g);
 	if (g->hog_count && s->now_ns >= g->hog_until_ns)
 		gateway_hog(s, 0);
 	worker_turn(g->worker, s->now_ns, SIM_WALL_S + (s->now_ns - SIM_START_NS) / 1000000000);
@@ -145,7 +156,9 @@ void gateway_apply(struct sim *s)
 {
 	struct sim_gateway *g = &s->gateway;
 
-	g->generation = (g->generation + 1) % GENERATIONS;
+	if (g->generation + 1 == GENERATIONS)
+		return;
+	g->generation++;
 	atomic_store(&g->shared.tables,
 		generation_tables(g->generation, (unsigned)s->o.pool % SIM_POOLS, g->pool));
 	sim_trace(s, "generation %u", g->generation + 1);

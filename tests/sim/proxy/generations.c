@@ -22,9 +22,15 @@
 #define LISTENER       2 /* one more */
 #define MOVED          4 /* requests for /b go to backend a */
 #define LESS_ROUTES    8
+#define RENAMED        16 /* the listener of port 80 */
+#define SHIFTED        32 /* one more backend, API and consumer before the others, whose indices move */
+#define OTHER_ENDPOINT 64 /* of backend a, in place of one */
 
 static const unsigned kinds[GENERATIONS] = { 0, LISTENER, LISTENER | LESS_ENDPOINTS, LESS_ENDPOINTS,
-	MOVED, MOVED | LESS_ROUTES | LISTENER, LESS_ROUTES, LISTENER };
+	MOVED | RENAMED, MOVED | LESS_ROUTES | LISTENER, LESS_ROUTES | SHIFTED, LISTENER,
+	OTHER_ENDPOINT | RENAMED, LISTENER | SHIFTED, SHIFTED | LESS_ENDPOINTS,
+	MOVED | OTHER_ENDPOINT, LISTENER | LESS_ROUTES, SHIFTED | RENAMED | LISTENER,
+	OTHER_ENDPOINT | LESS_ENDPOINTS, MOVED | SHIFTED };
 
 static struct {
 	struct compiled compiled;
@@ -43,25 +49,25 @@ static char *text_make(unsigned kind, const char *folder)
 		" capacity: { listeners = 16; apis = 16; endpoints = 32; consumers = 64; }; };\n"
 		"certificates = ( { name = \"main\"; certificate = \"%s/cert.pem\"; key = \"%s/key.pem\"; } );\n"
 		"listeners = (\n"
-		" { name = \"clear\"; port = \"outside\"; bind = \"10.0.0.1:80\"; },\n"
+		" { name = \"%s\"; port = \"outside\"; bind = \"10.0.0.1:80\"; },\n"
 		" { name = \"tls\"; port = \"outside\"; bind = \"10.0.0.1:443\"; tls: { certificates = [ \"main\" ]; }; }%s );\n"
-		"backends = (\n"
+		"backends = (%s\n"
 		" { name = \"a\"; connect_timeout = \"500ms\"; idle_connections = 8; endpoints = (\n"
-		"  { address = \"10.0.1.11:8001\"; weight = 2; }, { address = \"10.0.1.11:8002\"; }%s ); },\n"
+		"  { address = \"10.0.1.11:8001\"; weight = 2; }, { address = \"10.0.1.11:%s\"; }%s ); },\n"
 		" { name = \"b\"; connect_timeout = \"500ms\"; idle_connections = 2; endpoints = ( { address = \"10.0.1.11:8004\"; } ); },\n"
 		" { name = \"r\"; connect_timeout = \"500ms\"; retry_after = \"1s\"; endpoints = (\n"
 		"  { address = \"10.0.1.11:8005\"; }, { address = \"10.0.1.11:8006\"; } ); },\n"
 		" { name = \"s\"; connect_timeout = \"500ms\"; endpoints = ( { address = \"10.0.1.99:8007\"; } ); } );\n"
 		"credentials = ( { name = \"key\"; in = \"header\"; header = \"X-API-Key\"; pattern = \"^ak_test_[0-9]{6}$\"; } );\n";
 	static const char tail[] =
-		"apis = (\n"
+		"apis = (%s\n"
 		" { name = \"open\"; hosts = [ \"open.test\" ]; routes = ( %s ); },\n"
 		" { name = \"keyed\"; hosts = [ \"keyed.test\" ]; auth = [ \"key\" ]; routes = ( %s ); } );\n"
 		"plans = (\n"
 		" { name = \"gold\"; apis = [ \"keyed\" ]; limits = ( { quota = \"100000/day\"; } ); },\n"
 		" { name = \"bronze\"; apis = [ \"keyed\" ]; limits = ( { rate = \"2/s\"; burst = 2; } ); },\n"
 		" { name = \"none\"; apis = [ \"open\" ]; } );\n"
-		"consumers = (\n"
+		"consumers = (%s\n"
 		" { name = \"k0\"; plan = \"gold\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); },\n"
 		" { name = \"k1\"; plan = \"bronze\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); },\n"
 		" { name = \"k2\"; plan = \"none\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); } );\n"
@@ -89,12 +95,21 @@ static char *text_make(unsigned kind, const char *folder)
 		for (int k = 0; k < 32; k++)
 			snprintf(hash[i] + 2 * (size_t)k, 3, "%02x", digest[k]);
 	}
-	n = snprintf(text, 8192, head, folder, folder,
+	n = snprintf(text, 8192, head, folder, folder, kind & RENAMED ? "plain" : "clear",
 		kind & LISTENER
 			? ", { name = \"side\"; port = \"outside\"; bind = \"10.0.0.1:81\"; }"
 			: "",
+		kind & SHIFTED
+			? " { name = \"0\"; endpoints = ( { address = \"10.0.1.11:8009\"; } ); },"
+			: "",
+		kind & OTHER_ENDPOINT ? "8010" : "8002",
 		kind & LESS_ENDPOINTS ? "" : ", { address = \"10.0.1.11:8003\"; }");
-	snprintf(text + n, 8192 - (size_t)n, tail, routes, routes, hash[0], hash[1], hash[2]);
+	snprintf(text + n, 8192 - (size_t)n, tail,
+		kind & SHIFTED
+			? " { name = \"0\"; hosts = [ \"more.test\" ]; routes = ( { path = \"/*\"; backend = \"0\"; } ); },"
+			: "",
+		routes, routes, kind & SHIFTED ? " { name = \"0\"; plan = \"none\"; }," : "",
+		hash[0], hash[1], hash[2]);
 	return text;
 }
 
@@ -165,12 +180,17 @@ struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte
 	struct tables_config config = { 1, &pool, &tickets, &usage, NULL };
 	struct compiled *c = &generations[index].compiled;
 	struct segment snapshot_segment, secrets_segment;
+	struct tables *previous = NULL;
 	struct snapshot snapshot;
 	struct secrets secrets;
 	char why[256] = "";
 
 	if (*tables)
 		return *tables;
+	if (index > 0)
+		previous = generation_tables(index - 1, pool_index, pool);
+	if (index > 0 && !previous)
+		return NULL;
 	if (segment_map(dup(c->snapshot.segment.fd), SEGMENT_SNAPSHOT, false, true,
 		    &snapshot_segment) ||
 		segment_map(dup(c->secrets.fd), SEGMENT_SECRETS, false, true, &secrets_segment) ||
@@ -179,7 +199,7 @@ struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte
 		fprintf(stderr, "generation %u: %s\n", index, why);
 		return NULL;
 	}
-	*tables = tables_create(&config, &snapshot, &secrets, NULL, why, sizeof(why));
+	*tables = tables_create(&config, &snapshot, &secrets, previous, why, sizeof(why));
 	secrets_close(&secrets);
 	if (!*tables)
 		fprintf(stderr, "generation %u: %s\n", index, why);

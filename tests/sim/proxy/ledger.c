@@ -122,7 +122,7 @@ static void check_sums(struct sim *s)
 {
 	const struct stats *stats = &s->gateway.stats;
 	const struct ledger *l = s->ledger;
-	uint64_t listeners = 0;
+	uint64_t listeners = s->gateway.gone_requests + s->gateway.proxy->gone_listener.requests;
 
 	if (stats->worker->events_dropped)
 		sim_fail(s, "events were dropped");

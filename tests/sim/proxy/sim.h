@@ -50,7 +50,8 @@ struct sim_gateway {
 	struct stats stats;
 	struct event_ring events, reader;
 	struct rte_mempool *pool;
-	uint32_t generation; /* index of the one that runs */
+	uint32_t generation;    /* index of the one that runs */
+	uint64_t gone_requests; /* of listeners that are gone */
 	bool drained;
 	struct rte_mbuf *hog[SIM_HOG];
 	uint32_t hog_count;
