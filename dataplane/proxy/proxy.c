@@ -111,7 +111,7 @@ static bool listens_too(const struct snapshot *snapshot, const struct snap_liste
 	return false;
 }
 
-/* Stop what the new generation lacks, then start what the old one lacked. */
+/* Stop what the new generation lacks, start what the old one lacked, change what both have. */
 static void change_listeners(struct proxy *p, const struct tables *next)
 {
 	uint32_t n;
@@ -125,7 +125,9 @@ static void change_listeners(struct proxy *p, const struct tables *next)
 	}
 	l = snap_records(&next->snapshot, SNAP_LISTENERS, &n);
 	for (uint32_t i = 0; i < n; i++)
-		if (!p->tables || !listens_too(&p->tables->snapshot, &l[i]))
+		if (p->tables && listens_too(&p->tables->snapshot, &l[i]))
+			tcp_set_backlog(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port, l[i].backlog);
+		else
 			tcp_listen(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port, l[i].backlog,
 				l[i].slot);
 }

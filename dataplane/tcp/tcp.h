@@ -124,6 +124,10 @@ uint64_t tcp_stack_bytes(const struct tcp_config *config);
 int tcp_listen(struct tcp_stack *stack, const struct ip_addr *addr, uint16_t port, uint32_t backlog,
 	uint32_t id);
 
+/** Change the backlog. What is half open beyond it stays. @return 0, -ENOENT */
+int tcp_set_backlog(
+	struct tcp_stack *stack, const struct ip_addr *addr, uint16_t port, uint32_t backlog);
+
 /** Stop listening. Connections stay. @return 0, -ENOENT */
 int tcp_unlisten(struct tcp_stack *stack, const struct ip_addr *addr, uint16_t port);
 

@@ -256,6 +256,17 @@ int tcp_listen(struct tcp_stack *s, const struct ip_addr *addr, uint16_t port, u
 	return -ENOSPC;
 }
 
+int tcp_set_backlog(
+	struct tcp_stack *s, const struct ip_addr *addr, uint16_t port, uint32_t backlog)
+{
+	struct tcp_listener *l = tcp_listener_find(s, addr, port);
+
+	if (l == NULL)
+		return -ENOENT;
+	l->backlog = backlog;
+	return 0;
+}
+
 int tcp_unlisten(struct tcp_stack *s, const struct ip_addr *addr, uint16_t port)
 {
 	struct tcp_listener *l = tcp_listener_find(s, addr, port);
