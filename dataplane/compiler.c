@@ -24,13 +24,14 @@
 #include "dataplane/harden.h"
 #include "lib/base/log.h"
 
-#define COMPILE_S       10 /* of processor time */
-#define COMPILE_WALL_MS 20000
-#define ANSWER_MS       (COMPILE_WALL_MS + 5000)
-#define COMPILE_MEMORY  (UINT64_C(1) << 30)
+#define WALL_MS(limits) (2000 * (limits)->processor_s) /* of a child that gets half a processor */
+#define ANSWER_MS       5000                           /* beyond that */
 #define DATABASE_MAX    (64u << 20)
 #define WHY_BYTES       200
 #define USER_NOBODY     65534
+
+const struct compiler_limits compiler_limits = { .processor_s = 10,
+	.memory_bytes = UINT64_C(1) << 30 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define MEMORY_LIMITED 0 /* its shadow is terabytes of addresses */
@@ -41,6 +42,7 @@
 #define COMPILERS 2 /* each can start the other again: the dataplane itself may not fork any more */
 
 struct compiler {
+	struct compiler_limits limits;
 	int fds[COMPILERS]; /* of socket pairs; -1: has ended */
 	pid_t pids[COMPILERS];
 	struct pattern_compiler patterns;
@@ -65,6 +67,11 @@ union descriptors {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(FD_COUNT * sizeof(int))];
 };
+
+static unsigned memory_mib(const struct compiler_limits *limits)
+{
+	return (unsigned)(limits->memory_bytes >> 20);
+}
 
 static bool write_all(int fd, const void *data, size_t bytes)
 {
@@ -108,17 +115,27 @@ static void limit(int resource, uint64_t value)
 	(void)setrlimit(resource, &both);
 }
 
-static void child_confine(void)
+static void child_confine(const struct compiler_limits *limits)
 {
-	limit(RLIMIT_CPU, COMPILE_S);
+	limit(RLIMIT_CPU, limits->processor_s);
 	limit(RLIMIT_FSIZE, DATABASE_MAX + sizeof(struct compiler_result));
 	if (MEMORY_LIMITED)
-		limit(RLIMIT_AS, COMPILE_MEMORY);
+		limit(RLIMIT_AS, limits->memory_bytes);
 	if (harden_compiler())
 		_exit(3);
 }
 
-__attribute__((noreturn)) static void child_run(const int *fds)
+/* Control tried the patterns one by one: what fails here fails most likely for want of memory. */
+static void child_add_limits(char why[static WHY_BYTES], const struct compiler_limits *limits)
+{
+	size_t used = strlen(why);
+
+	snprintf(why + used, WHY_BYTES - used, " (at most %u s and %u MiB)", limits->processor_s,
+		memory_mib(limits));
+}
+
+__attribute__((noreturn)) static void child_run(
+	const int *fds, const struct compiler_limits *limits)
 {
 	struct compiler_result result = { 0 };
 	struct patterns patterns = { 0 };
@@ -126,13 +143,15 @@ __attribute__((noreturn)) static void child_run(const int *fds)
 	size_t bytes = 0;
 	struct stat st;
 
-	child_confine();
+	child_confine(limits);
 	if (fstat(fds[FD_PATTERNS], &st) || !(patterns.data = malloc((size_t)st.st_size + 1)))
 		_exit(4);
 	patterns.bytes = (size_t)st.st_size;
 	if (!read_all(fds[FD_PATTERNS], patterns.data, patterns.bytes))
 		_exit(4);
 	result.err = patterns_compile(&patterns, &database, &bytes, result.why, sizeof(result.why));
+	if (result.err)
+		child_add_limits(result.why, limits);
 	if (!result.err && bytes > DATABASE_MAX) {
 		result.err = -EFBIG;
 		snprintf(result.why, sizeof(result.why),
@@ -170,29 +189,29 @@ static int request_receive(int fd, int *fds)
 	return count;
 }
 
-static int32_t child_wait(pid_t pid)
+static int32_t child_wait(pid_t pid, const struct compiler_limits *limits)
 {
 	int status = 0;
 
-	for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms += 2) {
-		if (ms >= COMPILE_WALL_MS)
+	for (uint32_t ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms += 2) {
+		if (ms >= WALL_MS(limits))
 			(void)kill(pid, SIGKILL);
 		usleep(2000);
 	}
 	return status;
 }
 
-static int32_t compiler_fork_job(const int *fds)
+static int32_t compiler_fork_job(const int *fds, const struct compiler_limits *limits)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		child_run(fds);
-	return pid > 0 ? child_wait(pid) : -EAGAIN;
+		child_run(fds, limits);
+	return pid > 0 ? child_wait(pid, limits) : -EAGAIN;
 }
 
 /* Until the dataplane closes its end, however it ends. */
-__attribute__((noreturn)) static void compiler_serve(int fd)
+__attribute__((noreturn)) static void compiler_serve(int fd, const struct compiler_limits *limits)
 {
 	int fds[FD_COUNT], count;
 
@@ -206,7 +225,7 @@ __attribute__((noreturn)) static void compiler_serve(int fd)
 			fd = pid == 0 ? fds[0] : fd;
 			continue;
 		}
-		answer.status = compiler_fork_job(fds);
+		answer.status = compiler_fork_job(fds, limits);
 		close(fds[FD_PATTERNS]);
 		close(fds[FD_RESULT]);
 		if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
@@ -218,7 +237,8 @@ __attribute__((noreturn)) static void compiler_serve(int fd)
 	_exit(0);
 }
 
-__attribute__((noreturn)) static void compiler_main(int fd, const struct privileges *privileges)
+__attribute__((noreturn)) static void compiler_main(
+	int fd, const struct privileges *privileges, const struct compiler_limits *limits)
 {
 	const struct privileges nobody = {
 		.user = "nobody", .uid = USER_NOBODY, .gid = USER_NOBODY
@@ -231,7 +251,7 @@ __attribute__((noreturn)) static void compiler_main(int fd, const struct privile
 	if (!privileges->unconfined &&
 		privileges_drop_all(privileges->user || geteuid() ? privileges : &nobody))
 		_exit(2);
-	compiler_serve(fd);
+	compiler_serve(fd, limits);
 }
 
 /* --- the dataplane's side --- */
@@ -260,13 +280,13 @@ static void compiler_end(struct compiler *c, unsigned i)
 	c->fds[i] = -1;
 }
 
-static int answer_wait(int fd, struct compiler_answer *answer)
+static int answer_wait(int fd, const struct compiler_limits *limits, struct compiler_answer *answer)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	int n;
 
 	do
-		n = poll(&wait, 1, ANSWER_MS);
+		n = poll(&wait, 1, (int)WALL_MS(limits) + ANSWER_MS);
 	while (n < 0 && errno == EINTR);
 	if (n > 0 && recv(fd, answer, sizeof(*answer), 0) == (ssize_t)sizeof(*answer))
 		return 0;
@@ -321,7 +341,7 @@ static int compiler_ask(struct compiler *c, const int *fds, struct compiler_answ
 			continue;
 		err = request_send(c->fds[i], fds, FD_COUNT);
 		if (!err)
-			err = answer_wait(c->fds[i], answer);
+			err = answer_wait(c->fds[i], &c->limits, answer);
 		if (err)
 			compiler_end(c, i);
 	}
@@ -356,18 +376,19 @@ static int result_read(int fd, char **out, size_t *out_bytes, char *why, size_t 
 	return 0;
 }
 
-static int status_explain(int32_t status, char *why, size_t why_bytes)
+static int status_explain(
+	int32_t status, const struct compiler_limits *limits, char *why, size_t why_bytes)
 {
 	if (status < 0)
 		snprintf(why, why_bytes, "the compiler of patterns cannot fork");
 	else if (WIFSIGNALED(status) &&
 		 (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
-		snprintf(
-			why, why_bytes, "the patterns take longer than %d s to compile", COMPILE_S);
+		snprintf(why, why_bytes, "the patterns take longer than %u s to compile",
+			limits->processor_s);
 	else if (WIFSIGNALED(status))
 		snprintf(why, why_bytes,
-			"the compiler of patterns died of signal %d: its limits are %d s and %u MiB",
-			WTERMSIG(status), COMPILE_S, (unsigned)(COMPILE_MEMORY >> 20));
+			"the compiler of patterns died of signal %d: its limits are %u s and %u MiB",
+			WTERMSIG(status), limits->processor_s, memory_mib(limits));
 	else
 		snprintf(why, why_bytes, "the compiler of patterns failed (%d)",
 			WEXITSTATUS(status));
@@ -389,7 +410,7 @@ static int compiler_compile(void *ctx, const struct patterns *patterns, char **o
 		write_all(fds[FD_PATTERNS], patterns->data, patterns->bytes)) {
 		err = compiler_ask(c, fds, &answer);
 		if (!err && answer.status != 0)
-			err = status_explain(answer.status, why, why_bytes);
+			err = status_explain(answer.status, &c->limits, why, why_bytes);
 		else if (!err)
 			err = result_read(fds[FD_RESULT], out, out_bytes, why, why_bytes);
 	}
@@ -413,7 +434,7 @@ static int compiler_start_one(struct compiler *c, unsigned i, const struct privi
 		for (unsigned other = 0; other < i; other++)
 			close(c->fds[other]);
 		close(pair[0]);
-		compiler_main(pair[1], privileges);
+		compiler_main(pair[1], privileges, &c->limits);
 	}
 	close(pair[1]);
 	if (err)
@@ -423,7 +444,8 @@ static int compiler_start_one(struct compiler *c, unsigned i, const struct privi
 	return err;
 }
 
-int compiler_start(const struct privileges *privileges, struct compiler **out)
+int compiler_start(const struct privileges *privileges, const struct compiler_limits *limits,
+	struct compiler **out)
 {
 	struct compiler *c = calloc(1, sizeof(*c));
 	int err = 0;
@@ -431,6 +453,7 @@ int compiler_start(const struct privileges *privileges, struct compiler **out)
 	*out = NULL;
 	if (!c)
 		return -ENOMEM;
+	c->limits = *limits;
 	c->patterns = (struct pattern_compiler){ compiler_compile, c };
 	for (unsigned i = 0; i < COMPILERS; i++)
 		c->fds[i] = -1;

@@ -13,8 +13,22 @@
 
 struct compiler;
 
-/** Start them, before there are threads. @return 0 or -errno; the caller owns @p out */
-int compiler_start(const struct privileges *privileges, struct compiler **out);
+/* What one compilation may take. Twice the processor time may pass until it is ended. */
+struct compiler_limits {
+	uint32_t processor_s;
+	uint64_t
+		memory_bytes; /* of addresses, libraries too; not kept where there is a sanitizer */
+};
+
+/** Those of the dataplane. */
+extern const struct compiler_limits compiler_limits;
+
+/**
+ * Start them, before there are threads. @param limits  copied
+ * @return 0 or -errno; the caller owns @p out
+ */
+int compiler_start(const struct privileges *privileges, const struct compiler_limits *limits,
+	struct compiler **out);
 
 /** How tables_create() reaches it; valid as long as @p compiler. */
 const struct pattern_compiler *compiler_patterns(struct compiler *compiler);

@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 	if (rc)
 		return rc == 1 ? EXIT_SUCCESS : rc;
 	log_open("sluice-dataplane", options.log_level);
-	rc = compiler_start(&options.gateway.privileges, &compiler);
+	rc = compiler_start(&options.gateway.privileges, &compiler_limits, &compiler);
 	if (rc) {
 		log_error("the compiler of patterns cannot be started: %s", strerror(-rc));
 		return EXIT_FAILURE;
