@@ -19,9 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,7 +50,7 @@ static void core_files_end(void)
 
 void privileges_begin(const struct privileges *privileges)
 {
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	int rc;
 
 	if (!privileges->core_dumps)
 		core_files_end();
@@ -60,10 +58,9 @@ void privileges_begin(const struct privileges *privileges)
 		return;
 	/* Threads inherit it: without it a change of the user takes all capabilities. */
 	(void)prctl(PR_SET_KEEPCAPS, 1);
-	/* Keys lie all over the heap: all that is touched stays in memory, off the swap. */
-	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) ||
-		mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
-		log_warning("memory with keys may be swapped out: %s", strerror(errno));
+	rc = process_lock_memory();
+	if (rc)
+		log_warning("memory with keys may be swapped out: %s", strerror(-rc));
 }
 
 static uint64_t capabilities_left; /* read by the handler */

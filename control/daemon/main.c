@@ -141,6 +141,14 @@ static void end_core_files(const struct daemon *d)
 		log_warning("core files stay possible: %s", strerror(-rc));
 }
 
+static void lock_memory(void)
+{
+	int rc = geteuid() == 0 ? process_lock_memory() : 0;
+
+	if (rc < 0)
+		log_warning("memory with keys may be swapped out: %s", strerror(-rc));
+}
+
 static int become(const struct passwd *user)
 {
 	int err = 0;
@@ -270,8 +278,8 @@ static void recall(struct daemon *d)
 }
 
 /*
- * The socket and the state's folder are all that is made with root's rights; what names a path in the configuration is opened as the user that
- * this process is for the rest of its life. @return exit status, 0 to go on
+ * The socket and the state's folder are all that is made with root's rights; what names a path in the configuration is
+ * opened as the user that this process is for the rest of its life. @return exit status, 0 to go on
  */
 static int start(struct daemon *d)
 {
@@ -336,6 +344,7 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	end_core_files(&d);
+	lock_memory();
 	d.listen_fd = d.link.fd = d.log.fd = d.link.secrets_fd = -1;
 	d.link.snapshot.segment.fd = d.link.usage.segment.fd = d.usage.segment.fd = -1;
 	d.wanted.secrets.fd = d.wanted.snapshot.segment.fd = -1;

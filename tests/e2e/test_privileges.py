@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import resource
 
 import pytest
 
@@ -13,6 +14,7 @@ from sluice import CtlError
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 NET_ADMIN = 1 << 12
+SYS_RESOURCE = 1 << 24
 
 
 def status(path):
@@ -36,6 +38,9 @@ def told_driver(bed):
 
 def assert_given_up(bed):
     pid = bed.processes["dataplane"].pid
+    # Workers serve a moment earlier, for ports have to run before.
+    wait_for(lambda: "privileges: runs as" in bed.log_tail("dataplane", 200).rpartition("waiting for control")[2], 20,
+        "rights given up")
     kept = NET_ADMIN if told_driver(bed) & {"net_af_xdp", "net_tap", "net_virtio_user"} else 0
     all_threads = threads(pid)
     assert len(all_threads) >= 2
@@ -70,6 +75,29 @@ def test_neither_process_leaves_a_core_file(bed, gateway):
         assert status(f"/proc/{pid}")["CoreDumping"] == "0"
     # What can be dumped belongs to its user, what cannot to root.
     assert os.stat(f"/proc/{bed.processes['dataplane'].pid}/environ").st_uid == 0
+
+
+def may_lock():
+    """Some containers' root may not."""
+    most = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+    return most == resource.RLIM_INFINITY or int(status("/proc/self")["CapEff"], 16) & SYS_RESOURCE != 0
+
+
+def unlocked(pid):
+    """Mappings of a process that may be swapped out: huge pages, devices and rings of sockets cannot."""
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as f:
+        found = re.findall(r"(?m)^[0-9a-f]+-[0-9a-f]+ (rw.. .*)\n(?:[A-Z].*\n)*?VmFlags: (.*)\n", f.read())
+    assert any(mapping.endswith("[heap]") for mapping, _ in found)
+    return [mapping for mapping, flags in found if "lo" not in flags.split() and "socket:" not in mapping and
+        not {"io", "pf", "ht"} & set(flags.split())]
+
+
+@pytest.mark.skipif(not may_lock(), reason="the limit of locked memory cannot be raised here")
+def test_memory_that_may_hold_keys_is_not_swapped_out(bed, gateway):
+    for name in ("dataplane", "control"):
+        pid = bed.processes[name].pid
+        assert unlocked(pid) == [], name
+        assert int(status(f"/proc/{pid}")["VmLck"].split()[0]) > 0, name
 
 
 def test_patterns_are_compiled_by_a_process_without_rights(bed, gateway):
