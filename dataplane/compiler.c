@@ -60,7 +60,8 @@ struct compiler_answer {
 	int32_t status; /* of wait(), or -errno */
 };
 
-/* What comes with a request: two for a compilation, or one, the socket that another compiler is to serve. */
+/* What comes with a request: two for a compilation, or one, the socket that another compiler is to
+ * serve. */
 enum { FD_PATTERNS, FD_RESULT, FD_COUNT };
 
 union descriptors {

@@ -2,8 +2,8 @@
 /*
  * The compiler of patterns: processes of the dataplane's own, made before there are ports, keys or
  * shared memory that they could inherit. For each set of patterns one of them forks a child, which
- * compiles them with limits of time and memory and with hardly a system call, and ends. There are two,
- * so that one can start the other again when it was killed.
+ * compiles them with limits of time and memory and with hardly a system call, and ends. There are
+ * two, so that one can start the other again when it was killed.
  */
 #ifndef SLUICE_DATAPLANE_COMPILER_H
 #define SLUICE_DATAPLANE_COMPILER_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What callgrind counts of `l7 --requests=N`: the worker's instructions and cache misses, from the first of these
- * requests to the last one's response. The world is built and the generator runs without being counted; what the
- * generator takes from the caches stays in, as with cycles. Outside of valgrind each of these is a few
- * instructions that do nothing.
+ * What callgrind counts of `l7 --requests=N`: the worker's instructions and cache misses, from the
+ * first of these requests to the last one's response. The world is built and the generator runs
+ * without being counted; what the generator takes from the caches stays in, as with cycles. Outside
+ * of valgrind each of these is a few instructions that do nothing.
  */
 #ifndef SLUICE_BENCH_SELF_COLLECT_H
 #define SLUICE_BENCH_SELF_COLLECT_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The context is made by the code that the dataplane makes its contexts with, in a library context like
- * its own, so that what OpenSSL refuses there (a key of 1,024 bits, a signature with SHA-1 in the chain)
- * is refused here. What it takes may still be of no use: a client offers signature algorithms, and for
- * a key on secp256k1 or a DSA key there is none. Only a handshake tells.
+ * The context is made by the code that the dataplane makes its contexts with, in a library context
+ * like its own, so that what OpenSSL refuses there (a key of 1,024 bits, a signature with SHA-1 in
+ * the chain) is refused here. What it takes may still be of no use: a client offers signature
+ * algorithms, and for a key on secp256k1 or a DSA key there is none. Only a handshake tells.
  */
 #include "control/compile/certs_judge.h"
 
@@ -110,7 +110,8 @@ static void judge_shake(SSL *server, SSL *client, bool *done)
 	}
 }
 
-/* A handshake of one version, in memory. @return whether it was completed; if not, the error is set */
+/* A handshake of one version, in memory. @return whether it was completed; if not, the error is
+ * set */
 static bool judge_handshake(struct certs_judge *judge, SSL_CTX *server_ctx, int version)
 {
 	SSL *server = SSL_new(server_ctx), *client = SSL_new(judge->client);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The check of files that are written later: whether they can be, as far as that is known before. */
+/* The check of files that are written later: whether they can be, as far as that is known
+ * before. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The check of what works but is probably not meant: parts that no other part refers to, an API that
- * no caller may call, keys that have ended, more workers than the machine has cores for.
+ * The check of what works but is probably not meant: parts that no other part refers to, an API
+ * that no caller may call, keys that have ended, more workers than the machine has cores for.
  */
 #include <stdlib.h>
 #include <time.h>

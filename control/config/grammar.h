@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The order in which tokens may come. libconfig knows it too, but says "syntax error" where it is
- * broken; this says what was expected and what is there. Tokens of included files go on where the file
- * around them was.
+ * broken; this says what was expected and what is there. Tokens of included files go on where the
+ * file around them was.
  */
 #ifndef SLUICE_CONTROL_CONFIG_GRAMMAR_H
 #define SLUICE_CONTROL_CONFIG_GRAMMAR_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tokens are libconfig's, but for what its versions read differently or silently wrong: numbers
- * with a leading zero (decimal in 1.5, octal in 1.7), texts over several lines, a NUL within a text.
+ * with a leading zero (decimal in 1.5, octal in 1.7), texts over several lines, a NUL within a
+ * text.
  */
 #include "control/config/scan.h"
 

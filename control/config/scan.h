@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Words of a configuration file. libconfig has a scanner of its own, which takes an open comment for
- * the rest of the file, cuts numbers to 32 bits and ends the process when an included file cannot be
- * read; this one comes first and says what is wrong in an operator's words. Pure: bytes in, tokens and
- * diagnostics out.
+ * Words of a configuration file. libconfig has a scanner of its own, which takes an open comment
+ * for the rest of the file, cuts numbers to 32 bits and ends the process when an included file
+ * cannot be read; this one comes first and says what is wrong in an operator's words. Pure: bytes
+ * in, tokens and diagnostics out.
  */
 #ifndef SLUICE_CONTROL_CONFIG_SCAN_H
 #define SLUICE_CONTROL_CONFIG_SCAN_H
@@ -41,16 +41,19 @@ struct scan {
 	struct mistakes *mistakes;
 };
 
-/** Begin with a file's text, which must live as long as its tokens. @p file is shown in diagnostics. */
+/** Begin with a file's text, which must live as long as its tokens. @p file is shown in
+ * diagnostics. */
 struct scan scan_begin(struct str text, const char *file, struct mistakes *mistakes);
 
-/** The next token. What is wrong with one alone (a number out of range) is added to the diagnostics,
- *  and scanning goes on. @return its kind */
+/**
+ * The next token. What is wrong with one alone (a number out of range) is added to the diagnostics,
+ * and scanning goes on. @return its kind
+ */
 enum token_kind scan_next(struct scan *scan, struct token *token);
 
 /**
- * Is @p text something else than the text of a configuration or of a list of keys: UTF-16, or with a
- * NUL byte? @param line  filled when so: where it is
+ * Is @p text something else than the text of a configuration or of a list of keys: UTF-16, or with
+ * a NUL byte? @param line filled when so: where it is
  * @return what is wrong with the file, or NULL
  */
 const char *scan_foreign(struct str text, uint32_t *line);

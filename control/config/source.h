@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A configuration's text: the file and all that it includes as one text that libconfig reads from
- * memory, with the file and line that each of its lines came from. libconfig opens no file itself: it
- * ends the process when it is told to include a folder, and waits for ever at a named pipe.
+ * memory, with the file and line that each of its lines came from. libconfig opens no file itself:
+ * it ends the process when it is told to include a folder, and waits for ever at a named pipe.
  */
 #ifndef SLUICE_CONTROL_CONFIG_SOURCE_H
 #define SLUICE_CONTROL_CONFIG_SOURCE_H
@@ -28,8 +28,8 @@ extern const struct source_reader source_files;
 struct source;
 
 /**
- * Read @p path and what it includes, whose relative names begin at @p directory. What is wrong is added
- * to @p mistakes, each with its file and line.
+ * Read @p path and what it includes, whose relative names begin at @p directory. What is wrong is
+ * added to @p mistakes, each with its file and line.
  * @return the text, owned by the caller (source_free()), also after an error; NULL without memory
  */
 struct source *source_new(const char *path, const char *directory,

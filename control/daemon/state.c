@@ -40,7 +40,8 @@ int state_make_folder(const char *folder, uid_t uid, gid_t gid, char *why)
 {
 	if (mkdir(folder, 0700) < 0)
 		return errno == EEXIST ? 0 : state_fail(errno, folder, why);
-	/* It is new and its parent is root's or ours: there is no link that another user put there. */
+	/* It is new and its parent is root's or ours: there is no link that another user put
+	 * there. */
 	if (uid != (uid_t)-1 && lchown(folder, uid, gid) < 0)
 		return state_fail(errno, folder, why);
 	return 0;

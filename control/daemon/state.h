@@ -31,14 +31,15 @@ bool state_same_file(const char *a, const char *b);
 /**
  * Which file a control process that is started with @p started_with is to read.
  * @param why  filled on failure, when there is a record that cannot be read: STATE_WHY_BYTES
- * @return its name, owned by the caller; NULL for @p started_with itself, with why[0] == 0 when that
+ * @return its name, owned by the caller; NULL for @p started_with itself, with why[0] == 0 when
+ * that
  *         is no failure
  */
 char *state_recall(const char *folder, const char *started_with, char *why);
 
 /**
- * Remember that @p config was applied by a control process that was started with @p started_with. When
- * both are the same file there is nothing to remember. The record is whole or the one before.
+ * Remember that @p config was applied by a control process that was started with @p started_with.
+ * When both are the same file there is nothing to remember. The record is whole or the one before.
  * @return 0 or -errno with @p why filled
  */
 int state_remember(const char *folder, const char *started_with, const char *config, char *why);

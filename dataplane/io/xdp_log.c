@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See xdp_log.h. The library comes with DPDK's af_xdp driver, which the EAL loads at run time: it is
- * looked up there, so that nothing links it. At each stop it warns of one thing
- * that is as it should be.
+ * See xdp_log.h. The library comes with DPDK's af_xdp driver, which the EAL loads at run time: it
+ * is looked up there, so that nothing links it. At each stop it warns of one thing that is as it
+ * should be.
  */
 #include "dataplane/io/xdp_log.h"
 
@@ -22,8 +22,9 @@ enum xdp_level { XDP_LEVEL_WARN, XDP_LEVEL_INFO, XDP_LEVEL_DEBUG };
 typedef int (*xdp_print)(enum xdp_level level, const char *format, va_list args);
 
 /*
- * At the stop it counts the program's sockets down in a map. That takes bpf(), which this process has
- * given up, and is told to detach the program by hand: iface_xdp_detach() does, and warns if it cannot.
+ * At the stop it counts the program's sockets down in a map. That takes bpf(), which this process
+ * has given up, and is told to detach the program by hand: iface_xdp_detach() does, and warns if it
+ * cannot.
  */
 static bool xdp_expected(const char *format)
 {

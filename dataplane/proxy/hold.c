@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests that stay where they were received until their response begins, so that they can be sent again when
- * a pooled connection turns out to be closed (RFC 9110 §9.2.2). Those without content cost nothing to keep. Of
- * the others those are kept that may be repeated and are here as a whole: their bytes are copied to the backend's
- * connection instead of moved, which bounds their size.
+ * Requests that stay where they were received until their response begins, so that they can be sent
+ * again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). Those without content
+ * cost nothing to keep. Of the others those are kept that may be repeated and are here as a whole:
+ * their bytes are copied to the backend's connection instead of moved, which bounds their size.
  */
 #include "dataplane/proxy/proxy_priv.h"
 #include "lib/base/bytes.h"
@@ -16,7 +16,8 @@ bool hold_method_repeats(uint8_t method)
 	       method == HTTP1_DELETE || method == HTTP1_OPTIONS || method == HTTP1_TRACE;
 }
 
-/* Follow the body from @p offset of the stream on and copy it. @return its bytes; 0 when not all of it is here, or it is longer */
+/* Follow the body from @p offset of the stream on and copy it. @return its bytes; 0 when not all of
+ * it is here, or it is longer */
 static uint32_t body_copy(
 	const struct stream *s, uint32_t offset, struct http1_body *body, char *out)
 {

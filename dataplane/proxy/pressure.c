@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What connections must do while mbufs are short. Back-pressure bounds what one connection holds, not what
- * many hold together: some hundred clients that read nothing would keep everybody else out until their
- * send timeout, and as many as there are mbufs need only leave one small response unread each, or one head
- * without its end. So while the pool is low, what a connection holds must be acknowledged, or consumed, at a rate
- * that doubles with each second that the shortage goes on; of those that are slower the one that holds most mbufs is
- * given up first, and among equals the one whose head is the oldest. An idle connection, and a request that waits for
- * its backend, hold nothing and are left alone.
+ * What connections must do while mbufs are short. Back-pressure bounds what one connection holds,
+ * not what many hold together: some hundred clients that read nothing would keep everybody else out
+ * until their send timeout, and as many as there are mbufs need only leave one small response
+ * unread each, or one head without its end. So while the pool is low, what a connection holds must
+ * be acknowledged, or consumed, at a rate that doubles with each second that the shortage goes on;
+ * of those that are slower the one that holds most mbufs is given up first, and among equals the
+ * one whose head is the oldest. An idle connection, and a request that waits for its backend, hold
+ * nothing and are left alone.
  */
 #include <stdlib.h>
 
@@ -14,9 +15,9 @@
 
 #define LOOK_EVERY_NS  UINT64_C(1000000)
 #define LOOK_STEP      512 /* connections looked at by one call */
-#define GIVE_UP_MBUFS  256 /* given up by one call, about: what that freed is seen before the next */
+#define GIVE_UP_MBUFS  256 /* given up by one call, about: what it freed is seen before the next */
 #define MUCH_MBUFS     4
-#define FEW_MBUFS      16 /* received and not consumed: less is not held against a request that waits */
+#define FEW_MBUFS      16 /* received, not consumed: less does not count against a waiting request */
 #define RATE_FIRST     4096 /* bytes a second */
 #define RATE_LAST      (1u << 20)
 #define WINDOW_NS      UINT64_C(1000000000) /* what a rate is measured over */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The least rates at which a client sends a request's body and reads responses, where they are configured. Its
- * timeouts begin again with each byte, so that one byte in each of them would hold a request for ever. What is
- * measured is the time in which it was the client that had to act: a body that its backend does not take, or a
- * response that has no more bytes yet, is not held against it.
+ * The least rates at which a client sends a request's body and reads responses, where they are
+ * configured. Its timeouts begin again with each byte, so that one byte in each of them would hold
+ * a request for ever. What is measured is the time in which it was the client that had to act: a
+ * body that its backend does not take, or a response that has no more bytes yet, is not held
+ * against it.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -54,7 +55,8 @@ uint64_t rate_update(const struct proxy *p, struct exchange *ex)
 		rate->since_ns = p->now_ns;
 		return p->now_ns + RATE_WINDOW_NS - RTE_MIN(rate->owed_ns, RATE_WINDOW_NS);
 	}
-	/* All that there was is read. Between the pieces of a body the backend takes, the time goes on later. */
+	/* All that there was is read. Between the pieces of a body the backend takes, the time goes
+	 * on later. */
 	if (rate->owes == OWES_READING)
 		rate->owes = OWES_NOTHING;
 	return UINT64_MAX;

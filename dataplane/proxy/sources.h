@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many connections each source has open, over all workers: an IPv4 address, or the first 64 bits of an IPv6
- * address, which one customer has all of (RFC 6177). Counters are found by two hashes of local address, port and source, and
- * the smaller one tells (a count-min sketch, Cormode and Muthukrishnan 2005): memory that does not grow, a count that
- * is never too low, and too high only for a source that shares both counters with others.
+ * How many connections each source has open, over all workers: an IPv4 address, or the first 64
+ * bits of an IPv6 address, which one customer has all of (RFC 6177). Counters are found by two
+ * hashes of local address, port and source, and the smaller one tells (a count-min sketch, Cormode
+ * and Muthukrishnan 2005): memory that does not grow, a count that is never too low, and too high
+ * only for a source that shares both counters with others.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_SOURCES_H
 #define SLUICE_DATAPLANE_PROXY_SOURCES_H
@@ -23,7 +24,8 @@ struct sources {
 	_Atomic uint32_t counters[2][SOURCES_COUNTERS];
 };
 
-/** Count one more connection, unless the source has @p limit of them at this address and port of ours.
+/** Count one more connection, unless the source has @p limit of them at this address and port of
+ * ours.
  *  @return false when it has */
 bool sources_take(struct sources *sources, const struct tcp_peer *peer, uint32_t limit);
 

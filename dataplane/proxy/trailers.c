@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trailer sections (RFC 9112 §7.1.2): parsed as a whole once they are here, and written without the fields
- * that no trailer may be (RFC 9110 §6.5.1) or that carry a credential. Most messages have none, and an
- * empty section is forwarded with the last chunk.
+ * Trailer sections (RFC 9112 §7.1.2): parsed as a whole once they are here, and written without the
+ * fields that no trailer may be (RFC 9110 §6.5.1) or that carry a credential. Most messages have
+ * none, and an empty section is forwarded with the last chunk.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -21,7 +21,8 @@ static void trailers_write(struct http1_writer *w, const void *ctx)
 	http1_write_trailers(w, t->trailers, t->strip, t->strip_count);
 }
 
-/* The header fields in which keys are sent: a backend that merged trailers would see another key there. */
+/* The header fields in which keys are sent: a backend that merged trailers would see another key
+ * there. */
 static void trailers_strip(const struct snapshot *snapshot, struct trailers_writing *t)
 {
 	const struct snap_credential *credentials;

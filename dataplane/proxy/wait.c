@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an exchange waits for. Each of its two sides owes something or nothing: the client the rest of its
- * body, or to read; the backend a connection, to take the request, or a response. An obligation runs from its
- * beginning or from the side's last progress, and the earlier of the two ends is the exchange's one deadline,
- * which is its client's. Nothing else sets or clears that deadline while the exchange lasts: every upcall that
- * moved an exchange ends with wait_update(), which may be called at any time and changes nothing by itself.
+ * What an exchange waits for. Each of its two sides owes something or nothing: the client the rest
+ * of its body, or to read; the backend a connection, to take the request, or a response. An
+ * obligation runs from its beginning or from the side's last progress, and the earlier of the two
+ * ends is the exchange's one deadline, which is its client's. Nothing else sets or clears that
+ * deadline while the exchange lasts: every upcall that moved an exchange ends with wait_update(),
+ * which may be called at any time and changes nothing by itself.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -27,8 +28,8 @@ static enum wait_owes client_owes(const struct exchange *ex)
 	return !connecting(ex) && body_wanted(ex) ? OWES_BODY : OWES_NOTHING;
 }
 
-/* While the client has no room for a response, or holds back the body that an early response may depend on,
- * the backend is not to blame. */
+/* While the client has no room for a response, or holds back the body that an early response may
+ * depend on, the backend is not to blame. */
 static enum wait_owes backend_owes(const struct exchange *ex)
 {
 	if (connecting(ex))

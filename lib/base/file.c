@@ -50,8 +50,8 @@ static int file_too_large(size_t max, char *why)
 }
 
 /*
- * Until the end, whatever size the file had when it was opened: it may have grown. A file of the size
- * that it had is read without a second allocation, so that a key is in one place.
+ * Until the end, whatever size the file had when it was opened: it may have grown. A file of the
+ * size that it had is read without a second allocation, so that a key is in one place.
  */
 static int file_read_all(int fd, size_t expected, size_t max, struct file_text *out, char *why)
 {

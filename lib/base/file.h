@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a file whose name comes from a person. The name may be that of a folder, a named pipe that
- * no process writes to, a device or a loop of links: none of them may end or hang a daemon.
+ * Reading a file whose name comes from a person. The name may be that of a folder, a named pipe
+ * that no process writes to, a device or a loop of links: none of them may end or hang a daemon.
  */
 #ifndef SLUICE_LIB_BASE_FILE_H
 #define SLUICE_LIB_BASE_FILE_H

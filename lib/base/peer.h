@@ -15,7 +15,8 @@ struct peer_user {
 /** The user when it connected (SO_PEERCRED). @return 0 or -errno */
 int peer_user_get(int fd, struct peer_user *out);
 
-/** Is the peer's first group, or one of its further ones (SO_PEERGROUPS), @p gid? (gid_t)-1 is no group. */
+/** Is the peer's first group, or one of its further ones (SO_PEERGROUPS), @p gid? (gid_t)-1 is no
+ * group. */
 bool peer_user_in_group(int fd, const struct peer_user *user, gid_t gid);
 
 #endif

@@ -2,7 +2,8 @@
 /* See places.h. */
 #include "lib/base/places.h"
 
-/* Is @p a given up before @p b? The lower rank, then the one that keeps silent, then the older one. */
+/* Is @p a given up before @p b? The lower rank, then the one that keeps silent, then the older
+ * one. */
 static bool place_goes_first(const struct place *a, const struct place *b)
 {
 	if (a->rank != b->rank)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who gets a place where connections are few and users trust each other differently: each user has a
- * share, and a connection of a user with more rights takes the place of one with fewer. No clock and
- * no sockets: the caller closes what is given up.
+ * Who gets a place where connections are few and users trust each other differently: each user has
+ * a share, and a connection of a user with more rights takes the place of one with fewer. No clock
+ * and no sockets: the caller closes what is given up.
  */
 #ifndef SLUICE_LIB_BASE_PLACES_H
 #define SLUICE_LIB_BASE_PLACES_H

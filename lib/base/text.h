@@ -25,7 +25,8 @@ size_t text_escape(const char *text, unsigned take, char *out);
 
 /**
  * Make a line safe: each unsafe character, a line feed too, is escaped by text_escape().
- * @param out  of @p bytes; always terminated, ends before the first character without room. 4 * @p len + 1
+ * @param out of @p bytes; always terminated, ends before the first character without room. 4 * @p
+ * len + 1
  *             bytes are enough for all
  * @return bytes written without the terminating zero
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies of statistics, see history.h. The worker counts on meanwhile: each number is right by itself. */
+/* Copies of statistics, see history.h. The worker counts on meanwhile: each number is right by
+ * itself. */
 #include "lib/shm/history.h"
 
 #include <string.h>

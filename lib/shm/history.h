@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a worker's statistics were some seconds ago, so that a reader can tell at once what happened of late and not
- * only since the start: copies of its segment, each a segment of statistics itself. Written by the dataplane's main
- * core, the oldest first; a reader gets the oldest.
+ * What a worker's statistics were some seconds ago, so that a reader can tell at once what happened
+ * of late and not only since the start: copies of its segment, each a segment of statistics itself.
+ * Written by the dataplane's main core, the oldest first; a reader gets the oldest.
  */
 #ifndef SLUICE_LIB_SHM_HISTORY_H
 #define SLUICE_LIB_SHM_HISTORY_H

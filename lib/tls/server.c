@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The policy: TLS 1.2 with ECDHE and AEAD, TLS 1.3; X25519, P-256 and P-384 (RFC 9325). No renegotiation, no
- * compression, no early data, no session cache: tickets are stateless (RFC 5077, RFC 8446 §4.6.1), under
- * keys that the dataplane sets.
+ * The policy: TLS 1.2 with ECDHE and AEAD, TLS 1.3; X25519, P-256 and P-384 (RFC 9325). No
+ * renegotiation, no compression, no early data, no session cache: tickets are stateless (RFC 5077,
+ * RFC 8446 §4.6.1), under keys that the dataplane sets.
  */
 #include "lib/tls/server.h"
 

@@ -20,7 +20,8 @@ struct tls_cert {
 };
 
 /**
- * Read a chain and a key in PEM. The caller frees @p cert with tls_cert_free(), after an error, too.
+ * Read a chain and a key in PEM. The caller frees @p cert with tls_cert_free(), after an error,
+ * too.
  * @return NULL, or what is wrong
  */
 const char *tls_cert_read(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs seed after seed and says of each that fails how to repeat it; --shrink looks for the smallest
- * scenario that still fails. Exit status 1 when one did.
+ * Runs seed after seed and says of each that fails how to repeat it; --shrink looks for the
+ * smallest scenario that still fails. Exit status 1 when one did.
  */
 #include "tests/sim/seeds.h"
 
@@ -49,7 +49,7 @@ static void *scenario_new(void)
 	return scenario;
 }
 
-/* @param scenario  NULL: only look  @param text  NAME=VALUE  @return false when it is no such thing */
+/* @param scenario NULL: only look @param text NAME=VALUE @return false when it is no such thing */
 static bool param_set(void *scenario, const char *text)
 {
 	const char *equal = strchr(text, '=');
@@ -103,8 +103,8 @@ static bool args_parse(struct args *a, int argc, char **argv)
 	return optind == argc;
 }
 
-/* Move each parameter towards its plain value as long as something still fails: all the way, else by
- * halves. */
+/* Move each parameter towards its plain value as long as something still fails: all the way, else
+ * by halves. */
 static bool param_shrink(void *scenario, const struct seeds_param *p)
 {
 	uint64_t *value = param_value(scenario, p);

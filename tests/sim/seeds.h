@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What simulations have in common: a scenario is a row of numbers that a seed draws; one that fails is
- * printed with the arguments that repeat it, and shrunk towards the numbers that trouble nothing.
+ * What simulations have in common: a scenario is a row of numbers that a seed draws; one that fails
+ * is printed with the arguments that repeat it, and shrunk towards the numbers that trouble
+ * nothing.
  */
 #ifndef SLUICE_TESTS_SIM_SEEDS_H
 #define SLUICE_TESTS_SIM_SEEDS_H

@@ -148,7 +148,8 @@ static enum reader_event client_head(struct sim_client *k, uint32_t id)
 	s->ledger->rows[id].status = (uint16_t)status;
 	if (!k->own && status != p->status)
 		sim_fail(s, "exchange %u: status %lu instead of %u", id, status, p->status);
-	/* Whether a refused HEAD has a body depends on whether the gateway got so far as to know the method. */
+	/* Whether a refused HEAD has a body depends on whether the gateway got so far as to know
+	 * the method. */
 	if (k->own && p->method == PLAN_HEAD && status != 404 && status != 401 && status != 429)
 		k->blind = true;
 	none = k->own ? p->method == PLAN_HEAD : plan_no_content(p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A simulated client: sends its requests, pipelined or not, over one connection after the other, and
- * holds every byte that it gets against what it asked for. */
+/* A simulated client: sends its requests, pipelined or not, over one connection after the other,
+ * and holds every byte that it gets against what it asked for. */
 #ifndef SLUICE_TESTS_SIM_PROXY_CLIENT_H
 #define SLUICE_TESTS_SIM_PROXY_CLIENT_H
 

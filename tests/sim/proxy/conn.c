@@ -126,8 +126,8 @@ static bool conn_end_due(struct sim_conn *c)
 	return true;
 }
 
-/* What is behind a response leaves at once or waits: in TCP's queue it could be overtaken by the next
- * request, and would look as if it had been sent after it. */
+/* What is behind a response leaves at once or waits: in TCP's queue it could be overtaken by the
+ * next request, and would look as if it had been sent after it. */
 static bool part_waits(const struct sim_conn *c)
 {
 	const struct tcp_conn *t = c->tcp;

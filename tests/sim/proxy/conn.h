@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection of a simulated client or backend: sends what it was given in pieces and with pauses, reads
- * with pauses, and ends where it is told to.
+ * A connection of a simulated client or backend: sends what it was given in pieces and with pauses,
+ * reads with pauses, and ends where it is told to.
  */
 #ifndef SLUICE_TESTS_SIM_PROXY_CONN_H
 #define SLUICE_TESTS_SIM_PROXY_CONN_H

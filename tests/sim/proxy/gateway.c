@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker under test, see gateway.h. The linker leads proxy_create() here, so that it can be looked into. */
+/* The worker under test, see gateway.h. The linker leads proxy_create() here, so that it can be
+ * looked into. */
 #include "tests/sim/proxy/gateway.h"
 
 #include <unistd.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configurations that the simulated gateway is given, from text through control's own compiler. Each
- * is compiled with the one before as what runs, so that slots are given as in life; tables are made when
- * they are first needed and kept for the whole process.
+ * The configurations that the simulated gateway is given, from text through control's own compiler.
+ * Each is compiled with the one before as what runs, so that slots are given as in life; tables are
+ * made when they are first needed and kept for the whole process.
  */
 #include "tests/sim/proxy/gateway.h"
 
@@ -23,7 +23,7 @@
 #define MOVED          4 /* requests for /b go to backend a */
 #define LESS_ROUTES    8
 #define RENAMED        16 /* the listener of port 80 */
-#define SHIFTED        32 /* one more backend, API and consumer before the others, whose indices move */
+#define SHIFTED        32 /* one more backend, API and consumer first: the others' indices move */
 #define OTHER_ENDPOINT 64 /* of backend a, in place of one */
 
 static const unsigned kinds[GENERATIONS] = { 0, LISTENER, LISTENER | LESS_ENDPOINTS, LESS_ENDPOINTS,

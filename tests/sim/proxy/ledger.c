@@ -64,7 +64,8 @@ void ledger_read(struct sim *s)
 			event_take(s, &events[i]);
 }
 
-/* A head that never became a request has a record without a path: found by the number in the response. */
+/* A head that never became a request has a record without a path: found by the number in the
+ * response. */
 static void name_record(struct ledger *l, struct ledger_row *r)
 {
 	for (uint32_t i = 0; i < l->nameless_count && r->events == 0; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What became of each exchange, as its client, its backends and the gateway's own records tell it. */
+/* What became of each exchange, as its client, its backends and the gateway's own records tell
+ * it. */
 #ifndef SLUICE_TESTS_SIM_PROXY_LEDGER_H
 #define SLUICE_TESTS_SIM_PROXY_LEDGER_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ports of the simulation stand where the io library is linked otherwise, and two wires between
- * them: the gateway's outside and the clients, its inside and the backends. A frame on the way is a copy,
- * so that it takes no mbuf; it arrives after the scenario's delay, or is lost.
+ * them: the gateway's outside and the clients, its inside and the backends. A frame on the way is a
+ * copy, so that it takes no mbuf; it arrives after the scenario's delay, or is lost.
  */
 #ifndef SLUICE_TESTS_SIM_PROXY_LINK_H
 #define SLUICE_TESTS_SIM_PROXY_LINK_H

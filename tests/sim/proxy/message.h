@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages whose every byte says what they belong to: heads carry the exchange's id, and a byte of content
- * follows from id, direction and offset. The reader is plain on purpose; it shares nothing with the
- * gateway's own parser.
+ * Messages whose every byte says what they belong to: heads carry the exchange's id, and a byte of
+ * content follows from id, direction and offset. The reader is plain on purpose; it shares nothing
+ * with the gateway's own parser.
  */
 #ifndef SLUICE_TESTS_SIM_PROXY_MESSAGE_H
 #define SLUICE_TESTS_SIM_PROXY_MESSAGE_H
@@ -21,7 +21,8 @@ static inline uint8_t message_byte(uint32_t id, enum message_way way, uint32_t a
 
 /** Append the whole request; the caller sends of it what it wants. @return length of its head */
 uint32_t message_request(const struct plan *p, struct bytes *out);
-/** Append the whole response, responses before it and bytes behind it. @return where the response itself ends */
+/** Append the whole response, responses before it and bytes behind it. @return where the response
+ * itself ends */
 uint32_t message_response(const struct plan *p, struct bytes *out);
 /** Append what is behind the response and belongs to nobody. */
 void message_extra(const struct plan *p, struct bytes *out);
@@ -61,8 +62,12 @@ struct reader {
 
 /** Take some of @p data, at most up to the next event. @param used  set to how much */
 enum reader_event reader_feed(struct reader *r, const uint8_t *data, uint32_t len, uint32_t *used);
-/** After READER_HEAD: how the content is framed, by the head's fields. @param none  there is none in any case
- *  @param response  without framing fields it goes on until the close @return READER_DONE when it has none */
+/**
+ * After READER_HEAD: how the content is framed, by the head's fields.
+ * @param none      there is none in any case
+ * @param response  without framing fields it goes on until the close
+ * @return READER_DONE when it has none
+ */
 enum reader_event reader_content(struct reader *r, bool none, bool response);
 /** For the next message. */
 void reader_again(struct reader *r);

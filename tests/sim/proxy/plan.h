@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What client and backend do with one exchange. Drawn for each exchange from the scenario's seed and the
- * exchange's number alone, so that one exchange stays as it is when another parameter shrinks.
+ * What client and backend do with one exchange. Drawn for each exchange from the scenario's seed
+ * and the exchange's number alone, so that one exchange stays as it is when another parameter
+ * shrinks.
  */
 #ifndef SLUICE_TESTS_SIM_PROXY_PLAN_H
 #define SLUICE_TESTS_SIM_PROXY_PLAN_H

@@ -146,7 +146,8 @@ void scenario_draw(struct scenario *o, uint64_t seed)
 	draw_kinds(o, &rng);
 	draw_trouble(o, &rng);
 	draw_gateway(o, &rng);
-	/* A segment that is lost, or late, comes again as if it had been sent after the next request. */
+	/* A segment that is lost, or late, comes again as if it had been sent after the next
+	 * request. */
 	if (o->extra) {
 		o->pool = o->hog = o->jitter_us = 0;
 		/* They wait in the gateway's TCP while a client has no room. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulated backends: read requests, hold every byte against what the client sent, and respond as planned. */
+/* The simulated backends: read requests, hold every byte against what the client sent, and respond
+ * as planned. */
 #ifndef SLUICE_TESTS_SIM_PROXY_SERVER_H
 #define SLUICE_TESTS_SIM_PROXY_SERVER_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The simulated world of the proxy: a whole worker, and on its two networks one host each, with our own
- * TCP, which all clients and all backends share. Everything follows from the scenario, time too.
- * What a client and a backend do with an exchange is known beforehand (plan.h), and each byte of it says
- * which exchange it belongs to (message.h).
+ * The simulated world of the proxy: a whole worker, and on its two networks one host each, with our
+ * own TCP, which all clients and all backends share. Everything follows from the scenario, time
+ * too. What a client and a backend do with an exchange is known beforehand (plan.h), and each byte
+ * of it says which exchange it belongs to (message.h).
  */
 #ifndef SLUICE_TESTS_SIM_PROXY_SIM_H
 #define SLUICE_TESTS_SIM_PROXY_SIM_H

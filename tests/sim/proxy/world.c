@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop of the simulated world: worker, clients and backends have their turns at one moment, then time
- * jumps to the next at which something happens. At the end everything that was begun must be over.
+ * The loop of the simulated world: worker, clients and backends have their turns at one moment,
+ * then time jumps to the next at which something happens. At the end everything that was begun must
+ * be over.
  */
 #include "tests/sim/proxy/sim.h"
 
@@ -98,7 +99,8 @@ static void sim_fini(struct sim *s)
 	wire_free_all();
 }
 
-/* New generations, a drain and want of memory, spread over the run. @return when there is the next */
+/* New generations, a drain and want of memory, spread over the run. @return when there is the
+ * next */
 static uint64_t trouble_draw(struct sim *s, uint64_t *apply_ns, uint64_t *applies)
 {
 	if (*applies < s->o.applies && s->now_ns >= *apply_ns) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of a bench program: targets, rows without a value, the exit status. What is printed is read back. */
+/* Rows of a bench program: targets, rows without a value, the exit status. What is printed is read
+ * back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a connection takes of the heap, counted by an allocator of OpenSSL's own: the start's arithmetic
- * rests on it (dataplane/plan.c). A connection's part is what is given back with it, so that the client
- * and the contexts in the same process do not count.
+ * What a connection takes of the heap, counted by an allocator of OpenSSL's own: the start's
+ * arithmetic rests on it (dataplane/plan.c). A connection's part is what is given back with it, so
+ * that the client and the contexts in the same process do not count.
  */
 #include <malloc.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compiler's limits, with Hyperscan itself: patterns that take too much of the processor or too much memory are
- * refused with the limit named, and the next ones compile. Nothing here has a sanitizer, whose addresses have no limit.
+ * The compiler's limits, with Hyperscan itself: patterns that take too much of the processor or too
+ * much memory are refused with the limit named, and the next ones compile. Nothing here has a
+ * sanitizer, whose addresses have no limit.
  */
 #include <setjmp.h>
 #include <stdarg.h>
