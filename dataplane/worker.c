@@ -31,6 +31,7 @@ struct worker {
 	struct steer *steer; /* NULL for a single worker */
 	struct tcp_stack *tcp;
 	struct proxy *proxy;
+	const struct tables *tables; /* that it runs; NULL before the first */
 	struct stats_worker *counters;
 	uint64_t *stage_cycles;
 	uint64_t long_loop_cycles;
@@ -107,6 +108,14 @@ void worker_destroy(struct worker *w)
 	rte_free(w);
 }
 
+/* Each generation says what it changes in the one before, so none is left out. */
+static void follow_tables(struct worker *w, const struct tables *next, uint64_t now_ns)
+{
+	proxy_set_tables(w->proxy, next, now_ns);
+	w->tables = next;
+	atomic_store_explicit(&w->generation, next->snapshot.generation, memory_order_release);
+}
+
 /* Adopt a new generation and the main core's wish to stop; between bursts, where nothing is held. */
 static void follow_main_core(struct worker *w, uint64_t now_ns)
 {
@@ -115,10 +124,8 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 	uint32_t stop = atomic_load_explicit(&shared->stop, memory_order_relaxed);
 	uint32_t links_up = atomic_load_explicit(&shared->links_up, memory_order_relaxed);
 
-	if (tables && tables->snapshot.generation != w->generation &&
-		proxy_set_tables(w->proxy, tables, now_ns) == 0)
-		atomic_store_explicit(
-			&w->generation, tables->snapshot.generation, memory_order_release);
+	if (unlikely(tables != w->tables))
+		follow_tables(w, w->tables ? w->tables->next : tables, now_ns);
 	if (unlikely(links_up != w->links_up)) {
 		w->links_up = links_up;
 		net_announce(w->net);

@@ -319,12 +319,26 @@ static uint64_t pick(void *ctx, uint32_t n)
 	return sum;
 }
 
+static void micro_balance(struct micro *m, const struct snapshot *snapshot)
+{
+	struct balance_plan *plan = balance_plan_create(snapshot, NULL);
+	struct balance_rounds *rounds = plan ? balance_rounds_create(plan) : NULL;
+	struct balance *balance = balance_create(snap_settings(snapshot)->endpoint_capacity, 1);
+
+	if (rounds && balance) {
+		balance_follow(balance, plan, rounds);
+		micro_run(m, "weighted pick among 3", 1, pick, balance);
+	}
+	balance_destroy(balance);
+	balance_rounds_destroy(rounds);
+	balance_plan_destroy(plan);
+}
+
 void micro_policy(struct micro *m)
 {
 	static const struct http1_limits limits = { 16384, 8192, 100 };
 	static char request[512];
 	char text[ENGINE_KEY_BYTES];
-	struct balance *balance;
 	enum reason reason;
 	struct keys k;
 
@@ -340,9 +354,6 @@ void micro_policy(struct micro *m)
 	micro_run(m, "digest, SHA-256 of a burst's keys", POLICY_BULK, digest_bulk, &k);
 	micro_run(m, "limits of a plan with one rate", 1, take_limits, &k);
 	micro_gcra(m);
-	balance = balance_create(&k.snapshot, NULL, 1);
-	if (balance)
-		micro_run(m, "weighted pick among 3", 1, pick, balance);
-	balance_destroy(balance);
+	micro_balance(m, &k.snapshot);
 	keys_end(&k);
 }

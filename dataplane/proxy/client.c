@@ -18,7 +18,7 @@ static void arm(struct proxy *p, struct client *c, uint32_t ms)
 
 static struct tls_conn *tls_begin(struct proxy *p, uint32_t listener)
 {
-	struct tls_contexts *contexts = p->tables->tls[p->config.worker_index];
+	struct tls_contexts *contexts = p->tables->worker[p->config.worker_index].tls;
 
 	return contexts ? tls_conn_create(contexts, listener) : NULL;
 }

@@ -18,7 +18,7 @@ static size_t pools_bytes(const struct proxy_config *config)
 
 uint64_t proxy_bytes(const struct proxy_config *config)
 {
-	return sizeof(struct proxy) + pools_bytes(config) +
+	return sizeof(struct proxy) + pools_bytes(config) + balance_bytes(config->endpoint_slots) +
 	       (uint64_t)config->client_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct client)) +
 	       (uint64_t)config->exchange_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct exchange)) +
 	       (uint64_t)config->upstream_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct upstream)) +
@@ -41,7 +41,9 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 	LIST_INIT(&p->holders);
 	deadline_wheel_init(&p->wheel, now_ns);
 	p->pools = malloc(pools_bytes(config));
-	if (!p->pools || slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
+	p->balance = balance_create(config->endpoint_slots, config->seed);
+	if (!p->pools || !p->balance ||
+		slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
 		slab_init(&p->exchanges, sizeof(struct exchange), config->exchange_limit) ||
 		slab_init(&p->upstreams, sizeof(struct upstream), config->upstream_limit) ||
 		slab_init(&p->heads, STREAM_GATHER_BYTES, HEAD_BUFFERS)) {
@@ -82,10 +84,7 @@ void proxy_destroy(struct proxy *p)
 			tls_conn_destroy(c->tls);
 	}
 	free_upstreams(p);
-	if (p->balance)
-		balance_destroy(p->balance);
-	if (p->scratch)
-		policy_scratch_destroy(p->scratch);
+	balance_destroy(p->balance);
 	slab_fini(&p->clients);
 	slab_fini(&p->exchanges);
 	slab_fini(&p->upstreams);
@@ -99,70 +98,60 @@ void proxy_attach(struct proxy *p, struct tcp_stack *tcp)
 	p->tcp = tcp;
 }
 
-static bool listens_too(const struct snapshot *snapshot, const struct snap_listener *l)
+static void listener_open(struct proxy *p, const struct snap_listener *l)
+{
+	tcp_listen(p->tcp, &l->addr, (uint16_t)l->tcp_port, l->backlog, l->slot);
+}
+
+static void open_all_listeners(struct proxy *p, const struct tables *first)
 {
 	uint32_t n;
-	const struct snap_listener *all = snap_records(snapshot, SNAP_LISTENERS, &n);
+	const struct snap_listener *l = snap_records(&first->snapshot, SNAP_LISTENERS, &n);
 
 	for (uint32_t i = 0; i < n; i++)
-		if (all[i].slot == l->slot && all[i].tcp_port == l->tcp_port &&
-			ip_equal(&all[i].addr, &l->addr))
-			return true;
-	return false;
+		listener_open(p, &l[i]);
 }
 
 /* Stop what the new generation lacks, start what the old one lacked, change what both have. */
 static void change_listeners(struct proxy *p, const struct tables *next)
 {
+	const struct tables_listening *listening = &next->listening;
 	uint32_t n;
-	const struct snap_listener *l;
+	const struct snap_listener *was = snap_records(&p->tables->snapshot, SNAP_LISTENERS, &n),
+				   *is = snap_records(&next->snapshot, SNAP_LISTENERS, &n), *l;
 
-	if (p->tables) {
-		l = snap_records(&p->tables->snapshot, SNAP_LISTENERS, &n);
-		for (uint32_t i = 0; i < n; i++)
-			if (!listens_too(&next->snapshot, &l[i]))
-				tcp_unlisten(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port);
+	for (uint32_t i = 0; i < listening->closed_count; i++) {
+		l = &was[listening->closed[i]];
+		tcp_unlisten(p->tcp, &l->addr, (uint16_t)l->tcp_port);
 	}
-	l = snap_records(&next->snapshot, SNAP_LISTENERS, &n);
-	for (uint32_t i = 0; i < n; i++)
-		if (p->tables && listens_too(&p->tables->snapshot, &l[i]))
-			tcp_set_backlog(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port, l[i].backlog);
-		else
-			tcp_listen(p->tcp, &l[i].addr, (uint16_t)l[i].tcp_port, l[i].backlog,
-				l[i].slot);
+	for (uint32_t i = 0; i < listening->opened_count; i++)
+		listener_open(p, &is[listening->opened[i]]);
+	for (uint32_t i = 0; i < listening->backlog_count; i++) {
+		l = &is[listening->backlog[i]];
+		tcp_set_backlog(p->tcp, &l->addr, (uint16_t)l->tcp_port, l->backlog);
+	}
 }
 
-int proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now_ns)
+void proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now_ns)
 {
 	const struct snap_settings *settings = snap_settings(&tables->snapshot);
-	struct balance *balance = balance_create(&tables->snapshot, p->balance, p->config.seed);
-	struct policy_scratch *scratch = policy_scratch_create(tables->policy);
+	const struct tables_worker *own = &tables->worker[p->config.worker_index];
 
-	if (!balance || !scratch) {
-		if (balance)
-			balance_destroy(balance);
-		if (scratch)
-			policy_scratch_destroy(scratch);
-		return -ENOMEM;
-	}
 	p->now_ns = now_ns;
-	retire_run(p, tables);
-	upstream_pools_review(p, tables);
-	change_listeners(p, tables);
-	if (p->balance)
-		balance_destroy(p->balance);
-	if (p->scratch)
-		policy_scratch_destroy(p->scratch);
-	p->balance = balance;
-	p->scratch = scratch;
+	if (p->tables) {
+		retire_run(p, tables);
+		change_listeners(p, tables);
+	} else {
+		open_all_listeners(p, tables);
+	}
+	balance_follow(p->balance, tables->balance, own->rounds);
+	p->scratch = own->scratch;
 	p->tables = tables;
 	p->limits = (struct http1_limits){ settings->head_bytes_max, settings->target_bytes_max,
 		settings->fields_max };
 	/* A backend is trusted with more than a client, within the same buffers. */
 	p->response_limits = (struct http1_limits){ HTTP1_MAX_HEAD_BYTES, 0, HTTP1_MAX_FIELDS };
 	p->counters->generation = tables->snapshot.generation;
-	upstream_note_ejections(p);
-	return 0;
 }
 
 void proxy_begin(struct proxy *p, uint64_t now_ns, uint64_t wall_s)

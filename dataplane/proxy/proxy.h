@@ -48,11 +48,10 @@ uint64_t proxy_bytes(const struct proxy_config *config);
 void proxy_attach(struct proxy *proxy, struct tcp_stack *tcp);
 
 /**
- * Change to another generation: listeners are opened and closed, pools of endpoints that went away are
- * emptied, requests under way go on. Between bursts only.
- * @return 0 or -errno when per-worker state could not be made (the old generation stays)
+ * Change to the generation that follows the running one, or to the first: listeners are opened and closed, pools
+ * of endpoints that went away are emptied, requests under way go on. Between bursts only.
  */
-int proxy_set_tables(struct proxy *proxy, const struct tables *tables, uint64_t now_ns);
+void proxy_set_tables(struct proxy *proxy, const struct tables *tables, uint64_t now_ns);
 
 /* Stages of the worker's loop. */
 

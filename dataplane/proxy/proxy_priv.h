@@ -203,7 +203,7 @@ struct proxy {
 	struct tcp_stack *tcp;
 	const struct tables *tables;
 	struct balance *balance;
-	struct policy_scratch *scratch;
+	struct policy_scratch *scratch; /* of the tables */
 	uint64_t now_ns, wall_s;
 	uint64_t date_s; /* of date_text */
 	char date_text[32];
@@ -359,12 +359,9 @@ void upstream_spoke_early(struct proxy *p, struct upstream *u);
 void upstream_closed_early(struct proxy *p, struct upstream *u);
 /* Connect to ejected endpoints whose time has come. Once a loop. */
 void upstream_probes(struct proxy *p);
-/* Write down which endpoints are ejected: after an apply. */
-void upstream_note_ejections(struct proxy *p);
-/* Close the idle ones: all, or those of endpoints that are gone in @p tables. */
+/* Close the idle ones: all, or those of one endpoint. */
 void upstream_pools_close(struct proxy *p);
 void upstream_pool_close(struct proxy *p, uint32_t slot);
-void upstream_pools_review(struct proxy *p, const struct tables *tables);
 
 /* retire.c */
 /* Before @p next takes over: slots that mean something else there are taken from what holds them. */

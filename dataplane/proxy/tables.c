@@ -25,8 +25,20 @@ static bool build_tls(struct tables *t, const struct tables_config *config,
 	for (uint32_t w = 0; w < config->worker_count; w++) {
 		struct tls_config tls = { .pool = config->pools[w], .tickets = config->tickets };
 
-		t->tls[w] = tls_contexts_create(&tls, &t->snapshot, secrets, why, why_bytes);
-		if (!t->tls[w])
+		t->worker[w].tls = tls_contexts_create(&tls, &t->snapshot, secrets, why, why_bytes);
+		if (!t->worker[w].tls)
+			return false;
+	}
+	return true;
+}
+
+/* What each worker needs for itself. */
+static bool build_workers(struct tables *t)
+{
+	for (uint32_t w = 0; w < t->worker_count; w++) {
+		t->worker[w].scratch = policy_scratch_create(t->policy);
+		t->worker[w].rounds = balance_rounds_create(t->balance);
+		if (!t->worker[w].scratch || !t->worker[w].rounds)
 			return false;
 	}
 	return true;
@@ -44,12 +56,19 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	t->usage = config->usage;
 	t->worker_count = config->worker_count;
 	t->routes = route_table_create(&t->snapshot);
-	if (!t->routes || !tables_index_slots(t, previous))
+	t->balance = balance_plan_create(&t->snapshot, previous ? previous->balance : NULL);
+	if (!t->routes || !t->balance || !tables_index_slots(t, previous))
 		goto fail;
 	t->policy = policy_create(
 		&t->snapshot, previous ? previous->policy : NULL, config->compiler, why, why_bytes);
 	if (!t->policy || !build_tls(t, config, secrets, why, why_bytes))
 		goto fail;
+	if (!build_workers(t)) {
+		snprintf(why, why_bytes, "out of memory for the workers' part");
+		goto fail;
+	}
+	if (previous)
+		previous->next = t;
 	return t;
 fail:
 	/* The snapshot stays the caller's. */
@@ -63,9 +82,13 @@ void tables_destroy(struct tables *t)
 {
 	if (!t)
 		return;
-	for (uint32_t w = 0; w < t->worker_count; w++)
-		if (t->tls[w])
-			tls_contexts_destroy(t->tls[w]);
+	for (uint32_t w = 0; w < t->worker_count; w++) {
+		if (t->worker[w].tls)
+			tls_contexts_destroy(t->worker[w].tls);
+		policy_scratch_destroy(t->worker[w].scratch);
+		balance_rounds_destroy(t->worker[w].rounds);
+	}
+	balance_plan_destroy(t->balance);
 	if (t->policy)
 		policy_destroy(t->policy);
 	if (t->routes)

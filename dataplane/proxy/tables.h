@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One generation's tables: the snapshot and everything that the main core builds from it before the
- * workers see it. Immutable once published (but for keys that deltas change, behind policy), replaced
- * as a whole, freed when QSBR says that every worker moved on.
+ * workers see it: what they share, what each needs for itself, and what changed since the generation before,
+ * so that taking it over costs a worker what changed and not what there is. Immutable once published (but for
+ * keys that deltas change, behind policy, and for each worker's own part), replaced as a whole, freed when QSBR
+ * says that every worker moved on. Workers go through generations one by one, by the pointer to the next.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_TABLES_H
 #define SLUICE_DATAPLANE_PROXY_TABLES_H
 
 #include "dataplane/policy/policy.h"
+#include "dataplane/route/balance.h"
 #include "dataplane/route/route.h"
 #include "dataplane/tls/tls.h"
 #include "lib/shm/snapshot.h"
@@ -18,21 +21,44 @@
 /* What is counted by slot. */
 enum slot_kind { SLOT_LISTENER, SLOT_API, SLOT_ENDPOINT, SLOT_CONSUMER, SLOT_KINDS };
 
+/* Slots that meant something in the generation before and mean something else, or nothing, in this one. */
+struct tables_ended {
+	uint32_t count;
+	uint32_t *slots;
+	uint64_t *bits; /* by slot; NULL when none ended */
+	uint32_t bit_count;
+};
+
+/* Of listeners, since the generation before. */
+struct tables_listening {
+	uint32_t closed_count, opened_count, backlog_count;
+	uint32_t *closed;  /* indices into the SNAP_LISTENERS of the generation before */
+	uint32_t *opened;  /* indices into this one's */
+	uint32_t *backlog; /* the same of those that stay and have another backlog */
+	bool tls_changed;  /* one speaks TLS now and did not, or the other way round */
+};
+
+/* What a worker has for itself. */
+struct tables_worker {
+	struct tls_contexts *tls; /* NULL where no listener has TLS */
+	struct policy_scratch *scratch;
+	struct balance_rounds *rounds;
+};
+
 struct tables {
 	struct snapshot snapshot; /* owned */
+	struct tables *next;      /* the generation after; read once that is published */
 	struct route_table *routes;
 	struct policy *policy;
+	struct balance_plan *balance;
 	struct usage *usage; /* the gateway's, not owned: outlives every generation */
 	uint32_t worker_count;
-	struct tls_contexts *tls[TABLES_WORKERS_MAX]; /* NULL where no listener has TLS */
+	struct tables_worker worker[TABLES_WORKERS_MAX];
 	/* Slot to index in this generation, SNAP_NONE where the slot is free. */
 	uint32_t *by_slot[SLOT_KINDS];
 	uint32_t slots[SLOT_KINDS];
-	/* When a slot got the meaning that it has, as the number of tables made before; 0 where it has none. Two of
-	 * these tell which slots changed hands between their generations, however many lie between. */
-	uint32_t *slot_since[SLOT_KINDS];
-	uint32_t number;            /* of these tables, from 1 */
-	uint32_t ended[SLOT_KINDS]; /* number of the latest tables that ended a slot's meaning */
+	struct tables_ended ended[SLOT_KINDS];
+	struct tables_listening listening;
 };
 
 struct tables_config {
@@ -47,7 +73,7 @@ struct tables_config {
  * Build the tables of a generation.
  * @param snapshot  taken over on success
  * @param secrets   read only during the call
- * @param previous  the running generation, or NULL
+ * @param previous  the running generation, or NULL. On success its next one is this one
  * @param why       on failure, a sentence; @p why_bytes of room
  * @return NULL on failure
  */
@@ -66,20 +92,18 @@ static inline uint32_t tables_listener(const struct tables *t, uint32_t slot)
 	return slot < t->slots[SLOT_LISTENER] ? t->by_slot[SLOT_LISTENER][slot] : SNAP_NONE;
 }
 
-/** True when @p slot had a meaning in @p before that it does not have in @p now. */
-static inline bool tables_slot_ended(
-	const struct tables *before, const struct tables *now, enum slot_kind kind, uint32_t slot)
+/** True when @p slot had a meaning in the generation before that it does not have any more. */
+static inline bool tables_slot_ended(const struct tables *t, enum slot_kind kind, uint32_t slot)
 {
-	uint32_t was = slot < before->slots[kind] ? before->slot_since[kind][slot] : 0;
-	uint32_t is = slot < now->slots[kind] ? now->slot_since[kind][slot] : 0;
+	const struct tables_ended *ended = &t->ended[kind];
 
-	return was != 0 && was != is;
+	return slot < ended->bit_count && (ended->bits[slot / 64] >> slot % 64 & 1);
 }
 
 /* tables_slots.c */
 
 /**
- * Index the slots of a generation and find those whose meaning changed.
+ * Index the slots of a generation, and find those whose meaning changed and the listeners that come and go.
  * @param previous  the running generation, or NULL
  * @return false without memory
  */

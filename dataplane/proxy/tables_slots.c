@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the slots of a generation mean. Counters, connections and requests under way hold slots; a
- * slot that means something else in the next generation has to be taken from all of them first
- * (retire.c). What a slot means: a listener is its address and port, so that it may be renamed; an
- * API is its name and version, an endpoint its backend's name and its own, a consumer its name.
+ * What the slots of a generation mean. Counters, connections and requests under way hold slots; a slot that means
+ * something else in the next generation has to be taken from all of them first (retire.c). What a slot means:
+ * a listener is its address and port, so that it may be renamed; an API is its name and version, an endpoint its
+ * backend's name, its own and its address, a consumer its name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,8 @@ static bool endpoint_same(
 {
 	const struct snap_endpoint *l = x, *m = y;
 
-	return snapshot_same_text(a, l->name, b, m->name) &&
+	return l->tcp_port == m->tcp_port && ip_equal(&l->addr, &m->addr) &&
+	       snapshot_same_text(a, l->name, b, m->name) &&
 	       snapshot_same_text(a, SNAP_AT(a, SNAP_BACKENDS, snap_backend, l->backend)->name, b,
 		       SNAP_AT(b, SNAP_BACKENDS, snap_backend, m->backend)->name);
 }
@@ -77,8 +78,7 @@ static bool slots_index(struct tables *t, enum slot_kind kind)
 	size_t bytes = ((size_t)t->slots[kind] + 1) * sizeof(uint32_t);
 
 	t->by_slot[kind] = malloc(bytes);
-	t->slot_since[kind] = calloc(1, bytes);
-	if (!t->by_slot[kind] || !t->slot_since[kind])
+	if (!t->by_slot[kind])
 		return false;
 	memset(t->by_slot[kind], 0xff, bytes); /* SNAP_NONE */
 	for (uint32_t i = 0; i < t->snapshot.sections[type->section].count; i++) {
@@ -87,28 +87,86 @@ static bool slots_index(struct tables *t, enum slot_kind kind)
 		memcpy(&slot, (const char *)slot_record(t, kind, i) + type->slot_offset,
 			sizeof(slot));
 		t->by_slot[kind][slot] = i;
-		t->slot_since[kind][slot] = t->number;
 	}
 	return true;
 }
 
-/* Slots that mean what they meant keep the number of the tables that gave it to them. */
-static void slots_compare(struct tables *t, const struct tables *previous, enum slot_kind kind)
+/* Whether the record that has the slot in @p previous is none of @p t, with that slot. */
+static bool slot_ends(
+	const struct tables *t, const struct tables *previous, enum slot_kind kind, uint32_t slot)
 {
-	t->ended[kind] = previous->ended[kind];
-	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++) {
-		uint32_t was = previous->by_slot[kind][slot];
-		uint32_t is = slot < t->slots[kind] ? t->by_slot[kind][slot] : SNAP_NONE;
+	uint32_t was = previous->by_slot[kind][slot];
+	uint32_t is = slot < t->slots[kind] ? t->by_slot[kind][slot] : SNAP_NONE;
 
-		if (was == SNAP_NONE)
+	return was != SNAP_NONE &&
+	       (is == SNAP_NONE ||
+		       !slot_types[kind].same(&previous->snapshot, slot_record(previous, kind, was),
+			       &t->snapshot, slot_record(t, kind, is)));
+}
+
+static bool slots_compare(struct tables *t, const struct tables *previous, enum slot_kind kind)
+{
+	struct tables_ended *ended = &t->ended[kind];
+	uint32_t count = 0;
+
+	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++)
+		count += slot_ends(t, previous, kind, slot);
+	if (count == 0)
+		return true;
+	ended->slots = malloc(count * sizeof(*ended->slots));
+	ended->bits = calloc(previous->slots[kind] / 64 + 1, sizeof(*ended->bits));
+	if (!ended->slots || !ended->bits)
+		return false;
+	ended->bit_count = previous->slots[kind];
+	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++) {
+		if (!slot_ends(t, previous, kind, slot))
 			continue;
-		if (is != SNAP_NONE &&
-			slot_types[kind].same(&previous->snapshot, slot_record(previous, kind, was),
-				&t->snapshot, slot_record(t, kind, is)))
-			t->slot_since[kind][slot] = previous->slot_since[kind][slot];
-		else
-			t->ended[kind] = t->number;
+		ended->slots[ended->count++] = slot;
+		ended->bits[slot / 64] |= UINT64_C(1) << slot % 64;
 	}
+	return true;
+}
+
+/* The listener of @p other that has the slot and the address of @p l; NULL: none. */
+static const struct snap_listener *listener_in(
+	const struct tables *other, const struct snap_listener *l)
+{
+	uint32_t i = tables_listener(other, l->slot);
+	const struct snap_listener *m;
+
+	if (i == SNAP_NONE)
+		return NULL;
+	m = SNAP_AT(&other->snapshot, SNAP_LISTENERS, snap_listener, i);
+	return listener_same(&other->snapshot, l, &other->snapshot, m) ? m : NULL;
+}
+
+static bool listeners_compare(struct tables *t, const struct tables *previous)
+{
+	struct tables_listening *listening = &t->listening;
+	uint32_t was_count, is_count;
+	const struct snap_listener *was, *is, *then;
+
+	was = snap_records(&previous->snapshot, SNAP_LISTENERS, &was_count);
+	is = snap_records(&t->snapshot, SNAP_LISTENERS, &is_count);
+	listening->closed = malloc((was_count + 1) * sizeof(uint32_t));
+	listening->opened = malloc((is_count + 1) * sizeof(uint32_t));
+	listening->backlog = malloc((is_count + 1) * sizeof(uint32_t));
+	if (!listening->closed || !listening->opened || !listening->backlog)
+		return false;
+	for (uint32_t i = 0; i < was_count; i++)
+		if (!listener_in(t, &was[i]))
+			listening->closed[listening->closed_count++] = i;
+	for (uint32_t i = 0; i < is_count; i++) {
+		then = listener_in(previous, &is[i]);
+		if (!then) {
+			listening->opened[listening->opened_count++] = i;
+			continue;
+		}
+		if (then->backlog != is[i].backlog)
+			listening->backlog[listening->backlog_count++] = i;
+		listening->tls_changed |= then->tls != is[i].tls;
+	}
+	return true;
 }
 
 bool tables_index_slots(struct tables *t, const struct tables *previous)
@@ -119,20 +177,23 @@ bool tables_index_slots(struct tables *t, const struct tables *previous)
 	t->slots[SLOT_API] = settings->api_capacity;
 	t->slots[SLOT_ENDPOINT] = settings->endpoint_capacity;
 	t->slots[SLOT_CONSUMER] = settings->consumer_capacity;
-	t->number = previous ? previous->number + 1 : 1;
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
 		if (!slots_index(t, kind))
 			return false;
-		if (previous)
-			slots_compare(t, previous, kind);
+		if (previous && !slots_compare(t, previous, kind))
+			return false;
 	}
-	return true;
+	return !previous || listeners_compare(t, previous);
 }
 
 void tables_free_slots(struct tables *t)
 {
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
 		free(t->by_slot[kind]);
-		free(t->slot_since[kind]);
+		free(t->ended[kind].slots);
+		free(t->ended[kind].bits);
 	}
+	free(t->listening.closed);
+	free(t->listening.opened);
+	free(t->listening.backlog);
 }

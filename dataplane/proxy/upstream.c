@@ -117,16 +117,10 @@ struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t ind
 	return u;
 }
 
+/* Slots that mean another endpoint now were taken from it. */
 static uint32_t endpoint_index(const struct proxy *p, const struct upstream *u)
 {
-	uint32_t index = tables_endpoint(p->tables, u->slot);
-	const struct snap_endpoint *endpoint;
-
-	if (index == SNAP_NONE)
-		return SNAP_NONE;
-	endpoint = SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
-	return ip_equal(&endpoint->addr, &u->addr) && endpoint->tcp_port == u->port ? index
-										    : SNAP_NONE;
+	return tables_endpoint(p->tables, u->slot);
 }
 
 /* How long it may wait for its next request: less than the backend waits, for its FIN would cross the request. */
@@ -221,19 +215,13 @@ static void probe(struct proxy *p, uint32_t index)
 
 void upstream_probes(struct proxy *p)
 {
-	for (unsigned i = 0; i < PROBES_A_LOOP && p->balance && !p->draining; i++) {
-		uint32_t index = balance_probe(p->balance, p->now_ns);
+	for (unsigned i = 0; i < PROBES_A_LOOP && p->tables && !p->draining; i++) {
+		uint32_t slot = balance_probe(p->balance, p->now_ns);
 
-		if (index == SNAP_NONE)
+		if (slot == SNAP_NONE)
 			return;
-		probe(p, index);
+		probe(p, tables_endpoint(p->tables, slot));
 	}
-}
-
-void upstream_note_ejections(struct proxy *p)
-{
-	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++)
-		note_ejection(p, tables_endpoint(p->tables, slot), slot);
 }
 
 void upstream_readable(struct proxy *p, struct upstream *u)
@@ -345,23 +333,4 @@ void upstream_pools_close(struct proxy *p)
 {
 	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++)
 		upstream_pool_close(p, slot);
-}
-
-void upstream_pools_review(struct proxy *p, const struct tables *tables)
-{
-	const struct tables *running = p->tables;
-
-	p->tables = tables;
-	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++) {
-		struct upstream *u = TAILQ_FIRST(&p->pools[slot].idle);
-
-		while (u) {
-			struct upstream *next = TAILQ_NEXT(u, idle_entry);
-
-			if (endpoint_index(p, u) == SNAP_NONE)
-				upstream_close(p, u);
-			u = next;
-		}
-	}
-	p->tables = running;
 }

@@ -9,43 +9,70 @@
  *
  * A retry (some endpoints already tried) takes the largest credit among the others and charges nobody, so
  * that the cycle of first choices stays exact. When an endpoint comes or goes the rest begin a new cycle
- * at a random place in it; without that all workers would send their first request to the same endpoint.
+ * at a random place in it; without that all workers would send their first request to the same endpoint. Over
+ * generations a cycle has a number: credits of another number are old. A worker compares them at its first choice
+ * among a backend's endpoints, not when it takes over the generation.
  */
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataplane/route/balance.h"
 #include "dataplane/route/route_index.h"
 
 #define PHASE_CHOICES 64 /* a cycle begins at one of its first so many places */
 
+/* An endpoint to its worker. */
 struct balance_endpoint {
 	int64_t credit;
-	uint32_t weight;
+	uint32_t cycle; /* that the credit belongs to; 0: none */
 	bool ejected;
 	bool probing;      /* ejected, and its probe is under way */
 	bool silent;       /* ejected because it did not answer: a try would take long */
+	uint32_t place;    /* ejected: in the list of these */
 	uint64_t until_ns; /* ejected: time of its probe */
 	uint64_t try_ns;   /* ejected and silent: not given for want of others before then */
 };
+static_assert(sizeof(struct balance_endpoint) == 40, "three in two lines");
 
-struct balance_backend {
-	uint32_t first, count; /* endpoints */
-	uint32_t ejected;
-	int64_t weights; /* of those not ejected; 0: none is available */
+/* An endpoint to its generation; in the order of SNAP_ENDPOINTS. */
+struct balance_member {
+	uint32_t slot, weight;
+};
+
+struct balance_group {
+	uint32_t first, count; /* members */
+	uint32_t cycle;        /* another number when a member comes, goes or has another weight */
 	uint64_t retry_after_ns;
 };
 
-struct balance {
+struct balance_plan {
 	const struct snapshot *snapshot;
-	uint64_t random; /* xorshift64, never 0 */
-	uint32_t backend_count, endpoint_count;
-	struct balance_backend *backends;
-	struct balance_endpoint *endpoints;
+	uint32_t group_count, member_count;
+	uint32_t cycles;              /* numbers given so far */
+	struct balance_group *groups; /* in the order of SNAP_BACKENDS */
+	struct balance_member *members;
 	struct route_index names; /* of backends, for the next generation */
-	/* Endpoints are looked through for those whose probe is due only when one is. */
+};
+
+/* By backend; an array in the order of SNAP_BACKENDS. */
+struct balance_rounds {
+	int64_t weights; /* of members that are not ejected; 0: none is available */
+	bool begun;      /* the worker has looked at it */
+};
+
+struct balance {
+	const struct balance_plan *plan;
+	struct balance_rounds *rounds;
+	uint64_t random; /* xorshift64, never 0 */
+	/* Ejected endpoints are looked through for those whose probe is due only when one is. */
 	uint64_t probe_ns;   /* of the earliest */
 	uint64_t later_ns;   /* the earliest of those that this look passed */
 	uint32_t probe_next; /* where the look goes on */
+	uint32_t ejected_count;
+	uint32_t *ejected; /* slots */
+	uint32_t slots;
+	struct balance_endpoint endpoints[]; /* by slot */
 };
 
 static uint64_t random_next(struct balance *balance)
@@ -59,50 +86,82 @@ static uint64_t random_next(struct balance *balance)
 	return x;
 }
 
-/* One step of the cycle. @return endpoint; SNAP_NONE when all are ejected */
-static uint32_t cycle_step(struct balance *balance, const struct balance_backend *backend)
+static const struct balance_member *member_at(const struct balance *balance, uint32_t number)
 {
-	struct balance_endpoint *endpoints = balance->endpoints, *best = NULL;
+	return &balance->plan->members[number];
+}
 
-	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
-		struct balance_endpoint *endpoint = &endpoints[i];
+static struct balance_endpoint *endpoint_at(struct balance *balance, uint32_t number)
+{
+	return &balance->endpoints[member_at(balance, number)->slot];
+}
 
-		if (endpoint->ejected || endpoint->weight == 0)
+/* One step of the cycle. @return index of the endpoint; SNAP_NONE when all are ejected */
+static uint32_t cycle_step(
+	struct balance *balance, const struct balance_group *group, int64_t weights)
+{
+	struct balance_endpoint *best = NULL;
+	uint32_t best_number = SNAP_NONE;
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		const uint32_t weight = member_at(balance, i)->weight;
+		struct balance_endpoint *endpoint = endpoint_at(balance, i);
+
+		if (endpoint->ejected || weight == 0)
 			continue;
-		endpoint->credit += endpoint->weight;
-		if (best == NULL || endpoint->credit > best->credit)
+		endpoint->credit += weight;
+		if (best == NULL || endpoint->credit > best->credit) {
 			best = endpoint;
+			best_number = i;
+		}
 	}
-	if (best == NULL)
-		return SNAP_NONE;
-	best->credit -= backend->weights;
-	return (uint32_t)(best - endpoints);
+	if (best != NULL)
+		best->credit -= weights;
+	return best_number;
+}
+
+static int64_t weights_available(struct balance *balance, const struct balance_group *group)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++)
+		if (!endpoint_at(balance, i)->ejected)
+			sum += member_at(balance, i)->weight;
+	return sum;
 }
 
 /* Begin a new cycle among those that are available. */
-static void cycle_begin(struct balance *balance, struct balance_backend *backend)
+static void cycle_begin(struct balance *balance, uint32_t number)
 {
+	const struct balance_group *group = &balance->plan->groups[number];
+	struct balance_rounds *round = &balance->rounds[number];
 	uint64_t steps;
 
-	backend->weights = 0;
-	backend->ejected = 0;
-	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
-		struct balance_endpoint *endpoint = &balance->endpoints[i];
-
-		endpoint->credit = 0;
-		if (endpoint->weight == 0)
-			continue;
-		if (!endpoint->ejected) {
-			backend->weights += endpoint->weight;
-			continue;
-		}
-		backend->ejected++;
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		endpoint_at(balance, i)->credit = 0;
+		endpoint_at(balance, i)->cycle = group->cycle;
 	}
-	if (backend->weights == 0)
+	round->begun = true;
+	round->weights = weights_available(balance, group);
+	if (round->weights == 0)
 		return;
-	steps = random_next(balance) % PHASE_CHOICES % (uint64_t)backend->weights;
+	steps = random_next(balance) % PHASE_CHOICES % (uint64_t)round->weights;
 	while (steps-- > 0)
-		cycle_step(balance, backend);
+		cycle_step(balance, group, round->weights);
+}
+
+/* The first look at a backend in this generation: go on with its cycle if that is still the same. */
+static void round_begin(struct balance *balance, uint32_t number)
+{
+	const struct balance_group *group = &balance->plan->groups[number];
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++)
+		if (endpoint_at(balance, i)->cycle != group->cycle) {
+			cycle_begin(balance, number);
+			return;
+		}
+	balance->rounds[number] =
+		(struct balance_rounds){ weights_available(balance, group), true };
 }
 
 static bool was_tried(uint32_t endpoint, const uint32_t *tried, uint32_t tried_count)
@@ -114,18 +173,19 @@ static bool was_tried(uint32_t endpoint, const uint32_t *tried, uint32_t tried_c
 }
 
 /* The next in line that was not tried, without moving the cycle. */
-static uint32_t pick_retry(const struct balance *balance, const struct balance_backend *backend,
+static uint32_t pick_retry(struct balance *balance, const struct balance_group *group,
 	const uint32_t *tried, uint32_t tried_count)
 {
 	uint32_t best = SNAP_NONE;
 	int64_t most = INT64_MIN;
 
-	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
-		const struct balance_endpoint *endpoint = &balance->endpoints[i];
-		int64_t credit = endpoint->credit + endpoint->weight;
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		const struct balance_endpoint *endpoint = endpoint_at(balance, i);
+		const uint32_t weight = member_at(balance, i)->weight;
+		int64_t credit = endpoint->credit + weight;
 
-		if (endpoint->ejected || endpoint->weight == 0 ||
-			was_tried(i, tried, tried_count) || credit <= most)
+		if (endpoint->ejected || weight == 0 || was_tried(i, tried, tried_count) ||
+			credit <= most)
 			continue;
 		best = i;
 		most = credit;
@@ -135,42 +195,47 @@ static uint32_t pick_retry(const struct balance *balance, const struct balance_b
 
 /* All are ejected: the one that failed the longest ago. One that did not answer would cost each request the connect
  * timeout: it is given once a pause. */
-static uint32_t pick_ejected(struct balance *balance, const struct balance_backend *backend,
+static uint32_t pick_ejected(struct balance *balance, const struct balance_group *group,
 	const uint32_t *tried, uint32_t tried_count, uint64_t now_ns)
 {
-	uint32_t best = SNAP_NONE;
+	struct balance_endpoint *best = NULL;
+	uint32_t best_number = SNAP_NONE;
 
-	for (uint32_t i = backend->first; i < backend->first + backend->count; i++) {
-		const struct balance_endpoint *endpoint = &balance->endpoints[i];
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		struct balance_endpoint *endpoint = endpoint_at(balance, i);
 
-		if (endpoint->weight == 0 || (endpoint->silent && endpoint->try_ns > now_ns) ||
+		if (member_at(balance, i)->weight == 0 ||
+			(endpoint->silent && endpoint->try_ns > now_ns) ||
 			was_tried(i, tried, tried_count))
 			continue;
-		if (best == SNAP_NONE || endpoint->until_ns < balance->endpoints[best].until_ns)
-			best = i;
+		if (best == NULL || endpoint->until_ns < best->until_ns) {
+			best = endpoint;
+			best_number = i;
+		}
 	}
-	if (best != SNAP_NONE)
-		balance->endpoints[best].try_ns = now_ns + backend->retry_after_ns;
-	return best;
+	if (best != NULL)
+		best->try_ns = now_ns + group->retry_after_ns;
+	return best_number;
 }
 
 uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *tried,
 	uint32_t tried_count, uint64_t now_ns)
 {
-	struct balance_backend *backend = &balance->backends[number];
+	const struct balance_group *group = &balance->plan->groups[number];
+	const struct balance_rounds *round = &balance->rounds[number];
 
-	if (backend->weights == 0)
-		return pick_ejected(balance, backend, tried, tried_count, now_ns);
+	if (__builtin_expect(!round->begun, 0))
+		round_begin(balance, number);
+	if (round->weights == 0)
+		return pick_ejected(balance, group, tried, tried_count, now_ns);
 	if (tried_count > 0)
-		return pick_retry(balance, backend, tried, tried_count);
-	return cycle_step(balance, backend);
+		return pick_retry(balance, group, tried, tried_count);
+	return cycle_step(balance, group, round->weights);
 }
 
-static struct balance_backend *endpoint_backend(const struct balance *balance, uint32_t endpoint)
+static uint32_t backend_of(const struct balance *balance, uint32_t endpoint)
 {
-	return &balance->backends[SNAP_AT(
-		balance->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)
-					  ->backend];
+	return SNAP_AT(balance->plan->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->backend;
 }
 
 /* Take note that a probe is due then. */
@@ -182,171 +247,220 @@ static void probe_at(struct balance *balance, uint64_t when_ns)
 		balance->later_ns = when_ns;
 }
 
+static void ejected_add(struct balance *balance, uint32_t slot)
+{
+	struct balance_endpoint *endpoint = &balance->endpoints[slot];
+
+	endpoint->ejected = true;
+	endpoint->place = balance->ejected_count;
+	balance->ejected[balance->ejected_count++] = slot;
+}
+
+/* The last one takes its place. A look that is under way may have passed that: it is to be looked at again. */
+static void ejected_remove(struct balance *balance, uint32_t slot)
+{
+	struct balance_endpoint *endpoint = &balance->endpoints[slot];
+	const uint32_t last = balance->ejected[--balance->ejected_count];
+
+	balance->ejected[endpoint->place] = last;
+	balance->endpoints[last].place = endpoint->place;
+	probe_at(balance, balance->endpoints[last].until_ns);
+	endpoint->ejected = false;
+}
+
 bool balance_failed(struct balance *balance, uint32_t number, bool silent, uint64_t now_ns)
 {
-	struct balance_endpoint *endpoint = &balance->endpoints[number];
-	struct balance_backend *backend = endpoint_backend(balance, number);
+	struct balance_endpoint *endpoint = endpoint_at(balance, number);
+	const uint32_t backend = backend_of(balance, number);
+	const uint64_t pause_ns = balance->plan->groups[backend].retry_after_ns;
 
 	endpoint->probing = false;
-	if (backend->retry_after_ns == 0)
+	if (pause_ns == 0)
 		return false;
 	endpoint->silent = silent;
-	endpoint->until_ns = now_ns + backend->retry_after_ns;
+	endpoint->until_ns = now_ns + pause_ns;
 	probe_at(balance, endpoint->until_ns);
 	if (endpoint->ejected)
 		return false;
 	endpoint->try_ns = now_ns;
-	endpoint->ejected = true;
+	ejected_add(balance, member_at(balance, number)->slot);
 	cycle_begin(balance, backend);
 	return true;
 }
 
 void balance_succeeded(struct balance *balance, uint32_t number)
 {
-	struct balance_endpoint *endpoint = &balance->endpoints[number];
+	struct balance_endpoint *endpoint = endpoint_at(balance, number);
 
 	endpoint->probing = false;
 	if (!endpoint->ejected)
 		return;
-	endpoint->ejected = false;
-	cycle_begin(balance, endpoint_backend(balance, number));
+	ejected_remove(balance, member_at(balance, number)->slot);
+	cycle_begin(balance, backend_of(balance, number));
 }
 
 uint64_t balance_ejected_until(const struct balance *balance, uint32_t number)
 {
-	const struct balance_endpoint *endpoint = &balance->endpoints[number];
+	const struct balance_endpoint *endpoint =
+		&balance->endpoints[member_at(balance, number)->slot];
 
 	return endpoint->ejected ? endpoint->until_ns : 0;
 }
 
-uint32_t balance_probe(struct balance *balance, uint64_t now_ns)
+/* Look on. @return the slot of one that is due, SNAP_NONE at the end */
+static uint32_t probe_look(struct balance *balance, uint64_t now_ns)
 {
-	if (now_ns < balance->probe_ns)
-		return SNAP_NONE;
-	while (balance->probe_next < balance->endpoint_count) {
-		const uint32_t i = balance->probe_next++;
-		struct balance_endpoint *endpoint = &balance->endpoints[i];
+	while (balance->probe_next < balance->ejected_count) {
+		const uint32_t slot = balance->ejected[balance->probe_next++];
+		struct balance_endpoint *endpoint = &balance->endpoints[slot];
 
-		if (!endpoint->ejected || endpoint->probing)
+		if (endpoint->probing)
 			continue;
 		if (endpoint->until_ns <= now_ns) {
 			endpoint->probing = true;
-			return i;
+			return slot;
 		}
 		if (endpoint->until_ns < balance->later_ns)
 			balance->later_ns = endpoint->until_ns;
 	}
-	balance->probe_ns = balance->later_ns;
-	balance->later_ns = UINT64_MAX;
-	balance->probe_next = 0;
 	return SNAP_NONE;
 }
 
-static bool endpoint_is_same(const struct snap_endpoint *a, const struct snap_endpoint *b)
+uint32_t balance_probe(struct balance *balance, uint64_t now_ns)
 {
-	return a->slot == b->slot && a->tcp_port == b->tcp_port && ip_equal(&a->addr, &b->addr);
-}
+	/* What this look passed may have come to its time since. */
+	while (balance->probe_ns <= now_ns) {
+		const uint32_t slot = probe_look(balance, now_ns);
 
-/* Take over the pauses of endpoints that stay. @return true when the whole backend is unchanged */
-static bool inherit_health(struct balance *balance, const struct balance_backend *backend,
-	const struct balance *previous, const struct balance_backend *before)
-{
-	const struct snap_endpoint *now, *then;
-	bool same = backend->count == before->count;
-	uint32_t n;
-
-	now = snap_records(balance->snapshot, SNAP_ENDPOINTS, &n);
-	then = snap_records(previous->snapshot, SNAP_ENDPOINTS, &n);
-	for (uint32_t i = 0; i < backend->count; i++) {
-		const struct snap_endpoint *endpoint = &now[backend->first + i];
-		struct balance_endpoint *to = &balance->endpoints[backend->first + i];
-		const struct balance_endpoint *from;
-		uint32_t j = i < before->count ? i : 0, looks = before->count;
-
-		while (looks > 0 && !endpoint_is_same(endpoint, &then[before->first + j])) {
-			j = j + 1 < before->count ? j + 1 : 0;
-			looks--;
-		}
-		if (looks == 0 || j != i || endpoint->weight != then[before->first + j].weight)
-			same = false;
-		if (looks == 0)
-			continue;
-		from = &previous->endpoints[before->first + j];
-		to->ejected = from->ejected;
-		to->probing = from->probing;
-		to->silent = from->silent;
-		to->until_ns = from->until_ns;
-		to->try_ns = from->try_ns;
-		if (to->ejected && !to->probing)
-			probe_at(balance, to->until_ns);
+		if (slot != SNAP_NONE)
+			return slot;
+		balance->probe_ns = balance->later_ns;
+		balance->later_ns = UINT64_MAX;
+		balance->probe_next = 0;
 	}
-	return same;
+	return SNAP_NONE;
 }
 
-static void backend_init(struct balance *balance, uint32_t number, const struct balance *previous)
+static void group_init(
+	struct balance_plan *plan, uint32_t number, const struct balance_plan *previous)
 {
 	const struct snap_backend *record =
-		SNAP_AT(balance->snapshot, SNAP_BACKENDS, snap_backend, number);
-	struct balance_backend *backend = &balance->backends[number];
-	const struct str name = snap_str(balance->snapshot, record->name);
+		SNAP_AT(plan->snapshot, SNAP_BACKENDS, snap_backend, number);
+	struct balance_group *group = &plan->groups[number];
+	const struct str name = snap_str(plan->snapshot, record->name);
 	const uint64_t hash = index_hash(INDEX_SEED, name);
-	const struct balance_backend *before = NULL;
+	const struct balance_group *before;
 	const struct index_node *node = NULL;
-	bool same = false;
 
-	backend->first = record->endpoints.first;
-	backend->count = record->endpoints.count;
-	backend->retry_after_ns = record->retry_after_ms * UINT64_C(1000000);
-	if (index_find(&balance->names, hash, 0, name) == NULL)
-		index_add(&balance->names, hash, 0, name)->value = number;
+	group->first = record->endpoints.first;
+	group->count = record->endpoints.count;
+	group->retry_after_ns = record->retry_after_ms * UINT64_C(1000000);
+	if (index_find(&plan->names, hash, 0, name) == NULL)
+		index_add(&plan->names, hash, 0, name)->value = number;
 	if (previous != NULL)
 		node = index_find(&previous->names, hash, 0, name);
-	if (node != NULL) {
-		before = &previous->backends[node->value];
-		same = inherit_health(balance, backend, previous, before);
-	}
-	cycle_begin(balance, backend);
-	if (!same || before->ejected != backend->ejected)
-		return;
-	for (uint32_t i = 0; i < backend->count; i++)
-		balance->endpoints[backend->first + i].credit =
-			previous->endpoints[before->first + i].credit;
+	before = node != NULL ? &previous->groups[node->value] : NULL;
+	if (before != NULL && before->count == group->count &&
+		memcmp(&plan->members[group->first], &previous->members[before->first],
+			group->count * sizeof(struct balance_member)) == 0)
+		group->cycle = before->cycle;
+	else
+		group->cycle = ++plan->cycles;
 }
 
-struct balance *balance_create(
-	const struct snapshot *snapshot, const struct balance *previous, uint64_t seed)
+struct balance_plan *balance_plan_create(
+	const struct snapshot *snapshot, const struct balance_plan *previous)
 {
-	struct balance *balance = calloc(1, sizeof(*balance));
+	struct balance_plan *plan = calloc(1, sizeof(*plan));
 	const struct snap_endpoint *endpoints;
+
+	if (plan == NULL)
+		return NULL;
+	plan->snapshot = snapshot;
+	plan->cycles = previous != NULL ? previous->cycles : 0;
+	plan->group_count = snapshot->sections[SNAP_BACKENDS].count;
+	endpoints = snap_records(snapshot, SNAP_ENDPOINTS, &plan->member_count);
+	plan->groups = calloc((size_t)plan->group_count + 1, sizeof(*plan->groups));
+	plan->members = calloc((size_t)plan->member_count + 1, sizeof(*plan->members));
+	if (plan->groups == NULL || plan->members == NULL ||
+		!index_init(&plan->names, plan->group_count)) {
+		balance_plan_destroy(plan);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < plan->member_count; i++)
+		plan->members[i] =
+			(struct balance_member){ endpoints[i].slot, endpoints[i].weight };
+	for (uint32_t i = 0; i < plan->group_count; i++)
+		group_init(plan, i, previous);
+	return plan;
+}
+
+void balance_plan_destroy(struct balance_plan *plan)
+{
+	if (plan == NULL)
+		return;
+	index_free(&plan->names);
+	free(plan->groups);
+	free(plan->members);
+	free(plan);
+}
+
+struct balance_rounds *balance_rounds_create(const struct balance_plan *plan)
+{
+	return calloc((size_t)plan->group_count + 1, sizeof(struct balance_rounds));
+}
+
+void balance_rounds_destroy(struct balance_rounds *rounds)
+{
+	free(rounds);
+}
+
+struct balance *balance_create(uint32_t slots, uint64_t seed)
+{
+	struct balance *balance =
+		calloc(1, sizeof(*balance) + slots * sizeof(balance->endpoints[0]));
 
 	if (balance == NULL)
 		return NULL;
-	balance->snapshot = snapshot;
-	balance->probe_ns = balance->later_ns = UINT64_MAX;
-	balance->random = seed != 0 ? seed : INDEX_SEED;
-	balance->backend_count = snapshot->sections[SNAP_BACKENDS].count;
-	endpoints = snap_records(snapshot, SNAP_ENDPOINTS, &balance->endpoint_count);
-	balance->backends = calloc((size_t)balance->backend_count + 1, sizeof(*balance->backends));
-	balance->endpoints =
-		calloc((size_t)balance->endpoint_count + 1, sizeof(*balance->endpoints));
-	if (balance->backends == NULL || balance->endpoints == NULL ||
-		!index_init(&balance->names, balance->backend_count)) {
-		balance_destroy(balance);
+	balance->slots = slots;
+	balance->ejected = malloc(((size_t)slots + 1) * sizeof(*balance->ejected));
+	if (balance->ejected == NULL) {
+		free(balance);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < balance->endpoint_count; i++)
-		balance->endpoints[i].weight = endpoints[i].weight;
-	for (uint32_t i = 0; i < balance->backend_count; i++)
-		backend_init(balance, i, previous);
+	balance->probe_ns = balance->later_ns = UINT64_MAX;
+	balance->random = seed != 0 ? seed : INDEX_SEED;
 	return balance;
+}
+
+size_t balance_bytes(uint32_t slots)
+{
+	return sizeof(struct balance) + slots * sizeof(struct balance_endpoint) +
+	       ((size_t)slots + 1) * sizeof(uint32_t);
 }
 
 void balance_destroy(struct balance *balance)
 {
 	if (balance == NULL)
 		return;
-	index_free(&balance->names);
-	free(balance->backends);
-	free(balance->endpoints);
+	free(balance->ejected);
 	free(balance);
+}
+
+void balance_follow(
+	struct balance *balance, const struct balance_plan *plan, struct balance_rounds *rounds)
+{
+	const bool first = balance->plan == NULL;
+
+	balance->plan = plan;
+	balance->rounds = rounds;
+	for (uint32_t i = 0; first && i < plan->group_count; i++)
+		cycle_begin(balance, i);
+}
+
+void balance_forget(struct balance *balance, uint32_t slot)
+{
+	if (balance->endpoints[slot].ejected)
+		ejected_remove(balance, slot);
+	balance->endpoints[slot] = (struct balance_endpoint){ .cycle = 0 };
 }

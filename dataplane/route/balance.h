@@ -1,29 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Weighted choice among a backend's endpoints, one state for each worker and backend: smooth weighted
- * round robin, exact in any run of sum-of-weights choices while all are available, and the health of each
- * endpoint: ejected once it refused a connection, until it accepts one that is no request's.
+ * Weighted choice among a backend's endpoints, for each worker by itself: smooth weighted round robin, exact in
+ * any run of sum-of-weights choices while all are available, and the health of each endpoint: ejected once it
+ * refused a connection, until it accepts one that is no request's.
+ *
+ * A worker's state belongs to endpoints' slots and outlives generations. What else a generation needs is made
+ * before the worker sees it: its plan, which the workers share, and rounds for each of them. So nothing that a
+ * worker does to take over a generation grows with the number of endpoints.
  */
 #ifndef SLUICE_DATAPLANE_ROUTE_BALANCE_H
 #define SLUICE_DATAPLANE_ROUTE_BALANCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/shm/snapshot.h"
 
-struct balance; /* of all backends of one snapshot, for one worker */
+struct balance_plan;   /* all backends of one snapshot; immutable */
+struct balance_rounds; /* where one worker is in each of these backends */
+struct balance;        /* a worker's endpoints, by slot */
 
 /**
- * @param previous  state of the generation before, or NULL: the health of endpoints with the same slot
- *                  and address, and the round-robin credit of unchanged backends, are taken over;
- *                  its snapshot must still be there
- * @param seed      of this worker, so that workers do not begin with the same endpoint
- * @return NULL when out of memory. The snapshot must outlive the state.
+ * @param snapshot  must outlive the plan
+ * @param previous  plan of the generation before, read only during the call, or NULL: a backend with the same
+ *                  endpoints and weights goes on with its round
+ * @return NULL when out of memory
  */
-struct balance *balance_create(
-	const struct snapshot *snapshot, const struct balance *previous, uint64_t seed);
+struct balance_plan *balance_plan_create(
+	const struct snapshot *snapshot, const struct balance_plan *previous);
+void balance_plan_destroy(struct balance_plan *plan);
+
+/** Room for one worker with @p plan. @return NULL when out of memory */
+struct balance_rounds *balance_rounds_create(const struct balance_plan *plan);
+void balance_rounds_destroy(struct balance_rounds *rounds);
+
+/**
+ * @param slots  all endpoints' slots are below it
+ * @param seed   of this worker, so that workers do not begin with the same endpoint
+ * @return NULL when out of memory
+ */
+struct balance *balance_create(uint32_t slots, uint64_t seed);
 void balance_destroy(struct balance *balance);
+/** Bytes that balance_create() takes. */
+size_t balance_bytes(uint32_t slots);
+
+/**
+ * Go on with another generation. Takes the same time whatever its size, but for the first one.
+ * @param plan    must outlive its use
+ * @param rounds  made for @p plan and for this worker; written from now on
+ */
+void balance_follow(
+	struct balance *balance, const struct balance_plan *plan, struct balance_rounds *rounds);
+/** The slot's endpoint is gone: what comes with this slot is another one. */
+void balance_forget(struct balance *balance, uint32_t slot);
 
 /**
  * Choose an endpoint.
@@ -38,7 +68,8 @@ uint32_t balance_pick(struct balance *balance, uint32_t backend, const uint32_t 
 /**
  * The endpoint refused a connection or did not accept it in time: it is ejected until balance_succeeded(), and
  * balance_probe() gives it in a retry_after.
- * @param silent  it did not answer
+ * @param endpoint  index into SNAP_ENDPOINTS, as in the following
+ * @param silent    it did not answer
  * @return true when it is newly ejected
  */
 bool balance_failed(struct balance *balance, uint32_t endpoint, bool silent, uint64_t now_ns);
@@ -49,7 +80,7 @@ uint64_t balance_ejected_until(const struct balance *balance, uint32_t endpoint)
 /**
  * An ejected endpoint whose time has come, each once: connect to it, not for a request, and tell balance_failed()
  * or balance_succeeded() how it went. Cheap while none is due.
- * @return index into SNAP_ENDPOINTS, or SNAP_NONE when no other is due
+ * @return its slot, or SNAP_NONE when no other is due
  */
 uint32_t balance_probe(struct balance *balance, uint64_t now_ns);
 

@@ -130,10 +130,12 @@ static uint64_t gateway_next(const struct sim *s)
 /* The worker is about to set the counters of listeners that are gone back to zero. */
 static void gateway_note_gone(struct sim_gateway *g)
 {
-	const struct tables *before = g->proxy->tables, *now = atomic_load(&g->shared.tables);
+	const struct tables *before = g->proxy->tables;
 
-	for (uint32_t i = 0; before && before != now && i < g->stats.shape.listeners; i++)
-		if (tables_slot_ended(before, now, SLOT_LISTENER, i))
+	if (!before || before == atomic_load(&g->shared.tables))
+		return;
+	for (uint32_t i = 0; i < g->stats.shape.listeners; i++)
+		if (tables_slot_ended(before->next, SLOT_LISTENER, i))
 			g->gone_requests += g->stats.listener[i].requests;
 }
 

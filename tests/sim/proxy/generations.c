@@ -168,8 +168,19 @@ bool generations_setup(void)
 	return well && usage_create(CAPACITY, 1, &usage) == 0;
 }
 
+/* The worker of another run wrote to its part. */
+static void tables_reset(struct tables *t)
+{
+	balance_rounds_destroy(t->worker[0].rounds);
+	t->worker[0].rounds = balance_rounds_create(t->balance);
+}
+
 void generations_reset(void)
 {
+	for (unsigned i = 0; i < GENERATIONS; i++)
+		for (unsigned pool = 0; pool < SIM_POOLS; pool++)
+			if (generations[i].tables[pool])
+				tables_reset(generations[i].tables[pool]);
 	memset(usage.lines, 0, usage.capacity * sizeof(usage.lines[0]));
 }
 
