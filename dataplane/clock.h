@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Time for the worker loop: CLOCK_MONOTONIC in nanoseconds, computed from the TSC, so that limit words
- * keep their meaning over restarts and a reading costs a multiplication. Everybody below the loop gets
- * time as an argument.
+ * Time for the worker loop: CLOCK_MONOTONIC in nanoseconds, computed from the TSC, so that limit
+ * words keep their meaning over restarts and a reading costs a multiplication. Everybody below the
+ * loop gets time as an argument.
  */
 #ifndef SLUICE_DATAPLANE_CLOCK_H
 #define SLUICE_DATAPLANE_CLOCK_H
@@ -35,8 +35,8 @@ static inline void clock_init(struct clock *c, uint64_t hz)
 
 /**
  * Unix seconds at @p mono_ns of CLOCK_MONOTONIC.
- * @param offset_ns  CLOCK_REALTIME less CLOCK_MONOTONIC, modulo 2^64. In whole seconds it would be wrong by up to one:
- *                   the seconds of the two clocks do not begin together.
+ * @param offset_ns  CLOCK_REALTIME less CLOCK_MONOTONIC, modulo 2^64. In whole seconds it would be
+ *                   wrong by up to one: the seconds of the two clocks do not begin together.
  */
 static inline uint64_t clock_wall_s(uint64_t mono_ns, uint64_t offset_ns)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dataplane's main core: turns the first snapshot into ports and workers and every later one into a
- * new generation of tables. All of it runs outside the packet path.
+ * The dataplane's main core: turns the first snapshot into ports and workers and every later one
+ * into a new generation of tables. All of it runs outside the packet path.
  */
 #ifndef SLUICE_DATAPLANE_GATEWAY_H
 #define SLUICE_DATAPLANE_GATEWAY_H
@@ -41,11 +41,12 @@ struct gateway *gateway_create(const struct gateway_options *options);
 void gateway_set_boot_id(struct gateway *gateway, uint64_t boot_id);
 
 /**
- * Run a configuration: the first call starts the EAL, ports and workers; later ones publish new tables
- * and return when every worker runs them. On failure what ran before goes on.
+ * Run a configuration: the first call starts the EAL, ports and workers; later ones publish new
+ * tables and return when every worker runs them. On failure what ran before goes on.
  * @param snapshot  taken over on success
  * @param secrets   read during the call only
- * @param usage     the usage segment, the same object in every call; NULL where no consumers are reserved
+ * @param usage     the usage segment, the same object in every call; NULL where no consumers are
+ *                  reserved
  * @param why       on failure, a sentence; @p why_bytes of room
  * @return 0 or -errno; -EOPNOTSUPP for a change that needs a restart of the dataplane
  */
@@ -55,7 +56,8 @@ int gateway_apply(struct gateway *gateway, struct snapshot *snapshot, const stru
 /** Change one key or consumer of the running generation. @return 0 or -errno */
 int gateway_delta(struct gateway *gateway, const struct delta *delta);
 
-/** True once a start has failed half way: ports and memory cannot be taken twice, so that the process has to end. */
+/** True once a start has failed half way: ports and memory cannot be taken twice, so that the
+ * process has to end. */
 bool gateway_failed(const struct gateway *gateway);
 
 /** Workers that run; 0 before the first apply. */

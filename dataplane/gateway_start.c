@@ -243,7 +243,8 @@ static int make_steering(struct gateway *g)
 static void fill_net(struct gateway *g, const struct snapshot *snapshot, struct net_config *net)
 {
 	net->port_count = g->plan.port_count;
-	/* A stranger's flood can fill both: together they hold a quarter of the worker's mbufs at most. */
+	/* A stranger's flood can fill both: together they hold a quarter of the worker's mbufs at
+	 * most. */
 	net->neighbour_limit = RTE_MAX(RTE_MIN(g->plan.mbufs / 8, 4096U), 64U);
 	net->neighbour_queue_limit = net->neighbour_limit / 4;
 	net->dad_transmits = 1;

@@ -170,7 +170,8 @@ void start_plan_log(const struct start_plan *plan)
 int start_plan_fits(const struct start_plan *plan, uint64_t huge_mb, uint64_t available_mb,
 	char *why, size_t why_bytes)
 {
-	/* The heap is ordinary memory, which it shares with the EAL where huge pages do not suffice. */
+	/* The heap is ordinary memory, which it shares with the EAL where huge pages do not
+	 * suffice. */
 	uint64_t tls_mb = plan->worker_count * plan->tls_bytes >> 20;
 	uint64_t handshakes_mb = plan->worker_count * plan->tls_handshake_bytes >> 20;
 	uint64_t beside_mb = plan->memory_mb <= huge_mb ? 0 : plan->memory_mb;

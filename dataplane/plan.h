@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arithmetic of a start: from a snapshot's settings to workers, cores, mbufs and memory. Printed, and
- * refused when it cannot fit, before anything is taken.
+ * The arithmetic of a start: from a snapshot's settings to workers, cores, mbufs and memory.
+ * Printed, and refused when it cannot fit, before anything is taken.
  */
 #ifndef SLUICE_DATAPLANE_PLAN_H
 #define SLUICE_DATAPLANE_PLAN_H
@@ -16,7 +16,8 @@ struct start_plan {
 	uint32_t mbufs, mbuf_cache; /* per worker */
 	uint32_t memory_mb;         /* of the EAL */
 	uint64_t tcp_bytes, proxy_bytes, pool_bytes, table_bytes;
-	/* Of the heap, for each worker: all client connections open with TLS, and all in their handshakes. */
+	/* Of the heap, for each worker: all client connections open with TLS, and all in their
+	 * handshakes. */
 	uint64_t tls_bytes, tls_handshake_bytes;
 	char lcores[256];      /* EAL map: lcore 0 is the main core */
 	struct tcp_config tcp; /* limits; the worker fills in the rest */
@@ -35,7 +36,8 @@ void start_plan_log(const struct start_plan *plan);
  * @param huge_mb       free huge pages
  * @param available_mb  of ordinary memory
  * @param why           a sentence when it is not 0
- * @return 0, -ENOMEM, or 1 when it does, but not with as many TLS handshakes at once as there may be connections
+ * @return 0, -ENOMEM, or 1 when it does, but not with as many TLS handshakes at once as there may
+ *         be connections
  */
 int start_plan_fits(const struct start_plan *plan, uint64_t huge_mb, uint64_t available_mb,
 	char *why, size_t why_bytes);

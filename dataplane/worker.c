@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's loop: run to completion, in bursts, stage by stage. Read it from top to bottom and then the
- * folders in the same order: io, net, tcp, tls, http, policy, route, proxy.
+ * The worker's loop: run to completion, in bursts, stage by stage. Read it from top to bottom and
+ * then the folders in the same order: io, net, tcp, tls, http, policy, route, proxy.
  *
- * One TSC reading at each stage's border gives the cycles of each stage; it is also the only clock that
- * the packet path knows.
+ * One TSC reading at each stage's border gives the cycles of each stage; it is also the only clock
+ * that the packet path knows.
  */
 #include "dataplane/worker.h"
 
@@ -116,7 +116,8 @@ static void follow_tables(struct worker *w, const struct tables *next, uint64_t 
 	atomic_store_explicit(&w->generation, next->snapshot.generation, memory_order_release);
 }
 
-/* Adopt a new generation and the main core's wish to stop; between bursts, where nothing is held. */
+/* Adopt a new generation and the main core's wish to stop; between bursts, where nothing is
+ * held. */
 static void follow_main_core(struct worker *w, uint64_t now_ns)
 {
 	struct worker_shared *shared = w->config.shared;
@@ -265,8 +266,9 @@ const char *worker_fault(const struct worker *w)
 	return proxy_fault(w->proxy);
 }
 
-/* Nothing to do: give the core's resources away a little, and after a quiet while the core itself, so
- * that an idle gateway does not burn it. The first packet after a nap waits IDLE_NAP_US at most. */
+/* Nothing to do: give the core's resources away a little, and after a quiet while the core itself,
+ * so that an idle gateway does not burn it. The first packet after a nap waits IDLE_NAP_US at
+ * most. */
 static void rest(struct worker *w, uint64_t quiet_ns, uint32_t empty_turns)
 {
 	struct rte_rcu_qsbr *qsbr = w->config.shared->qsbr;

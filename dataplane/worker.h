@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worker: one core, its queue on every port, and all that it owns. Shares nothing with the others but
- * what is declared here: the published tables (read), the usage lines (atomics), its own statistics and
- * events (one writer).
+ * A worker: one core, its queue on every port, and all that it owns. Shares nothing with the others
+ * but what is declared here: the published tables (read), the usage lines (atomics), its own
+ * statistics and events (one writer).
  */
 #ifndef SLUICE_DATAPLANE_WORKER_H
 #define SLUICE_DATAPLANE_WORKER_H

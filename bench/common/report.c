@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows and how they are printed, see report.h. The table has a line a case and a column a metric. */
+/* Rows and how they are printed, see report.h. The table has a line a case and a column a
+ * metric. */
 #include "bench/common/report.h"
 
 #include <math.h>

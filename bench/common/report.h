@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a bench prints: rows of {bench, case, metric, unit, value, target}, as a table for people or
- * one JSON list for programs. Progress goes to standard error, so that it never mixes with either. A row with a
- * target says whether it is met; one that could not be measured has no value and says why.
+ * one JSON list for programs. Progress goes to standard error, so that it never mixes with either.
+ * A row with a target says whether it is met; one that could not be measured has no value and says
+ * why.
  */
 #ifndef SLUICE_BENCH_COMMON_REPORT_H
 #define SLUICE_BENCH_COMMON_REPORT_H
@@ -16,7 +17,8 @@ struct report;
 
 /** @param json  print a list at the end instead of a table */
 struct report *report_new(const char *bench, bool json);
-/** Add a row; texts are copied. @param target  what it should be at most; REPORT_NO_TARGET for none */
+/** Add a row; texts are copied. @param target what it should be at most; REPORT_NO_TARGET for
+ * none */
 void report_row(struct report *r, const char *which, const char *metric, const char *unit,
 	double value, double target);
 /** The same; @param target  what it should be at least */
@@ -30,7 +32,8 @@ void report_failed(
 	struct report *r, const char *which, const char *metric, const char *unit, const char *why);
 /** A sentence above the table, and not in the JSON: what was measured on. */
 void report_note(struct report *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/** Print everything to standard output and free it. @return the bench's exit status: 0, or one of these */
+/** Print everything to standard output and free it. @return the bench's exit status: 0, or one of
+ * these */
 int report_finish(struct report *r);
 
 #define REPORT_FAILED     1 /* something was wrong */

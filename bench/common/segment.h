@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A TCP segment from one of a bench's scripted clients, behind the router, to the gateway's listener. */
+/* A TCP segment from one of a bench's scripted clients, behind the router, to the gateway's
+ * listener. */
 #ifndef SLUICE_BENCH_COMMON_SEGMENT_H
 #define SLUICE_BENCH_COMMON_SEGMENT_H
 

@@ -200,7 +200,8 @@ void ready_backend(struct engine *e, struct backend *b)
 	f->last = index;
 }
 
-/* Handshakes under way at most: the generator's TCP sends no SYN again, and a gateway may leave those of a flood. */
+/* Handshakes under way at most: the generator's TCP sends no SYN again, and a gateway may leave
+ * those of a flood. */
 #define OPENING_MAX 256
 
 void start_another(struct engine *e)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS of the clients: OpenSSL between two memory BIOs, whose other ends are the segments. Every connection does a
- * full handshake; nobody looks at the certificate, as it is the bench's own.
+ * TLS of the clients: OpenSSL between two memory BIOs, whose other ends are the segments. Every
+ * connection does a full handshake; nobody looks at the certificate, as it is the bench's own.
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>

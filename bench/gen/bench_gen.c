@@ -5,8 +5,8 @@
  *                 cycles a request, to be compared with l7's
  *   --form=memif  the gateway is another process, sluice-dataplane, behind two memif ports of which
  *                 this one is the server; bench/gen.py starts both
- * First a closed loop, for what it takes; then open loops at shares of that or at --rate, for latency counted
- * from when a request was due and not from when it could be sent.
+ * First a closed loop, for what it takes; then open loops at shares of that or at --rate, for
+ * latency counted from when a request was due and not from when it could be sent.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -71,8 +71,8 @@ static void turn(struct gen *g, enum engine_side side)
 		g->waiting[side] * sizeof(struct rte_mbuf *));
 }
 
-/* Rates and cycles of short windows: where others want these cores too, most windows are cut to pieces,
- * and the best tenth shows what a core of one's own would. */
+/* Rates and cycles of short windows: where others want these cores too, most windows are cut to
+ * pieces, and the best tenth shows what a core of one's own would. */
 static void close_window(struct gen *g, struct window *w, uint64_t now)
 {
 	uint64_t answers = engine_stats(g->engine)->answers;

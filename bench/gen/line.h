@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far apart two cores are: every byte that passes between generator and gateway is a line of memory that one
- * wrote and the other reads. A virtual machine's two CPUs share a last-level cache in one run and not in the next.
+ * How far apart two cores are: every byte that passes between generator and gateway is a line of
+ * memory that one wrote and the other reads. A virtual machine's two CPUs share a last-level cache
+ * in one run and not in the next.
  */
 #ifndef SLUICE_BENCH_GEN_LINE_H
 #define SLUICE_BENCH_GEN_LINE_H

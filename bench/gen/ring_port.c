@@ -15,7 +15,8 @@
 #define SLOT_BYTES 1600
 #define SIDES      2
 
-/* No power of two, so that slots do not share the few lines of a cache that such a distance leaves. */
+/* No power of two, so that slots do not share the few lines of a cache that such a distance
+ * leaves. */
 struct slot {
 	uint32_t bytes;
 	uint8_t data[SLOT_BYTES] __rte_cache_aligned;

@@ -70,7 +70,8 @@ static bool same_flow(const void *arg, uint32_t ref)
 	       ip_equal(&f->remote, &w->meta->src) && ip_equal(&f->local, &w->meta->dst);
 }
 
-/* How far packets get before they go back: what each step adds is the difference to the one before. */
+/* How far packets get before they go back: what each step adds is the difference to the one
+ * before. */
 enum step { STEP_PORT, STEP_INPUT, STEP_LOOKUP, STEP_ALL, STEPS };
 static const char *const step_names[] = { "port alone", "and classified", "and looked up",
 	"sluice" };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What idle connections cost in memory: a worker with a port that is this program. A million clients, one
- * address each, connect, send one request that Sluice answers itself, and stay. Then some of them, spread
- * over all, send another one, to show that they are alive. The client side keeps four bytes a connection,
- * made and touched before the first reading.
+ * What idle connections cost in memory: a worker with a port that is this program. A million
+ * clients, one address each, connect, send one request that Sluice answers itself, and stay. Then
+ * some of them, spread over all, send another one, to show that they are alive. The client side
+ * keeps four bytes a connection, made and touched before the first reading.
  */
 #include <getopt.h>
 #include <stdio.h>

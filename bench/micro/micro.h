@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cycles of one stage alone. A case is a function that does its work n times; the frame runs it often
- * enough for the clock and reports the median of many samples, so that what else the machine does shows
- * little. Caches are warm unless the case says otherwise.
+ * Cycles of one stage alone. A case is a function that does its work n times; the frame runs it
+ * often enough for the clock and reports the median of many samples, so that what else the machine
+ * does shows little. Caches are warm unless the case says otherwise.
  */
 #ifndef SLUICE_BENCH_MICRO_MICRO_H
 #define SLUICE_BENCH_MICRO_MICRO_H
@@ -23,7 +23,8 @@ struct micro {
 typedef uint64_t (*micro_fn)(void *ctx, uint32_t n);
 
 bool micro_wanted(const struct micro *m, const char *name);
-/** Measure and add a row: cycles for one of @p per_call pieces of work that a call of n = 1 does. */
+/** Measure and add a row: cycles for one of @p per_call pieces of work that a call of n = 1
+ * does. */
 void micro_run(struct micro *m, const char *name, uint32_t per_call, micro_fn fn, void *ctx);
 
 /** Cycles that one call takes, from end to end. */

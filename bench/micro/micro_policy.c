@@ -242,8 +242,8 @@ static uint64_t nothing(void *ctx, uint32_t n)
 	return n;
 }
 
-/* In a worker, some thousand cycles pass between two takes, enough for the other core to have the word.
- * In a tight loop one of the two keeps it, and nothing is seen. */
+/* In a worker, some thousand cycles pass between two takes, enough for the other core to have the
+ * word. In a tight loop one of the two keeps it, and nothing is seen. */
 static void let_others(void)
 {
 	uint64_t end = rte_rdtsc() + BETWEEN_CYCLES;

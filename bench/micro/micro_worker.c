@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stages that make no sense without a worker around them: IP and TCP in and out, per request of four
- * segments with data, through the self-driven port.
+ * The stages that make no sense without a worker around them: IP and TCP in and out, per request of
+ * four segments with data, through the self-driven port.
  */
 #include "bench/micro/micro.h"
 #include "bench/self/l7_case.h"

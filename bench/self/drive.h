@@ -5,8 +5,8 @@
  * the core away do not pass. So an open loop at half of what one core can do is just that, with the
  * generator on the same core.
  *
- * drive_requests() has the same work done in each run instead: of so many requests, and time passes by the same
- * step in each turn.
+ * drive_requests() has the same work done in each run instead: of so many requests, and time passes
+ * by the same step in each turn.
  */
 #ifndef SLUICE_BENCH_SELF_DRIVE_H
 #define SLUICE_BENCH_SELF_DRIVE_H
@@ -54,7 +54,8 @@ struct drive {
 bool drive_warm_up(struct drive *d);
 /** Measure for d->seconds. @return false on failure */
 bool drive_measure(struct drive *d);
-/** Let exactly @p n further requests be answered, for valgrind to count. @return false on failure */
+/** Let exactly @p n further requests be answered, for valgrind to count. @return false on
+ * failure */
 bool drive_requests(struct drive *d, uint64_t n);
 
 #endif

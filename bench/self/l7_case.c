@@ -334,9 +334,9 @@ static void run_workers(const struct l7_case *c, double seconds, struct report *
 }
 
 /*
- * Cycles a request with statistics and without: counters and histograms of APIs, endpoints, listeners and
- * consumers, and access events. The gateway has no tracing yet, so that none is in it. What counts packets, not
- * requests (ports, TCP, stages), stays on.
+ * Cycles a request with statistics and without: counters and histograms of APIs, endpoints,
+ * listeners and consumers, and access events. The gateway has no tracing yet, so that none is in
+ * it. What counts packets, not requests (ports, TCP, stages), stays on.
  */
 static void run_statistics(const struct l7_case *c, double seconds, struct report *r)
 {

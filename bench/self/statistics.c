@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record.c with a switch around each function, standing where the gateway's is linked otherwise: so the cost of
- * statistics is measured in one program and one world, in turns.
+ * record.c with a switch around each function, standing where the gateway's is linked otherwise: so
+ * the cost of statistics is measured in one program and one world, in turns.
  */
 #include "bench/self/statistics.h"
 

@@ -153,8 +153,8 @@ struct http1_limits {
  * Stricter than the grammar on purpose: hosts are letters, digits, ".", "-", "_" or an IPv6 literal
  * with an optional port that is not empty; targets hold RFC 3986's characters only, "#" and
  * userinfo excluded; methods and lists of connection options are bounded. Percent-encoding and dot
- * segments are left to the router. Upgrade is ignored, for no other protocol is spoken here (RFC 9110
- * §7.8), and so is Expect in HTTP/1.0 (§10.1.1).
+ * segments are left to the router. Upgrade is ignored, for no other protocol is spoken here (RFC
+ * 9110 §7.8), and so is Expect in HTTP/1.0 (§10.1.1).
  *
  * @param data    the bytes received; none is read at or beyond data + len
  * @param len     bytes
@@ -168,9 +168,9 @@ enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen
 	const struct http1_limits *limits, struct http1_head *head, enum reason *reason);
 
 /**
- * What to tell about a request whose target was refused, for a log that escapes what clients send: where the
- * first byte is that no target may have, and how the target begins. Queries may hold keys and are left out:
- * "@7:/orders|1".
+ * What to tell about a request whose target was refused, for a log that escapes what clients send:
+ * where the first byte is that no target may have, and how the target begins. Queries may hold keys
+ * and are left out: "@7:/orders|1".
  * @param data  the request, from its first byte; @p len bytes of it
  * @return bytes of @p out that were filled; 0 when there is no target
  */
@@ -181,8 +181,8 @@ uint32_t http1_describe_target(const char *data, size_t len, char *out, uint32_t
  *
  * A missing phrase is let pass, with or without the space before it. An interim answer (1xx) is a
  * head of its own, the final one begins at head_bytes; 101 is refused because Upgrade is never
- * forwarded. 1xx and 204 have no body whatever they announce; keep_alive is false where they do, for the
- * backend may send one.
+ * forwarded. 1xx and 204 have no body whatever they announce; keep_alive is false where they do,
+ * for the backend may send one.
  *
  * @param request_method  enum http1_method of the request it answers: HEAD's answer has no body
  *                        (RFC 9112 §6.3). 1xx, 204 and 304 have none either.
@@ -193,8 +193,8 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 	enum reason *reason);
 
 /**
- * Parse the trailer section that begins at @p data, after http1_body_feed() returned HTTP1_TRAILERS; the
- * rules of http1_parse_request() hold for its field lines.
+ * Parse the trailer section that begins at @p data, after http1_body_feed() returned
+ * HTTP1_TRAILERS; the rules of http1_parse_request() hold for its field lines.
  * @param head  its fields and head_bytes are filled
  * @return HTTP1_DONE, HTTP1_MORE or HTTP1_BAD, which more than HTTP1_MAX_TRAILER_BYTES are
  */
@@ -203,8 +203,8 @@ enum http1_verdict http1_parse_trailers(
 
 /**
  * A body's framing, followed byte by byte without touching the bytes: the caller forwards what it
- * was told is wanted. Chunked framing is validated here and forwarded as received, with its extensions;
- * its octets are safe because every one was checked:
+ * was told is wanted. Chunked framing is validated here and forwarded as received, with its
+ * extensions; its octets are safe because every one was checked:
  *  - sizes are 1 to 16 hex digits up to 2^63-1, followed by ";" or CRLF and nothing else;
  *  - extensions are at most HTTP1_MAX_EXTENSION_BYTES a chunk, quoted strings in them are closed;
  * A trailer section is the caller's to parse (http1_parse_trailers()) and to write.
@@ -233,7 +233,8 @@ void http1_body_begin(struct http1_body *body, const struct http1_head *head, bo
 enum http1_verdict http1_body_feed(
 	struct http1_body *body, const char *data, size_t len, size_t *used, enum reason *reason);
 
-/** True between the last chunk and the end of the trailer section: the rest is not followed byte by byte. */
+/** True between the last chunk and the end of the trailer section: the rest is not followed byte by
+ * byte. */
 bool http1_body_at_trailers(const struct http1_body *body);
 
 /** The trailer section was parsed: the body is complete. */
@@ -330,8 +331,8 @@ void http1_write_request(
 	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward);
 
 /**
- * Write a trailer section with its empty line: of the parsed one the fields that may be in one (RFC 9110
- * §6.5.1) and are not named in @p strip.
+ * Write a trailer section with its empty line: of the parsed one the fields that may be in one (RFC
+ * 9110 §6.5.1) and are not named in @p strip.
  * @param strip  names of credentials' fields; @p strip_count of them
  */
 void http1_write_trailers(struct http1_writer *w, const struct http1_head *trailers,
@@ -353,8 +354,9 @@ void http1_write_response(struct http1_writer *w, const struct http1_head *head,
 	struct str via_name, struct str extra, bool keep_alive, bool http10);
 
 /**
- * Take the next parameter of this name off a query, or the next cookie. Names and values of a query are
- * compared and given as application/x-www-form-urlencoded is decoded ("%XX", "+"); cookies as they are.
+ * Take the next parameter of this name off a query, or the next cookie. Names and values of a query
+ * are compared and given as application/x-www-form-urlencoded is decoded ("%XX", "+"); cookies as
+ * they are.
  * @param rest   what is left of the query; moved on
  * @param value  as sent; of a query to be decoded by http1_query_decode(). Empty without "="
  * @return false at the end
@@ -364,8 +366,8 @@ bool http1_query_next(struct str *rest, struct str name, struct str *value);
 /**
  * Decode a query's value.
  * @param buf  room for a value that changes
- * @return @p value itself where nothing changes; .data NULL for a "%" without two digits, or when @p size
- *         bytes are not enough
+ * @return @p value itself where nothing changes; .data NULL for a "%" without two digits, or when
+ *         @p size bytes are not enough
  */
 struct str http1_query_decode(struct str value, char *buf, size_t size);
 

@@ -34,7 +34,8 @@ static inline void field_note(struct http1_known *known, struct http1_field *fie
 
 	field->id = (uint8_t)id;
 	field->hop = alias || http1_id_is_hop(id);
-	/* The upper bound is for the compiler, which cannot see it where sanitizers hide the table. */
+	/* The upper bound is for the compiler, which cannot see it where sanitizers hide the
+	 * table. */
 	if (id == HTTP1_FIELD_OTHER || id >= HTTP1_FIELD_COUNT)
 		return;
 	known->again |= known->once & 1u << id;
@@ -55,7 +56,8 @@ enum reason http1_fields_parse(struct http1_parse *parse, size_t pos, struct htt
 	struct http1_head *head = parse->head;
 	uint32_t most =
 		parse->limits->fields < HTTP1_MAX_FIELDS ? parse->limits->fields : HTTP1_MAX_FIELDS;
-	/* Line ends are walked by themselves, so that no line waits for the colon of the one before. */
+	/* Line ends are walked by themselves, so that no line waits for the colon of the one
+	 * before. */
 	size_t word = pos / 64;
 	uint64_t ends = parse->scan.word[word][HTTP1_CR] & UINT64_MAX << pos % 64;
 	uint32_t n;

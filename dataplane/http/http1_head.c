@@ -38,7 +38,8 @@ static uint8_t method_find(struct str method)
 	return HTTP1_OTHER;
 }
 
-/* HTTP-version CRLF (RFC 9112 §2.3). 1.2 and later minor versions are taken as 1.1 (RFC 9110 §2.5). */
+/* HTTP-version CRLF (RFC 9112 §2.3). 1.2 and later minor versions are taken as 1.1 (RFC 9110
+ * §2.5). */
 static enum reason version_parse(struct http1_parse *parse, size_t pos)
 {
 	const char *at = parse->data + pos;

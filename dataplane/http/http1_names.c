@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The field names that the gateway acts on (http1_names.def), recognised once while the head is walked. A name's first
- * six letters choose one of 1,024 bits; where the bit is not set, as for most names, that was all. Where it is set, the
- * few names that share it are compared.
+ * The field names that the gateway acts on (http1_names.def), recognised once while the head is
+ * walked. A name's first six letters choose one of 1,024 bits; where the bit is not set, as for
+ * most names, that was all. Where it is set, the few names that share it are compared.
  *
- * Besides what frames and routes these are the fields by which proxies tell backends who the client is, or
- * which path, host or method it asked for: from a client they would be lies.
+ * Besides what frames and routes these are the fields by which proxies tell backends who the client
+ * is, or which path, host or method it asked for: from a client they would be lies.
  *
  * A name with "_" in place of "-" is an alias: no field of ours, but CGI-like backends read both as
  * HTTP_TRANSFER_ENCODING, so the alias must not reach them.
@@ -43,9 +43,10 @@ static struct {
 	_Alignas(32) struct known_name names[NAME_COUNT]; /* by slot, families behind the others */
 } known_index;
 
-/* The slot of a name by str_word() of it. Case is not looked at, and neither is what tells "_" from "-": these bits
- * are masked. The factor is one for which http1_names.def and 110 names that are in wide use share no slot unless they
- * share these letters, as Content-Type and Content-Length do; another one would only be slower. */
+/* The slot of a name by str_word() of it. Case is not looked at, and neither is what tells "_" from
+ * "-": these bits are masked. The factor is one for which http1_names.def and 110 names that are in
+ * wide use share no slot unless they share these letters, as Content-Type and Content-Length do;
+ * another one would only be slower. */
 #define SLOT_LETTERS UINT64_C(0x0d0d0d0d0d1f)
 static inline uint32_t name_slot(uint64_t word)
 {
@@ -54,7 +55,8 @@ static inline uint32_t name_slot(uint64_t word)
 
 static uint32_t known_slot(const struct known_name *known)
 {
-	/* text[] goes on with zeros, of which a family's names have none: its prefix has six letters at least. */
+	/* text[] goes on with zeros, of which a family's names have none: its prefix has six
+	 * letters at least. */
 	return name_slot(str_word(known->text, known->family ? 8 : known->len));
 }
 
@@ -129,8 +131,9 @@ static bool has_underscore(struct str name)
 	return memchr(name.data, '_', name.len) != NULL;
 }
 
-/* Whether the token @p name is this known name of the same length in some case. Known names are small letters
- * and "-": what differs from these in the bit of the case only is a capital, or CR, which no token has. */
+/* Whether the token @p name is this known name of the same length in some case. Known names are
+ * small letters and "-": what differs from these in the bit of the case only is a capital, or CR,
+ * which no token has. */
 static inline bool name_is(struct str name, const struct known_name *known)
 {
 	const uint64_t but_case = ~(UINT64_C(0x0101010101010101) * ('a' ^ 'A'));
@@ -159,8 +162,8 @@ static inline bool name_may_be(struct str name, const struct known_name *known)
 	return ((a ^ b) & (uint32_t)(SLOT_LETTERS >> 16)) == 0;
 }
 
-/* Among the names of a slot. Of names that say something about the client none may have "_" anywhere; what is behind
- * "Sluice-" does not matter. */
+/* Among the names of a slot. Of names that say something about the client none may have "_"
+ * anywhere; what is behind "Sluice-" does not matter. */
 static __attribute__((noinline)) enum http1_field_id name_find_among(
 	struct str name, unsigned rank, bool *alias)
 {
@@ -225,8 +228,9 @@ bool http1_id_is_hop(enum http1_field_id id)
 }
 
 /*
- * Fields that no trailer section may have besides those above: whoever merged them into the header section
- * would frame, route, authenticate, cache or decode otherwise than without (RFC 9110 §6.5.1).
+ * Fields that no trailer section may have besides those above: whoever merged them into the header
+ * section would frame, route, authenticate, cache or decode otherwise than without (RFC 9110
+ * §6.5.1).
  */
 static const struct str not_in_trailers[] = {
 	STR("age"),

@@ -190,8 +190,8 @@ static bool item_seconds(struct str item, struct str name, uint32_t *seconds)
 	       seconds_parse((struct str){ item.data + name.len, item.len - name.len }, seconds);
 }
 
-/* Keep-Alive: timeout=5, max=100 (RFC 2068 §19.7.1.1, in use ever since). The shortest time counts; max=0 is none
- * at all. What is malformed says nothing. */
+/* Keep-Alive: timeout=5, max=100 (RFC 2068 §19.7.1.1, in use ever since). The shortest time counts;
+ * max=0 is none at all. What is malformed says nothing. */
 static uint32_t keep_alive_parse(const struct http1_head *head, const struct http1_known *known)
 {
 	uint32_t least = HTTP1_KEEP_ALIVE_UNSAID, n;
@@ -229,7 +229,8 @@ enum reason http1_response_rules(
 	if (head->status == 101)
 		return REASON_BACKEND_INVALID;
 	if (never) {
-		/* A body is announced where none can be, and may come behind the head all the same. */
+		/* A body is announced where none can be, and may come behind the head all the
+		 * same. */
 		if (fault != HTTP1_FINE || head->framing == HTTP1_BODY_CHUNKED ||
 			head->content_length != 0)
 			head->keep_alive = false;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Byte classes of a head as bit masks: AVX-512 or AVX2 where the processor has it, SSE as the floor on
- * x86, NEON on aarch64, and a plain table that serves other processors and is the oracle of the tests.
+ * Byte classes of a head as bit masks: AVX-512 or AVX2 where the processor has it, SSE as the floor
+ * on x86, NEON on aarch64, and a plain table that serves other processors and is the oracle of the
+ * tests.
  *
- * AVX-512 and NEON look the plain table up, 64 or 16 bytes at a time. The others find token and target bytes with two
- * nibble look-ups each: the table for the low nibble holds one bit for each of the six rows 2x to 7x of the
- * ASCII chart, the table for the high nibble holds that row's bit, and a byte is in the class when both share
- * a bit. Bytes from 80 up give zero in both.
+ * AVX-512 and NEON look the plain table up, 64 or 16 bytes at a time. The others find token and
+ * target bytes with two nibble look-ups each: the table for the low nibble holds one bit for each
+ * of the six rows 2x to 7x of the ASCII chart, the table for the high nibble holds that row's bit,
+ * and a byte is in the class when both share a bit. Bytes from 80 up give zero in both.
  */
 #include "dataplane/http/http1_scan.h"
 
@@ -217,8 +218,8 @@ __attribute__((target("avx512f,avx512bw,avx512vbmi"))) static void classify_avx5
 #endif
 
 #ifdef __aarch64__
-/* One bit of each byte of @p all, which is ff or 00: a byte keeps the bit of its place among eight, and
- * three rounds of adding neighbours gather eight bytes to one. */
+/* One bit of each byte of @p all, which is ff or 00: a byte keeps the bit of its place among eight,
+ * and three rounds of adding neighbours gather eight bytes to one. */
 static inline uint64_t bits_neon(const uint8x16_t all[4])
 {
 	const uint8x16_t place = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
@@ -229,8 +230,8 @@ static inline uint64_t bits_neon(const uint8x16_t all[4])
 	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sum, sum)), 0);
 }
 
-/* The first half of class_of[] is eight registers, four to a look-up; a byte that is beyond the four
- * gives zero in the first look-up and leaves what it finds in the second. */
+/* The first half of class_of[] is eight registers, four to a look-up; a byte that is beyond the
+ * four gives zero in the first look-up and leaves what it finds in the second. */
 static void classify_neon(const char *data, size_t blocks, uint64_t (*word)[HTTP1_MASKS])
 {
 	const uint8x16x4_t low = vld1q_u8_x4(class_of), high = vld1q_u8_x4(class_of + 64);

@@ -60,8 +60,8 @@ static uint32_t ipv6_literal(struct str s)
 	return close != NULL && ipv6_parse((struct str){ s.data + 1, len }, &address) ? len + 2 : 0;
 }
 
-/* uri-host [ ":" port ]; the port is empty where there is none. A colon without a port is taken off the authority, which
- * means the same (RFC 3986 §6.2.3): backends need not know it. */
+/* uri-host [ ":" port ]; the port is empty where there is none. A colon without a port is taken off
+ * the authority, which means the same (RFC 3986 §6.2.3): backends need not know it. */
 static bool authority_split(struct str *authority, struct str *host, struct str *port)
 {
 	const char *data = authority->data;

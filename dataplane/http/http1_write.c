@@ -8,8 +8,9 @@
 
 #define CRLF "\r\n"
 
-/* Everything below that takes a writer is inlined into the functions that other files call, and these work
- * on a copy of the writer: so its length stays in a register instead of going through memory. */
+/* Everything below that takes a writer is inlined into the functions that other files call, and
+ * these work on a copy of the writer: so its length stays in a register instead of going through
+ * memory. */
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE void put_number(struct http1_writer *w, uint64_t n)

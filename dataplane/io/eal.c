@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The EAL's arguments. Software devices are not among them: port_setup() plugs those in afterwards, so
- * that a device that fails is one line of the log and a fallback, not the end of the EAL.
+ * The EAL's arguments. Software devices are not among them: port_setup() plugs those in afterwards,
+ * so that a device that fails is one line of the log and a fallback, not the end of the EAL.
  *
- * Files are shared (no --in-memory, no --no-shconf), as dpdk-dumpcap and dpdk-proc-info attach through
- * them, and memif refuses to start without. --in-memory would also exclude --no-huge in 22.11
- * ("--legacy-mem is not compatible with --in-memory").
+ * Files are shared (no --in-memory, no --no-shconf), as dpdk-dumpcap and dpdk-proc-info attach
+ * through them, and memif refuses to start without. --in-memory would also exclude --no-huge in
+ * 22.11 ("--legacy-mem is not compatible with --in-memory").
  */
 #include "dataplane/io/eal.h"
 
@@ -158,8 +158,8 @@ int eal_args_make(const struct eal_config *config, uint64_t free_huge_mb, struct
 	arg_add(out, "--lcores=%s", config->lcores ? config->lcores : "0");
 	arg_add(out, "--file-prefix=%s", config->file_prefix ? config->file_prefix : "sluice");
 	arg_add(out, "--log-level=%s", config->log_level ? config->log_level : "notice");
-	/* Virtual addresses as IOVA need no root and no physical addresses; the software ports never
-	 * look at them, and a NIC behind VFIO takes them. */
+	/* Virtual addresses as IOVA need no root and no physical addresses; the software ports
+	 * never look at them, and a NIC behind VFIO takes them. */
 	arg_add(out, "--iova-mode=va");
 	if (no_huge)
 		arg_add(out, "--no-huge");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting DPDK's environment abstraction layer from our configuration instead of a command line. */
+/* Starting DPDK's environment abstraction layer from our configuration instead of a command
+ * line. */
 #ifndef SLUICE_DATAPLANE_IO_EAL_H
 #define SLUICE_DATAPLANE_IO_EAL_H
 
@@ -36,8 +37,8 @@ bool eal_is_pci(const char *device);
 /** Megabytes of free huge pages of all sizes; 0 where no hugetlbfs is mounted to take them from. */
 uint64_t eal_free_huge_mb(void);
 
-/** Megabytes of ordinary memory that a new program can have without swapping (MemAvailable); UINT64_MAX where
- * the kernel does not tell. */
+/** Megabytes of ordinary memory that a new program can have without swapping (MemAvailable);
+ * UINT64_MAX where the kernel does not tell. */
 uint64_t eal_available_mb(void);
 
 /**

@@ -17,8 +17,9 @@ uint32_t iface_channels(const char *iface);
 bool iface_is_veth(const char *iface);
 
 /**
- * Take an XDP program off an interface, if one is there. The driver's own way needs to look programs up by
- * number, which takes more rights than a running dataplane has; CAP_NET_ADMIN is enough for this one.
+ * Take an XDP program off an interface, if one is there. The driver's own way needs to look
+ * programs up by number, which takes more rights than a running dataplane has; CAP_NET_ADMIN is
+ * enough for this one.
  * @return 0, or -errno of the kernel
  */
 int iface_xdp_detach(unsigned index);

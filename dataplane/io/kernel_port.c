@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernel's side of a port. Both ways to it are DPDK drivers that make the interface themselves:
- * virtio_user over /dev/vhost-net, which copies outside our core, and the tap driver, with one system
- * call a packet. The interface is gone when the dataplane ends.
+ * virtio_user over /dev/vhost-net, which copies outside our core, and the tap driver, with one
+ * system call a packet. The interface is gone when the dataplane ends.
  *
  * The tap driver learns of packets from the kernel by a real-time signal, so that looking for them
- * costs nothing. When more of these signals wait than the kernel keeps, it sends SIGIO instead, which
- * ends a process that does not expect it.
+ * costs nothing. When more of these signals wait than the kernel keeps, it sends SIGIO instead,
+ * which ends a process that does not expect it.
  */
 #include "dataplane/io/kernel_port.h"
 

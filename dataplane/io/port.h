@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A port as a worker sees it: receive a burst, queue a packet, flush once a loop. Two files implement
- * it: port_eth.c over rte_ethdev, and the wire tests' fake, chosen at link time.
+ * A port as a worker sees it: receive a burst, queue a packet, flush once a loop. Two files
+ * implement it: port_eth.c over rte_ethdev, and the wire tests' fake, chosen at link time.
  */
 #ifndef SLUICE_DATAPLANE_IO_PORT_H
 #define SLUICE_DATAPLANE_IO_PORT_H
@@ -15,8 +15,8 @@
 #define PORT_MAX       8
 #define PORT_RX_BURST  32
 #define PORT_TX_BUFFER 256 /* packets queued for one port within a loop */
-/* Mbufs of payload in a segment for the port to cut: few enough for NICs that take eight a packet of the
- * wire (i40e), and for all that name a limit. */
+/* Mbufs of payload in a segment for the port to cut: few enough for NICs that take eight a packet
+ * of the wire (i40e), and for all that name a limit. */
 #define PORT_RUN_PIECES 12
 
 /* What a port does by itself; what it does not is done in software. Constant after start. */
@@ -32,8 +32,8 @@ struct port_caps {
 #define PORT_RETA_MAX      512
 #define PORT_RSS_KEY_BYTES 40 /* what IPv6 with ports needs; longer keys go on behind it */
 
-/* How a port spreads TCP over its queues, as read from it: queue = reta[Toeplitz hash of both addresses and both
- * ports mod reta_size]. */
+/* How a port spreads TCP over its queues, as read from it: queue = reta[Toeplitz hash of both
+ * addresses and both ports mod reta_size]. */
 struct port_rss {
 	bool ipv4, ipv6;    /* the families that are hashed so */
 	uint16_t reta_size; /* 0: the port does not spread so, or does not say how */
@@ -64,7 +64,8 @@ struct port_tx {
 /** Receive at most @p n packets. The caller owns them. @return how many */
 uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
 
-/** Queue one complete frame for the next flush; consumes it. Flushes by itself when the buffer is full. */
+/** Queue one complete frame for the next flush; consumes it. Flushes by itself when the buffer is
+ * full. */
 void port_tx_put(struct port_tx *tx, struct rte_mbuf *m);
 
 /** Hand all queued frames to the port. What the port does not take within one retry is freed and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bursts over rte_ethdev. The transmit side keeps a loop's packets and hands them over at once: with
- * the software ports each handing over is a system call.
+ * Bursts over rte_ethdev. The transmit side keeps a loop's packets and hands them over at once:
+ * with the software ports each handing over is a system call.
  */
 #include "dataplane/io/port.h"
 
@@ -13,9 +13,9 @@ uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts
 }
 
 /*
- * For a port that cannot send chains: one mbuf with all bytes. af_xdp in 22.11 neither refuses chains
- * nor follows them: it sends pkt_len bytes from the first segment on, memory of others among them. So
- * the last look is here, whatever the layers above promise.
+ * For a port that cannot send chains: one mbuf with all bytes. af_xdp in 22.11 neither refuses
+ * chains nor follows them: it sends pkt_len bytes from the first segment on, memory of others among
+ * them. So the last look is here, whatever the layers above promise.
  */
 static struct rte_mbuf *flatten(struct port_tx *tx, struct rte_mbuf *m)
 {
@@ -62,8 +62,8 @@ static __rte_noinline void put_full(struct port_tx *tx, struct rte_mbuf *m)
 	port_tx_put(tx, m);
 }
 
-/* Of long segments some drivers want the sum otherwise than ethdev has it begun (virtio's with the length), and change
- * it when they are asked to. */
+/* Of long segments some drivers want the sum otherwise than ethdev has it begun (virtio's with the
+ * length), and change it when they are asked to. */
 static __rte_noinline void put_long(struct port_tx *tx, struct rte_mbuf *m)
 {
 	if (rte_eth_tx_prepare(tx->port->id, tx->queue, &m, 1) == 1) {

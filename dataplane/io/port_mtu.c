@@ -14,8 +14,8 @@
 #define AF_PACKET_FRAME 2048 /* where nothing is said */
 
 /*
- * af_packet's driver tells ethdev of no frame above 1,518 bytes, while what it can is its ring's frame; what
- * is beyond that it would cut off. @param below  MTU of the interface, or -errno
+ * af_packet's driver tells ethdev of no frame above 1,518 bytes, while what it can is its ring's
+ * frame; what is beyond that it would cut off. @param below MTU of the interface, or -errno
  */
 static int af_packet_mtu(const char *device, int below, uint16_t mtu)
 {

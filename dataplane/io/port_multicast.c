@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The multicast groups of a port. IPv6 asks for a neighbour by multicast, so that a NIC that filters
- * must know our groups: by its list where the driver has one, else by all groups, else by everything.
+ * The multicast groups of a port. IPv6 asks for a neighbour by multicast, so that a NIC that
+ * filters must know our groups: by its list where the driver has one, else by all groups, else by
+ * everything.
  *
- * A software port over a kernel interface has no such functions; there the interface's own filter must
- * be told, which a packet socket does that joins the groups and reads nothing. The kernel forgets them
- * when it closes, however that comes about.
+ * A software port over a kernel interface has no such functions; there the interface's own filter
+ * must be told, which a packet socket does that joins the groups and reads nothing. The kernel
+ * forgets them when it closes, however that comes about.
  */
 #include <errno.h>
 #include <linux/if_packet.h>

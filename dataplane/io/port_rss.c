@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RSS of a port: a key of our own is offered, and what the port then has is read back and believed. A driver
- * may keep its own key, and one that names no indirection table (net_tap in 22.11) does not spread by RSS,
- * whatever it says of its hash types.
+ * RSS of a port: a key of our own is offered, and what the port then has is read back and believed.
+ * A driver may keep its own key, and one that names no indirection table (net_tap in 22.11) does
+ * not spread by RSS, whatever it says of its hash types.
  */
 #include "dataplane/io/port_rss.h"
 
@@ -19,9 +19,10 @@ static void bit_set(uint8_t *key, unsigned bit, bool value)
 }
 
 /*
- * Our port is bits 80 to 95 of an IPv4 tuple, 272 to 287 of an IPv6 one; bit b adds the key's bits b to b + 31 to
- * the hash, and the slot is at most the low nine of these. With a single one among the key's bits that meet so,
- * the port's low nine bits give the slot's, in reverse: every slot has as many local ports as any other.
+ * Our port is bits 80 to 95 of an IPv4 tuple, 272 to 287 of an IPv6 one; bit b adds the key's bits
+ * b to b + 31 to the hash, and the slot is at most the low nine of these. With a single one among
+ * the key's bits that meet so, the port's low nine bits give the slot's, in reverse: every slot has
+ * as many local ports as any other.
  */
 static void port_bits_set(uint8_t *key, unsigned first)
 {
@@ -31,7 +32,8 @@ static void port_bits_set(uint8_t *key, unsigned first)
 
 void port_rss_key(uint8_t *key, uint32_t bytes)
 {
-	/* Without randomness, which the kernel has from early on, strangers know who gets what: no more. */
+	/* Without randomness, which the kernel has from early on, strangers know who gets what: no
+	 * more. */
 	if (getrandom(key, bytes, 0) != (ssize_t)bytes)
 		memset(key, 0x6d, bytes);
 	port_bits_set(key, 80);
@@ -78,7 +80,8 @@ void port_rss_read(struct port *port)
 	memset(&port->rss, 0, sizeof(port->rss));
 	if (rte_eth_dev_info_get(port->id, &info))
 		return;
-	/* Drivers that name no size have the usual one; a key that stays zero is nobody's and refused later. */
+	/* Drivers that name no size have the usual one; a key that stays zero is nobody's and
+	 * refused later. */
 	conf.rss_key_len = info.hash_key_size ? info.hash_key_size : PORT_RSS_KEY_BYTES;
 	if (conf.rss_key_len < PORT_RSS_KEY_BYTES ||
 		rte_eth_dev_rss_hash_conf_get(port->id, &conf) ||

@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting ports. Software devices are plugged in here, after the EAL is up, so that one that fails is
- * an error message and a fallback. What holds for the drivers of DPDK 22.11 (tried on veth pairs):
+ * Starting ports. Software devices are plugged in here, after the EAL is up, so that one that fails
+ * is an error message and a fallback. What holds for the drivers of DPDK 22.11 (tried on veth
+ * pairs):
  *
- * af_xdp      Holds no frame that is larger than a page with its mbuf, on any port of a pool: with an MTU
- *             above 1,500 somewhere its socket does not start.
- *             Receives and sends straight from the mbuf pool, which becomes the socket's UMEM: the pool
- *             must come from port_pool_create(). Pins 2,048 mbufs a queue in the fill ring, whatever the
- *             descriptor count, and up to 32 sent ones until the next burst. Does not give them back on
- *             close. Follows no chains; a reference kept on a sent mbuf is respected. A program left on
- *             the interface by a killed process is used again. "No bpffs" in its output is harmless.
+ * af_xdp Holds no frame that is larger than a page with its mbuf, on any port of a pool: with an
+ * MTU
+ *             above 1,500 somewhere its socket does not start. Receives and sends straight from the
+ *             mbuf pool, which becomes the socket's UMEM: the pool must come from
+ *             port_pool_create(). Pins 2,048 mbufs a queue in the fill ring, whatever the
+ *             descriptor count, and up to 32 sent ones until the next burst. Does not give them
+ *             back on close. Follows no chains; a reference kept on a sent mbuf is respected. A
+ *             program left on the interface by a killed process is used again. "No bpffs" in its
+ *             output is harmless.
  * af_packet   Takes frames of its ring's frame size, whatever MTU ethdev believes in.
- *             Copies in both directions; sends chains. Pins nothing of a pool. Sends from a ring of its
- *             own, in poll() without a timeout when that is full.
- * tap         Pins one mbuf a receive descriptor. Its sums of sent TCP are its own code's, which takes every mbuf of
- *             a chain to begin at an even byte: wrong behind each of odd length. Its TSO refuses a segment of which
- *             a piece with its Ethernet header is longer than the MTU, that is any; and cuts IPv4 only.
+ *             Copies in both directions; sends chains. Pins nothing of a pool. Sends from a ring of
+ *             its own, in poll() without a timeout when that is full.
+ * tap Pins one mbuf a receive descriptor. Its sums of sent TCP are its own code's, which takes
+ * every mbuf of
+ *             a chain to begin at an even byte: wrong behind each of odd length. Its TSO refuses a
+ *             segment of which a piece with its Ethernet header is longer than the MTU, that is
+ *             any; and cuts IPv4 only.
  * ring        Hands over the mbufs themselves: a payload that is kept for retransmission would be
  *             written to by its receiver, so that it is treated as a port without chains.
- * memif       Copies; does not start with --no-shconf. A client does not start without its server, and one that
- *             loses it stays down. The client makes the queues: a server that has fewer sends it away; one that has
- *             more is not told, and what it sends by the others goes into the first one's memory.
- * virtio      Over a vhost-user socket (virtio_user) it shares its memory as files, few of them: huge pages and
+ * memif Copies; does not start with --no-shconf. A client does not start without its server, and
+ * one that
+ *             loses it stays down. The client makes the queues: a server that has fewer sends it
+ *             away; one that has more is not told, and what it sends by the others goes into the
+ *             first one's memory.
+ * virtio Over a vhost-user socket (virtio_user) it shares its memory as files, few of them: huge
+ * pages and
  *             --eal=--single-file-segments.
  */
 #include "dataplane/io/port_setup.h"
@@ -64,8 +72,8 @@ struct rte_mempool *port_pool_create(const char *name, uint32_t count, uint32_t 
 	struct rte_mempool *pool;
 	int err;
 
-	/* Addresses are virtual (--iova-mode=va), so that whatever is in one piece for us is for the port
-	 * too: pages need not be looked at, and the mbufs lie close together. */
+	/* Addresses are virtual (--iova-mode=va), so that whatever is in one piece for us is for
+	 * the port too: pages need not be looked at, and the mbufs lie close together. */
 	pool = rte_mempool_create_empty(
 		name, count, element, cache, sizeof(priv), socket, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (!pool)
@@ -101,8 +109,9 @@ static uint64_t tx_choose(const struct rte_eth_dev_info *info)
 	return tx;
 }
 
-/* Segments are cut by ports that also take their chains and make TCP's sums; at most PORT_RUN_PIECES and a header
- * make one. The pieces' IPv4 headers get their sums from whoever cuts: virtio offers that for nothing else. */
+/* Segments are cut by ports that also take their chains and make TCP's sums; at most
+ * PORT_RUN_PIECES and a header make one. The pieces' IPv4 headers get their sums from whoever cuts:
+ * virtio offers that for nothing else. */
 static bool tso_choose(
 	const struct rte_eth_dev_info *info, const struct port_caps *caps, uint64_t tx)
 {
@@ -198,7 +207,8 @@ static const char *failure(int err)
 	return err == -EPERM ? "its driver says why, before this line" : rte_strerror(-err);
 }
 
-/* A server cannot know whether its client brings a queue for each worker, and must not find out by sending. */
+/* A server cannot know whether its client brings a queue for each worker, and must not find out by
+ * sending. */
 static int memif_check(
 	const char *device, const struct rte_eth_dev_info *info, const struct port *port)
 {
@@ -279,8 +289,8 @@ static int port_start(const char *device, const struct port_setup_config *config
 }
 
 /*
- * Find the device by its name, which ends at the first comma; a software device is plugged in with the
- * arguments that follow, unless the EAL's own arguments did.
+ * Find the device by its name, which ends at the first comma; a software device is plugged in with
+ * the arguments that follow, unless the EAL's own arguments did.
  */
 static int device_find(const char *device, struct port *port)
 {
@@ -357,8 +367,8 @@ static int device_setup(
 }
 
 /*
- * af_xdp on a kernel interface, else af_packet. af_xdp must give every worker a queue of its own; it
- * counts "combined" channels, of which a veth has none, so that there it gives one.
+ * af_xdp on a kernel interface, else af_packet. af_xdp must give every worker a queue of its own;
+ * it counts "combined" channels, of which a veth has none, so that there it gives one.
  */
 static int auto_setup(const char *iface, const struct port_setup_config *config, struct port *out)
 {
@@ -372,9 +382,10 @@ static int auto_setup(const char *iface, const struct port_setup_config *config,
 		return -ENODEV;
 	}
 	if (queues <= iface_channels(iface) && af_xdp_fits(config)) {
-		/* Without a driver's zero-copy mode, polling through the socket finds nothing that the ring
-		 * does not show: 270 ns a poll instead of 30. With it, an empty fill ring makes the driver
-		 * ask to be woken, and with no busy budget the PMD then sleeps in poll() for up to 1 s. */
+		/* Without a driver's zero-copy mode, polling through the socket finds nothing that
+		 * the ring does not show: 270 ns a poll instead of 30. With it, an empty fill ring
+		 * makes the driver ask to be woken, and with no busy budget the PMD then sleeps in
+		 * poll() for up to 1 s. */
 		snprintf(device, sizeof(device),
 			"net_af_xdp_%s,iface=%s,start_queue=0,queue_count=%u%s", iface, iface,
 			queues, iface_is_veth(iface) ? ",force_copy=1,busy_budget=0" : "");
@@ -384,7 +395,8 @@ static int auto_setup(const char *iface, const struct port_setup_config *config,
 	}
 	log_notice("%s: af_xdp does not serve %u queues%s, af_packet is used", iface, queues,
 		af_xdp_fits(config) ? "" : " of jumbo frames");
-	/* Whole frames to a block, as the driver takes the ring to be without gaps; 4 MiB of them. */
+	/* Whole frames to a block, as the driver takes the ring to be without gaps; 4 MiB of
+	 * them. */
 	snprintf(device, sizeof(device),
 		"net_af_packet_%s,iface=%s,qpairs=%u,qdisc_bypass=1,blocksz=%u,framesz=%u,framecnt=%u",
 		iface, iface, queues, frame * AF_PACKET_BLOCK, frame,
@@ -406,7 +418,7 @@ int port_setup(const char *device, const struct port_setup_config *config, struc
 void port_close(const struct port *port)
 {
 	port_multicast_end(port);
-	/* rte_eal_cleanup() removes devices. rte_dev_remove() would ask other DPDK processes first, of which there
-	 * are none, in a folder that was root's. */
+	/* rte_eal_cleanup() removes devices. rte_dev_remove() would ask other DPDK processes first,
+	 * of which there are none, in a folder that was root's. */
 	(void)port_end(port->id);
 }

@@ -32,11 +32,11 @@ struct port_setup_config {
 };
 
 /**
- * Make a pool that every port can receive into, with net's private area (NET_META_BYTES) or a larger
- * one. rte_pktmbuf_pool_create() is not enough: it keeps mbufs from crossing pages, one in each 4 KiB
- * without huge pages, while af_xdp reckons with mbufs that lie close together and loses every frame
- * beyond its own reckoning, in both directions and without an error.
- * @param count  mbufs  @param cache  of each lcore  @param priv_bytes  whole words  @param data_room
+ * Make a pool that every port can receive into, with net's private area (NET_META_BYTES) or a
+ * larger one. rte_pktmbuf_pool_create() is not enough: it keeps mbufs from crossing pages, one in
+ * each 4 KiB without huge pages, while af_xdp reckons with mbufs that lie close together and loses
+ * every frame beyond its own reckoning, in both directions and without an error.
+ * @param count  mbufs @param cache of each lcore @param priv_bytes whole words @param data_room
  * port_data_room() of the largest MTU of all ports
  * @return NULL and rte_errno
  */
@@ -44,11 +44,11 @@ struct rte_mempool *port_pool_create(const char *name, uint32_t count, uint32_t 
 	uint16_t priv_bytes, uint16_t data_room, int socket);
 
 /**
- * Find or make the device, configure and start it. Offloads that it has are turned on, the choice is
- * logged.
+ * Find or make the device, configure and start it. Offloads that it has are turned on, the choice
+ * is logged.
  * @param device  a PCI address ("0000:5e:00.0"), a software device with its arguments
- *                ("net_af_packet0,iface=eth1"), or "auto:IFNAME" for af_xdp on a kernel interface and,
- *                where that does not start, af_packet
+ *                ("net_af_packet0,iface=eth1"), or "auto:IFNAME" for af_xdp on a kernel interface
+ *                and, where that does not start, af_packet
  * @return 0, -ENODEV, -EINVAL (queues, MTU), or what the driver says; the reason is logged
  */
 int port_setup(const char *device, const struct port_setup_config *config, struct port *out);
@@ -65,7 +65,8 @@ int port_multicast(const struct port *port, const struct rte_ether_addr *macs, u
 /** Leave the groups; port_close() does so. */
 void port_multicast_end(const struct port *port);
 
-/** Stop and release; no worker may use the port any more. Its device goes with rte_eal_cleanup(). */
+/** Stop and release; no worker may use the port any more. Its device goes with
+ * rte_eal_cleanup(). */
 void port_close(const struct port *port);
 
 #endif

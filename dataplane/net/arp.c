@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ARP (RFC 826) with the manners of RFC 5227: answer for our addresses only, announce them at start,
- * and learn from others no more than what we already wanted to know, so that a flood of invented
- * senders finds no table to fill.
+ * ARP (RFC 826) with the manners of RFC 5227: answer for our addresses only, announce them at
+ * start, and learn from others no more than what we already wanted to know, so that a flood of
+ * invented senders finds no table to fill.
  */
 #include <rte_arp.h>
 
@@ -128,7 +128,8 @@ void arp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint64_
 		net_drop(net, m, DROP_NOT_FOR_US);
 		return;
 	}
-	/* A sender of 0.0.0.0 probes whether an address is free (RFC 5227 §2.1): answered, not learned. */
+	/* A sender of 0.0.0.0 probes whether an address is free (RFC 5227 §2.1): answered, not
+	 * learned. */
 	if (arp.arp_data.arp_sip != 0) {
 		neigh_learn(net, port_index, &sender, &arp.arp_data.arp_sha, is_reply && for_us,
 			now_ns);

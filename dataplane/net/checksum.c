@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The Internet checksum (RFC 1071), because the software ports compute none and a segment of 1,460
- * bytes costs rte_raw_cksum() about a thousand cycles at -O2. Here 32-bit words are added into 64-bit
- * lanes, which cannot overflow below 16 GiB, so that no carry is ever looked at: SSE2 is the base on
- * x86, AVX2 is chosen at load where the processor has it, NEON is aarch64's. This file is compiled with -O3.
+ * bytes costs rte_raw_cksum() about a thousand cycles at -O2. Here 32-bit words are added into
+ * 64-bit lanes, which cannot overflow below 16 GiB, so that no carry is ever looked at: SSE2 is the
+ * base on x86, AVX2 is chosen at load where the processor has it, NEON is aarch64's. This file is
+ * compiled with -O3.
  */
 #include "dataplane/net/checksum.h"
 
@@ -112,7 +113,8 @@ uint64_t checksum_sum_mbuf(const struct rte_mbuf *m, uint32_t offset)
 		uint64_t part =
 			checksum_sum(rte_pktmbuf_mtod_offset(m, const uint8_t *, offset), len);
 
-		/* A run that begins at an odd place has its bytes in the other halves of the words. */
+		/* A run that begins at an odd place has its bytes in the other halves of the
+		 * words. */
 		if (done & 1)
 			part = rte_bswap16(checksum_fold(part));
 		sum += part;

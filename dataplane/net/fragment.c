@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A packet longer than its way's MTU sent as fragments (RFC 791 §3.2, RFC 8200 §4.5), by DPDK's code: only
- * the answer to an echo request that came in fragments is. The library leaves IPv4's checksums and IPv6's
- * identification to be set here.
+ * A packet longer than its way's MTU sent as fragments (RFC 791 §3.2, RFC 8200 §4.5), by DPDK's
+ * code: only the answer to an echo request that came in fragments is. The library leaves IPv4's
+ * checksums and IPv6's identification to be set here.
  */
 #include <rte_ip_frag.h>
 

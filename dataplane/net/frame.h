@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What nearly every frame is: in one piece, untagged, IPv4 without options, TCP. Both directions of it on one
- * screen and inline, each header read and written once. It decides nothing by itself: whatever is otherwise, or
- * wrong, goes the long way through net.c, ipv4.c and neigh.c, which finds out what it is and has all the rules.
+ * What nearly every frame is: in one piece, untagged, IPv4 without options, TCP. Both directions of
+ * it on one screen and inline, each header read and written once. It decides nothing by itself:
+ * whatever is otherwise, or wrong, goes the long way through net.c, ipv4.c and neigh.c, which finds
+ * out what it is and has all the rules.
  */
 #ifndef SLUICE_DATAPLANE_NET_FRAME_H
 #define SLUICE_DATAPLANE_NET_FRAME_H
@@ -71,7 +72,8 @@ static inline bool frame_is_plain(const struct net_port *port, const struct rte_
 	       frame_addresses_good(port, ip->src_addr, ip->dst_addr);
 }
 
-/** What net_input() does with a frame that frame_is_plain(). @return the segment, or NULL when it was dropped */
+/** What net_input() does with a frame that frame_is_plain(). @return the segment, or NULL when it
+ * was dropped */
 static inline struct rte_mbuf *frame_accept(
 	struct net *net, uint32_t port_index, struct rte_mbuf *m)
 {
@@ -117,8 +119,8 @@ static inline struct neigh *frame_neighbour(
 	return e->state == NEIGH_PROBE ? e : NULL;
 }
 
-/* IPv4's header as ipv4_output() writes it. Its sum is of the values, as a load of whole words would wait until the
- * stores of their parts have reached the cache. */
+/* IPv4's header as ipv4_output() writes it. Its sum is of the values, as a load of whole words
+ * would wait until the stores of their parts have reached the cache. */
 static inline void frame_write_ipv4(
 	struct rte_ipv4_hdr *ip, uint32_t src_be, uint32_t dst_be, uint16_t total, uint8_t tos)
 {
@@ -138,8 +140,8 @@ static inline void frame_write_ipv4(
 }
 
 /**
- * What net_output_tcp() does with a segment to an IPv4 remote, at an untagged port that sums in software, whose
- * neighbour is known.
+ * What net_output_tcp() does with a segment to an IPv4 remote, at an untagged port that sums in
+ * software, whose neighbour is known.
  * @return false when it is not such a one, and nothing was done
  */
 static inline bool frame_send(struct net *net, struct net_port *port, const struct net_path *path,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ICMP (RFC 792, RFC 1122 §3.2.2): echo is answered, within a limit, and errors that quote one of our
- * TCP segments go up to TCP, which alone can judge whether to believe them (RFC 5927). Redirects,
- * source quench (RFC 6633), timestamps and the rest are counted and dropped.
+ * ICMP (RFC 792, RFC 1122 §3.2.2): echo is answered, within a limit, and errors that quote one of
+ * our TCP segments go up to TCP, which alone can judge whether to believe them (RFC 5927).
+ * Redirects, source quench (RFC 6633), timestamps and the rest are counted and dropped.
  */
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/net_priv.h"

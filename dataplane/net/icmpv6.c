@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ICMPv6 (RFC 4443): echo is answered and unusable packets are refused, within the limit that ICMPv4
- * has too; errors that quote one of our TCP segments go up to TCP, which alone can judge whether to
- * believe them (RFC 5927). Neighbour discovery is ndp.c's. Routers' advertisements and redirects are
- * counted and dropped: the ways are the operator's to say.
+ * ICMPv6 (RFC 4443): echo is answered and unusable packets are refused, within the limit that
+ * ICMPv4 has too; errors that quote one of our TCP segments go up to TCP, which alone can judge
+ * whether to believe them (RFC 5927). Neighbour discovery is ndp.c's. Routers' advertisements and
+ * redirects are counted and dropped: the ways are the operator's to say.
  */
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/net_priv.h"
@@ -48,7 +48,8 @@ static void answer(struct net *net, struct rte_mbuf *m, const struct ip_addr *lo
 static void echo_answer(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 	const struct ipv6_info *info, uint64_t now_ns)
 {
-	/* A group is no source: then it is the address that we have for the asker (RFC 4443 §4.2). */
+	/* A group is no source: then it is the address that we have for the asker (RFC 4443
+	 * §4.2). */
 	const struct ip_addr *local =
 		info->multicast ? net_port_source(&net->ports[port_index], &info->src) : &info->dst;
 
@@ -134,7 +135,8 @@ static bool checksum_good(const struct rte_mbuf *m, const struct ipv6_info *info
 			     checksum_sum_mbuf(m, 0)) == 0xffff;
 }
 
-/* Ours or nobody's: only neighbour discovery speaks from there, and hears who else has our address. */
+/* Ours or nobody's: only neighbour discovery speaks from there, and hears who else has our
+ * address. */
 static bool source_is_usable(const struct net_port *port, const struct ip_addr *src)
 {
 	static const struct ip_addr unspecified;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IPv4 (RFC 791, RFC 1122 §3.2) as a server needs it and no wider. Options are refused and
- * counted, and so are fragments but for those of ICMP: both are how filters are walked around, and TCP with
+ * IPv4 (RFC 791, RFC 1122 §3.2) as a server needs it and no wider. Options are refused and counted,
+ * and so are fragments but for those of ICMP: both are how filters are walked around, and TCP with
  * path MTU discovery needs neither.
  */
 #include "dataplane/net/segment.h"
@@ -26,8 +26,8 @@ static bool ip_checksum_good(
 	return checksum_whole(checksum_sum(ip, rte_ipv4_hdr_len(ip)));
 }
 
-/* Of the header as ipv4_output() writes it, from the values: a load of whole words would wait until the
- * stores of their parts have reached the cache. */
+/* Of the header as ipv4_output() writes it, from the values: a load of whole words would wait until
+ * the stores of their parts have reached the cache. */
 static uint16_t header_checksum(const struct rte_ipv4_hdr *ip, uint8_t tos, uint8_t protocol)
 {
 	uint64_t sum = (uint64_t)rte_cpu_to_be_16(RTE_IPV4_VHL_DEF << 8 | tos) + ip->total_length +
@@ -167,7 +167,8 @@ static inline struct rte_ipv4_hdr *push(const struct net_path *path, const struc
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
 	ip->type_of_service = tos;
 	ip->total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len);
-	/* DF always, so that path MTU discovery works; then the identification may be 0 (RFC 6864 §4.1). */
+	/* DF always, so that path MTU discovery works; then the identification may be 0 (RFC 6864
+	 * §4.1). */
 	ip->packet_id = 0;
 	ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
 	ip->time_to_live = IPV4_TTL;

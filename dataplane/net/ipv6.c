@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IPv6 (RFC 8200) as a server needs it and no wider. Extension headers are stepped over within bounds,
- * as hosts may bound them (RFC 8504 §5.3, RFC 9288); fragments are refused and counted, as with IPv4, but for
- * those of ICMPv6 right behind the IPv6 header: TCP with path MTU discovery needs none, and they are how
- * filters are walked around.
+ * IPv6 (RFC 8200) as a server needs it and no wider. Extension headers are stepped over within
+ * bounds, as hosts may bound them (RFC 8504 §5.3, RFC 9288); fragments are refused and counted, as
+ * with IPv4, but for those of ICMPv6 right behind the IPv6 header: TCP with path MTU discovery
+ * needs none, and they are how filters are walked around.
  *
- * An address of ::ffff:0:0/96 is how this program writes IPv4 down. On the wire it is an attack (RFC
+ * An address of ::ffff:0:0/96 is how this program writes IPv4 down. On the wire it is an attack
+ * (RFC
  * 4942 §2.2), and refused before anything can take it for the other family.
  */
 #include "dataplane/net/segment.h"
@@ -85,8 +86,8 @@ static bool is_extension(uint8_t protocol)
 }
 
 /*
- * Step over the extension headers. Offsets stay below 64 KiB, as the packet does, and every header is
- * at least eight bytes, so that this ends. On failure the fault says where.
+ * Step over the extension headers. Offsets stay below 64 KiB, as the packet does, and every header
+ * is at least eight bytes, so that this ends. On failure the fault says where.
  */
 static bool chain_read(const struct rte_mbuf *m, struct chain *c, struct icmpv6_fault *fault)
 {
@@ -178,8 +179,8 @@ static bool chain_judge(const struct rte_mbuf *m, const struct chain *c, bool mu
 				return false;
 			continue;
 		}
-		/* We are no router on the way: whatever its type (RFC 5095 for type 0), a routing header
-		 * that is used up is stepped over, any other refused (RFC 8200 §4.4). */
+		/* We are no router on the way: whatever its type (RFC 5095 for type 0), a routing
+		 * header that is used up is stepped over, any other refused (RFC 8200 §4.4). */
 		if (p[e->at + 3] == 0)
 			continue;
 		*fault = (struct icmpv6_fault){ DROP_IP_EXTENSION, ICMPV6_PARAMETER,
@@ -333,8 +334,9 @@ bool ipv6_push(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_ad
 }
 
 /*
- * A label for all packets of a flow, so that routers can keep them on one path without reading further
- * (RFC 6437 §3). The ports of TCP are enough to tell the flows between two hosts from each other.
+ * A label for all packets of a flow, so that routers can keep them on one path without reading
+ * further (RFC 6437 §3). The ports of TCP are enough to tell the flows between two hosts from each
+ * other.
  */
 static uint32_t flow_label(
 	const struct net_path *path, const struct ip_addr *remote, uint32_t ports)

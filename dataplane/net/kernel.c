@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which packets the kernel gets, see kernel.h. All of this is off the fast path: it is reached where a
- * packet would be dropped otherwise, and with a single look when no port has a kernel's side.
+ * Which packets the kernel gets, see kernel.h. All of this is off the fast path: it is reached
+ * where a packet would be dropped otherwise, and with a single look when no port has a kernel's
+ * side.
  *
- * Frames are handed over as they came, without a VLAN tag: the bytes before what was read so far are
- * still there, only the mbuf's beginning has moved.
+ * Frames are handed over as they came, without a VLAN tag: the bytes before what was read so far
+ * are still there, only the mbuf's beginning has moved.
  */
 #include "dataplane/net/kernel.h"
 

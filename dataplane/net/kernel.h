@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's side of a port: packets that are not the gateway's go to an interface of the operating
- * system, so that sshd or a routing daemon live on the same network card, and what the kernel sends
- * goes out of the port.
+ * The kernel's side of a port: packets that are not the gateway's go to an interface of the
+ * operating system, so that sshd or a routing daemon live on the same network card, and what the
+ * kernel sends goes out of the port.
  *
- * The kernel is slow beside us: handing a packet over is a system call. So each kind of packet has a
- * rate of its own, and what is above it is dropped before it costs more than the look. The rates' words
- * are shared by the workers, as those of the callers' limits are: GCRA, advanced by compare-and-swap,
- * and only by packets for the kernel. Each worker has its own queue of the interface.
+ * The kernel is slow beside us: handing a packet over is a system call. So each kind of packet has
+ * a rate of its own, and what is above it is dropped before it costs more than the look. The rates'
+ * words are shared by the workers, as those of the callers' limits are: GCRA, advanced by
+ * compare-and-swap, and only by packets for the kernel. Each worker has its own queue of the
+ * interface.
  */
 #ifndef SLUICE_DATAPLANE_NET_KERNEL_H
 #define SLUICE_DATAPLANE_NET_KERNEL_H

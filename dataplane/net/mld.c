@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Multicast listener discovery, the listener's side (RFC 3810): switches that snoop learn from it behind
- * which port the solicited-node groups are, and without it may let no neighbour ask for us (RFC 4861
- * §7.2.1, RFC 4541 §3). All nodes' group is never reported (RFC 3810 §6).
+ * Multicast listener discovery, the listener's side (RFC 3810): switches that snoop learn from it
+ * behind which port the solicited-node groups are, and without it may let no neighbour ask for us
+ * (RFC 4861 §7.2.1, RFC 4541 §3). All nodes' group is never reported (RFC 3810 §6).
  *
- * Our groups change at start only, so that there is one state a port and one report for all groups, which is
- * more than a query for one group asks for and no less. A query of version 1 is answered in version 1, a
- * report for each group (RFC 2710 §4), without remembering who asked. The worker with queue 0 speaks
- * unasked; a query is answered by whichever worker hears it.
+ * Our groups change at start only, so that there is one state a port and one report for all groups,
+ * which is more than a query for one group asks for and no less. A query of version 1 is answered
+ * in version 1, a report for each group (RFC 2710 §4), without remembering who asked. The worker
+ * with queue 0 speaks unasked; a query is answered by whichever worker hears it.
  */
 #include "dataplane/net/net_priv.h"
 
@@ -118,7 +118,8 @@ static void report_v1(struct net *net, uint32_t port_index)
 	}
 }
 
-/* The option is what makes routers and us look (RFC 3810 §6.2); the headers are still in front of @p m. */
+/* The option is what makes routers and us look (RFC 3810 §6.2); the headers are still in front of
+ * @p m. */
 static bool has_alert(const struct rte_mbuf *m, uint16_t ip_bytes)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod(m, const uint8_t *) - ip_bytes;

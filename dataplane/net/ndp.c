@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Neighbour discovery (RFC 4861) and duplicate address detection (RFC 4862 §5.4), with the manners of
- * arp.c: answer for our addresses only, announce them at start, and learn from others no more than what
- * we already wanted to know. Routers are the operator's to name: nobody is asked for one.
+ * Neighbour discovery (RFC 4861) and duplicate address detection (RFC 4862 §5.4), with the manners
+ * of arp.c: answer for our addresses only, announce them at start, and learn from others no more
+ * than what we already wanted to know. Routers are the operator's to name: nobody is asked for one.
  *
  * An address is tentative for the first second. What is to be sent from it waits with the neighbour
  * that it is for, so that a connection made meanwhile comes late and does not fail.
@@ -228,8 +228,8 @@ void ndp_solicit(struct net *net, uint32_t port_index, const struct ip_addr *tar
 		net->now_ns);
 }
 
-/* Is somebody there (RFC 4862 §5.4.2)? Our MAC address as the nonce tells a probe of our own that comes
- * back from another's (RFC 7527); it is the same for all workers. */
+/* Is somebody there (RFC 4862 §5.4.2)? Our MAC address as the nonce tells a probe of our own that
+ * comes back from another's (RFC 7527); it is the same for all workers. */
 static void probe(struct net *net, uint32_t port_index, const struct ndp_address *a)
 {
 	struct ip_addr group = solicited_node(&a->addr);

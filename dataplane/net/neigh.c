@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Neighbours: the MAC address behind each next hop, with the life of an entry taken from RFC 4861 §7.3
- * for both families. An address in use never expires under a flow: when it grows old, the neighbour is
- * asked by unicast while packets go on to the old address (RFC 1122 §2.3.2.1 (2)).
+ * Neighbours: the MAC address behind each next hop, with the life of an entry taken from RFC 4861
+ * §7.3 for both families. An address in use never expires under a flow: when it grows old, the
+ * neighbour is asked by unicast while packets go on to the old address (RFC 1122 §2.3.2.1 (2)).
  *
- * A peer can invent on-link sources to make us ask for hosts that do not exist. So the table and the
- * packets that wait are bounded, and neither bound may keep a real neighbour out: each neighbour gets a
- * part of the room that is left in the queues, never less than one packet (the dynamic threshold of
- * Choudhury and Hahne, which switches use for shared buffers), and in a full table the new neighbour
- * takes the place of one that did not answer yet.
+ * A peer can invent on-link sources to make us ask for hosts that do not exist. So the table and
+ * the packets that wait are bounded, and neither bound may keep a real neighbour out: each
+ * neighbour gets a part of the room that is left in the queues, never less than one packet (the
+ * dynamic threshold of Choudhury and Hahne, which switches use for shared buffers), and in a full
+ * table the new neighbour takes the place of one that did not answer yet.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -82,7 +82,8 @@ static uint32_t neigh_find(struct neigh_table *t, uint32_t port_index, const str
 	return i;
 }
 
-/* Entries that wait for an answer stand in a list of their own, so that timers look at no others. */
+/* Entries that wait for an answer stand in a list of their own, so that timers look at no
+ * others. */
 static void pending_add(struct neigh_table *t, uint32_t index)
 {
 	t->entries[index].pending_at = t->pending_count;
@@ -349,7 +350,8 @@ void neigh_ask_again(struct net *net, uint32_t port_index, uint64_t now_ns)
 	}
 }
 
-/* The packets' destinations learn that nobody answered; the entry goes first, as TCP may send at once. */
+/* The packets' destinations learn that nobody answered; the entry goes first, as TCP may send at
+ * once. */
 static void neigh_fail(struct net *net, uint32_t index)
 {
 	struct neigh_table *t = &net->neigh;

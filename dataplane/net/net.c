@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The frame around everything: Ethernet (RFC 894, RFC 2464), its VLAN tag (IEEE 802.1Q), dispatch by
- * EtherType, drops and timers. The loop
- * over a burst prefetches one frame ahead, as its first touch of a frame is a cache miss.
+ * The frame around everything: Ethernet (RFC 894, RFC 2464), its VLAN tag (IEEE 802.1Q), dispatch
+ * by EtherType, drops and timers. The loop over a burst prefetches one frame ahead, as its first
+ * touch of a frame is a cache miss.
  */
 #include "dataplane/net/net.h"
 
@@ -230,8 +230,8 @@ static struct rte_mbuf *frame_gather(struct net *net, struct rte_mbuf *m)
 	return copy;
 }
 
-/* Frames to groups: ARP by broadcast, and what IPv6 sends by multicast (RFC 2464 §7), whose group is
- * looked at with the IP header. */
+/* Frames to groups: ARP by broadcast, and what IPv6 sends by multicast (RFC 2464 §7), whose group
+ * is looked at with the IP header. */
 static bool is_for_group(
 	const struct net_port *port, const struct rte_ether_addr *dst, uint16_t ether_type)
 {
@@ -242,8 +242,8 @@ static bool is_for_group(
 }
 
 /*
- * The EtherType behind the port's tag, which is taken off. A port without a tag takes those of VLAN 0,
- * which carry a priority and no more (802.1Q §6.9). Returns 0 when the frame is another VLAN's.
+ * The EtherType behind the port's tag, which is taken off. A port without a tag takes those of VLAN
+ * 0, which carry a priority and no more (802.1Q §6.9). Returns 0 when the frame is another VLAN's.
  */
 static uint16_t vlan_enter(const struct net_port *port, struct rte_mbuf *m)
 {

@@ -139,9 +139,9 @@ uint16_t net_path_mtu(struct net *net, const struct ip_addr *remote, uint16_t mo
 
 /**
  * Send a TCP segment; consumes it. @p m begins at the TCP header, has RTE_PKTMBUF_HEADROOM of room
- * before it and, on ports without multi_segs, is one segment. IP and Ethernet headers are put in front
- * and the checksums are set, in software where the port does not. Waits in the neighbour's queue
- * (at most 32 packets) while the MAC address is asked for.
+ * before it and, on ports without multi_segs, is one segment. IP and Ethernet headers are put in
+ * front and the checksums are set, in software where the port does not. Waits in the neighbour's
+ * queue (at most 32 packets) while the MAC address is asked for.
  */
 void net_output_tcp(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t ecn, uint64_t now_ns);
@@ -156,23 +156,24 @@ struct net_icmp_error {
 
 /** Calls upward; a member may be NULL. */
 struct net_ops {
-	/* An ICMP error quotes one of our segments (RFC 5927). Returns false when no connection has that
-	 * tuple. */
+	/* An ICMP error quotes one of our segments (RFC 5927). Returns false when no connection has
+	 * that tuple. */
 	bool (*icmp_error)(void *ctx, const struct net_icmp_error *error);
-	/* The next hop towards @p remote did not answer three requests: what waited for it was dropped. */
+	/* The next hop towards @p remote did not answer three requests: what waited for it was
+	 * dropped. */
 	void (*unreachable)(void *ctx, const struct ip_addr *remote);
 };
 void net_set_ops(struct net *net, const struct net_ops *ops, void *ctx);
 
-/* What one worker receives and others need: a NIC delivers ARP and multicast to one queue only, and ICMP by the
- * addresses of whoever sends it. */
+/* What one worker receives and others need: a NIC delivers ARP and multicast to one queue only, and
+ * ICMP by the addresses of whoever sends it. */
 struct net_relay_ops {
-	/* A neighbour showed its MAC address, or, where the address is our own, that somebody else has it:
-	 * the other workers call net_neighbour_learn(). */
+	/* A neighbour showed its MAC address, or, where the address is our own, that somebody else
+	 * has it: the other workers call net_neighbour_learn(). */
 	void (*neighbour_seen)(void *ctx, uint32_t port_index, const struct ip_addr *addr,
 		const struct rte_ether_addr *mac, bool solicited);
-	/* The worker that owns the quoted connection calls net_icmp_learn(). Returns false when that is this
-	 * one. */
+	/* The worker that owns the quoted connection calls net_icmp_learn(). Returns false when
+	 * that is this one. */
 	bool (*icmp_error)(void *ctx, const struct net_icmp_error *error);
 };
 /** @param ops  NULL: this worker is alone */

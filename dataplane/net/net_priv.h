@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of net/ share. A file per protocol: ipv4.c, arp.c, icmp.c; ipv6.c, ndp.c, icmpv6.c, mld.c;
- * neigh.c, path.c, segment.c, fragment.c and reassembly.c have one body for both families.
+ * What the files of net/ share. A file per protocol: ipv4.c, arp.c, icmp.c; ipv6.c, ndp.c,
+ * icmpv6.c, mld.c; neigh.c, path.c, segment.c, fragment.c and reassembly.c have one body for both
+ * families.
  */
 #ifndef SLUICE_DATAPLANE_NET_NET_PRIV_H
 #define SLUICE_DATAPLANE_NET_NET_PRIV_H
@@ -93,7 +94,8 @@ struct mld {
 	bool answer_v1;
 };
 
-/* An IPv4 address of a port, with the first and the last of its network, which nobody speaks from. */
+/* An IPv4 address of a port, with the first and the last of its network, which nobody speaks
+ * from. */
 struct net_ipv4 {
 	uint32_t own_be, first_be, last_be;
 };
@@ -198,7 +200,8 @@ struct rte_mbuf *ipv4_input(
 void ipv4_output(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t protocol, uint8_t tos, uint64_t now_ns);
 
-/** As ipv4_output(), for a packet that may be longer than the path's MTU: then it goes in fragments. */
+/** As ipv4_output(), for a packet that may be longer than the path's MTU: then it goes in
+ * fragments. */
 void ipv4_output_any(struct net *net, const struct net_path *path, const struct ip_addr *remote,
 	struct rte_mbuf *m, uint8_t protocol, uint64_t now_ns);
 
@@ -210,8 +213,8 @@ void reassembly_fini(struct net *net);
 /**
  * Take a fragment for an address of ours; consumes it.
  * @param m  begins at the IP header, which is whole, behind the Ethernet header
- * @return the datagram once it is whole, in as many segments as it had fragments, as if it had come so,
- *         but for IPv4's header checksum, which is 0; else NULL
+ * @return the datagram once it is whole, in as many segments as it had fragments, as if it had come
+ *         so, but for IPv4's header checksum, which is 0; else NULL
  */
 struct rte_mbuf *reassembly_ipv4(struct net *net, uint32_t port_index, struct rte_mbuf *m);
 struct rte_mbuf *reassembly_ipv6(struct net *net, uint32_t port_index, struct rte_mbuf *m);
@@ -227,7 +230,8 @@ void reassembly_timers(struct net *net, uint64_t now_ns);
  * Fragments of a packet that is longer than @p mtu; consumes it.
  * @param m       begins at the IP header; IPv4's does not forbid it
  * @param chains  false: one mbuf each
- * @param out     room for FRAGMENTS_MAX; each begins at its IP header with room for an Ethernet header
+ * @param out     room for FRAGMENTS_MAX; each begins at its IP header with room for an Ethernet
+ *                header
  * @return how many; what there were no mbufs for is counted
  */
 uint32_t fragment_split(
@@ -324,7 +328,8 @@ uint32_t ndp_groups(const struct net_port *port, struct ip_addr *groups);
 /** The MAC address of an IPv6 group (RFC 2464 §7). */
 struct rte_ether_addr ndp_group_mac(const struct ip_addr *group);
 
-/** True when packets to @p addr are the port's to take: a group it is in, or a preferred address. */
+/** True when packets to @p addr are the port's to take: a group it is in, or a preferred
+ * address. */
 bool ndp_accepts(const struct net_port *port, const struct ip_addr *addr);
 
 /** @param m  begins at the ICMPv6 header, whose checksum was good; consumes */
@@ -359,7 +364,8 @@ void mld_timers(struct net *net, uint64_t now_ns);
 
 /* icmp.c */
 
-/** Take one from the limit of answers, which both families share. @return false when none is left */
+/** Take one from the limit of answers, which both families share. @return false when none is
+ * left */
 bool icmp_take(struct net *net, uint64_t now_ns);
 
 /** A message about nothing of ours: the kernel's where it shares our addresses, else dropped. @param m
@@ -422,7 +428,8 @@ void arp_request(struct net *net, uint32_t port_index, const struct ip_addr *tar
 /** Tell all neighbours of all our addresses (RFC 5227 §2.3). */
 void arp_announce(struct net *net);
 
-/** Somebody else uses our address (RFC 5227 §2.4, RFC 4862 §5.4). We keep it, and tell the operator. */
+/** Somebody else uses our address (RFC 5227 §2.4, RFC 4862 §5.4). We keep it, and tell the
+ * operator. */
 void net_conflict_report(struct net *net, const struct net_port *port, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, uint64_t now_ns);
 

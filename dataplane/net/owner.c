@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers by four-tuple, see owner.h. The hash is that of Microsoft's RSS specification, by bytes. */
+/* Workers by four-tuple, see owner.h. The hash is that of Microsoft's RSS specification, by
+ * bytes. */
 #include "dataplane/net/owner.h"
 
 #include <errno.h>

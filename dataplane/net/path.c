@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which way to a peer: the longest connected prefix, else a gateway of the longest static route (RFC
- * 1122 §3.3.1, RFC 4861 §5.2). The source
- * address is always one of the port that sends (the strong host model, RFC 1122 §3.3.4.2): a gateway
- * between two networks must not leak one side's addresses to the other.
+ * Which way to a peer: the longest connected prefix, else a gateway of the longest static route
+ * (RFC
+ * 1122 §3.3.1, RFC 4861 §5.2). The source address is always one of the port that sends (the strong
+ * host model, RFC 1122 §3.3.4.2): a gateway between two networks must not leak one side's addresses
+ * to the other.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +18,8 @@ struct choice {
 	int prefix_len; /* -1: none found */
 };
 
-/* The network's own number and its broadcast address are no hosts, but for /31 (RFC 3021) and /32. */
+/* The network's own number and its broadcast address are no hosts, but for /31 (RFC 3021) and
+ * /32. */
 static bool is_network_number(const struct net_address *a, const struct ip_addr *remote)
 {
 	uint32_t mask, remote_host;
@@ -88,8 +90,8 @@ static bool is_gateway_down(
 	return false;
 }
 
-/* One of the family's gateways, the same for one remote as long as they all answer. One that does not
- * answer is passed over; when none does, the first choice is tried again. */
+/* One of the family's gateways, the same for one remote as long as they all answer. One that does
+ * not answer is passed over; when none does, the first choice is tried again. */
 static const struct ip_addr *choose_among(const struct net *net, uint32_t port_index,
 	const struct ip_addr *gateways, uint32_t count, const struct ip_addr *remote)
 {
@@ -193,7 +195,8 @@ int net_path_find(struct net *net, const struct ip_addr *remote, const struct ip
 		if (err)
 			return err;
 	}
-	/* IPv4's is the one of the network that leads there; IPv6's is chosen by scope and prefix. */
+	/* IPv4's is the one of the network that leads there; IPv6's is chosen by scope and
+	 * prefix. */
 	source = local ? local
 		       : net_port_source(&net->ports[path->port_index],
 				 ip_is_v4(remote) ? &path->next_hop : remote);

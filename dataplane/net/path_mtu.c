@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which remotes are reached only with smaller packets than the port would send, as TCP found out. Kept
- * for ten minutes (RFC 8201 §4, RFC 1191 §6.3), so that what a path lost by mistake or for a while comes
- * back. A remote has one place in the table, and whoever comes later takes it: who is forgotten finds
- * out again.
+ * Which remotes are reached only with smaller packets than the port would send, as TCP found out.
+ * Kept for ten minutes (RFC 8201 §4, RFC 1191 §6.3), so that what a path lost by mistake or for a
+ * while comes back. A remote has one place in the table, and whoever comes later takes it: who is
+ * forgotten finds out again.
  */
 #include <string.h>
 

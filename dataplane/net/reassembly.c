@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fragments put together again, by DPDK's table: those of ICMP alone, since an echo request may be longer
- * than a frame (RFC 1122 §3.2.2.6, RFC 4443 §4.1). TCP has path MTU discovery and needs none; what of UDP
- * is the kernel's goes to the kernel as it came.
+ * Fragments put together again, by DPDK's table: those of ICMP alone, since an echo request may be
+ * longer than a frame (RFC 1122 §3.2.2.6, RFC 4443 §4.1). TCP has path MTU discovery and needs
+ * none; what of UDP is the kernel's goes to the kernel as it came.
  *
- * What waits here is bounded: 64 datagrams of at most eight fragments each, for two seconds, and nothing
- * while the pool is low. RFC 1122 §3.3.2 and RFC 8200 §4.5 say 60 s, with which 64 lone fragments a minute
- * would keep everybody's out; the fragments of one echo request follow each other at once. Nobody is told of
- * a datagram that did not become whole: whoever sent an echo request notices.
+ * What waits here is bounded: 64 datagrams of at most eight fragments each, for two seconds, and
+ * nothing while the pool is low. RFC 1122 §3.3.2 and RFC 8200 §4.5 say 60 s, with which 64 lone
+ * fragments a minute would keep everybody's out; the fragments of one echo request follow each
+ * other at once. Nobody is told of a datagram that did not become whole: whoever sent an echo
+ * request notices.
  *
- * The library refuses fragments that overlap (RFC 5722), with all of their datagram, and a doubled one
- * alike. What it does not look at is judged before: lengths that are no whole units, ends beyond 64 KiB,
- * and a fragment that is whole by itself (RFC 6946). Its key for IPv4 lacks the protocol, of which only one
- * comes here. It takes a fragment header right behind the IPv6 header; others are refused.
+ * The library refuses fragments that overlap (RFC 5722), with all of their datagram, and a doubled
+ * one alike. What it does not look at is judged before: lengths that are no whole units, ends
+ * beyond 64 KiB, and a fragment that is whole by itself (RFC 6946). Its key for IPv4 lacks the
+ * protocol, of which only one comes here. It takes a fragment header right behind the IPv6 header;
+ * others are refused.
  */
 #define ALLOW_EXPERIMENTAL_API /* for rte_ip_frag_table_del_expired_entries() */
 
@@ -94,8 +96,8 @@ void reassembly_timers(struct net *net, uint64_t now_ns)
 		r->until_ns = 0;
 }
 
-/* @param offset, len  of the fragment's data in bytes, the latter without headers  @param most  bytes of a
- * whole datagram's data  @return DROP_COUNT for a fragment to take */
+/* @param offset, len of the fragment's data in bytes, the latter without headers @param most bytes
+ * of a whole datagram's data @return DROP_COUNT for a fragment to take */
 static enum drop judge(
 	const struct net *net, uint32_t offset, uint32_t len, bool more, uint32_t most)
 {

@@ -38,7 +38,8 @@ static void sums_begin(const struct net_port *port, const struct net_path *path,
 	m->ol_flags |= (v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
 	if (cut)
 		m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
-	/* The port goes on from the pseudo-header's sum, and adds the length of each piece itself. */
+	/* The port goes on from the pseudo-header's sum, and adds the length of each piece
+	 * itself. */
 	tcp->cksum = checksum_fold(pseudo_sum(path, remote, v4, cut ? 0 : m->pkt_len));
 }
 

@@ -20,8 +20,8 @@ static inline uint64_t segment_sum(const struct rte_mbuf *m)
 						  m->data_len - sizeof(struct rte_tcp_hdr));
 }
 
-/* The checksum of a segment, whatever is in its field. What is there is taken off again: a zero that was just
- * stored would make the loads around it wait. */
+/* The checksum of a segment, whatever is in its field. What is there is taken off again: a zero
+ * that was just stored would make the loads around it wait. */
 static inline void segment_sum_set(struct rte_mbuf *m, uint64_t pseudo)
 {
 	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of a port's addresses to speak from (RFC 6724 §5, of whose rules a port with fixed addresses
- * needs three: the family, the scope, the longest common prefix). One in the target's own network comes
- * before all, so that the answer takes the same way.
+ * Which of a port's addresses to speak from (RFC 6724 §5, of whose rules a port with fixed
+ * addresses needs three: the family, the scope, the longest common prefix). One in the target's own
+ * network comes before all, so that the answer takes the same way.
  */
 #include "dataplane/net/net_priv.h"
 

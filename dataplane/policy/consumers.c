@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys by their SHA-256: an index of buckets that are one cache line each, and records of one cache line
- * with the whole digest and all that a request needs to know about its caller. A look-up costs these two
- * lines, and the text of the consumer's name a third; they and the index lie in huge pages. (With rte_hash,
- * which has one line more, and names read from the snapshot, which cost two more on small pages, a request
- * of l7's keys-1M took 150 cycles more.)
+ * Keys by their SHA-256: an index of buckets that are one cache line each, and records of one cache
+ * line with the whole digest and all that a request needs to know about its caller. A look-up costs
+ * these two lines, and the text of the consumer's name a third; they and the index lie in huge
+ * pages. (With rte_hash, which has one line more, and names read from the snapshot, which cost two
+ * more on small pages, a request of l7's keys-1M took 150 cycles more.)
  *
- * One writer, lock-free readers: a record is complete before a slot of the index names it, and after it is
- * removed it is not used again before consumers_reclaim(), which the main core calls when all workers have
- * been quiescent. A slot may be used again at once, since the record's digest decides. A plan's change is
- * written into the records of the consumer's keys, which saves readers a look at the consumer.
+ * One writer, lock-free readers: a record is complete before a slot of the index names it, and
+ * after it is removed it is not used again before consumers_reclaim(), which the main core calls
+ * when all workers have been quiescent. A slot may be used again at once, since the record's digest
+ * decides. A plan's change is written into the records of the consumer's keys, which saves readers
+ * a look at the consumer.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -40,8 +41,8 @@ struct key_record {
 };
 static_assert(sizeof(struct key_record) == 64, "one line");
 
-/* Keys that find their bucket full go to the next one with room; each bucket passed counts them, and while
- * it counts any, whoever does not find a key there looks on. */
+/* Keys that find their bucket full go to the next one with room; each bucket passed counts them,
+ * and while it counts any, whoever does not find a key there looks on. */
 struct bucket {
 	_Atomic uint64_t slots[BUCKET_SLOTS]; /* tag << 32 | number of the record + 1; 0: empty */
 	_Atomic uint64_t passed;
@@ -69,8 +70,8 @@ struct consumers {
 	char *names;
 };
 
-/* A digest is random already; the multiplier keeps whoever chooses digests from filling one bucket. The
- * upper half chooses the bucket, the lower one is the slot's tag. */
+/* A digest is random already; the multiplier keeps whoever chooses digests from filling one bucket.
+ * The upper half chooses the bucket, the lower one is the slot's tag. */
 static inline uint64_t digest_hash(const struct consumers *c, const uint8_t *digest)
 {
 	uint64_t words[2];
@@ -90,8 +91,8 @@ static inline uint32_t bucket_next(const struct consumers *c, uint32_t at)
 	return at + 1 < c->bucket_count ? at + 1 : 0;
 }
 
-/* Where a name goes whose predecessors end at @p end: into the rest of the line if it fits, so that what is fetched of a
- * name is all of it. */
+/* Where a name goes whose predecessors end at @p end: into the rest of the line if it fits, so that
+ * what is fetched of a name is all of it. */
 static uint64_t name_place(uint64_t end, uint32_t bytes)
 {
 	return end % NAME_LINE + bytes > NAME_LINE ? RTE_ALIGN_CEIL(end, NAME_LINE) : end;
@@ -181,7 +182,8 @@ void consumers_release(struct consumers *consumers)
 	free(consumers);
 }
 
-/* The record that a slot with @p tag names, at @p slot or behind; RECORD_NONE when there is none. */
+/* The record that a slot with @p tag names, at @p slot or behind; RECORD_NONE when there is
+ * none. */
 static inline uint32_t slot_find(const struct bucket *bucket, uint32_t tag, uint32_t *slot)
 {
 	for (; *slot < BUCKET_SLOTS; ++*slot) {

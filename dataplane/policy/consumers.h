@@ -27,7 +27,8 @@ bool consumers_match(const struct consumers *consumers, const struct snapshot *s
 uint32_t consumers_lookup(const struct consumers *consumers,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);
 
-/** Fetch ahead what consumers_lookup() will read of the index; then, which reads that, of the records. */
+/** Fetch ahead what consumers_lookup() will read of the index; then, which reads that, of the
+ * records. */
 void consumers_fetch_index(
 	const struct consumers *consumers, const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n);
 void consumers_fetch_records(

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Credentials by signature. Of each place where an API accepts one the value is taken out and held
- * against the definition's pattern: by hand where the pattern is a literal and a run of one class (the
- * snapshot says so), else by Hyperscan on that value alone, in block mode. Scanning only the value keeps
- * what a client can make the scanner do bounded by one field.
+ * against the definition's pattern: by hand where the pattern is a literal and a run of one class
+ * (the snapshot says so), else by Hyperscan on that value alone, in block mode. Scanning only the
+ * value keeps what a client can make the scanner do bounded by one field.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,8 +257,8 @@ struct search {
 	enum reason reason;
 };
 
-/* A value in a place where the credential @p index may be; it counts when it looks like one. Equal ones are
- * one. @param field  that it came in; empty where it is no field of its own */
+/* A value in a place where the credential @p index may be; it counts when it looks like one. Equal
+ * ones are one. @param field that it came in; empty where it is no field of its own */
 static void value_found(struct search *s, uint32_t index, struct str value, struct str field)
 {
 	const struct credential *credential = &s->set->credentials[index];

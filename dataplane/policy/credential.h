@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding a caller's credential in a request head by where it may be and what it looks like. A library
- * of its own without DPDK: sluicectl explain links the same code that the workers run.
+ * Finding a caller's credential in a request head by where it may be and what it looks like. A
+ * library of its own without DPDK: sluicectl explain links the same code that the workers run.
  */
 #ifndef SLUICE_DATAPLANE_POLICY_CREDENTIAL_H
 #define SLUICE_DATAPLANE_POLICY_CREDENTIAL_H
@@ -46,10 +46,11 @@ struct credential_scratch *credential_scratch_create(const struct credential_set
 void credential_scratch_destroy(struct credential_scratch *scratch);
 
 /**
- * Find the credential among those that API @p api (index) accepts. A value that does not look as its
- * definition says is none; of a query, names and values are decoded first. Equal values are one.
- * @return REASON_PROXIED when found; KEY_MISSING; KEY_AMBIGUOUS when two that look right differ, for
- *         backend and gateway might choose different ones
+ * Find the credential among those that API @p api (index) accepts. A value that does not look as
+ * its definition says is none; of a query, names and values are decoded first. Equal values are
+ * one.
+ * @return REASON_PROXIED when found; KEY_MISSING; KEY_AMBIGUOUS when two that look right differ,
+ *         for backend and gateway might choose different ones
  */
 enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
 	const struct http1_head *head, uint32_t api, struct policy_credential *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bucket as a clock: the word says when the bucket would be full again, so time refills it without
- * anybody's doing, and one compare-and-swap is the whole update. All sums saturate, as the word may hold
- * anything after a plan changed.
+ * The bucket as a clock: the word says when the bucket would be full again, so time refills it
+ * without anybody's doing, and one compare-and-swap is the whole update. All sums saturate, as the
+ * word may hold anything after a plan changed.
  */
 #include "dataplane/policy/gcra.h"
 
@@ -22,7 +22,8 @@ static uint64_t gcra_kept(uint64_t value, uint64_t burst_ns, uint64_t now_ns)
 	return value > foreign ? full : value;
 }
 
-/* Judge one request on the word's value. @return the value after it: the same where nothing changes */
+/* Judge one request on the word's value. @return the value after it: the same where nothing
+ * changes */
 static uint64_t gcra_step(uint64_t value, uint64_t interval_ns, uint64_t burst_ns, uint64_t now_ns,
 	struct gcra_result *out)
 {

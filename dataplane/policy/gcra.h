@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * GCRA (ITU-T I.371 annex A) on one 64-bit word: the theoretical arrival time, advanced by
- * compare-and-swap. Integers only. In any window of length t at most burst + t / T requests pass (plus
- * rate × δ where the users' clocks differ by up to δ).
+ * compare-and-swap. Integers only. In any window of length t at most burst + t / T requests pass
+ * (plus rate × δ where the users' clocks differ by up to δ).
  */
 #ifndef SLUICE_DATAPLANE_POLICY_GCRA_H
 #define SLUICE_DATAPLANE_POLICY_GCRA_H
@@ -20,7 +20,8 @@ struct gcra_result {
 
 /**
  * A word further ahead than any user of it could have set it (another boot's clock, another plan's
- * burst) counts as just used up, and is set so: it would shut its consumer out for as long otherwise.
+ * burst) counts as just used up, and is set so: it would shut its consumer out for as long
+ * otherwise.
  *
  * @param word         the limit's word; 0 is a full bucket
  * @param interval_ns  T, time between two requests at the rate; 0 is taken for 1
@@ -36,8 +37,9 @@ void gcra_look(const _Atomic uint64_t *word, uint64_t interval_ns, uint64_t burs
 
 /**
  * A lease: take as many of @p wanted requests as fit, in one compare-and-swap, to be handed out by
- * gcra_take_leased() at the same @p now_ns. What is left of it then is given back with gcra_refund(): no token
- * is held beyond the moment in which it was taken, so that the bound above holds over all users as it is.
+ * gcra_take_leased() at the same @p now_ns. What is left of it then is given back with
+ * gcra_refund(): no token is held beyond the moment in which it was taken, so that the bound above
+ * holds over all users as it is.
  *
  * @param from  where at least one fits: the word as the first of them finds it
  * @return how many

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plan's limits: all of them or none. They are taken in turn; the first refusal gives back what was
- * taken and only looks at the rest, so that the answer can name the limit that keeps the caller waiting
- * longest and nobody comes back too early.
+ * A plan's limits: all of them or none. They are taken in turn; the first refusal gives back what
+ * was taken and only looks at the rest, so that the answer can name the limit that keeps the caller
+ * waiting longest and nobody comes back too early.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,7 +81,8 @@ static struct policy_lease *lease_of(struct policy_scratch *scratch, const struc
 	return lease->left && lease->word == word && lease->now_ns == now_ns ? lease : NULL;
 }
 
-/* Take from the consumer's rate, by way of a lease where more requests of the burst are expected. */
+/* Take from the consumer's rate, by way of a lease where more requests of the burst are
+ * expected. */
 static void rate_take(struct policy_scratch *scratch, const struct plan_limit *limit,
 	struct usage_line *line, uint64_t now_ns, struct gcra_result *out)
 {
@@ -135,8 +136,8 @@ static void limit_refund(const struct plan_limit *limit, struct usage_line *line
 		quota_refund(&line->limit[limit->word], limit->window_s, at.wall_s);
 }
 
-/* Is @p a nearer to its end than what the verdict holds so far? A refusal is nearest, and among those the
- * longest wait. */
+/* Is @p a nearer to its end than what the verdict holds so far? A refusal is nearest, and among
+ * those the longest wait. */
 static bool is_nearer(const struct answer *a, const struct policy_limit_verdict *verdict)
 {
 	if (verdict->limit == SNAP_NONE)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One generation's policy: the credentials to look for, the table of keys (shared with the generation
- * before when nothing in it changed) and the plans, flattened so that a decision follows no index.
+ * One generation's policy: the credentials to look for, the table of keys (shared with the
+ * generation before when nothing in it changed) and the plans, flattened so that a decision follows
+ * no index.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is calling, and may they? Credential by signature, key by digest, consumer, plan, limits. Works on
- * parsed heads, keys and clocks that are handed in; knows no packet and no connection.
+ * Who is calling, and may they? Credential by signature, key by digest, consumer, plan, limits.
+ * Works on parsed heads, keys and clocks that are handed in; knows no packet and no connection.
  */
 #ifndef SLUICE_DATAPLANE_POLICY_POLICY_H
 #define SLUICE_DATAPLANE_POLICY_POLICY_H
@@ -24,8 +24,8 @@ struct policy_scratch;
 /**
  * Build the tables of a snapshot: patterns compiled by Hyperscan, keys in a table with lock-free
  * readers, plans flattened for the worker.
- * @param previous  the running generation's tables, or NULL; the key table is taken over (shared, with a
- *                  reference count) when the snapshot's keys and consumers did not change
+ * @param previous  the running generation's tables, or NULL; the key table is taken over (shared,
+ *                  with a reference count) when the snapshot's keys and consumers did not change
  * @param compiler  of patterns, read during the call; NULL: this process
  * @param why       on failure, a sentence; @p why_bytes of room
  * @return NULL on failure. The snapshot must outlive the tables.
@@ -40,10 +40,11 @@ void policy_scratch_destroy(struct policy_scratch *scratch);
 
 struct delta;
 /**
- * Apply a delta (lib/shm/delta.h); by the main core, on the newest tables, after all workers run them.
- * Readers see it at once. Adding a key that is there sets its expiry.
- * @return 0, -ESTALE (another base generation), -EINVAL (operation or index out of range), -ENOENT (no
- *         such key), -EEXIST (another consumer's key), -ENOSPC (no room left: control sends a snapshot)
+ * Apply a delta (lib/shm/delta.h); by the main core, on the newest tables, after all workers run
+ * them. Readers see it at once. Adding a key that is there sets its expiry.
+ * @return 0, -ESTALE (another base generation), -EINVAL (operation or index out of range), -ENOENT
+ *         (no such key), -EEXIST (another consumer's key), -ENOSPC (no room left: control sends a
+ *         snapshot)
  */
 int policy_apply_delta(struct policy *policy, const struct delta *delta);
 
@@ -76,9 +77,10 @@ uint32_t policy_lookup_bulk(const struct policy *policy,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);
 
 /*
- * Credentials whose callers are asked for together. They are added one by one, with other work between, and each
- * takes three steps a few credentials apart, so that nobody waits for memory: its digest, which says where the index
- * is read; then where the record is; then the record, which is the answer.
+ * Credentials whose callers are asked for together. They are added one by one, with other work
+ * between, and each takes three steps a few credentials apart, so that nobody waits for memory: its
+ * digest, which says where the index is read; then where the record is; then the record, which is
+ * the answer.
  */
 struct policy_inquiry {
 	uint32_t count;                    /* credentials */
@@ -95,7 +97,8 @@ static inline void policy_inquiry_begin(struct policy_inquiry *inquiry)
 	inquiry->found = 0;
 }
 
-/** @param credential  stays as it is until the end of the inquiry, which takes POLICY_BULK of them */
+/** @param credential stays as it is until the end of the inquiry, which takes POLICY_BULK of
+ * them */
 void policy_inquiry_add(
 	const struct policy *policy, struct policy_inquiry *inquiry, struct str credential);
 
@@ -120,8 +123,8 @@ struct policy_limit_verdict {
 /**
  * Take one request from every limit of @p plan, or from none: what was taken before a later limit
  * refused is given back. A soft plan is never refused, but out->over tells, and its quota counts.
- * Several requests of a consumer in one burst, announced by policy_expect(), take from a rate in one
- * compare-and-swap (a lease of gcra.h); each answer is what it would be without.
+ * Several requests of a consumer in one burst, announced by policy_expect(), take from a rate in
+ * one compare-and-swap (a lease of gcra.h); each answer is what it would be without.
  * @param line     the consumer's usage line; its limits only
  * @param now_ns   CLOCK_MONOTONIC
  * @param wall_s   Unix seconds, for quotas' windows

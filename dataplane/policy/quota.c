@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers read the clock at different times, so at a window's edge one may still be in the window that
- * another has left: it then counts in the new one, and no window is counted twice.
+ * Workers read the clock at different times, so at a window's edge one may still be in the window
+ * that another has left: it then counts in the new one, and no window is counted twice.
  */
 #include "dataplane/policy/quota.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Quotas: requests counted in fixed windows of real time, on one 64-bit word: the window's number
- * (24 bits of it) above 40 bits of count, so that the first request of a new window resets and counts in
- * one compare-and-swap.
+ * (24 bits of it) above 40 bits of count, so that the first request of a new window resets and
+ * counts in one compare-and-swap.
  */
 #ifndef SLUICE_DATAPLANE_POLICY_QUOTA_H
 #define SLUICE_DATAPLANE_POLICY_QUOTA_H

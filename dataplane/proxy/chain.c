@@ -86,7 +86,8 @@ void chain_drop(struct chain *chain, uint32_t n)
 	}
 }
 
-/* The first n bytes of one segment as an mbuf of their own: copied when small, else by reference. */
+/* The first n bytes of one segment as an mbuf of their own: copied when small, else by
+ * reference. */
 static struct rte_mbuf *piece(struct rte_mbuf *m, uint16_t n, struct rte_mempool *pool)
 {
 	struct rte_mbuf *p = rte_pktmbuf_alloc(pool);

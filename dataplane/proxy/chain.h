@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue of payload mbufs: bytes move between connections by pointer, and only a part of an mbuf that
- * must be split is referenced or, when small, copied. Small pieces are copied together, so that what a chain
- * holds of the pool follows from its bytes and not from how they were sent.
+ * A queue of payload mbufs: bytes move between connections by pointer, and only a part of an mbuf
+ * that must be split is referenced or, when small, copied. Small pieces are copied together, so
+ * that what a chain holds of the pool follows from its bytes and not from how they were sent.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_CHAIN_H
 #define SLUICE_DATAPLANE_PROXY_CHAIN_H
@@ -37,7 +37,8 @@ struct rte_mbuf *chain_take(struct chain *chain, uint32_t n, struct rte_mempool 
  */
 bool chain_move(struct chain *to, struct chain *from, uint32_t n, struct rte_mempool *pool);
 
-/** The chain as one packet, with pkt_len and nb_segs set; it is empty then. @return NULL when it was */
+/** The chain as one packet, with pkt_len and nb_segs set; it is empty then. @return NULL when it
+ * was */
 struct rte_mbuf *chain_packet(struct chain *chain);
 
 /** Copy @p n bytes (at most chain->bytes) from the front; they stay. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client's connection: accepted, its TLS, its requests one after the other, its end. Bytes are taken
- * from TCP only when somebody wants them, so that a window closes by itself behind a slow backend or a
- * request that is being answered.
+ * A client's connection: accepted, its TLS, its requests one after the other, its end. Bytes are
+ * taken from TCP only when somebody wants them, so that a window closes by itself behind a slow
+ * backend or a request that is being answered.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -30,7 +30,8 @@ static void client_uncount_source(struct proxy *p, struct client *c)
 	c->counted = false;
 }
 
-/* Count the connection among its source's, where there is a limit. @return false when it is beyond it */
+/* Count the connection among its source's, where there is a limit. @return false when it is beyond
+ * it */
 static bool client_count_source(
 	struct proxy *p, struct client *c, const struct snap_listener *listener)
 {
@@ -201,7 +202,8 @@ static bool client_at_eof(const struct client *c)
 	return tcp_recv_eof(c->tcp) || (c->tls && tls_state(c->tls) == TLS_CLOSED);
 }
 
-/* Throw away what comes after our last response, or what its request's body has left. @return false for nothing */
+/* Throw away what comes after our last response, or what its request's body has left. @return false
+ * for nothing */
 static bool client_discard(struct proxy *p, struct client *c)
 {
 	struct rte_mbuf *m = tcp_recv(c->tcp);
@@ -214,8 +216,8 @@ static bool client_discard(struct proxy *p, struct client *c)
 	return true;
 }
 
-/* A client that writes all of its request before it reads gets its response only if it can go on: each part that
- * comes prolongs the wait for the next, up to a time for all (RFC 9112 §9.6). */
+/* A client that writes all of its request before it reads gets its response only if it can go on:
+ * each part that comes prolongs the wait for the next, up to a time for all (RFC 9112 §9.6). */
 static void client_linger(struct proxy *p, struct client *c)
 {
 	uint64_t end = RTE_MIN(p->now_ns + LINGER_NS, c->linger_end_ns);
@@ -238,7 +240,8 @@ void client_readable(struct proxy *p, struct client *c)
 		if (c->no_room)
 			return;
 		pressure_watch(p, c);
-		/* Behind bytes that were not parsed yet, more is taken when the parser asks for it. */
+		/* Behind bytes that were not parsed yet, more is taken when the parser asks for
+		 * it. */
 		if (stream_bytes(&c->rx) == 0)
 			client_pull(p, c, UINT32_MAX);
 		if (c->state == CLIENT_HEAD || c->state == CLIENT_HANDSHAKE)
@@ -247,8 +250,8 @@ void client_readable(struct proxy *p, struct client *c)
 	case CLIENT_DECIDE:
 		return;
 	case CLIENT_EXCHANGE:
-		/* What the backend takes no more of is read all the same: a client may read only once it has
-		 * written. */
+		/* What the backend takes no more of is read all the same: a client may read only
+		 * once it has written. */
 		if (c->exchange->flags & EX_BODY_STOPPED)
 			client_discard(p, c);
 		else if (!(c->exchange->flags & EX_REQUEST_DONE))
@@ -324,8 +327,8 @@ static bool client_pull_head(struct proxy *p, struct client *c)
 	return c->state == CLIENT_HEAD && stream_bytes(&c->rx) > before;
 }
 
-/* While mbufs are short a connection has one response at a time that is not read: pipelined requests would take for
- * their responses what has been freed for others. */
+/* While mbufs are short a connection has one response at a time that is not read: pipelined
+ * requests would take for their responses what has been freed for others. */
 static bool client_owes_reading(const struct proxy *p, const struct client *c)
 {
 	return unlikely(tcp_send_pending(c->tcp) > 0) && tcp_pool_level(p->tcp) != TCP_POOL_FINE;
@@ -383,7 +386,8 @@ static void client_forget_tls(struct client *c)
 	c->tls = NULL;
 }
 
-/* It has no exchange any more: give it time to read what it was sent, and throw away what it sends. */
+/* It has no exchange any more: give it time to read what it was sent, and throw away what it
+ * sends. */
 static void client_leave(struct proxy *p, struct client *c)
 {
 	c->pending_seen = tcp_send_pending(c->tcp);

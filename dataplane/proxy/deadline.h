@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deadlines of connections and requests: a hashed wheel of intrusive nodes with a tick of 10 ms, which is
- * finer than any timeout an operator sets. Moving a deadline later only stores the new time; the node
- * moves when its old slot comes due, so that a busy connection does not pay for its idle timeout.
+ * Deadlines of connections and requests: a hashed wheel of intrusive nodes with a tick of 10 ms,
+ * which is finer than any timeout an operator sets. Moving a deadline later only stores the new
+ * time; the node moves when its old slot comes due, so that a busy connection does not pay for its
+ * idle timeout.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_DEADLINE_H
 #define SLUICE_DATAPLANE_PROXY_DEADLINE_H

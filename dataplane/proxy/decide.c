@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides the requests that a burst completed, together: route, credential, consumer, plan, limits, in
- * this order. Keys are looked up together, so that their cache misses overlap with each other and with other work.
+ * Decides the requests that a burst completed, together: route, credential, consumer, plan, limits,
+ * in this order. Keys are looked up together, so that their cache misses overlap with each other
+ * and with other work.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -65,7 +66,8 @@ struct callers {
 	struct decision *whose[DECIDE_BATCH];
 };
 
-/* Fetch the usage lines of those who are known by now. @param i  the first who was not known before */
+/* Fetch the usage lines of those who are known by now. @param i the first who was not known
+ * before */
 static void callers_expect(struct proxy *p, const struct policy_inquiry *inquiry, uint32_t i)
 {
 	for (; i < inquiry->known; i++) {

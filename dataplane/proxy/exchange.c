@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request and its answer: which endpoint gets it, what happens when that endpoint fails, and how it
- * ends. A request may be sent to another endpoint as long as nothing of it reached the first one, or
- * when a pooled connection turned out to be closed and repeating the method is safe (RFC 9110 §9.2.2).
+ * One request and its answer: which endpoint gets it, what happens when that endpoint fails, and
+ * how it ends. A request may be sent to another endpoint as long as nothing of it reached the first
+ * one, or when a pooled connection turned out to be closed and repeating the method is safe (RFC
+ * 9110 §9.2.2).
  */
 #include "dataplane/proxy/proxy_priv.h"
 #include "lib/base/bytes.h"
@@ -68,7 +69,8 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 	slab_put(&p->exchanges, ex);
 }
 
-/* Route it by the names that were kept, unless they were cut. It was admitted to its API and stays there. */
+/* Route it by the names that were kept, unless they were cut. It was admitted to its API and stays
+ * there. */
 static bool route_again(struct proxy *p, struct exchange *ex)
 {
 	uint32_t listener = tables_listener(p->tables, ex->client->listener_slot);
@@ -87,8 +89,8 @@ static bool route_again(struct proxy *p, struct exchange *ex)
 	return true;
 }
 
-/* The backend in the running generation: an apply may have come between two tries, and the endpoint that
- * failed may be gone with it. */
+/* The backend in the running generation: an apply may have come between two tries, and the endpoint
+ * that failed may be gone with it. */
 static bool refresh_backend(struct proxy *p, struct exchange *ex)
 {
 	uint32_t endpoint;
@@ -204,7 +206,8 @@ void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
 void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	if (ex->flags & EX_RESPONDING) {
-		/* Half an answer is out: only a reset tells the client that the rest will not come. */
+		/* Half an answer is out: only a reset tells the client that the rest will not
+		 * come. */
 		client_break(p, ex->client, why);
 		return;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moves a request and its answer between two connections: heads are written anew, bodies move by pointer.
- * Nothing is taken from one side before the other side has room, so that a slow reader holds at most its
- * send buffer and one receive window.
+ * Moves a request and its answer between two connections: heads are written anew, bodies move by
+ * pointer. Nothing is taken from one side before the other side has room, so that a slow reader
+ * holds at most its send buffer and one receive window.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -94,8 +94,8 @@ bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decis
 	return ex->head != NULL;
 }
 
-/* A request of HTTP/1.0 may name no host, which HTTP/1.1 asks for (RFC 9112 §3.2): the endpoint's own goes
- * behind the request line. @return the head; as it was without memory for another one */
+/* A request of HTTP/1.0 may name no host, which HTTP/1.1 asks for (RFC 9112 §3.2): the endpoint's
+ * own goes behind the request line. @return the head; as it was without memory for another one */
 static __attribute__((noinline)) struct rte_mbuf *head_with_host(
 	struct proxy *p, struct rte_mbuf *head, const struct upstream *u)
 {
@@ -309,10 +309,12 @@ static void response_is_early(struct exchange *ex, const struct http1_head *head
 	bool whole = head->framing == HTTP1_BODY_NONE ||
 		     (head->framing == HTTP1_BODY_LENGTH && head->content_length <= behind);
 
-	/* It refuses and wants no more of it. Other early responses are often made of the body as it comes. */
+	/* It refuses and wants no more of it. Other early responses are often made of the body as
+	 * it comes. */
 	if (head->status >= 400)
 		ex->flags |= EX_BODY_STOPPED;
-	/* One that ends at once ends the connection, see response_done(): say so (RFC 9112 §9.6). */
+	/* One that ends at once ends the connection, see response_done(): say so (RFC 9112
+	 * §9.6). */
 	if (head->status >= 400 || whole)
 		ex->client->keep_alive = false;
 }
@@ -501,7 +503,8 @@ static enum round response_round(struct proxy *p, struct exchange *ex)
 		out = chain_join(out, response_trailers(p, ex, &verdict));
 	if (verdict == HTTP1_BAD) {
 		rte_pktmbuf_free(out);
-		/* The head was not sent yet: a whole answer of our own is better than half of this one. */
+		/* The head was not sent yet: a whole answer of our own is better than half of this
+		 * one. */
 		if (head_unsent)
 			ex->flags &= ~(uint32_t)EX_RESPONDING;
 		return response_bad(p, ex, REASON_BACKEND_INVALID);

@@ -7,8 +7,8 @@
 
 #include "lib/base/bytes.h"
 
-/* Heads that span packets are copied together while a batch is decided: one for each of it, one of a request that
- * is sent again, one of a response. */
+/* Heads that span packets are copied together while a batch is decided: one for each of it, one of
+ * a request that is sent again, one of a response. */
 #define HEAD_BUFFERS (DECIDE_BATCH + 2)
 
 static size_t pools_bytes(const struct proxy_config *config)
@@ -162,8 +162,8 @@ void proxy_begin(struct proxy *p, uint64_t now_ns, uint64_t wall_s)
 
 void proxy_run(struct proxy *p)
 {
-	/* Each round answers at most one request of each connection; what a flood of pipelined requests
-	 * leaves over waits for the next loop. */
+	/* Each round answers at most one request of each connection; what a flood of pipelined
+	 * requests leaves over waits for the next loop. */
 	for (unsigned round = 0; round < ROUNDS_MAX && !TAILQ_EMPTY(&p->ready); round++) {
 		struct client *last = TAILQ_LAST(&p->ready, ready_list), *c;
 
@@ -281,8 +281,9 @@ static void on_ended(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why
 		upstream_ended(ctx, user, why);
 }
 
-/* An answer goes from the backend's connection by its exchange and client to the client's connection, and is counted in
- * the caller's usage line: each is named by the one before, and since the request none was touched. */
+/* An answer goes from the backend's connection by its exchange and client to the client's
+ * connection, and is counted in the caller's usage line: each is named by the one before, and since
+ * the request none was touched. */
 static void on_ahead(void *ctx, void *user, uint32_t left)
 {
 	const struct proxy *p = ctx;

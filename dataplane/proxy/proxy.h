@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The proxy of one worker: from accepted connections to requests, to decisions, to backends and back.
- * It is the application above TCP; its parts are named after what they hold: client.c (a client's
- * connection), exchange.c (one request and its answer), wait.c (what it waits for), decide.c
- * (route, caller, limits), upstream.c (backend connections and their pools), forward.c (bytes in both
- * directions), respond.c (answers that Sluice gives itself), record.c (statistics and events).
+ * The proxy of one worker: from accepted connections to requests, to decisions, to backends and
+ * back. It is the application above TCP; its parts are named after what they hold: client.c (a
+ * client's connection), exchange.c (one request and its answer), wait.c (what it waits for),
+ * decide.c (route, caller, limits), upstream.c (backend connections and their pools), forward.c
+ * (bytes in both directions), respond.c (answers that Sluice gives itself), record.c (statistics
+ * and events).
  */
 #ifndef SLUICE_DATAPLANE_PROXY_PROXY_H
 #define SLUICE_DATAPLANE_PROXY_PROXY_H
@@ -48,8 +49,9 @@ uint64_t proxy_bytes(const struct proxy_config *config);
 void proxy_attach(struct proxy *proxy, struct tcp_stack *tcp);
 
 /**
- * Change to the generation that follows the running one, or to the first: listeners are opened and closed, pools
- * of endpoints that went away are emptied, requests under way go on. Between bursts only.
+ * Change to the generation that follows the running one, or to the first: listeners are opened and
+ * closed, pools of endpoints that went away are emptied, requests under way go on. Between bursts
+ * only.
  */
 void proxy_set_tables(struct proxy *proxy, const struct tables *tables, uint64_t now_ns);
 
@@ -67,8 +69,8 @@ void proxy_drain(struct proxy *proxy);
 /** Connections still open. */
 uint32_t proxy_clients(const struct proxy *proxy);
 /**
- * Check between turns that exactly one deadline runs for each client with its exchange, and for each pooled
- * connection, so that none of them is held for ever. For tests: it walks all of them.
+ * Check between turns that exactly one deadline runs for each client with its exchange, and for
+ * each pooled connection, so that none of them is held for ever. For tests: it walks all of them.
  * @return NULL, or what is wrong
  */
 const char *proxy_fault(const struct proxy *proxy);

@@ -260,20 +260,23 @@ void client_refuse(struct proxy *p, struct client *c, enum reason why);
 void client_advance(struct proxy *p, struct client *c);
 /* Room for clear bytes towards the client. */
 uint32_t client_send_space(const struct client *c);
-/* Whether there is any. Of TCP's lines it reads one, where the client has read all that was sent to it. */
+/* Whether there is any. Of TCP's lines it reads one, where the client has read all that was sent to
+ * it. */
 static inline bool client_has_room(const struct client *c)
 {
 	return likely(tcp_send_pending(c->tcp) == 0) || client_send_space(c) > 0;
 }
 /* Send clear bytes; consumes the chain. @return false when they are lost: abort the client */
 bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain);
-/* Take so much of what TCP has into rx, in whole mbufs and TLS records. @return true when there is anything */
+/* Take so much of what TCP has into rx, in whole mbufs and TLS records. @return true when there is
+ * anything */
 bool client_pull(struct proxy *p, struct client *c, uint32_t bytes);
 /* FIN after what is queued, then throw away what still comes. */
 void client_close(struct proxy *p, struct client *c);
 /* RST and free. */
 void client_abort(struct proxy *p, struct client *c);
-/* End its exchange, whose response is out in part only: RST once the client has read that part, or reads no more. */
+/* End its exchange, whose response is out in part only: RST once the client has read that part, or
+ * reads no more. */
 void client_break(struct proxy *p, struct client *c, enum reason why);
 /* The answer is complete: next request, or close. */
 void client_answered(struct proxy *p, struct client *c);
@@ -283,8 +286,8 @@ void decide_add(struct proxy *p, struct client *c, struct decision *d);
 void decide_run(struct proxy *p);
 void decide_forget(struct proxy *p, const struct client *c);
 /**
- * Decide a request a second time, before it is sent again: an apply may have come since the first. Its
- * limits were taken then and are not taken twice.
+ * Decide a request a second time, before it is sent again: an apply may have come since the first.
+ * Its limits were taken then and are not taken twice.
  * @param d  its head is parsed; the rest is filled in
  * @return REASON_PROXIED, or why the running configuration refuses it
  */
@@ -293,9 +296,11 @@ enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *
 /* rate.c */
 /* After a change of what the client owes. @return when the measurement ends, or UINT64_MAX */
 uint64_t rate_update(const struct proxy *p, struct exchange *ex);
-/* A measurement ended: the next one begins. @return true when the client was slower than the least rate */
+/* A measurement ended: the next one begins. @return true when the client was slower than the least
+ * rate */
 bool rate_late(const struct proxy *p, struct exchange *ex);
-/* Whether a client without an exchange has read, and fast enough, since pending_seen was noted pending_ms ago. */
+/* Whether a client without an exchange has read, and fast enough, since pending_seen was noted
+ * pending_ms ago. */
 bool rate_reads(const struct proxy *p, const struct client *c);
 static inline bool rate_wanted(const struct proxy *p)
 {
@@ -323,10 +328,12 @@ void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why);
 /* hold.c */
 /* Whether the method may be sent again (RFC 9110 §9.2.2: idempotent). */
 bool hold_method_repeats(uint8_t method);
-/* Keep the request in client->rx until its response begins, if it is all there and may be repeated; its body, if
- * any, is put behind ex->head. @return false when it is not kept: its head is to be consumed */
+/* Keep the request in client->rx until its response begins, if it is all there and may be repeated;
+ * its body, if any, is put behind ex->head. @return false when it is not kept: its head is to be
+ * consumed */
 bool hold_request(struct proxy *p, struct exchange *ex, const struct http1_head *head);
-/* Put the body of a request that is held behind ex->head, which was written again. @return false without memory */
+/* Put the body of a request that is held behind ex->head, which was written again. @return false
+ * without memory */
 bool hold_send_again(struct proxy *p, struct exchange *ex, const struct http1_head *head);
 /* The request is not sent again: consume it. */
 void hold_drop(struct proxy *p, struct exchange *ex);
@@ -352,8 +359,8 @@ void upstream_connect_late(struct proxy *p, struct upstream *u);
 void upstream_release(struct proxy *p, struct upstream *u);
 /* RST and free. */
 void upstream_abort(struct proxy *p, struct upstream *u);
-/* Bytes came that cannot be the response to its request: on a pooled connection they were behind the last
- * response, and the request may go elsewhere; another backend breaks the rules. */
+/* Bytes came that cannot be the response to its request: on a pooled connection they were behind
+ * the last response, and the request may go elsewhere; another backend breaks the rules. */
 void upstream_spoke_early(struct proxy *p, struct upstream *u);
 /* Its FIN came before an answer. */
 void upstream_closed_early(struct proxy *p, struct upstream *u);
@@ -364,21 +371,23 @@ void upstream_pools_close(struct proxy *p);
 void upstream_pool_close(struct proxy *p, uint32_t slot);
 
 /* retire.c */
-/* Before @p next takes over: slots that mean something else there are taken from what holds them. */
+/* Before @p next takes over: slots that mean something else there are taken from what holds
+ * them. */
 void retire_run(struct proxy *p, const struct tables *next);
 
 /* forward.c */
 typedef void (*forward_write_fn)(struct http1_writer *w, const void *ctx);
-/* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. NULL when no
- * mbuf was free. */
+/* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. NULL
+ * when no mbuf was free. */
 struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const void *ctx);
 /* Write the request's head for the backend into ex->head. @return false when no mbuf was free */
 bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decision *d);
 void forward_send_head(struct proxy *p, struct exchange *ex);
 void forward_request_body(struct proxy *p, struct exchange *ex);
 void forward_response(struct proxy *p, struct exchange *ex);
-/* The backend's connection is gone: forward what it sent before that and was acknowledged. It goes beyond the
- * client's send space once, by what the receive queue held. @return true when that ended the exchange */
+/* The backend's connection is gone: forward what it sent before that and was acknowledged. It goes
+ * beyond the client's send space once, by what the receive queue held. @return true when that ended
+ * the exchange */
 bool forward_rest(struct proxy *p, struct exchange *ex);
 
 /* trailers.c */
@@ -392,8 +401,9 @@ enum http1_verdict trailers_take(struct proxy *p, struct chain *chain, struct ht
 	bool forward, uint32_t *used, struct rte_mbuf **out);
 
 /* respond.c */
-/* Answer in Sluice's own name and end the exchange. @param d  the decision, when it is made now; NULL
- * when the request was decided earlier or never understood. The client may be gone after it. */
+/* Answer in Sluice's own name and end the exchange. @param d the decision, when it is made now;
+ * NULL when the request was decided earlier or never understood. The client may be gone after
+ * it. */
 void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
 void respond_continue(struct proxy *p, struct client *c);
 /* Write the Date that an answer without one needs (RFC 9110 §6.6.1). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is remembered of a request: counters by reason, API, listener, endpoint and consumer, histograms,
- * and one access event. All of it is this worker's memory but for the consumer's usage line.
+ * What is remembered of a request: counters by reason, API, listener, endpoint and consumer,
+ * histograms, and one access event. All of it is this worker's memory but for the consumer's usage
+ * line.
  */
 #include "dataplane/proxy/proxy_priv.h"
 #include "lib/base/bytes.h"

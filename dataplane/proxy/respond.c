@@ -155,8 +155,8 @@ static bool is_quotable(struct str s)
 	return true;
 }
 
-/* RFC 9110 §11.6.1: a challenge for each way in which the API takes a key. RFC 6750 §3 has an error where a
- * token came with the request, and none otherwise. */
+/* RFC 9110 §11.6.1: a challenge for each way in which the API takes a key. RFC 6750 §3 has an error
+ * where a token came with the request, and none otherwise. */
 static void put_challenges(
 	struct proxy *p, struct text *t, const struct exchange *ex, enum reason why)
 {
@@ -214,8 +214,8 @@ static void put_special(struct proxy *p, struct text *t, const struct exchange *
 	}
 }
 
-/* What TRACE gets from the last one on its way (RFC 9110 §9.3.8): the request without the fields that may
- * hold secrets. It is left out where it is long. */
+/* What TRACE gets from the last one on its way (RFC 9110 §9.3.8): the request without the fields
+ * that may hold secrets. It is left out where it is long. */
 static void put_trace(struct text *b, const struct http1_head *head)
 {
 	put(b, "TRACE %.*s HTTP/1.%u\r\n", (int)head->target.len, head->target.data,
@@ -270,8 +270,8 @@ static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason 
 	return t.len;
 }
 
-/* Drop the refused request from the stream. A body that is here as a whole goes too; for another one the
- * connection must close, because where the next request begins is not known yet. */
+/* Drop the refused request from the stream. A body that is here as a whole goes too; for another
+ * one the connection must close, because where the next request begins is not known yet. */
 static void skip_request(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
 	struct client *c = ex->client;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens at an apply to slots that lose their meaning: a listener, API, endpoint or consumer was removed, or
- * another one has its slot. Everything of this worker that still holds such a slot lets go of it, and its counters
- * go back to zero, so that a free slot is always at zero and nothing that began before is counted under a new name.
+ * What happens at an apply to slots that lose their meaning: a listener, API, endpoint or consumer
+ * was removed, or another one has its slot. Everything of this worker that still holds such a slot
+ * lets go of it, and its counters go back to zero, so that a free slot is always at zero and
+ * nothing that began before is counted under a new name.
  *
- * The connections of a listener that is gone close at once when they are idle, else with their next response.
- * One look at each client, and only after an apply that removed something. What was removed was found before the
- * worker saw the generation (tables_slots.c).
+ * The connections of a listener that is gone close at once when they are idle, else with their next
+ * response. One look at each client, and only after an apply that removed something. What was
+ * removed was found before the worker saw the generation (tables_slots.c).
  */
 #include "dataplane/proxy/proxy_priv.h"
 
@@ -37,8 +38,9 @@ static void retire_exchange(const struct tables *now, struct exchange *ex)
 }
 
 /*
- * Connections to endpoints that are gone: those that wait in a pool close, those of requests and probes go on. Every one
- * is in the slab, in use or given back: the link of a free one, which begins it then, is aligned and no kind.
+ * Connections to endpoints that are gone: those that wait in a pool close, those of requests and
+ * probes go on. Every one is in the slab, in use or given back: the link of a free one, which
+ * begins it then, is aligned and no kind.
  */
 static void retire_upstreams(struct proxy *p, const struct tables *now)
 {
@@ -56,7 +58,8 @@ static void retire_upstreams(struct proxy *p, const struct tables *now)
 	}
 }
 
-/* A listener whose port speaks TLS from now on, or no more, ends the connections that began otherwise, too. */
+/* A listener whose port speaks TLS from now on, or no more, ends the connections that began
+ * otherwise, too. */
 static bool retire_speaks_otherwise(const struct tables *now, const struct client *c)
 {
 	uint32_t i = tables_listener(now, c->listener_slot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pool of objects of one size for one worker: one mapping made at start, whose pages are touched when
- * they are first used, and a free list. Nothing is allocated after start.
+ * A pool of objects of one size for one worker: one mapping made at start, whose pages are touched
+ * when they are first used, and a free list. Nothing is allocated after start.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_SLAB_H
 #define SLUICE_DATAPLANE_PROXY_SLAB_H

@@ -47,8 +47,9 @@ static enum http1_verdict stream_gather(
 	return verdict;
 }
 
-/* A head that spans mbufs is parsed when it ends, and now and then before: most faults, and that it is too long,
- * are told early. Each look is at a quarter more than the last one, so that all together cost a few copies. */
+/* A head that spans mbufs is parsed when it ends, and now and then before: most faults, and that it
+ * is too long, are told early. Each look is at a quarter more than the last one, so that all
+ * together cost a few copies. */
 static bool stream_worth_parsing(struct stream *s)
 {
 	uint32_t more = s->chain.bytes - s->seen;
@@ -57,7 +58,8 @@ static bool stream_worth_parsing(struct stream *s)
 				   s->chain.bytes >= STREAM_GATHER_BYTES);
 }
 
-/* @return how many bytes the empty line has that the chain begins with; 0 for none, or not all of it here */
+/* @return how many bytes the empty line has that the chain begins with; 0 for none, or not all of
+ * it here */
 static uint32_t empty_line(const struct chain *chain)
 {
 	const struct rte_mbuf *m = chain->head;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Received bytes that wait to be understood. A head that lies in one mbuf, as nearly all do, is parsed where it
- * is. One that spans several stays in them until it ends, and takes no more room than it has bytes; only for as
- * long as its strings are used it is copied into a buffer, which a request that waits for its response does not
- * keep.
+ * Received bytes that wait to be understood. A head that lies in one mbuf, as nearly all do, is
+ * parsed where it is. One that spans several stays in them until it ends, and takes no more room
+ * than it has bytes; only for as long as its strings are used it is copied into a buffer, which a
+ * request that waits for its response does not keep.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_STREAM_H
 #define SLUICE_DATAPLANE_PROXY_STREAM_H
@@ -31,7 +31,8 @@ typedef enum http1_verdict (*stream_parse_fn)(const char *data, size_t len, size
 enum http1_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
 
-/** Drop empty lines before a head, also those of a bare LF (RFC 9112 §2.2). A CR stays until what follows it is here. */
+/** Drop empty lines before a head, also those of a bare LF (RFC 9112 §2.2). A CR stays until what
+ * follows it is here. */
 void stream_drop_empty_lines(struct stream *s);
 
 /** Whether bytes of a head are here, beyond empty lines. @pre stream_drop_empty_lines() */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One generation's tables: the snapshot and everything that the main core builds from it before the
- * workers see it: what they share, what each needs for itself, and what changed since the generation before,
- * so that taking it over costs a worker what changed and not what there is. Immutable once published (but for
- * keys that deltas change, behind policy, and for each worker's own part), replaced as a whole, freed when QSBR
- * says that every worker moved on. Workers go through generations one by one, by the pointer to the next.
+ * workers see it: what they share, what each needs for itself, and what changed since the
+ * generation before, so that taking it over costs a worker what changed and not what there is.
+ * Immutable once published (but for keys that deltas change, behind policy, and for each worker's
+ * own part), replaced as a whole, freed when QSBR says that every worker moved on. Workers go
+ * through generations one by one, by the pointer to the next.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_TABLES_H
 #define SLUICE_DATAPLANE_PROXY_TABLES_H
@@ -21,7 +22,8 @@
 /* What is counted by slot. */
 enum slot_kind { SLOT_LISTENER, SLOT_API, SLOT_ENDPOINT, SLOT_CONSUMER, SLOT_KINDS };
 
-/* Slots that meant something in the generation before and mean something else, or nothing, in this one. */
+/* Slots that meant something in the generation before and mean something else, or nothing, in this
+ * one. */
 struct tables_ended {
 	uint32_t count;
 	uint32_t *slots;
@@ -103,7 +105,8 @@ static inline bool tables_slot_ended(const struct tables *t, enum slot_kind kind
 /* tables_slots.c */
 
 /**
- * Index the slots of a generation, and find those whose meaning changed and the listeners that come and go.
+ * Index the slots of a generation, and find those whose meaning changed and the listeners that come
+ * and go.
  * @param previous  the running generation, or NULL
  * @return false without memory
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the slots of a generation mean. Counters, connections and requests under way hold slots; a slot that means
- * something else in the next generation has to be taken from all of them first (retire.c). What a slot means:
- * a listener is its address and port, so that it may be renamed; an API is its name and version, an endpoint its
- * backend's name, its own and its address, a consumer its name.
+ * What the slots of a generation mean. Counters, connections and requests under way hold slots; a
+ * slot that means something else in the next generation has to be taken from all of them first
+ * (retire.c). What a slot means: a listener is its address and port, so that it may be renamed; an
+ * API is its name and version, an endpoint its backend's name, its own and its address, a consumer
+ * its name.
  */
 #include <stdlib.h>
 #include <string.h>

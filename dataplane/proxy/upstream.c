@@ -123,7 +123,8 @@ static uint32_t endpoint_index(const struct proxy *p, const struct upstream *u)
 	return tables_endpoint(p->tables, u->slot);
 }
 
-/* How long it may wait for its next request: less than the backend waits, for its FIN would cross the request. */
+/* How long it may wait for its next request: less than the backend waits, for its FIN would cross
+ * the request. */
 static uint64_t idle_ms(const struct proxy *p, const struct upstream *u)
 {
 	uint64_t ms = proxy_settings(p)->backend_idle_timeout_ms;

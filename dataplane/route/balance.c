@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Smooth weighted round robin: each choice adds every endpoint's weight to its credit, takes the largest
- * credit and charges it the sum of the weights. The credits run through a cycle of sum-of-weights choices
- * in which each endpoint comes up as often as its weight says, spread out, so any window of that length
- * is exact. (The method is nginx's since 1.3.1, ngx_http_upstream_round_robin.)
+ * Smooth weighted round robin: each choice adds every endpoint's weight to its credit, takes the
+ * largest credit and charges it the sum of the weights. The credits run through a cycle of
+ * sum-of-weights choices in which each endpoint comes up as often as its weight says, spread out,
+ * so any window of that length is exact. (The method is nginx's since 1.3.1,
+ * ngx_http_upstream_round_robin.)
  *
  * An endpoint whose weight is 0 is drained: it is never chosen, not even for want of others.
  *
- * A retry (some endpoints already tried) takes the largest credit among the others and charges nobody, so
- * that the cycle of first choices stays exact. When an endpoint comes or goes the rest begin a new cycle
- * at a random place in it; without that all workers would send their first request to the same endpoint. Over
- * generations a cycle has a number: credits of another number are old. A worker compares them at its first choice
- * among a backend's endpoints, not when it takes over the generation.
+ * A retry (some endpoints already tried) takes the largest credit among the others and charges
+ * nobody, so that the cycle of first choices stays exact. When an endpoint comes or goes the rest
+ * begin a new cycle at a random place in it; without that all workers would send their first
+ * request to the same endpoint. Over generations a cycle has a number: credits of another number
+ * are old. A worker compares them at its first choice among a backend's endpoints, not when it
+ * takes over the generation.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -150,7 +152,8 @@ static void cycle_begin(struct balance *balance, uint32_t number)
 		cycle_step(balance, group, round->weights);
 }
 
-/* The first look at a backend in this generation: go on with its cycle if that is still the same. */
+/* The first look at a backend in this generation: go on with its cycle if that is still the
+ * same. */
 static void round_begin(struct balance *balance, uint32_t number)
 {
 	const struct balance_group *group = &balance->plan->groups[number];
@@ -193,8 +196,8 @@ static uint32_t pick_retry(struct balance *balance, const struct balance_group *
 	return best;
 }
 
-/* All are ejected: the one that failed the longest ago. One that did not answer would cost each request the connect
- * timeout: it is given once a pause. */
+/* All are ejected: the one that failed the longest ago. One that did not answer would cost each
+ * request the connect timeout: it is given once a pause. */
 static uint32_t pick_ejected(struct balance *balance, const struct balance_group *group,
 	const uint32_t *tried, uint32_t tried_count, uint64_t now_ns)
 {
@@ -256,7 +259,8 @@ static void ejected_add(struct balance *balance, uint32_t slot)
 	balance->ejected[balance->ejected_count++] = slot;
 }
 
-/* The last one takes its place. A look that is under way may have passed that: it is to be looked at again. */
+/* The last one takes its place. A look that is under way may have passed that: it is to be looked
+ * at again. */
 static void ejected_remove(struct balance *balance, uint32_t slot)
 {
 	struct balance_endpoint *endpoint = &balance->endpoints[slot];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths made comparable (RFC 3986 §6.2.2, dot segments by §5.2.4). What is matched is what is forwarded.
- * Servers are known to read some paths in two ways: with an empty segment, a parameter, an encoded slash, a
- * backslash or a dot segment. The listener says for each of these forms whether the path is refused,
- * rewritten to the shorter reading, or kept as sent where both readings lead to the same route.
+ * Paths made comparable (RFC 3986 §6.2.2, dot segments by §5.2.4). What is matched is what is
+ * forwarded. Servers are known to read some paths in two ways: with an empty segment, a parameter,
+ * an encoded slash, a backslash or a dot segment. The listener says for each of these forms whether
+ * the path is refused, rewritten to the shorter reading, or kept as sent where both readings lead
+ * to the same route.
  */
 #include <errno.h>
 
@@ -17,8 +18,8 @@ static uint64_t has_byte(uint64_t word, uint8_t byte)
 	return (word - ones) & ~word & (ones << 7);
 }
 
-/* True when no byte is there that normalisation could act on: "%", "\\", ";", or two of "/" and "." side by
- * side, which may be harmless. A NUL is in no path that was parsed. */
+/* True when no byte is there that normalisation could act on: "%", "\\", ";", or two of "/" and "."
+ * side by side, which may be harmless. A NUL is in no path that was parsed. */
 bool route_path_is_plain(struct str path)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -106,8 +107,8 @@ static void byte_put(struct reading *r, uint8_t byte, uint32_t used)
 	r->out[r->len++] = digits[byte & 15];
 }
 
-/* Copy one segment, up to the slash that ends it, which is taken too. Parameters end at a slash that was
- * sent as such: they are taken off before "%XX" is decoded. @return false to refuse */
+/* Copy one segment, up to the slash that ends it, which is taken too. Parameters end at a slash
+ * that was sent as such: they are taken off before "%XX" is decoded. @return false to refuse */
 static bool segment_copy(struct reading *r, bool *more)
 {
 	bool parameters = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding a request's route. What a host may reach is a set of APIs; hosts with the same APIs share one
- * set of paths. A path is looked up once as a whole and once for each of its segment ends at which the
- * set has a prefix, longest first, so the cost follows the path and not the number of routes.
+ * Finding a request's route. What a host may reach is a set of APIs; hosts with the same APIs share
+ * one set of paths. A path is looked up once as a whole and once for each of its segment ends at
+ * which the set has a prefix, longest first, so the cost follows the path and not the number of
+ * routes.
  */
 #include <stdlib.h>
 
@@ -134,8 +135,8 @@ static const struct index_node *path_find(
 	return longer != NULL ? longer : best;
 }
 
-/* A route that names no methods takes all but TRACE, whose answer would tell the client what we told the
- * backend (RFC 9110 §9.3.8, §17.5). */
+/* A route that names no methods takes all but TRACE, whose answer would tell the client what we
+ * told the backend (RFC 9110 §9.3.8, §17.5). */
 static bool method_fits(const struct index_node *node, uint32_t bit)
 {
 	return node->path.methods != 0 ? (node->path.methods & bit) != 0 : bit != 1u << HTTP1_TRACE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Building the route tables of a snapshot: hosts by listener, then sets of APIs (each made once, however
- * many hosts share it), then each set's paths.
+ * Building the route tables of a snapshot: hosts by listener, then sets of APIs (each made once,
+ * however many hosts share it), then each set's paths.
  */
 #include <stdlib.h>
 
@@ -146,8 +146,8 @@ static bool build_sets(struct build *b)
 	return true;
 }
 
-/* Each route's path in the form that requests are matched in; one that no request can have stays as it
- * is and is never found. */
+/* Each route's path in the form that requests are matched in; one that no request can have stays as
+ * it is and is never found. */
 static bool build_texts(struct build *b)
 {
 	struct route_table *table = b->table;

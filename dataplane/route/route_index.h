@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hash index under hosts and paths: built once, then only read. A slot is 8 bytes and a node one
- * cache line with the text in it, so that a hit among 50,000 routes costs two lines and no pointer chase.
+ * The hash index under hosts and paths: built once, then only read. A slot is 8 bytes and a node
+ * one cache line with the text in it, so that a hit among 50,000 routes costs two lines and no
+ * pointer chase.
  */
 #ifndef SLUICE_DATAPLANE_ROUTE_ROUTE_INDEX_H
 #define SLUICE_DATAPLANE_ROUTE_ROUTE_INDEX_H
@@ -98,7 +99,8 @@ static inline uint64_t index_hash(uint64_t hash, struct str text)
 
 	for (; i + 8 <= text.len; i += 8)
 		hash = index_mix(hash, index_word(text.data + i, 8));
-	/* A shift, written so that clang's analyzer, which takes "<<" here for overflow, is content. */
+	/* A shift, written so that clang's analyzer, which takes "<<" here for overflow, is
+	 * content. */
 	return index_mix(
 		hash, index_word(text.data + i, text.len - i) ^ text.len * (UINT64_C(1) << 56));
 }
@@ -139,8 +141,8 @@ static inline struct index_node *index_find(
 	}
 }
 
-/* Which lengths of text occur: asked before a look-up, so that only those that can hit are made. Lengths
- * from 255 on share a bit. */
+/* Which lengths of text occur: asked before a look-up, so that only those that can hit are made.
+ * Lengths from 255 on share a bit. */
 struct length_set {
 	uint64_t bits[4];
 };

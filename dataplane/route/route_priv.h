@@ -85,8 +85,8 @@ bool route_path_is_plain(struct str path);
 typedef enum reason (*route_path_fn)(struct str reading, void *ctx);
 
 /**
- * Call @p fn with each reading of a path that is not plain, first with the one that is forwarded, until
- * it returns another reason than REASON_PROXIED.
+ * Call @p fn with each reading of a path that is not plain, first with the one that is forwarded,
+ * until it returns another reason than REASON_PROXIED.
  * @param buf  path.len bytes, in which the readings are made
  * @return what @p fn returned last, or why the path is refused
  */

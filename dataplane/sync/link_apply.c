@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What control hands over. An apply is checked in full before the program sees it: the snapshot for
- * itself, then against its secrets, the usage memory and the statistics that already run. It is refused
- * as a whole, with a sentence, and what ran goes on.
+ * itself, then against its secrets, the usage memory and the statistics that already run. It is
+ * refused as a whole, with a sentence, and what ran goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -93,7 +93,8 @@ static int apply_check(const struct link_server *server, uint64_t announced, str
 	return err ? err : capacity_check(server, a);
 }
 
-/* Remember what runs now. The snapshot belongs to the program: only what was noted before is known. */
+/* Remember what runs now. The snapshot belongs to the program: only what was noted before is
+ * known. */
 static void apply_done(struct link_server *server, struct peer *peer, const struct apply *a)
 {
 	if (server->generation == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sending what the dataplane runs. A peer has a cursor over the list of items instead of a queue: a peer
- * that does not read costs a number, never memory or time of the main core.
+ * Sending what the dataplane runs. A peer has a cursor over the list of items instead of a queue: a
+ * peer that does not read costs a number, never memory or time of the main core.
  */
 #include <errno.h>
 #include <unistd.h>

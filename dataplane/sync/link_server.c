@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peers of the dataplane and their messages. A peer that waits to be sent something is not read from,
- * so that nobody can make the server queue. Whoever breaks the protocol is closed and logged; control's
- * death is logged once and changes nothing else.
+ * Peers of the dataplane and their messages. A peer that waits to be sent something is not read
+ * from, so that nobody can make the server queue. Whoever breaks the protocol is closed and logged;
+ * control's death is logged once and changes nothing else.
  */
 #include "dataplane/sync/link_server.h"
 

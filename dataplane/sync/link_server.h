@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dataplane's end of the link (lib/shm/link.h): the main core accepts control and readers, takes
- * snapshots, secrets, usage memory and deltas from control, and hands out what it runs. No DPDK here:
- * what an apply means is the main program's matter, behind link_server_ops.
+ * The dataplane's end of the link (lib/shm/link.h): the main core accepts control and readers,
+ * takes snapshots, secrets, usage memory and deltas from control, and hands out what it runs. No
+ * DPDK here: what an apply means is the main program's matter, behind link_server_ops.
  *
- * Who owns what: the server keeps descriptors of the running snapshot and secrets for those who connect
- * later, the mapped usage segment and the delta ring. The program owns the snapshot that it accepted.
- * Statistics and event rings are the program's.
+ * Who owns what: the server keeps descriptors of the running snapshot and secrets for those who
+ * connect later, the mapped usage segment and the delta ring. The program owns the snapshot that it
+ * accepted. Statistics and event rings are the program's.
  */
 #ifndef SLUICE_DATAPLANE_SYNC_LINK_SERVER_H
 #define SLUICE_DATAPLANE_SYNC_LINK_SERVER_H
@@ -26,14 +26,16 @@
 /* The main program. All are called from link_server_poll(). */
 struct link_server_ops {
 	/**
-	 * Run a checked snapshot: build tables, start ports and workers the first time, publish, wait until
-	 * every worker runs it. On failure the one before goes on, and nothing handed in is kept.
-	 * @param snapshot  on success the program's: it copies the struct (`mine = *snapshot`) and calls
-	 *                  snapshot_close() on its copy once no worker reads it
-	 * @param secrets   one entry for each of SNAP_CERTS, fingerprints equal; until the call returns
-	 * @param usage     at least consumer_capacity lines; stays until link_server_destroy(), the same in
-	 *                  every call that follows a successful one; NULL only where the snapshot reserves
-	 *                  no consumers
+	 * Run a checked snapshot: build tables, start ports and workers the first time, publish,
+	 * wait until every worker runs it. On failure the one before goes on, and nothing handed in
+	 * is kept.
+	 * @param snapshot  on success the program's: it copies the struct (`mine = *snapshot`) and
+	 *                  calls snapshot_close() on its copy once no worker reads it
+	 * @param secrets   one entry for each of SNAP_CERTS, fingerprints equal; until the call
+	 *                  returns
+	 * @param usage     at least consumer_capacity lines; stays until link_server_destroy(), the
+	 *                  same in every call that follows a successful one; NULL only where the
+	 *                  snapshot reserves no consumers
 	 * @param why       on failure, a sentence for the operator; @p why_bytes of room
 	 * @return 0 or -errno
 	 */
@@ -72,8 +74,8 @@ int link_server_create(const char *path, const struct link_access *access,
 void link_server_destroy(struct link_server *server);
 
 /**
- * Wait for work at most @p timeout_ms, then do what came: connections, messages, applies, deltas. Peers
- * are never waited for: who does not read is sent to when there is room.
+ * Wait for work at most @p timeout_ms, then do what came: connections, messages, applies, deltas.
+ * Peers are never waited for: who does not read is sent to when there is room.
  * @return 0, or -errno when polling itself fails
  */
 int link_server_poll(struct link_server *server, int timeout_ms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's parts: peers and messages (link_server.c), sending (link_send.c), what control hands over
- * (link_apply.c). */
+/* The server's parts: peers and messages (link_server.c), sending (link_send.c), what control hands
+ * over (link_apply.c). */
 #ifndef SLUICE_DATAPLANE_SYNC_LINK_SERVER_PRIV_H
 #define SLUICE_DATAPLANE_SYNC_LINK_SERVER_PRIV_H
 

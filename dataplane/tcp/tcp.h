@@ -46,8 +46,9 @@ struct tcp_ops {
 	 * After tcp_close() it is called when both sides are done, before TIME_WAIT, but not before
 	 * tcp_recv() has taken all received bytes. After a reset, it is the last chance to. */
 	void (*ended)(void *ctx, struct tcp_conn *c, void *user, enum tcp_end why);
-	/* May be NULL. The connection's turn comes after those of @p left others, 1 to TCP_AHEAD: time to fetch what its
-	 * upcalls will touch. Told again each time one of them is through. */
+	/* May be NULL. The connection's turn comes after those of @p left others, 1 to TCP_AHEAD:
+	 * time to fetch what its upcalls will touch. Told again each time one of them is
+	 * through. */
 	void (*ahead)(void *ctx, void *user, uint32_t left);
 };
 
@@ -166,7 +167,8 @@ void tcp_set_user(struct tcp_conn *c, void *user);
  * owns it. The receive window does not open again before tcp_recv_credit(). */
 struct rte_mbuf *tcp_recv(struct tcp_conn *c);
 
-/** tcp_recv(), but no more mbufs than hold @p bytes; what is left waits, without a readable() of its own. */
+/** tcp_recv(), but no more mbufs than hold @p bytes; what is left waits, without a readable() of
+ * its own. */
 struct rte_mbuf *tcp_recv_some(struct tcp_conn *c, uint32_t bytes);
 
 /** The application is done with @p bytes of what it took; the window may open by as much. */
@@ -185,8 +187,8 @@ void tcp_ask(struct tcp_conn *c);
 /** True when such bytes have come since tcp_ask(). */
 bool tcp_unasked(const struct tcp_conn *c);
 
-/** Bytes that tcp_send() takes now without going over snd_buf_bytes; 0 when closed, or when what is queued takes too
- * many mbufs. */
+/** Bytes that tcp_send() takes now without going over snd_buf_bytes; 0 when closed, or when what is
+ * queued takes too many mbufs. */
 uint32_t tcp_send_space(const struct tcp_conn *c);
 
 /** Mbufs that its queues hold, in both directions and out of order. */
@@ -195,15 +197,15 @@ uint32_t tcp_mbufs(const struct tcp_conn *c);
 /** Bytes that wait for tcp_recv(). */
 uint32_t tcp_recv_pending(const struct tcp_conn *c);
 
-/** A sequence number that moves with tcp_recv_credit(): its difference between two looks is what the application was
- * done with meanwhile, in bytes modulo 2^32. */
+/** A sequence number that moves with tcp_recv_credit(): its difference between two looks is what
+ * the application was done with meanwhile, in bytes modulo 2^32. */
 uint32_t tcp_recv_taken(const struct tcp_conn *c);
 
 /** Bytes queued or sent and not yet acknowledged. */
 uint32_t tcp_send_pending(const struct tcp_conn *c);
 
-/** The sequence number that the peer acknowledged: its difference between two looks is what the peer
- * took meanwhile, in bytes modulo 2^32. */
+/** The sequence number that the peer acknowledged: its difference between two looks is what the
+ * peer took meanwhile, in bytes modulo 2^32. */
 uint32_t tcp_send_acked(const struct tcp_conn *c);
 
 /**
@@ -223,8 +225,8 @@ void tcp_close_both(struct tcp_conn *c);
 /** Send RST and forget the connection at once; @p c is invalid after. No upcall. */
 void tcp_abort(struct tcp_conn *c);
 
-/** At the end, once the application has closed its connections: whether the peers have everything, or at least do
- * not answer any more. It stays so; cheap to ask in each turn. */
+/** At the end, once the application has closed its connections: whether the peers have everything,
+ * or at least do not answer any more. It stays so; cheap to ask in each turn. */
 bool tcp_stack_settled(struct tcp_stack *stack);
 
 /** tcp_abort() for every connection: the last call before tcp_stack_destroy(), without upcalls. */

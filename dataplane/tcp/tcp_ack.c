@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Acknowledgements: what they release (RFC 9293 §3.10.7.4 step 5), the peer's window, the round trip.
- * What they tell about loss goes to tcp_recovery.c.
+ * Acknowledgements: what they release (RFC 9293 §3.10.7.4 step 5), the peer's window, the round
+ * trip. What they tell about loss goes to tcp_recovery.c.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -52,8 +52,8 @@ void tcp_ack_advance(struct tcp_conn *c, uint32_t ack)
 }
 
 /* Take over the segment's window (RFC 9293 §3.10.7.4). An ACK that moves snd_una is newer than all
- * before it, whatever its sequence number: were its window left aside, the old one would slide on to
- * where the peer never offered room. @return true when it changed */
+ * before it, whatever its sequence number: were its window left aside, the old one would slide on
+ * to where the peer never offered room. @return true when it changed */
 static bool window_update(struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = seg->wnd << c->snd_scale;

@@ -148,7 +148,8 @@ static void queue_append(struct tcp_conn *c, struct rte_mbuf *m)
 	c->unsent += m->data_len;
 	m->nb_segs = 1;
 	m->next = NULL;
-	/* Also behind bytes that are in flight: what refers to them keeps it from being written to. */
+	/* Also behind bytes that are in flight: what refers to them keeps it from being written
+	 * to. */
 	if (tail != NULL && m->data_len < TCP_HOLD_BYTES && tcp_chain_pack(tail, m)) {
 		c->stack->count->copied_payloads++;
 		rte_pktmbuf_free_seg(m);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all congestion control has in common: slow start (RFC 5681 §3.1) with bytes counted instead of
- * ACKs (RFC 3465), because a peer that acknowledges many segments at once would hold the window down
- * otherwise, and a bound beyond which a window is no use.
+ * What all congestion control has in common: slow start (RFC 5681 §3.1) with bytes counted instead
+ * of ACKs (RFC 3465), because a peer that acknowledges many segments at once would hold the window
+ * down otherwise, and a bound beyond which a window is no use.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

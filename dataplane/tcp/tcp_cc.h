@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Congestion control of one connection, behind a small interface (RFC 5033 speaks of the parts).
- * What is lost and when recovery begins and ends is decided in tcp_recovery.c for all algorithms; an
- * algorithm says how the window grows and what a loss costs. It owns cwnd and ssthresh outside
+ * What is lost and when recovery begins and ends is decided in tcp_recovery.c for all algorithms;
+ * an algorithm says how the window grows and what a loss costs. It owns cwnd and ssthresh outside
  * recovery and TCP_CC_BYTES of private state (tcp_cc_state()).
  */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_CC_H
@@ -19,7 +19,8 @@ struct tcp_conn;
 
 struct tcp_cc_ops {
 	const char *name;
-	/* The connection is established, with ssthresh unlimited, or its segments changed their size. */
+	/* The connection is established, with ssthresh unlimited, or its segments changed their
+	 * size. */
 	void (*init)(struct tcp_conn *c);
 	/* @p bytes were newly acknowledged outside fast recovery while the window was in full
 	 * use. */

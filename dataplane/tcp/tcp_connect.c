@@ -187,9 +187,9 @@ static void connected(struct tcp_conn *c)
 	tcp_conn_output(c);
 }
 
-/* Our SYN met a connection that the peer still has from before we started anew: its challenge ACK is answered
- * with a reset, which ends it, and the SYN goes again at once, not after the timeout. As anybody can send such
- * an ACK: one time. */
+/* Our SYN met a connection that the peer still has from before we started anew: its challenge ACK
+ * is answered with a reset, which ends it, and the SYN goes again at once, not after the timeout.
+ * As anybody can send such an ACK: one time. */
 static void answer_wrong_ack(struct tcp_conn *c, struct tcp_seg *seg)
 {
 	struct tcp_cold *cold = tcp_cold(c);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SYN cookies (RFC 4987 §3.6): once the SYN cache is half full, or a listener's backlog is used up, a
- * SYN is answered and forgotten; all that the connection needs comes back with the peer's ACK. Our
- * initial sequence number is a keyed hash of the four-tuple and the peer's number, with three bits
- * that stand for its MSS; a guess hits with 2^-28. Window scale, SACK and ECN hide in the lowest bits of
- * our timestamp, so a peer without timestamps does without them. Keys last a minute and are good for
- * one more.
+ * SYN cookies (RFC 4987 §3.6): once the SYN cache is half full, or a listener's backlog is used up,
+ * a SYN is answered and forgotten; all that the connection needs comes back with the peer's ACK.
+ * Our initial sequence number is a keyed hash of the four-tuple and the peer's number, with three
+ * bits that stand for its MSS; a guess hits with 2^-28. Window scale, SACK and ECN hide in the
+ * lowest bits of our timestamp, so a peer without timestamps does without them. Keys last a minute
+ * and are good for one more.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -164,8 +164,9 @@ bool tcp_cookie_known(struct tcp_stack *s, const struct tcp_seg *seg)
 	return cookie_read(s, seg, &e);
 }
 
-/* A cookie is checked against the number right behind the SYN's. On a path that reorders, other text may come
- * first, and a reset would end what the client takes for open: it comes again after that ACK. */
+/* A cookie is checked against the number right behind the SYN's. On a path that reorders, other
+ * text may come first, and a reset would end what the client takes for open: it comes again after
+ * that ACK. */
 static bool before_cookie(struct tcp_stack *s, struct tcp_seg *seg)
 {
 	if (seg->len == 0 && !(seg->flags & TCP_FIN))

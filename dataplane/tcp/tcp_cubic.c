@@ -98,8 +98,8 @@ static uint32_t cubic_ssthresh(struct tcp_conn *c, uint32_t flight)
 	float cwnd = (float)c->cwnd / c->mss;
 	uint32_t reduced = (uint32_t)((float)c->cwnd * BETA);
 
-	/* §4.6 allows cwnd instead where it does not grow unused, as here (TCP_F_CWND_LIMITED). What is in flight
-	 * when a loss shows depends on where the application was just then. */
+	/* §4.6 allows cwnd instead where it does not grow unused, as here (TCP_F_CWND_LIMITED).
+	 * What is in flight when a loss shows depends on where the application was just then. */
 	(void)flight;
 
 	state->cwnd_prior = cwnd;

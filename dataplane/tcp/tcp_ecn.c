@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Explicit congestion notification (RFC 3168): what a router would drop it marks, the receiver echoes
- * the mark until it hears that the sender slowed down. New data alone can be marked: never what goes
- * again, a pure ACK or a probe. A mark costs what a loss does (RFC 9438 §4.6), once a window, and
- * nothing goes again.
+ * Explicit congestion notification (RFC 3168): what a router would drop it marks, the receiver
+ * echoes the mark until it hears that the sender slowed down. New data alone can be marked: never
+ * what goes again, a pure ACK or a probe. A mark costs what a loss does (RFC 9438 §4.6), once a
+ * window, and nothing goes again.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
-/* §6.1.1. Whoever writes into the IP header of a SYN, where no sender may set a codepoint, would do so
- * to data as well. */
+/* §6.1.1. Whoever writes into the IP header of a SYN, where no sender may set a codepoint, would do
+ * so to data as well. */
 bool tcp_ecn_offered(const struct tcp_seg *seg)
 {
 	uint8_t setup = seg->flags & TCP_ACK ? TCP_ECE : TCP_ECE | TCP_CWR;
@@ -37,8 +37,8 @@ void tcp_ecn_reduced(struct tcp_conn *c)
 	tcp_cold(c)->ecn_end = c->snd_nxt;
 }
 
-/* §6.1.2: once a window, which is over when the segment with CWR is acknowledged. Recovery is such a
- * reduction, too. */
+/* §6.1.2: once a window, which is over when the segment with CWR is acknowledged. Recovery is such
+ * a reduction, too. */
 void tcp_ecn_echoed(struct tcp_conn *c, uint32_t acked)
 {
 	struct tcp_cold *cold = tcp_cold(c);

@@ -93,8 +93,8 @@ static inline void tcp_flow_prefetch(const struct tcp_flow *f, uint64_t hash)
 	rte_prefetch0(tcp_flow_home(f, hash));
 }
 
-/** The ways whose tag fits, a bit each, empty ones among them. All are compared at once: which of them it
- * is cannot be foretold, so that a loop that stops there would be mispredicted. */
+/** The ways whose tag fits, a bit each, empty ones among them. All are compared at once: which of
+ * them it is cannot be foretold, so that a loop that stops there would be mispredicted. */
 static inline uint32_t tcp_flow_ways(const struct tcp_flow_bucket *b, uint32_t tag)
 {
 #ifdef __SSE2__

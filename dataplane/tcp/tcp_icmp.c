@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ICMP errors (RFC 5927, RFC 5461), and neighbours that do not answer. Anyone can send an ICMP error, so
- * it must quote a sequence number that is in flight. It ends a connection only while that is being
- * opened, for there is another endpoint to try; later it is remembered as the reason, should nothing
- * else come (RFC 1122 §4.2.3.9). The path's MTU it lowers within reason.
+ * ICMP errors (RFC 5927, RFC 5461), and neighbours that do not answer. Anyone can send an ICMP
+ * error, so it must quote a sequence number that is in flight. It ends a connection only while that
+ * is being opened, for there is another endpoint to try; later it is remembered as the reason,
+ * should nothing else come (RFC 1122 §4.2.3.9). The path's MTU it lowers within reason.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

@@ -369,8 +369,8 @@ static void in_segment(struct tcp_stack *s, struct rte_mbuf *m, uint64_t hash, u
 
 #define IN_AHEAD 4 /* segments */
 
-/* What the connection names and a segment of it touches: the mbuf that it acknowledges, of which freeing needs all, and
- * the application's, who will read the data. */
+/* What the connection names and a segment of it touches: the mbuf that it acknowledges, of which
+ * freeing needs all, and the application's, who will read the data. */
 static inline void fetch_named(const struct tcp_conn *c)
 {
 	rte_prefetch0(c->user);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The numbers that TCP goes by: sizes, times and how often, each with the rule that it comes from. */
+/* The numbers that TCP goes by: sizes, times and how often, each with the rule that it comes
+ * from. */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_LIMITS_H
 #define SLUICE_DATAPLANE_TCP_TCP_LIMITS_H
 

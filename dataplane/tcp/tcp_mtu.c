@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The size of packets that a path takes. ICMP tells when it became smaller (tcp_icmp.c); where nobody
- * tells, a segment that times out again and again does (RFC 4821 §7.7). Growth is tried with segments
- * of data that waits anyway (§7.2), right after a fall between the size that passes and the one that
- * did not, later every ten minutes up to the port's own: no ICMP has to be believed for that, and a
- * probe that is lost costs a segment that goes again, not the window (§7.6).
+ * The size of packets that a path takes. ICMP tells when it became smaller (tcp_icmp.c); where
+ * nobody tells, a segment that times out again and again does (RFC 4821 §7.7). Growth is tried with
+ * segments of data that waits anyway (§7.2), right after a fall between the size that passes and
+ * the one that did not, later every ten minutes up to the port's own: no ICMP has to be believed
+ * for that, and a probe that is lost costs a segment that goes again, not the window (§7.6).
  *
- * New connections begin with what the path table remembers of the remote, so only the first one finds a
- * black hole by waiting.
+ * New connections begin with what the path table remembers of the remote, so only the first one
+ * finds a black hole by waiting.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NewReno (RFC 5681 §3.1, RFC 6582): a segment a window's worth of acknowledged bytes, half of it for
- * a loss. The simple second algorithm beside CUBIC.
+ * NewReno (RFC 5681 §3.1, RFC 6582): a segment a window's worth of acknowledged bytes, half of it
+ * for a loss. The simple second algorithm beside CUBIC.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

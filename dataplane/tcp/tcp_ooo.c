@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Out-of-order queue: segments that lie beyond rcv_nxt, in order of sequence and without overlap,
- * linked through their mbufs' private areas. Small ones are copied behind the one that they follow, and few
- * are kept that follow none. Bounded in segments, and while the pool is low closed and given up, the oldest
- * first: a peer that keeps a hole open must not hold the worker's memory. Nor its time: a place that lies far
- * from both ends is not looked for. The ranges for SACK blocks are kept beside it, the newest first
- * (RFC 2018 §4).
+ * linked through their mbufs' private areas. Small ones are copied behind the one that they follow,
+ * and few are kept that follow none. Bounded in segments, and while the pool is low closed and
+ * given up, the oldest first: a peer that keeps a hole open must not hold the worker's memory. Nor
+ * its time: a place that lies far from both ends is not looked for. The ranges for SACK blocks are
+ * kept beside it, the newest first (RFC 2018 §4).
  */
 #include <string.h>
 
@@ -108,7 +108,8 @@ static struct rte_mbuf *ooo_swallow(struct tcp_conn *c, struct rte_mbuf *next, u
 	return next;
 }
 
-/* Whether the queue takes one more. Small segments that follow none cost an mbuf for next to nothing. */
+/* Whether the queue takes one more. Small segments that follow none cost an mbuf for next to
+ * nothing. */
 static bool ooo_takes(const struct tcp_conn *c, uint32_t len)
 {
 	uint32_t most = len < TCP_HOLD_BYTES ? TCP_OOO_SMALL : tcp_ooo_most(c->stack);
@@ -145,7 +146,8 @@ static void ooo_link(struct tcp_conn *c, struct rte_mbuf *prev, struct rte_mbuf 
 	ooo_count(c, 1);
 }
 
-/* Let go of the segments after @p prev that the new one covers. @return the next one that remains */
+/* Let go of the segments after @p prev that the new one covers. @return the next one that
+ * remains */
 static struct rte_mbuf *ooo_make_room(struct tcp_conn *c, struct rte_mbuf *prev, uint32_t end)
 {
 	struct tcp_cold *cold = tcp_cold(c);

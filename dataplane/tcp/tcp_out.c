@@ -53,8 +53,8 @@ static void out_syn(struct tcp_conn *c)
 	segment_send(c, m, 0);
 }
 
-/* RFC 9293 §3.9.1.2: does a segment that goes again end what is queued, now? More may have come since it was sent
- * first, or less followed. */
+/* RFC 9293 §3.9.1.2: does a segment that goes again end what is queued, now? More may have come
+ * since it was sent first, or less followed. */
 static uint8_t push_of(const struct tcp_conn *c, uint32_t seq, uint32_t len)
 {
 	uint32_t end = c->snd_nxt - ((c->flags & TCP_F_FIN_SENT) != 0);
@@ -105,7 +105,8 @@ static void out_lost(struct tcp_conn *c)
 	}
 }
 
-/* What the peer's window, and what one connection may have in flight, have room for; negative when it shrank. */
+/* What the peer's window, and what one connection may have in flight, have room for; negative when
+ * it shrank. */
 static int32_t window_room(const struct tcp_conn *c)
 {
 	/* Small segments fill a window with more of them than their records are worth a walk. */
@@ -114,8 +115,8 @@ static int32_t window_room(const struct tcp_conn *c)
 	return (int32_t)(c->snd_una + RTE_MIN(c->snd_wnd, most) - c->snd_nxt);
 }
 
-/* Whether the FIN goes with the last @p len bytes. It needs a place in the window, too: beyond it, the
- * peer would drop every ACK of ours that follows (RFC 9293 §3.4). */
+/* Whether the FIN goes with the last @p len bytes. It needs a place in the window, too: beyond it,
+ * the peer would drop every ACK of ours that follows (RFC 9293 §3.4). */
 static bool fin_goes(const struct tcp_conn *c, uint32_t len)
 {
 	return (c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT)) == TCP_F_FIN_QUEUED &&
@@ -213,8 +214,9 @@ static uint32_t run_bytes(const struct tcp_conn *c)
 	return bytes < TCP_RUN_BYTES ? bytes : TCP_RUN_BYTES;
 }
 
-/* How many full segments may leave together. What is not plain goes one by one: probes of a window, what
- * follows a loss, and CWR, which is the first segment's alone. The last one goes with the FIN. */
+/* How many full segments may leave together. What is not plain goes one by one: probes of a window,
+ * what follows a loss, and CWR, which is the first segment's alone. The last one goes with the
+ * FIN. */
 static uint32_t run_segs(const struct tcp_conn *c, uint32_t room)
 {
 	const uint32_t alone = TCP_F_PERSIST | TCP_F_LOSS | TCP_F_CWR | TCP_F_RTX_FORCE;
@@ -228,8 +230,8 @@ static uint32_t run_segs(const struct tcp_conn *c, uint32_t room)
 	return n > 0 && n * room == c->unsent && (c->flags & TCP_F_FIN_QUEUED) ? n - 1 : n;
 }
 
-/* Send several full segments as one, which the port cuts; each has its record. @return false when there are
- * not several, or it could not be done now */
+/* Send several full segments as one, which the port cuts; each has its record. @return false when
+ * there are not several, or it could not be done now */
 static bool out_run(struct tcp_conn *c)
 {
 	uint32_t room = c->mss - tcp_build_sack_bytes(c), n = run_segs(c, room);
@@ -282,7 +284,8 @@ static void out_new(struct tcp_conn *c)
 		tcp_cold(c)->sent_tick = c->stack->tick;
 	if (c->unsent == 0 && fin_goes(c, 0))
 		out_next(c, 0, true);
-	/* The application has no more, or the peer's window has no room: cwnd is not what limits. */
+	/* The application has no more, or the peer's window has no room: cwnd is not what
+	 * limits. */
 	if (tcp_pipe(c) < c->cwnd / 2)
 		c->flags &= ~TCP_F_CWND_LIMITED;
 }
@@ -368,8 +371,8 @@ static const struct tcp_conn *waiting(const struct tcp_stack *s, uint32_t ahead)
 	return &s->conns[ring->slots[at < ring->size ? at : at - ring->size]];
 }
 
-/* Ask for what output will read: blocks first, what they point to when they have come. Of ten thousand
- * connections none is in the nearer caches. */
+/* Ask for what output will read: blocks first, what they point to when they have come. Of ten
+ * thousand connections none is in the nearer caches. */
 static void fetch_ahead(const struct tcp_stack *s)
 {
 	const struct tcp_conn *far = waiting(s, FAR_AHEAD), *near = waiting(s, NEAR_AHEAD);

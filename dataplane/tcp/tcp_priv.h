@@ -9,8 +9,9 @@
 void tcp_clock(struct tcp_stack *s, uint64_t now_ns);
 /* See how full the mbuf pool is. */
 void tcp_pool_sample(struct tcp_stack *s);
-/* Whether the peer shrank its window to nothing: it drops what it sees then, but it is alive and answers
- * (RFC 9293 §3.8.6.1). From one that is silent for a whole timeout the word may be an old one that was overtaken. */
+/* Whether the peer shrank its window to nothing: it drops what it sees then, but it is alive and
+ * answers (RFC 9293 §3.8.6.1). From one that is silent for a whole timeout the word may be an old
+ * one that was overtaken. */
 static inline bool tcp_peer_shut(const struct tcp_conn *c)
 {
 	return c->snd_wnd == 0 && c->stack->tick - c->rcv_tick <= c->rto_ms + 1;
@@ -20,7 +21,8 @@ static inline uint32_t tcp_buf_limit(const struct tcp_stack *s, uint32_t bytes)
 {
 	return likely(s->pool_state == TCP_POOL_FINE) ? bytes : bytes / TCP_POOL_SHARE;
 }
-/* The mbufs that so many bytes may take of a send queue: payload in small pieces counts for more than its bytes. */
+/* The mbufs that so many bytes may take of a send queue: payload in small pieces counts for more
+ * than its bytes. */
 static inline uint32_t tcp_mbuf_limit(uint32_t bytes)
 {
 	return bytes / TCP_HOLD_BYTES + TCP_HOLD_MIN;
@@ -95,7 +97,8 @@ void tcp_timer_abandon(struct tcp_conn *c);
 
 /* tcp_rtt.c */
 void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us);
-/* Our SYN or SYN-ACK that left first at @p sent_us was acknowledged. @param again  it was sent again */
+/* Our SYN or SYN-ACK that left first at @p sent_us was acknowledged. @param again it was sent
+ * again */
 void tcp_rtt_handshake(struct tcp_conn *c, bool again, uint32_t sent_us);
 
 /* tcp_rec.c */
@@ -105,8 +108,9 @@ bool tcp_rec_append(struct tcp_conn *c, uint16_t len, bool fin);
 void tcp_rec_ack(struct tcp_conn *c, uint32_t ack, uint32_t *rtt_us);
 /* Cut a record after @p len sequence numbers. @return false when no record is free */
 bool tcp_rec_split(struct tcp_conn *c, struct tcp_rec *rec, uint16_t len);
-/* Make one record of two neighbours that are both SACKed: @p rec goes where @p before is. So lists are as long as there
- * are holes, and no ACK of a large flight costs a walk along all of it. @return false when they stay two */
+/* Make one record of two neighbours that are both SACKed: @p rec goes where @p before is. So lists
+ * are as long as there are holes, and no ACK of a large flight costs a walk along all of it.
+ * @return false when they stay two */
 bool tcp_rec_join(struct tcp_conn *c, struct tcp_rec *before, struct tcp_rec *rec);
 void tcp_rec_mark_lost(struct tcp_conn *c, struct tcp_rec *rec);
 void tcp_rec_mark_sacked(struct tcp_conn *c, struct tcp_rec *rec);
@@ -223,8 +227,8 @@ uint16_t tcp_rcv_window(struct tcp_conn *c);
 void tcp_rcv_twice(struct tcp_conn *c, uint32_t left, uint32_t right);
 
 /* tcp_ooo.c */
-/* How many segments a connection may keep: of a usual size as much as the buffer takes, so that a hole in a long flight
- * costs itself alone. */
+/* How many segments a connection may keep: of a usual size as much as the buffer takes, so that a
+ * hole in a long flight costs itself alone. */
 static inline uint32_t tcp_ooo_most(const struct tcp_stack *s)
 {
 	uint32_t most = s->config.rcv_buf_bytes / TCP_HOLD_BYTES;
@@ -235,8 +239,8 @@ void tcp_ooo_insert(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint32
 /* Append what has become in order. */
 void tcp_ooo_deliver(struct tcp_conn *c);
 void tcp_ooo_free(struct tcp_conn *c);
-/* While mbufs are short: forget the queue that is the oldest. The peer was told of it and sends it again all the same
- * (RFC 2018 §8). */
+/* While mbufs are short: forget the queue that is the oldest. The peer was told of it and sends it
+ * again all the same (RFC 2018 §8). */
 void tcp_ooo_timers(struct tcp_stack *s);
 
 /* tcp_in.c */
@@ -291,8 +295,8 @@ void tcp_stretch_timers(struct tcp_stack *s);
 /* Answer a SYN without keeping anything of it; the segment is left alone. @return false without a
  * way back */
 bool tcp_cookie_send(struct tcp_stack *s, const struct tcp_seg *seg);
-/* An ACK from nowhere at a listener. @return true when it brought a cookie of ours, or may have come before
- * the segment that does; consumes it then */
+/* An ACK from nowhere at a listener. @return true when it brought a cookie of ours, or may have
+ * come before the segment that does; consumes it then */
 bool tcp_cookie_segment(struct tcp_stack *s, const struct tcp_listener *l, struct tcp_seg *seg);
 /* Whether a segment with an ACK answers a cookie of ours. */
 bool tcp_cookie_known(struct tcp_stack *s, const struct tcp_seg *seg);
@@ -318,8 +322,8 @@ void tcp_out_ack(struct tcp_conn *c);
 /* A segment without payload, at once. */
 bool tcp_out_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags);
 
-/* A segment of @p len bytes never sent before, whatever cwnd says. @return false when it could not be
- * done now */
+/* A segment of @p len bytes never sent before, whatever cwnd says. @return false when it could not
+ * be done now */
 bool tcp_out_sized(struct tcp_conn *c, uint32_t len);
 
 /* tcp_mtu.c */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RACK (RFC 8985 §6): a segment is lost when one that was sent after it has been delivered and it had
- * a little longer to arrive, the reordering window. That window opens where the path was seen to
- * reorder, and wider where D-SACKs (RFC 2883) say that what was sent again had not been lost.
+ * RACK (RFC 8985 §6): a segment is lost when one that was sent after it has been delivered and it
+ * had a little longer to arrive, the reordering window. That window opens where the path was seen
+ * to reorder, and wider where D-SACKs (RFC 2883) say that what was sent again had not been lost.
  * Retransmissions are judged by the same rule, so a lost one is found without a timeout.
  */
 #include "dataplane/tcp/tcp_priv.h"
@@ -86,8 +86,8 @@ uint32_t tcp_rack_patience_us(const struct tcp_conn *c)
 	return cold->rack_known ? cold->rack_rtt_us + reo_window_us(c) : 0;
 }
 
-/* Whether @p rec left before what was delivered. What was sent again in the same instant as new data
- * is not taken to be before it, whatever its number. */
+/* Whether @p rec left before what was delivered. What was sent again in the same instant as new
+ * data is not taken to be before it, whatever its number. */
 static bool sent_before(const struct tcp_cold *cold, const struct tcp_rec *rec)
 {
 	if ((rec->flags & TCP_REC_KARN) && rec->sent_us == cold->rack_sent_us)

@@ -30,9 +30,10 @@ uint16_t tcp_rcv_window(struct tcp_conn *c)
 	return (uint16_t)(wnd < UINT16_MAX ? wnd : UINT16_MAX);
 }
 
-/* One ACK for a whole burst may be the only one of a window, and where segments get lost ACKs do, too: the
- * sender would wait for a timeout. There every second segment has its own (RFC 5681 §4.2), as long as the window
- * is wide: the application has not read yet, and an ACK that closes it would cost more than it brings. */
+/* One ACK for a whole burst may be the only one of a window, and where segments get lost ACKs do,
+ * too: the sender would wait for a timeout. There every second segment has its own (RFC 5681 §4.2),
+ * as long as the window is wide: the application has not read yet, and an ACK that closes it would
+ * cost more than it brings. */
 static void quick_ack(struct tcp_conn *c)
 {
 	bool wide = c->rcv_adv - c->rcv_nxt > c->stack->config.rcv_buf_bytes / 2;
@@ -43,8 +44,8 @@ static void quick_ack(struct tcp_conn *c)
 		c->flags |= TCP_F_ACK_NOW;
 }
 
-/* What one ACK may be for, in bytes: more once more has come, as a small flight needs several ACKs in case that one
- * gets lost. */
+/* What one ACK may be for, in bytes: more once more has come, as a small flight needs several ACKs
+ * in case that one gets lost. */
 static uint32_t stretch_bytes(struct tcp_conn *c)
 {
 	uint32_t most = RTE_MIN(

@@ -94,10 +94,10 @@ bool tcp_rec_append(struct tcp_conn *c, uint16_t len, bool fin)
 	return true;
 }
 
-/* The round trip of a segment that was sent again, last @p age_us ago: the peer's echo has to name that
- * transmission (RFC 6298 §3, RFC 7323 §4.1). An older one may come from a path that became slower, but as
- * well from a duplicate, when the first ACK was lost: its age is that of the timeout, and taken for a round
- * trip it would make the next one longer and longer. */
+/* The round trip of a segment that was sent again, last @p age_us ago: the peer's echo has to name
+ * that transmission (RFC 6298 §3, RFC 7323 §4.1). An older one may come from a path that became
+ * slower, but as well from a duplicate, when the first ACK was lost: its age is that of the
+ * timeout, and taken for a round trip it would make the next one longer and longer. */
 static uint32_t rtt_of_resent(const struct tcp_conn *c, uint32_t age_us)
 {
 	if (tcp_cold(c)->echo == 0 || tcp_echo_older(c, age_us) || age_us < c->min_rtt_us)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loss recovery: what an acknowledgement tells about loss, and what the window does about it. With
- * SACK, tcp_rack.c says what is lost; without, duplicate ACKs stand for a segment each that left the
- * network (RFC 6582), so that both send by the same rule, pipe < cwnd, which also is limited transmit
- * (RFC 3042). In fast recovery cwnd follows RFC 6937.
+ * SACK, tcp_rack.c says what is lost; without, duplicate ACKs stand for a segment each that left
+ * the network (RFC 6582), so that both send by the same rule, pipe < cwnd, which also is limited
+ * transmit (RFC 3042). In fast recovery cwnd follows RFC 6937.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -27,7 +27,8 @@ void tcp_loss_flag(struct tcp_conn *c)
 	cold->rack_known = false;
 }
 
-/* What a loss is judged by: in flight, but not what limited transmit sent on top (RFC 5681 §3.2). */
+/* What a loss is judged by: in flight, but not what limited transmit sent on top (RFC 5681
+ * §3.2). */
 static uint32_t flight(const struct tcp_conn *c)
 {
 	uint32_t bytes = c->snd_nxt - c->snd_una;
@@ -96,8 +97,8 @@ void tcp_recovery_timeout(struct tcp_conn *c)
 	struct tcp_cold *cold = tcp_cold(c);
 	bool renege = cold->retries > 0 || (tcp_rec_at(c, c->rec_head)->flags & TCP_REC_SACK);
 
-	/* RFC 5681 §3.1: the threshold stays for a segment that times out again; and one that times out in
-	 * recovery is of the same congestion, for which the window gave way. */
+	/* RFC 5681 §3.1: the threshold stays for a segment that times out again; and one that times
+	 * out in recovery is of the same congestion, for which the window gave way. */
 	if (c->recovery == TCP_OPEN) {
 		tcp_undo_note(c);
 		c->ssthresh = c->stack->cc->ssthresh(c, flight(c));

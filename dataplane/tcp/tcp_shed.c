@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flood of SYNs that comes faster than it can be answered (RFC 4987 §3). The cache is in use and bursts are full: what
- * answers to all of it would cost is time in which the port's queue runs over, and with it go everybody's packets. So
- * most of the SYNs are left. Whoever means it sends its SYN again, and a flood's senders do not: one that was left in
- * the last seconds is answered. What was left is remembered in two Bloom filters, of this interval and the one before.
+ * A flood of SYNs that comes faster than it can be answered (RFC 4987 §3). The cache is in use and
+ * bursts are full: what answers to all of it would cost is time in which the port's queue runs
+ * over, and with it go everybody's packets. So most of the SYNs are left. Whoever means it sends
+ * its SYN again, and a flood's senders do not: one that was left in the last seconds is answered.
+ * What was left is remembered in two Bloom filters, of this interval and the one before.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is kept of connections: the control block, hot and cold, half-open ones, TIME-WAIT and the stack around them.
- * Field names are those of RFC 9293 §3.3.1.
+ * What is kept of connections: the control block, hot and cold, half-open ones, TIME-WAIT and the
+ * stack around them. Field names are those of RFC 9293 §3.3.1.
  */
 #ifndef SLUICE_DATAPLANE_TCP_TCP_STATE_H
 #define SLUICE_DATAPLANE_TCP_TCP_STATE_H
@@ -292,9 +292,10 @@ struct tcp_ring {
 };
 
 /*
- * Free lists of blocks that are used one after the other and need no beginning: a free block's link is the
- * distance from the block behind it, so that in memory that is all zero each block is followed by the next
- * one. A million connections that never come are never touched, and cost no memory.
+ * Free lists of blocks that are used one after the other and need no beginning: a free block's link
+ * is the distance from the block behind it, so that in memory that is all zero each block is
+ * followed by the next one. A million connections that never come are never touched, and cost no
+ * memory.
  */
 static inline uint32_t tcp_free_next(uint32_t index, uint32_t link, uint32_t limit)
 {
@@ -450,8 +451,8 @@ static inline uint16_t tcp_mtu_min(const struct ip_addr *remote)
 	return ip_is_v4(remote) ? 552 : 1280;
 }
 
-/* The MSS that a SYN of ours names: what the port takes in (RFC 9293 §3.7.1), whatever is known of the
- * way there. */
+/* The MSS that a SYN of ours names: what the port takes in (RFC 9293 §3.7.1), whatever is known of
+ * the way there. */
 static inline uint16_t tcp_own_mss(
 	const struct tcp_stack *s, const struct net_path *path, const struct ip_addr *remote)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One ACK for segments that come close together (RFC 5681 §4.2 lets a receiver do so in a burst; a poll loop sees
- * no bursts, as it is back before the next segment). In order, and without a loss lately, the ACK goes when so many
- * have come, or so long after it became due. All wait equally long, so they stand in a queue.
+ * One ACK for segments that come close together (RFC 5681 §4.2 lets a receiver do so in a burst; a
+ * poll loop sees no bursts, as it is back before the next segment). In order, and without a loss
+ * lately, the ACK goes when so many have come, or so long after it became due. All wait equally
+ * long, so they stand in a queue.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

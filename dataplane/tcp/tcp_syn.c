@@ -205,7 +205,8 @@ static void syn_ack_in(struct tcp_stack *s, uint32_t index, struct tcp_seg *seg)
 	const struct tcp_listener *l = &s->listeners[e->listener];
 	struct tcp_conn *c;
 
-	/* The peer may answer a cookie that was under way when its SYN came again and found room. */
+	/* The peer may answer a cookie that was under way when its SYN came again and found
+	 * room. */
 	if (seg->ack != e->iss + 1 && tcp_cookie_known(s, seg)) {
 		syn_free(s, index);
 		tcp_cookie_segment(s, l, seg);

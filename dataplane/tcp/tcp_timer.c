@@ -18,8 +18,8 @@ void tcp_timer_set(struct tcp_conn *c, enum tcp_timer which, uint32_t ms)
 		tcp_wheel_arm(&c->stack->wheel, tcp_conn_index(c), at);
 }
 
-/* RFC 6298 §5.5. It stays until a round trip is measured again (§5, last paragraph): a segment that was
- * sent again measures none, and the next would time out just the same. */
+/* RFC 6298 §5.5. It stays until a round trip is measured again (§5, last paragraph): a segment that
+ * was sent again measures none, and the next would time out just the same. */
 static void rto_back_off(struct tcp_conn *c)
 {
 	c->rto_ms = c->rto_ms < TCP_RTO_MAX_MS / 2 ? c->rto_ms * 2 : TCP_RTO_MAX_MS;
@@ -85,8 +85,8 @@ static void syn_again(struct tcp_conn *c)
 	tcp_conn_output(c);
 }
 
-/* An old sequence number and no byte: the peer answers with its window, and nothing needs to be taken back
- * when it drops the probe. */
+/* An old sequence number and no byte: the peer answers with its window, and nothing needs to be
+ * taken back when it drops the probe. */
 static void ask_window(struct tcp_conn *c)
 {
 	tcp_out_bare(c, c->snd_una - 1, TCP_ACK);
@@ -125,9 +125,9 @@ static bool orphan(const struct tcp_conn *c)
 	return (c->flags & TCP_F_RCV_SHUT) || c->state == TCP_LAST_ACK || c->state == TCP_CLOSING;
 }
 
-/* Whether what is in flight was sent often enough (RFC 9293 §3.8.3; RFC 1122 §4.2.3.5 speaks of open
- * connections: a block that only waits for the ACK of its FIN is worth less, unless the peer still
- * speaks: it waits, too). */
+/* Whether what is in flight was sent often enough (RFC 9293 §3.8.3; RFC 1122 §4.2.3.5 speaks of
+ * open connections: a block that only waits for the ACK of its FIN is worth less, unless the peer
+ * still speaks: it waits, too). */
 static bool exhausted(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
@@ -155,8 +155,9 @@ static void retransmit_fire(struct tcp_conn *c)
 	c->stack->count->rto_timeouts++;
 	tcp_mtu_timeout(c);
 	tcp_recovery_timeout(c);
-	/* A segment that the path no longer takes draws no answer; and keep-alive probes, by which the peer
-	 * shows that it lives, are too old to open the window again (RFC 9293 §3.10.7.4). */
+	/* A segment that the path no longer takes draws no answer; and keep-alive probes, by which
+	 * the peer shows that it lives, are too old to open the window again (RFC 9293
+	 * §3.10.7.4). */
 	if (tcp_peer_shut(c))
 		ask_window(c);
 	cold->retries++;

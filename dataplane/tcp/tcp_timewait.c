@@ -98,7 +98,8 @@ void tcp_tw_segment(struct tcp_stack *s, uint32_t index, struct tcp_seg *seg)
 		tcp_syn_listen(s, l, seg, &after);
 		return;
 	}
-	/* Our ACK was lost: the FIN comes again, or what was sent before it. Start the wait anew. */
+	/* Our ACK was lost: the FIN comes again, or what was sent before it. Start the wait
+	 * anew. */
 	if ((seg->flags & TCP_FIN) || (seg->len > 0 && (seg->flags & TCP_ACK))) {
 		tcp_fifo_remove(&s->tw_queue, TW_LINKS(s), index);
 		tw->expires = tw_deadline(s) | (tw->expires & TW_HAS_TS);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tail loss probe (RFC 8985 §7): when the end of a flight stays unanswered for two round trips, more
- * is sent, new or the last segment again, so that its acknowledgement starts fast recovery where
- * otherwise a timeout would.
+ * Tail loss probe (RFC 8985 §7): when the end of a flight stays unanswered for two round trips,
+ * more is sent, new or the last segment again, so that its acknowledgement starts fast recovery
+ * where otherwise a timeout would.
  *
  * Of new data two segments go, not one (§7.3): if all that was lost is the flight's only ACK, the
- * receiver has nothing out of order and waits 40 ms and more before it acknowledges a single segment
- * (RFC 5681 §4.2). RFC 3042 lets as many go beyond cwnd.
+ * receiver has nothing out of order and waits 40 ms and more before it acknowledges a single
+ * segment (RFC 5681 §4.2). RFC 3042 lets as many go beyond cwnd.
  */
 #include "dataplane/tcp/tcp_priv.h"
 

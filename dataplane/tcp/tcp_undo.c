@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Needless recovery taken back (RFC 2883 §4, RFC 3708 §3, RFC 9438 §4.9): when a D-SACK came for each
- * segment that a recovery sent again, nothing had been lost; a path that only reorders or delays does
- * not cost the window. A peer that reports duplicates that it did not get wins no more than the window
- * that it had.
+ * Needless recovery taken back (RFC 2883 §4, RFC 3708 §3, RFC 9438 §4.9): when a D-SACK came for
+ * each segment that a recovery sent again, nothing had been lost; a path that only reorders or
+ * delays does not cost the window. A peer that reports duplicates that it did not get wins no more
+ * than the window that it had.
  */
 #include <string.h>
 

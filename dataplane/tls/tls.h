@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS termination with OpenSSL (RFC 8446, RFC 5246), sans I/O: mbuf chains of ciphertext in, mbuf chains
- * of plaintext out, and the reverse. A custom BIO reads records from the chain of received mbufs and
- * writes records into fresh mbufs; sockets are unknown here.
+ * TLS termination with OpenSSL (RFC 8446, RFC 5246), sans I/O: mbuf chains of ciphertext in, mbuf
+ * chains of plaintext out, and the reverse. A custom BIO reads records from the chain of received
+ * mbufs and writes records into fresh mbufs; sockets are unknown here.
  */
 #ifndef SLUICE_DATAPLANE_TLS_TLS_H
 #define SLUICE_DATAPLANE_TLS_TLS_H
@@ -16,8 +16,9 @@
 #include "lib/base/str.h"
 #include "lib/shm/snapshot.h"
 
-/* One worker's contexts of one generation: its own library context and SSL_CTX for each TLS listener,
- * so that no reference count is shared between workers. Built by the main core before it publishes. */
+/* One worker's contexts of one generation: its own library context and SSL_CTX for each TLS
+ * listener, so that no reference count is shared between workers. Built by the main core before it
+ * publishes. */
 struct tls_contexts;
 
 #define TLS_TICKET_SECRET_BYTES 80
@@ -35,16 +36,16 @@ struct tls_tickets {
 };
 
 /**
- * Seal new tickets with another secret. Those of the one before are taken, older ones not any more. One caller, while
- * workers read; not twice within a handshake's time.
+ * Seal new tickets with another secret. Those of the one before are taken, older ones not any more.
+ * One caller, while workers read; not twice within a handshake's time.
  * @param secret  TLS_TICKET_SECRET_BYTES, copied
  */
 void tls_tickets_rotate(struct tls_tickets *tickets, const uint8_t *secret);
 
 struct tls_config {
 	struct rte_mempool *pool; /* for what is written: ciphertext, plaintext */
-	/* The same of all workers and generations of one start, so that resumption works on any worker and after an
-	 * apply; outlives all contexts. */
+	/* The same of all workers and generations of one start, so that resumption works on any
+	 * worker and after an apply; outlives all contexts. */
 	const struct tls_tickets *tickets;
 };
 
@@ -58,8 +59,8 @@ void tls_contexts_destroy(struct tls_contexts *contexts);
 /* A server connection. */
 struct tls_conn;
 
-/* What one takes of the heap at most, OpenSSL's part with it: open, and in its handshake, for which OpenSSL has
- * buffers of whole records. tests/unit/tls/heap_test.c counts. */
+/* What one takes of the heap at most, OpenSSL's part with it: open, and in its handshake, for which
+ * OpenSSL has buffers of whole records. tests/unit/tls/heap_test.c counts. */
 #define TLS_OPEN_HEAP_BYTES      16384
 #define TLS_HANDSHAKE_HEAP_BYTES 49152
 
@@ -84,8 +85,9 @@ enum tls_state tls_input(
 	struct tls_conn *conn, struct rte_mbuf *ciphertext, struct rte_mbuf **plaintext);
 
 /**
- * Encrypt a chain; consumes it. Records are small (about one segment) for the first 64 KiB after an idle
- * second, then 16 KiB. In TLS_CLOSED an answer may still be written: only the peer's direction ended.
+ * Encrypt a chain; consumes it. Records are small (about one segment) for the first 64 KiB after an
+ * idle second, then 16 KiB. In TLS_CLOSED an answer may still be written: only the peer's direction
+ * ended.
  * @param now_ns  for that rule
  * @return 0, -EPIPE when the connection is not open or tls_shutdown() was called, -ENOMEM; after an
  *         error other than the state's own the connection is TLS_FAILED

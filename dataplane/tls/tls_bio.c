@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The BIO between OpenSSL and mbufs. It hands out whole records only: OpenSSL would take a buffer of
- * 16 KiB for the first byte of one and keep it until the last came, so a slow sender would hold that
- * instead of its few bytes in mbufs.
+ * The BIO between OpenSSL and mbufs. It hands out whole records only: OpenSSL would take a buffer
+ * of
+ * 16 KiB for the first byte of one and keep it until the last came, so a slow sender would hold
+ * that instead of its few bytes in mbufs.
  */
 #include "dataplane/tls/tls_priv.h"
 

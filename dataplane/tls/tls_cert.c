@@ -79,7 +79,8 @@ uint32_t tls_names_choose(const struct tls_listener *listener, struct str server
 	return found != NULL ? found->cert : listener->default_cert;
 }
 
-/* Room for a listener's names and their text: a connection may need them when the snapshot is gone. */
+/* Room for a listener's names and their text: a connection may need them when the snapshot is
+ * gone. */
 static bool names_alloc(struct tls_listener *listener, const struct snapshot *snapshot,
 	const struct snap_listener *record)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server connection: feeds OpenSSL whole records, reads plaintext straight into fresh mbufs, and cuts
- * what is written into records. What a peer can make it hold or do without sending data is bounded:
- * handshake bytes, one record of ciphertext, handshake messages after the handshake.
+ * A server connection: feeds OpenSSL whole records, reads plaintext straight into fresh mbufs, and
+ * cuts what is written into records. What a peer can make it hold or do without sending data is
+ * bounded: handshake bytes, one record of ciphertext, handshake messages after the handshake.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -86,7 +86,8 @@ bool tls_conn_set_server_name(struct tls_conn *conn, const char *name)
 {
 	size_t length = strlen(name);
 
-	/* RFC 6066 §3 has no dot at the end, but some clients send the name as their user wrote it. */
+	/* RFC 6066 §3 has no dot at the end, but some clients send the name as their user wrote
+	 * it. */
 	if (length > 1 && name[length - 1] == '.')
 		length--;
 	free(conn->server_name);
@@ -132,7 +133,8 @@ static void count_ready(struct tls_conn *conn)
 		conn->ready = conn->in.bytes;
 }
 
-/* OpenSSL could not go on: is it for want of input? @return false, and the state is set, when not */
+/* OpenSSL could not go on: is it for want of input? @return false, and the state is set, when
+ * not */
 static bool conn_waits(struct tls_conn *conn, int result)
 {
 	const int error = SSL_get_error(conn->ssl, result);

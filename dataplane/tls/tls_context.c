@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One worker's contexts: a library context with algorithms fetched once, and an SSL_CTX for each TLS
- * listener. Certificates beyond a listener's first are put into the connection by the certificate
- * callback, so there is one context a listener and not one a certificate.
+ * One worker's contexts: a library context with algorithms fetched once, and an SSL_CTX for each
+ * TLS listener. Certificates beyond a listener's first are put into the connection by the
+ * certificate callback, so there is one context a listener and not one a certificate.
  *
- * The policy of protocols, ciphers and groups is lib/tls/server.c's; tickets are keyed by tls_tickets.c.
+ * The policy of protocols, ciphers and groups is lib/tls/server.c's; tickets are keyed by
+ * tls_tickets.c.
  */
 #include <stdio.h>
 #include <stdlib.h>

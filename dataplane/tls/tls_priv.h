@@ -37,7 +37,8 @@ void tls_queue_drop(struct tls_queue *queue, uint32_t n);
 struct rte_mbuf *tls_queue_take(struct tls_queue *queue);
 void tls_queue_free(struct tls_queue *queue);
 
-/** Into the worker's library context, read what the secrets hold for certificate @p index. @return false and a sentence in @p why */
+/** Into the worker's library context, read what the secrets hold for certificate @p index. @return
+ * false and a sentence in @p why */
 bool tls_cert_load(struct tls_cert *cert, OSSL_LIB_CTX *library, const struct secrets *secrets,
 	uint32_t index, char *why, size_t why_bytes);
 

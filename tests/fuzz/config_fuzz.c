@@ -18,8 +18,9 @@
 #define TEXT_BYTES_MAX (64 * 1024)
 
 /*
- * Hyperscan's place is taken: it compiles for milliseconds where all else takes a tenth of one, and is not what is
- * tried here. Its judgement is that a pattern with a '!' is none; a database is a number.
+ * Hyperscan's place is taken: it compiles for milliseconds where all else takes a tenth of one, and
+ * is not what is tried here. Its judgement is that a pattern with a '!' is none; a database is a
+ * number.
  */
 static hs_compile_error_t no_pattern = { .message = (char[]){ "not a pattern" } };
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole worker, fed with frames, segments, bytes and time from the fuzzer: nothing may crash, break
- * an invariant of the stack, send a malformed frame, or leave a connection or an mbuf behind. Stands on
- * the wire ring's world; its first input byte chooses how backends behave. The worker is made new for each input,
- * the tables are kept.
+ * A whole worker, fed with frames, segments, bytes and time from the fuzzer: nothing may crash,
+ * break an invariant of the stack, send a malformed frame, or leave a connection or an mbuf behind.
+ * Stands on the wire ring's world; its first input byte chooses how backends behave. The worker is
+ * made new for each input, the tables are kept.
  *
  * After it come steps of one byte and what they take:
  *   0 frame as it is · 1 frame with addresses, lengths and checksums put right, of the family that
  *     its version says; with the first flag of IPv4 a fragment
  *   2 segment on a flow that the fuzzer speaks for · 3 time · 4 bytes from a well-behaved client
- *   5 bytes from a well-behaved backend · 6 close, reset, pause, resume · 7 mbufs kept away, or an apply
+ *   5 bytes from a well-behaved backend · 6 close, reset, pause, resume · 7 mbufs kept away, or an
+ *   apply
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,8 @@ static uint8_t take(struct input *in)
 	return *in->data++;
 }
 
-/* A length byte and so many bytes, or what is left of them. Doubled steps make long ones reachable. */
+/* A length byte and so many bytes, or what is left of them. Doubled steps make long ones
+ * reachable. */
 static struct bytes take_bytes(struct input *in)
 {
 	size_t n = (size_t)take(in) * 8;
@@ -95,8 +97,8 @@ static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum)
 	return ~sum & 0xffff;
 }
 
-/* The same for IPv6: TCP, ICMPv6, a neighbour message, or extension headers as they come, to an address
- * of ours or its group. */
+/* The same for IPv6: TCP, ICMPv6, a neighbour message, or extension headers as they come, to an
+ * address of ours or its group. */
 static void repair6(struct frame *f, uint8_t port)
 {
 	static const uint8_t protocols[] = { 6, 58, 58 };
@@ -404,9 +406,9 @@ static void run_in(struct world_kept *from, const uint8_t *data, size_t size, st
 }
 
 /*
- * Is the world that follows another one as new? The input is run after itself and after nothing: the same frames
- * leave, the same is counted. (mbufs that are missing are a finding in any case.) Not with TLS, whose bytes are
- * random.
+ * Is the world that follows another one as new? The input is run after itself and after nothing:
+ * the same frames leave, the same is counted. (mbufs that are missing are a finding in any case.)
+ * Not with TLS, whose bytes are random.
  */
 static void check_kept(struct world_kept *from, const uint8_t *data, size_t size)
 {

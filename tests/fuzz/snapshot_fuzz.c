@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzing of what is read from shared memory. The first byte chooses the reader and what the rest is:
- * a segment, or changes (offset, offset, byte) to a good one, which stays good when layouts change.
- * Header, seals and CRC are put right before reading, because a mutation that stops there shows
- * nothing; what a reader accepts is then walked to its last byte under the sanitizers.
+ * Fuzzing of what is read from shared memory. The first byte chooses the reader and what the rest
+ * is: a segment, or changes (offset, offset, byte) to a good one, which stays good when layouts
+ * change. Header, seals and CRC are put right before reading, because a mutation that stops there
+ * shows nothing; what a reader accepts is then walked to its last byte under the sanitizers.
  */
 #include <errno.h>
 #include <fcntl.h>

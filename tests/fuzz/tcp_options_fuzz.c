@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP options from anybody, at the end of an allocation of their own: the parser reads nothing beyond
- * them, ends, and agrees with a plain reading of RFC 9293 §3.2 that looks for one kind at a time.
+ * TCP options from anybody, at the end of an allocation of their own: the parser reads nothing
+ * beyond them, ends, and agrees with a plain reading of RFC 9293 §3.2 that looks for one kind at a
+ * time.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory and failure of one script, see base.h. A script that fails leaves by longjmp from wherever it
- * is, so nothing on its way may own memory: all of it hangs on one list here.
+ * Memory and failure of one script, see base.h. A script that fails leaves by longjmp from wherever
+ * it is, so nothing on its way may own memory: all of it hangs on one list here.
  */
 #include "tests/wire/base.h"
 
@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A fuzzer's thousands of allocations an input come from one block that is kept; elsewhere each has a block of its own,
- * so that sanitizers see its end. */
+/* A fuzzer's thousands of allocations an input come from one block that is kept; elsewhere each has
+ * a block of its own, so that sanitizers see its end. */
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define BLOCK_BYTES ((size_t)1 << 20)
 #else

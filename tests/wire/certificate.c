@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Self-signed certificates for TLS scripts, made at run time, so that no key lies in the tree. One is
- * made for each name and kept for the whole run.
+ * Self-signed certificates for TLS scripts, made at run time, so that no key lies in the tree. One
+ * is made for each name and kept for the whole run.
  */
 #include <stdlib.h>
 

@@ -3,26 +3,22 @@
  * What `config` lines say, as a small model that is compiled into a snapshot. The defaults are such
  * lines themselves (config_defaults[]), so that a script overrides by naming the same thing again.
  *
- *   config set KEY VALUE              a member of struct snap_settings; times with units
- *   config tcp|proxy KEY VALUE        a member of struct tcp_config, struct proxy_config
- *   config pool N                     mbufs
- *   config workers N [rss=SLOTS]      several, behind ports that spread by RSS over so many slots or know nothing
- *   config port outside|inside [mtu=N] [linear] [offload] [addresses=A/N,…] [gateways=A,…] [way=A/N>A]
- *   config kernel [addresses=A,…] [ports=N,…] [rate=N] [burst=N]     of the outside port; rate of each class
- *   config mld                        multicast listener reports are for the script to see
- *   config host NAME IP [inside] [mac=M] [noarp]
- *   config listener NAME IP:PORT [backlog=N] [tls=CERT,…] [slashes|parameters|…=POLICY]
- *   config cert NAME names=DNS,…
- *   config backend NAME IP:PORT[*WEIGHT]… [connect_timeout=T] [retry_after=T] [idle=N]
- *   config credential NAME header|query|cookie|authorization=FIELD prefix=P,… class=C,… length=N [keep]
- *   config api NAME host=H,… [auth=CREDENTIAL,…] [listeners=L,…]
- *   config route API PATH backend=B [methods=M,…] [timeout=T]     PATH ends in "*": a prefix
- *   config plan NAME apis=A,… [soft]
- *   config limit PLAN rate=N/s|m|h burst=N   ·   config limit PLAN quota=N/SECONDS
- *   config consumer NAME plan=P key=K[,K] [expires=UNIX]
- *   config without KIND NAME          leave one out again
- * A listener, backend, API or consumer may have slot=N, so that it gets the slot of one that was left out. A
- * backend's is a quarter of its endpoints' slots.
+ *   config set KEY VALUE a member of struct snap_settings; times with units config tcp|proxy KEY
+ *   VALUE a member of struct tcp_config, struct proxy_config config pool N mbufs config workers N
+ *   [rss=SLOTS] several, behind ports that spread by RSS over so many slots or know nothing config
+ *   port outside|inside [mtu=N] [linear] [offload] [addresses=A/N,…] [gateways=A,…] [way=A/N>A]
+ *   config kernel [addresses=A,…] [ports=N,…] [rate=N] [burst=N] of the outside port; rate of each
+ *   class config mld multicast listener reports are for the script to see config host NAME IP
+ *   [inside] [mac=M] [noarp] config listener NAME IP:PORT [backlog=N] [tls=CERT,…]
+ *   [slashes|parameters|…=POLICY] config cert NAME names=DNS,… config backend NAME
+ *   IP:PORT[*WEIGHT]… [connect_timeout=T] [retry_after=T] [idle=N] config credential NAME
+ *   header|query|cookie|authorization=FIELD prefix=P,… class=C,… length=N [keep] config api NAME
+ *   host=H,… [auth=CREDENTIAL,…] [listeners=L,…] config route API PATH backend=B [methods=M,…]
+ *   [timeout=T] PATH ends in "*": a prefix config plan NAME apis=A,… [soft] config limit PLAN
+ *   rate=N/s|m|h burst=N · config limit PLAN quota=N/SECONDS config consumer NAME plan=P key=K[,K]
+ *   [expires=UNIX] config without KIND NAME leave one out again
+ * A listener, backend, API or consumer may have slot=N, so that it gets the slot of one that was
+ * left out. A backend's is a quarter of its endpoints' slots.
  */
 #ifndef SLUICE_TESTS_WIRE_CONFIG_H
 #define SLUICE_TESTS_WIRE_CONFIG_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counters by name, see counters.h: through the statistics' own directory, as control reads them. */
+/* Counters by name, see counters.h: through the statistics' own directory, as control reads
+ * them. */
 #include "tests/wire/counters.h"
 
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a NIC does to a frame when it is asked to: sums begun by the sender finished, long segments cut. Written from
- * DPDK's description of the mbuf's flags, and from nothing of the gateway's, whose sums it goes on from: a wrong one
- * stays wrong.
+ * What a NIC does to a frame when it is asked to: sums begun by the sender finished, long segments
+ * cut. Written from DPDK's description of the mbuf's flags, and from nothing of the gateway's,
+ * whose sums it goes on from: a wrong one stays wrong.
  */
 #include <string.h>
 
@@ -34,7 +34,8 @@ static uint64_t sum_of(const uint8_t *p, uint32_t len)
 	return sum;
 }
 
-/* @param v4  the IPv4 header's sum is asked for  @param more  to be added to what the TCP header holds */
+/* @param v4 the IPv4 header's sum is asked for @param more to be added to what the TCP header
+ * holds */
 static void finish(const struct frame *f, bool v4, bool tcp, uint64_t more)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(f->data + f->l2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fake ports, see fake_port.h. A frame that is queued stays the gateway's mbuf until the flush, as with
- * a driver: what is written to it in between would be sent, and shows.
+ * Fake ports, see fake_port.h. A frame that is queued stays the gateway's mbuf until the flush, as
+ * with a driver: what is written to it in between would be sent, and shows.
  */
 #include "tests/wire/fake_port.h"
 

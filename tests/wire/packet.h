@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A packet as a script describes it: what is given, in relative sequence numbers. To send, the rest is
- * what a well-behaved peer would put there; to expect, the rest is not looked at.
+ * A packet as a script describes it: what is given, in relative sequence numbers. To send, the rest
+ * is what a well-behaved peer would put there; to expect, the rest is not looked at.
  *
- *   FLAGS [A:B[(LEN)]] [FIELD VALUE]… [DATA] [<OPTIONS>]   TCP; flags of SFRPU.EW, "." for ACK
- *   arp who-has IP tell IP | arp reply IP is-at MAC        and the fields op, hlen, plen, htype, ptype
- *   icmp echo|reply|too-big|unreachable|type N …           and the fields code, id, seq, mtu, quote
- *   ndp who-has IP tell IP | ndp reply IP is-at MAC        and the fields naflags, type, code, no-option
- *   udp DATA · ip proto N DATA · frame x"…"
+ *   FLAGS [A:B[(LEN)]] [FIELD VALUE]… [DATA] [<OPTIONS>] TCP; flags of SFRPU.EW, "." for ACK arp
+ *   who-has IP tell IP | arp reply IP is-at MAC and the fields op, hlen, plen, htype, ptype icmp
+ *   echo|reply|too-big|unreachable|type N … and the fields code, id, seq, mtu, quote ndp who-has IP
+ *   tell IP | ndp reply IP is-at MAC and the fields naflags, type, code, no-option udp DATA · ip
+ *   proto N DATA · frame x"…"
  * The listing of fields is in packet_parse.c.
  */
 #ifndef SLUICE_TESTS_WIRE_PACKET_H

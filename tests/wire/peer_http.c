@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where an HTTP message ends, for the automatic peers: written for well-formed messages, and without
- * the parser under test.
+ * Where an HTTP message ends, for the automatic peers: written for well-formed messages, and
+ * without the parser under test.
  */
 #include <ctype.h>
 #include <stdlib.h>

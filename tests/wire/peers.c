@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The automatic peers' TCP, see peers.h: enough of RFC 9293 for a network that keeps order and loses
- * nothing. Acknowledges every segment at once and closes when the gateway does.
+ * The automatic peers' TCP, see peers.h: enough of RFC 9293 for a network that keeps order and
+ * loses nothing. Acknowledges every segment at once and closes when the gateway does.
  */
 #include "tests/wire/peers.h"
 

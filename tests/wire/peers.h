@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peers that behave well by themselves: their TCP connects, acknowledges and closes in order, so that a
- * script about HTTP can speak of requests and answers. The network in between loses nothing.
+ * Peers that behave well by themselves: their TCP connects, acknowledges and closes in order, so
+ * that a script about HTTP can speak of requests and answers. The network in between loses nothing.
  */
 #ifndef SLUICE_TESTS_WIRE_PEERS_H
 #define SLUICE_TESTS_WIRE_PEERS_H

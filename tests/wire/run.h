@@ -2,37 +2,30 @@
 /*
  * Runs a script's statements.
  *
- *   [+T] statement      move the clock by T first. `+T HOST < …` expects the packet at that time (±2 ms)
- *   [~T] statement      the same, but what is expected may come at any time up to T
- *   +T                  alone: let the time pass
+ *   [+T] statement move the clock by T first. `+T HOST < …` expects the packet at that time (±2 ms)
+ *   [~T] statement the same, but what is expected may come at any time up to T +T alone: let the
+ *   time pass
  *
- *   config …            see config.h; before the first packet, or later followed by
- *   apply               a new generation
- *   arp manual          no automatic answers: ARP is seen and sent by the script
- *   host NAME refuse|silent|accept|raw|noarp|arp
- *   flow NAME [to IP:PORT] [from PORT] [isn N]    a flow's other end, its own port, its first number
- *   hold N · hold 0     keep mbufs until only N are free; give them back
- *   link-up                              a port's link came up
- *   drain               as before a stop
- *   forget              throw away the packets that nobody expected so far
- *   leave               do not fail for packets that were not expected, do not wind down
- *   broken WHY          the script is known to fail: says what is wrong with the gateway
- *   queue N|rss|wrong   to which queue frames come from here on: always that one, as RSS tells, the next one
- *   stall N · stall none    the worker's loop stands still
- *   tx PORT N           the port takes only N more frames (`tx PORT all`)
+ *   config … see config.h; before the first packet, or later followed by apply a new generation arp
+ *   manual no automatic answers: ARP is seen and sent by the script host NAME
+ *   refuse|silent|accept|raw|noarp|arp flow NAME [to IP:PORT] [from PORT] [isn N] a flow's other
+ *   end, its own port, its first number hold N · hold 0 keep mbufs until only N are free; give them
+ *   back link-up a port's link came up drain as before a stop forget throw away the packets that
+ *   nobody expected so far leave do not fail for packets that were not expected, do not wind down
+ *   broken WHY the script is known to fail: says what is wrong with the gateway queue N|rss|wrong
+ *   to which queue frames come from here on: always that one, as RSS tells, the next one stall N ·
+ *   stall none the worker's loop stands still tx PORT N the port takes only N more frames (`tx PORT
+ *   all`)
  *
- *   FLOW > PACKET       the host sends            FLOW < PACKET     the gateway sent it, next on its port
- *   FLOW handshake [win N] [<options>]            SYN, SYN-ACK and a client's ACK, for raw flows
- *   only ipv4                                     first line: not run over IPv6
- *   config six [outside|inside]                   IPv6 on that side or on both, see six.h
- *   burst … end         packets that arrive together, in one turn of the worker
+ *   FLOW > PACKET the host sends FLOW < PACKET the gateway sent it, next on its port FLOW handshake
+ *   [win N] [<options>] SYN, SYN-ACK and a client's ACK, for raw flows only ipv4 first line: not
+ *   run over IPv6 config six [outside|inside] IPv6 on that side or on both, see six.h burst … end
+ *   packets that arrive together, in one turn of the worker
  *
- *   expect none T                        no packet for that time
- *   expect drop|reason NAME N            risen by N since the last look
- *   expect counter NAME N · expect gauge NAME N      of the first worker, or NAME@WORKER
- *   expect kernel N                      the kernel got N frames since the last look, the last one as it was sent
- *   expect generation N · expect usage CONSUMER requests|limited|bytes_out N
- *   expect event KEY=VALUE… · expect no event
+ *   expect none T no packet for that time expect drop|reason NAME N risen by N since the last look
+ *   expect counter NAME N · expect gauge NAME N of the first worker, or NAME@WORKER expect kernel N
+ *   the kernel got N frames since the last look, the last one as it was sent expect generation N ·
+ *   expect usage CONSUMER requests|limited|bytes_out N expect event KEY=VALUE… · expect no event
  * Statements of automatic peers: see run_peer.c.
  */
 #ifndef SLUICE_TESTS_WIRE_RUN_H

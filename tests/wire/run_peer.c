@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statements of automatic peers. NAME is a client's flow ("client", "client:2"), or a backend: its oldest
- * connection with a request that is not answered yet, else its latest one; "backend1:2" is the second
- * that it ever accepted. Automatic peers that a script does not mention accept and say nothing.
+ * Statements of automatic peers. NAME is a client's flow ("client", "client:2"), or a backend: its
+ * oldest connection with a request that is not answered yet, else its latest one; "backend1:2" is
+ * the second that it ever accepted. Automatic peers that a script does not mention accept and say
+ * nothing.
  *
- *   connect · close · reset · linger     linger: do not close after the gateway's FIN
- *   tls [sni NAME] [version 12|13] [resume FLOW]   the connection speaks TLS from here on
- *   request DATA · send DATA             connect if there is no connection; the same
- *   segment N                            send segments of at most N bytes
- *   withhold N                           do not send the last N bytes of what is written from here on
- *   pause [N] · resume                   take at most N more bytes, then close the window
- *   serve DATA                           backend: the answer to every request, {name} and {n} filled in
- *   reply DATA                           backend: answer the request that was asked for last
- *   expect request|response [head] [TEXT|~"REGEX"]…   the next complete message holds each of them
- *   has|lacks TEXT|~"REGEX"…             about that message
- *   body DATA                            its body, without chunked framing, is this
- *   expect bytes DATA                    the next bytes are these
- *   expect N bytes received              so many bytes lie there unread
- *   expect nothing|close|reset|open|tls TEXT
- *   expect connections N                 that the backend accepted so far
+ *   connect · close · reset · linger linger: do not close after the gateway's FIN tls [sni NAME]
+ *   [version 12|13] [resume FLOW] the connection speaks TLS from here on request DATA · send DATA
+ *   connect if there is no connection; the same segment N send segments of at most N bytes withhold
+ *   N do not send the last N bytes of what is written from here on pause [N] · resume take at most
+ *   N more bytes, then close the window serve DATA backend: the answer to every request, {name} and
+ *   {n} filled in reply DATA backend: answer the request that was asked for last expect
+ *   request|response [head] [TEXT|~"REGEX"]… the next complete message holds each of them has|lacks
+ *   TEXT|~"REGEX"… about that message body DATA its body, without chunked framing, is this expect
+ *   bytes DATA the next bytes are these expect N bytes received so many bytes lie there unread
+ *   expect nothing|close|reset|open|tls TEXT expect connections N that the backend accepted so far
  */
 #include <stdlib.h>
 

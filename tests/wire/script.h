@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A script's file as the lines that are run: `let`, `repeat` and continued lines are resolved here. */
+/* A script's file as the lines that are run: `let`, `repeat` and continued lines are resolved
+ * here. */
 #ifndef SLUICE_TESTS_WIRE_SCRIPT_H
 #define SLUICE_TESTS_WIRE_SCRIPT_H
 

@@ -46,7 +46,8 @@ static inline uint32_t seen_word(const uint8_t *p)
 
 /** The frame as a script would say it. @param flow  or NULL  @param from_peer  its peer sent it */
 char *seen_show(const struct seen *s, const struct flow *flow, bool from_peer);
-/** NULL when the frame is what @p p describes, else the difference. The gateway sent it on @p flow. */
+/** NULL when the frame is what @p p describes, else the difference. The gateway sent it on @p
+ * flow. */
 const char *seen_differs(const struct seen *s, const struct packet *p, const struct flow *flow);
 
 #endif

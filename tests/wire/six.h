@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IPv6 in scripts. Each side of the gateway has one family. A script's hosts are numbers that are written
- * as IPv4 addresses; where a side has IPv6, the host 10.0.0.1 is fd00::10.0.0.1, so that one script holds
- * for both families. Any other IPv6 address is written out, and has a number too.
+ * IPv6 in scripts. Each side of the gateway has one family. A script's hosts are numbers that are
+ * written as IPv4 addresses; where a side has IPv6, the host 10.0.0.1 is fd00::10.0.0.1, so that
+ * one script holds for both families. Any other IPv6 address is written out, and has a number too.
  */
 #ifndef SLUICE_TESTS_WIRE_SIX_H
 #define SLUICE_TESTS_WIRE_SIX_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire_run [--verbose] [--tap] [--six] [--offload] SCRIPT|FOLDER…: runs wire scripts against a whole worker, one
- * EAL for all and a fresh worker for each; with --six over IPv6, with --offload on ports that make sums and cut
- * segments. A folder stands for the *.wire files in it. Exit status 1 when one fails.
+ * wire_run [--verbose] [--tap] [--six] [--offload] SCRIPT|FOLDER…: runs wire scripts against a
+ * whole worker, one EAL for all and a fresh worker for each; with --six over IPv6, with --offload
+ * on ports that make sums and cut segments. A folder stands for the *.wire files in it. Exit status
+ * 1 when one fails.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -126,7 +127,8 @@ static bool run_file(const char *file)
 	return well;
 }
 
-/* One line for a script. What is known to fail does not count, but says so when it no longer does. */
+/* One line for a script. What is known to fail does not count, but says so when it no longer
+ * does. */
 static void conclude(unsigned i, bool well)
 {
 	const char *directive = run.skipped  ? " # SKIP of IPv4 alone"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starts, turns and stops the world of a script, see world.h. Frames are judged between turns, never
- * from within one: a script that fails must not leave the worker in the middle of its loop.
+ * Starts, turns and stops the world of a script, see world.h. Frames are judged between turns,
+ * never from within one: a script that fails must not leave the worker in the middle of its loop.
  */
 #include "tests/wire/world.h"
 
@@ -408,7 +408,8 @@ static bool turn(struct world *w)
 		s->next = NULL;
 		deliver(w, s);
 	}
-	/* The stack's check walks every control block: now and then is enough where nothing happens. */
+	/* The stack's check walks every control block: now and then is enough where nothing
+	 * happens. */
 	if (busy || w->turns++ % IDLE_CHECKS == 0)
 		check_contract(w);
 	return busy || fake_ports_waiting() > 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The world of one script: a whole worker, or several, with tables, statistics and events, two fake ports, and
- * a clock that only the script moves. Nothing here knows how scripts are written.
+ * The world of one script: a whole worker, or several, with tables, statistics and events, two fake
+ * ports, and a clock that only the script moves. Nothing here knows how scripts are written.
  */
 #ifndef SLUICE_TESTS_WIRE_WORLD_H
 #define SLUICE_TESTS_WIRE_WORLD_H
@@ -31,9 +31,9 @@ struct world_worker {
 	struct event_ring events, reader;
 };
 
-/* What may outlive a world of one worker and serve the next one with the same configuration, as it is costly to make:
- * tables of the first generation, the usage lines that they point to, statistics and events. The next world finds the
- * segments as they were when they were new. */
+/* What may outlive a world of one worker and serve the next one with the same configuration, as it
+ * is costly to make: tables of the first generation, the usage lines that they point to, statistics
+ * and events. The next world finds the segments as they were when they were new. */
 struct world_kept {
 	struct tables *tables;
 	struct usage usage;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network of a world: ports, addresses, routes and the kernel's side, from what the script says. */
+/* The network of a world: ports, addresses, routes and the kernel's side, from what the script
+ * says. */
 #include "tests/wire/six.h"
 #include "tests/wire/world.h"
 

@@ -21,12 +21,13 @@ const char *gateway_rest(const struct sim *s);
 const char *gateway_check(const struct sim *s);
 
 /* generations.c */
-#define GENERATIONS 16
+#define GENERATIONS       16
 #define GENERATIONS_FIRST 8 /* a run begins with one of so many */
 /** Compile them, once a process; each follows from the one before, and after the last comes the first.
  *  @return false, and says why, when one is refused */
 bool generations_setup(void);
-/** The tables of a generation on a pool, with all limits fresh after generations_reset(). NULL: no memory */
+/** The tables of a generation on a pool, with all limits fresh after generations_reset(). NULL: no
+ * memory */
 struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte_mempool *pool);
 void generations_reset(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queues of payload: the bytes come out as they went in, however they are cut, and no mbuf is lost. */
+/* Queues of payload: the bytes come out as they went in, however they are cut, and no mbuf is
+ * lost. */
 #include "dataplane/proxy/chain.h"
 
 #include "tests/unit/proxy/proxy_rig.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The wheel of deadlines: none early, none later than a tick or two, none lost however time jumps. */
+/* The wheel of deadlines: none early, none later than a tick or two, none lost however time
+ * jumps. */
 #include <stdlib.h>
 
 #include "dataplane/proxy/deadline.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heads in received bytes: found wherever the packets were cut, and what follows them is left alone. */
+/* Heads in received bytes: found wherever the packets were cut, and what follows them is left
+ * alone. */
 #include "dataplane/proxy/stream.h"
 
 #include "tests/unit/proxy/proxy_rig.h"

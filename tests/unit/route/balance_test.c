@@ -377,8 +377,8 @@ static void a_slot_that_is_forgotten_is_another_endpoint(void **state)
 	snapshot_close(&second);
 }
 
-/* Whatever of two backends' endpoints refuse and accept while generations go by: every look finds each endpoint whose
- * probe is due, and only these. */
+/* Whatever of two backends' endpoints refuse and accept while generations go by: every look finds
+ * each endpoint whose probe is due, and only these. */
 static void probes_miss_none_over_generations(void **state)
 {
 	static const uint32_t weights[] = { 2, 1, 3, 1, 1, 2, 1, 4 };

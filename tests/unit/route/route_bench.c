@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What finding a route costs with 10 and with 50,000 routes: `meson test --benchmark route`. Two ways of
- * asking: the same few routes over and over (tables in the cache, what the code costs), and all of them
- * in random order (each request at a cold one, what memory adds).
+ * What finding a route costs with 10 and with 50,000 routes: `meson test --benchmark route`. Two
+ * ways of asking: the same few routes over and over (tables in the cache, what the code costs), and
+ * all of them in random order (each request at a cold one, what memory adds).
  */
 #include <stdio.h>
 #include <x86intrin.h>

@@ -139,8 +139,8 @@ static void options_strip(const struct fake_wire *w, uint8_t *bytes)
 	}
 }
 
-/* A link of the path became narrow, and nobody says so. The model finds that out no more than a kernel
- * without probes does: what comes from no stack passes. */
+/* A link of the path became narrow, and nobody says so. The model finds that out no more than a
+ * kernel without probes does: what comes from no stack passes. */
 static bool too_large(const struct fake_wire *w, const struct fake_packet *p)
 {
 	return w->faults.narrow != 0 && w->now_ns >= w->faults.narrow_ns && p->m != NULL &&
@@ -177,9 +177,9 @@ static uint32_t seq_of(const struct fake_packet *p)
 	return rte_be_to_cpu_32(((const struct rte_tcp_hdr *)p->bytes)->sent_seq);
 }
 
-/* The same ACK is not lost for ever, whatever passes in between: keep-alive probes, which lie one below and
- * whose ACK is rightly not looked at, are answered again and again while the data that the ACK is for times
- * out. */
+/* The same ACK is not lost for ever, whatever passes in between: keep-alive probes, which lie one
+ * below and whose ACK is rightly not looked at, are answered again and again while the data that
+ * the ACK is for times out. */
 static bool ack_loss_allowed(struct fake_row *row, unsigned to, uint32_t seq, uint32_t ack)
 {
 	if (row->ack_seq[to] == seq + 1 && row->ack[to] == ack)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening from the peer's side: SYN-ACKs, the backlog, cookies, and who is answered with a reset. */
+/* Opening from the peer's side: SYN-ACKs, the backlog, cookies, and who is answered with a
+ * reset. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -217,7 +218,8 @@ static void a_cookie_counts_although_the_syn_came_again(void **state)
 	opt = rig_modern(r);
 	crowd(r);
 	cookie_take(r, opt);
-	/* The cookie is slow; meanwhile there is room, and the SYN that comes again gets an entry. */
+	/* The cookie is slow; meanwhile there is room, and the SYN that comes again gets an
+	 * entry. */
 	rig_put(r, (struct rig_seg){ .flags = TCP_RST, .seq = 1, .src_port = 100 });
 	rig_put(r, (struct rig_seg){
 			   .flags = TCP_SYN, .seq = r->snd - 1, .wnd = RIG_WND, .opt = opt });

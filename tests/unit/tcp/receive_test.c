@@ -298,8 +298,8 @@ static void a_fin_ahead_of_its_data_waits_for_it(void **state)
 	assert_int_equal(r->conn->state, TCP_CLOSE_WAIT);
 }
 
-/* Where segments get lost a burst is acknowledged bit by bit, but not until the window that the reader has
- * not opened again is closed. */
+/* Where segments get lost a burst is acknowledged bit by bit, but not until the window that the
+ * reader has not opened again is closed. */
 static void acks_within_a_burst_do_not_close_the_window(void **state)
 {
 	struct rig *r = *state;

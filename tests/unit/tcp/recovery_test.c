@@ -285,8 +285,8 @@ static void a_retransmission_that_is_echoed_is_timed(void **state)
 	rig_forget(r);
 }
 
-/* The first ACK was lost, and a duplicate brings the echo of what came first: no round trip, and the
- * timeout stays backed off until there is one. */
+/* The first ACK was lost, and a duplicate brings the echo of what came first: no round trip, and
+ * the timeout stays backed off until there is one. */
 static void a_retransmission_with_an_older_echo_is_not_timed(void **state)
 {
 	struct rig *r = *state;
@@ -327,8 +327,8 @@ static void a_short_path_waits_no_longer_than_a_quarter_of_it(void **state)
 	rig_forget(r);
 }
 
-/* RFC 2018 §8: after a second timeout SACKs are not believed; what is acknowledged then was not overtaken
- * by what was SACKed before. */
+/* RFC 2018 §8: after a second timeout SACKs are not believed; what is acknowledged then was not
+ * overtaken by what was SACKed before. */
 static void sacks_that_are_not_believed_show_no_reordering(void **state)
 {
 	struct rig *r = *state;

@@ -111,7 +111,8 @@ void rig_acks(struct rig *r, uint32_t ack, struct tcp_options opt);
 void rig_sacks(struct rig *r, uint32_t segs, unsigned blocks, const uint32_t (*block)[2]);
 /* A round trip of 20 ms is known. */
 void rig_learn_rtt(struct rig *r);
-/* After that, a window of @p segs full segments is in flight, of @p queued that the application wrote. */
+/* After that, a window of @p segs full segments is in flight, of @p queued that the application
+ * wrote. */
 void rig_fly(struct rig *r, uint32_t segs, uint32_t queued);
 /* The application takes what is there. */
 void rig_read_all(struct rig *r);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is sent: segments and windows, losses told by SACK or by duplicates, a path that is smaller. */
+/* What is sent: segments and windows, losses told by SACK or by duplicates, a path that is
+ * smaller. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
