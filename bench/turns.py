@@ -4,7 +4,8 @@
 
 `--against=REV [--rounds=N]`: the revision is built in a worktree of its own, both programs run alternately, so that
 what else the machine does hits both, and for each case that both have the medians and their ratio are printed: below
-1 this tree is the faster one. Which of the two begins changes each round. Without --against the program itself runs.
+1 this tree is the faster one; and the ratio of the fastest rounds, which a neighbour that comes and goes disturbs
+less. Which of the two begins changes each round. Without --against the program itself runs.
 """
 import argparse
 import json
@@ -51,7 +52,8 @@ def compare(name, before, here, rounds, options):
         was, now = map(statistics.median, values)
         rows += [report.row(f"{name}-against", case, "before", "cycles", round(was, 1)),
             report.row(f"{name}-against", case, "now", "cycles", round(now, 1)),
-            report.row(f"{name}-against", case, "ratio", "", round(now / was, 4))]
+            report.row(f"{name}-against", case, "ratio", "", round(now / was, 4)),
+            report.row(f"{name}-against", case, "fastest", "", round(min(values[1]) / min(values[0]), 4))]
     measured = {r["case"] for r in rows}
     return rows + [report.unmeasured(f"{name}-against", case, "ratio", "", why)
         for case, why in missing.items() if case not in measured]

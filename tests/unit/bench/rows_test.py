@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import unittest.mock
 
 sys.path.insert(0, os.path.join(sys.argv[1], "bench"))
 import misses  # noqa: E402
@@ -41,6 +42,15 @@ def compare():
         return turns.compare("l7", before, program(folder, "now", rows, report.UNMEASURED), 2, [])
 
 
+def disturbed():
+    """Two rounds each; a neighbour slowed one of the first program. @return {metric: value} of the ratios"""
+    rounds = iter([1000, 800, 800, 2500])
+    with contextlib.redirect_stderr(io.StringIO()), unittest.mock.patch.object(turns, "measure",
+        lambda program, options: ({"plain": next(rounds)}, {})):
+        rows = turns.compare("l7", "before", "now", 2, [])
+    return {r["metric"]: r["value"] for r in rows if r["unit"] == ""}
+
+
 def main():
     rows = compare()
     ratio = {r["case"]: r for r in rows if r["metric"] == "ratio"}
@@ -51,6 +61,7 @@ def main():
         "a target at least is missed by less": report.row("b", "c", "m", "", 1, at_least=2)["met"] is False,
         "a row without a target says nothing of it": "met" not in report.row("b", "c", "m", "", 1),
         "the ratio is that of the medians": ratio["keys-1M"]["value"] == 0.9,
+        "a neighbour's round counts for the median, not for the fastest": disturbed() == {"ratio": 0.4571, "fastest": 0.8},
         "a case that was not measured has its reason": ratio["plain"]["value"] is None and
             ratio["plain"]["why"] == "not measurable: each turn was interrupted",
         "the exit status tells of it": report.status(rows) == report.UNMEASURED,
