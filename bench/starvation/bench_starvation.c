@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether many slow readers can keep others out: a worker with the memory that a start without further
- * settings gives it, whose network is this program. 100,000 clients open connections, then all of them ask
- * for a large answer; half of them do not read it, half read a byte in each round trip. With --manner they hold
- * memory in another way instead: heads of two packets that do not end, single bytes out of order, or pipelined
- * requests whose refusals are not read. (Chunks of a byte to an HTTP/1.0 client are held by the wire script
- * small_chunks_are_copied_together_for_http10, records that do not end by those of tests/wire/tls.) Beside them go on
- * all the time: connections that were open before, at a fixed rate of requests, and newcomers, each with a
- * connection of its own. Every byte of their answers is checked. Time is made here: a figure in
- * milliseconds does not depend on the machine, and says nothing of how fast the worker is.
+ * Whether many slow readers can keep others out: a worker with the memory that a start without
+ * further settings gives it, whose network is this program. 100,000 clients open connections, then
+ * all of them ask for a large answer; half of them do not read it, half read a byte in each round
+ * trip. With --manner they hold memory in another way instead: heads of two packets that do not
+ * end, single bytes out of order, or pipelined requests whose refusals are not read. (Chunks of a
+ * byte to an HTTP/1.0 client are held by the wire script small_chunks_are_copied_together_for_http10,
+ * records that do not end by those of tests/wire/tls.) Beside them go on all the time: connections
+ * that were open before, at a fixed rate of requests, and newcomers, each with a connection of its
+ * own. Every byte of their answers is checked. Time is made here: a figure in milliseconds does not
+ * depend on the machine, and says nothing of how fast the worker is.
  *
- * It ends with status 1 when mbufs run out, an answer is wrong, one of the regulars is cut off, waits for long
- * or goes unserved, or mbufs stay short once the slow do not come back: as many as there is room for are kept. Newcomers cannot be told from the slow before they have
- * read something: they share what is left with all who ask for the first time.
+ * It ends with status 1 when mbufs run out, an answer is wrong, one of the regulars is cut off,
+ * waits for long or goes unserved, or mbufs stay short once the slow do not come back (as many as
+ * there is room for are kept). Newcomers cannot be told from the slow before they have read
+ * something: they share what is left with all who ask for the first time, and count for the verdict
+ * once all who waited from the siege on were heard.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -47,16 +50,20 @@ static struct crowd *crowd;
 static struct report *report;
 static uint64_t now_ns = SECOND, phase_ns;
 static uint32_t least_free, most_open;
+static const char *phase = "all come";
 static struct rte_mbuf *held[DESCRIPTORS];
 
 static void give_up(const char *what)
 {
 	progress("starvation: %s", what);
-	exit(1);
+	if (!report)
+		exit(REPORT_FAILED);
+	report_failed(report, phase, "verdict", "", what);
+	exit(report_finish(report));
 }
 
-/* io/port.h, for a worker whose network is this program. A frame of one side does not wait for those of
- * the other: the line is wide enough. */
+/* io/port.h, for a worker whose network is this program. A frame of one side does not wait for
+ * those of the other: the line is wide enough. */
 
 uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -123,40 +130,41 @@ static void judge(void)
 		give_up("a regular waited for too long");
 }
 
-/* What the time since the last call was like for those who behave. */
-static void report_phase(const char *which)
+/* What the phase was like for those who behave; @p next begins. */
+static void report_phase(const char *next)
 {
 	const struct engine_stats *regulars = engine_stats(engine);
 	struct crowd_stats *others = crowd_stats(crowd);
 	const struct stats *s = &world.at[0].stats;
 
-	report_row(report, which, "until", "s", (double)(now_ns - SECOND) / 1e9, REPORT_NO_TARGET);
-	report_row(report, which, "answers", "", (double)regulars->answers, REPORT_NO_TARGET);
-	report_row(report, which, "p50", "ms", ms(hdr_quantile(&regulars->latency_ns, 0.5)),
+	report_row(report, phase, "until", "s", (double)(now_ns - SECOND) / 1e9, REPORT_NO_TARGET);
+	report_row(report, phase, "answers", "", (double)regulars->answers, REPORT_NO_TARGET);
+	report_row(report, phase, "p50", "ms", ms(hdr_quantile(&regulars->latency_ns, 0.5)),
 		REPORT_NO_TARGET);
-	report_row(report, which, "p99", "ms", ms(hdr_quantile(&regulars->latency_ns, 0.99)),
+	report_row(report, phase, "p99", "ms", ms(hdr_quantile(&regulars->latency_ns, 0.99)),
 		REPORT_NO_TARGET);
-	report_row(report, which, "longest", "ms", ms(regulars->latency_ns.max), LATENCY_TARGET_MS);
-	report_row(report, which, "newcomers", "", (double)others->answers, REPORT_NO_TARGET);
-	report_row(report, which, "new_p50", "ms", ms(hdr_quantile(&others->latency_ns, 0.5)),
+	report_row(report, phase, "longest", "ms", ms(regulars->latency_ns.max), LATENCY_TARGET_MS);
+	report_row(report, phase, "newcomers", "", (double)others->answers, REPORT_NO_TARGET);
+	report_row(report, phase, "new_p50", "ms", ms(hdr_quantile(&others->latency_ns, 0.5)),
 		REPORT_NO_TARGET);
-	report_row(
-		report, which, "new_longest", "ms", ms(others->latency_ns.max), REPORT_NO_TARGET);
-	report_row(report, which, "slow_open", "", (double)most_open, REPORT_NO_TARGET);
-	report_row(report, which, "asked", "", (double)others->asked, REPORT_NO_TARGET);
-	report_row(report, which, "too_slow", "", (double)s->reason[REASON_CLIENT_TOO_SLOW],
+	report_row(report, phase, "new_longest", "ms", ms(others->latency_ns.max),
+		next ? REPORT_NO_TARGET : LATENCY_MAX_MS);
+	report_row(report, phase, "slow_open", "", (double)most_open, REPORT_NO_TARGET);
+	report_row(report, phase, "asked", "", (double)others->asked, REPORT_NO_TARGET);
+	report_row(report, phase, "too_slow", "", (double)s->reason[REASON_CLIENT_TOO_SLOW],
 		REPORT_NO_TARGET);
-	report_row(report, which, "overloaded", "", (double)s->reason[REASON_OVERLOADED],
+	report_row(report, phase, "overloaded", "", (double)s->reason[REASON_OVERLOADED],
 		REPORT_NO_TARGET);
-	report_row(report, which, "read", "bytes", (double)others->taken_bytes, REPORT_NO_TARGET);
-	report_row(report, which, "mbufs_left", "", (double)least_free, REPORT_NO_TARGET);
-	report_row(report, which, "resident", "MiB", resident_mib(), REPORT_NO_TARGET);
+	report_row(report, phase, "read", "bytes", (double)others->taken_bytes, REPORT_NO_TARGET);
+	report_row(report, phase, "mbufs_left", "", (double)least_free, REPORT_NO_TARGET);
+	report_row(report, phase, "resident", "MiB", resident_mib(), REPORT_NO_TARGET);
 	judge();
 	engine_stats_reset(engine);
 	memset(others, 0, sizeof(*others));
 	least_free = UINT32_MAX;
 	most_open = 0;
 	phase_ns = now_ns;
+	phase = next;
 }
 
 static void pass(uint64_t ns)
@@ -165,9 +173,31 @@ static void pass(uint64_t ns)
 		turn();
 }
 
-static void measure(uint32_t slow, uint32_t seconds)
+/*
+ * Until mbufs are not short, and all who waited came again and were heard. The slow that are still
+ * connected go on as before: what one gives up the next takes, so that a moment in which mbufs are
+ * not short is not the end.
+ */
+static void pass_siege_end(void)
 {
 	const struct rte_mempool *pool = world.at[0].pool;
+	const uint64_t *refused = &world.at[0].stats.drop[DROP_POOL_LOW],
+		       late_ns = now_ns + GONE_MAX;
+	uint64_t seen = *refused, heard_ns = now_ns;
+
+	while (rte_mempool_avail_count(pool) < pool->size / 4 || now_ns < heard_ns + CROWD_ROUND) {
+		turn();
+		if (*refused != seen)
+			heard_ns = now_ns;
+		seen = *refused;
+		if (now_ns > late_ns)
+			give_up("mbufs stay short");
+	}
+	pass(SECOND); /* for their answers */
+}
+
+static void measure(uint32_t slow, uint32_t seconds)
+{
 	uint64_t late;
 
 	while (engine_open(engine) < REGULARS || engine_stats(engine)->answers < 4 * REGULARS)
@@ -180,24 +210,19 @@ static void measure(uint32_t slow, uint32_t seconds)
 		if (now_ns > late)
 			give_up("the slow cannot open their connections");
 	}
-	report_phase("all come");
+	report_phase("all ask");
 	crowd_ask(crowd);
 	pass(2 * SECOND);
-	report_phase("all ask");
-	pass(seconds * SECOND);
 	report_phase("siege");
-	crowd_go(crowd);
-	for (late = now_ns + GONE_MAX; rte_mempool_avail_count(pool) < pool->size / 4;) {
-		turn();
-		if (now_ns > late)
-			give_up("mbufs stay short");
-	}
-	pass(2 * SECOND); /* for who waits to come again */
+	pass(seconds * SECOND);
 	report_phase("all go");
+	crowd_go(crowd);
+	pass_siege_end();
+	report_phase("after");
 	pass(2 * SECOND);
 	if (!crowd_stats(crowd)->answers || ms(crowd_stats(crowd)->latency_ns.max) > LATENCY_MAX_MS)
 		give_up("newcomers are not served when the siege is over");
-	report_phase("after");
+	report_phase(NULL);
 }
 
 static void create(uint32_t slow, enum crowd_manner manner)
