@@ -57,7 +57,9 @@ static const char usage_text[] =
 	"                           dataplane\n"
 	"  --version, --help\n"
 	"\n"
-	"Exit: 0 done, 1 failed or mistakes found, 2 wrong usage.\n";
+	"Exit: 0 done, 1 failed or mistakes found, 2 wrong usage; status\n"
+	"exits with 1, too, when a process is down or may not be asked, or nothing is\n"
+	"served.\n";
 
 enum {
 	OPT_JSON = 256,

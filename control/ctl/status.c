@@ -83,6 +83,18 @@ static const char *obstacle(int err, const char *absent)
 				  : "unknown: no answer from";
 }
 
+/* The same for programs; null for a process that answered. */
+static json_t *obstacle_json(const json_t *tree, int err)
+{
+	if (tree && !json_is_null(tree))
+		return json_null();
+	return json_string(err == EACCES      ? "not_allowed"
+			   : err == EBUSY     ? "too_many_connections"
+			   : err == ETIMEDOUT ? "hung"
+			   : is_absent(err)   ? "down"
+					      : "no_answer");
+}
+
 /* An answer that is a refusal, as the errno of what it means. @return 0 for an answer */
 static int refusal_errno(const json_t *answer)
 {
@@ -196,8 +208,10 @@ int ctl_status(const struct ctl *ctl)
 	json_decref(answer);
 	up = served && control;
 	if (ctl->json) {
-		ctl_print_json(
-			json_pack("{s:o?, s:o?}", "dataplane", dataplane, "control", control));
+		ctl_print_json(json_pack("{s:o?, s:o?, s:{s:o, s:o}}", "dataplane", dataplane,
+			"control", control, "obstacle", "dataplane",
+			obstacle_json(dataplane, dataplane_err), "control",
+			obstacle_json(control, control_err)));
 		return up ? CTL_OK : CTL_FAILED;
 	}
 	print_dataplane(dataplane, ctl->socket, dataplane_err);
