@@ -11,12 +11,8 @@
 
 static void print_json(const char *path, const struct mistakes *mistakes)
 {
-	json_t *out = json_pack("{s:s, s:b, s:o}", "file", path, "ok", mistakes->errors == 0,
-		"mistakes", mistakes_to_json(mistakes, true));
-
-	json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
-	json_decref(out);
+	ctl_print_json(json_pack("{s:o, s:b, s:o}", "file", json_str(str_of(path)), "ok",
+		mistakes->errors == 0, "mistakes", mistakes_to_json(mistakes, true)));
 }
 
 static void print_summary(const char *path, const struct config *config)

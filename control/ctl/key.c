@@ -64,11 +64,7 @@ static int key_new(const struct ctl *ctl)
 	}
 	digest_hex(key, hex);
 	if (ctl->json) {
-		json_t *out = json_pack("{s:s, s:s}", "key", key, "sha256", hex);
-
-		json_dumpf(out, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(out);
+		ctl_print_json(json_pack("{s:s, s:s}", "key", key, "sha256", hex));
 	} else {
 		printf("%s\n\n", key);
 		printf("This is the only time that the key is shown: give it to its owner.\n"

@@ -16,10 +16,18 @@
 #define WORD_AFTER_MS    3000
 #define ANSWER_BYTES_MAX (16 * 1024 * 1024)
 
+/* DEL is the one character that JSON leaves as it is and terminal.c does not: it is only ever in a string. */
 void ctl_print_json(json_t *tree)
 {
-	json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII);
+	char *text = json_dumps(tree, JSON_INDENT(2) | JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII);
+
+	for (const char *at = text; at && *at; at++)
+		if (*at == '\177')
+			fputs("\\u007f", stdout);
+		else
+			putchar(*at);
 	putchar('\n');
+	free(text);
 	json_decref(tree);
 }
 

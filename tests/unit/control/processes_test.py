@@ -1082,7 +1082,7 @@ class Ctl(Case):
     def test_nothing_is_printed_as_it_came(self):
         self.start()
         for raw, shown in (("red \x1b[31m", r"red \x1b[31m"), ("turned \u202egnp.exe", r"turned \u202egnp.exe"),
-                ("c1 \u009b2J", r"c1 \u009b2J"), ("bell\x07", r"bell\x07"), ("für", "für")):
+                ("c1 \u009b2J", r"c1 \u009b2J"), ("bell\x07", r"bell\x07"), ("del\x7f", r"del\x7f"), ("für", "für")):
             self.dataplane.ask(f"refuse {raw}")
             self.assertIn(shown, self.ctl("apply").stderr)
             self.assertIn(shown, self.ctl("status").stdout)
@@ -1096,6 +1096,10 @@ class Ctl(Case):
             f.write('version = "\x1b[2J";')
         self.assertIn(r"'\x1b[2J'", self.ctl("check", self.path("odd.conf")).stderr)
         self.assertIn(r"'\x1b[2J'", self.ctl("apply", self.path("odd.conf")).stderr)
+        for name in (b"del\x7f", b"latin \xfc", "für".encode()):
+            told = json.loads(self.ctl("check", "--json", name).stdout)
+            self.assertEqual((told["file"], told["ok"]),
+                (name.decode(errors="backslashreplace"), False))
         made = self.ctl("check", "no\x1b]0;title\x07such\x9b")
         self.assertEqual(made.returncode, 1)
         self.assertNotRegex(made.stderr + made.stdout, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
