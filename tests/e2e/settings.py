@@ -37,7 +37,7 @@ def _consumer(name, plan, key, more=""):
 
 
 def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), device="auto:{}",
-        outside="", inside="", mbufs=MBUFS):
+        outside="", inside="", mbufs=MBUFS, idle=IDLE_TIMEOUT):
     """The text of the configuration; arguments make the variants that tests apply."""
     endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
         for address, weight in zip(BACKENDS.values(), weights) if weight)
@@ -55,7 +55,7 @@ dataplane: {{
     {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24", "{INSIDE_IP6}/64" ]; {inside} }} );
 }};
 timeouts: {{ head = "{int(HEAD_TIMEOUT * 1000)}ms"; body = "{int(BODY_TIMEOUT * 1000)}ms";
-  idle = "{int(IDLE_TIMEOUT * 1000)}ms"; send = "20s"; }};
+  idle = "{int(idle * 1000)}ms"; send = "20s"; }};
 certificates = (
   {{ name = "demo"; certificate = "tls/demo.pem"; key = "tls/demo.key"; }},
   {{ name = "other"; certificate = "tls/other.pem"; key = "tls/other.key"; }} );
