@@ -37,8 +37,9 @@ def _consumer(name, plan, key, more=""):
 
 
 def config(weights=(5, 3, 2), listeners="", extra="", lcores=(GATEWAY_CPU,), device="auto:{}",
-        outside="", inside="", mbufs=MBUFS, idle=IDLE_TIMEOUT):
-    """The text of the configuration; arguments make the variants that tests apply."""
+        outside="", inside="", mbufs=MBUFS, patience=1):
+    """The text of the configuration; arguments make the variants that tests apply. @param patience  how much longer
+    clients may take: two workers leave them little of two cores"""
     endpoints = ", ".join(f'{{ address = "{address}:{BACKEND_PORT}"; weight = {weight}; }}'
         for address, weight in zip(BACKENDS.values(), weights) if weight)
     endpoints6 = ", ".join(f'{{ address = "[{address}]:{BACKEND_PORT}"; }}' for address in BACKENDS6.values())
@@ -54,8 +55,8 @@ dataplane: {{
     {{ name = "outside"; device = "{device.format("sl-out")}"; addresses = [ "10.71.0.1/24", "{OUTSIDE_IP6}/64" ]; {outside} }},
     {{ name = "inside"; device = "{device.format("sl-in")}"; addresses = [ "10.72.0.1/24", "{INSIDE_IP6}/64" ]; {inside} }} );
 }};
-timeouts: {{ head = "{int(HEAD_TIMEOUT * 1000)}ms"; body = "{int(BODY_TIMEOUT * 1000)}ms";
-  idle = "{int(idle * 1000)}ms"; send = "20s"; }};
+timeouts: {{ head = "{int(patience * HEAD_TIMEOUT * 1000)}ms"; body = "{int(patience * BODY_TIMEOUT * 1000)}ms";
+  idle = "{int(patience * IDLE_TIMEOUT * 1000)}ms"; send = "20s"; }};
 certificates = (
   {{ name = "demo"; certificate = "tls/demo.pem"; key = "tls/demo.key"; }},
   {{ name = "other"; certificate = "tls/other.pem"; key = "tls/other.key"; }} );
