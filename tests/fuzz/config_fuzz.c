@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "control/compile/compile.h"
+#include "control/compile/patterns.h"
+#include "control/compile/trial.h"
 #include "control/config/roll.h"
 #include "control/config/source.h"
 
@@ -53,6 +55,13 @@ hs_error_t HS_CDECL hs_compile_multi(const char *const *texts, const unsigned *f
 	hs_database_t **db, hs_compile_error_t **error)
 {
 	return hs_compile(texts[0], 0, mode, platform, db, error);
+}
+
+/* Without the child, which is for what Hyperscan takes. */
+void trial_patterns(const char *const *patterns, uint32_t count, struct trial *out)
+{
+	for (uint32_t i = 0; i < count; i++)
+		pattern_judge(patterns[i], out[i].why, sizeof(out[i].why));
 }
 
 hs_error_t HS_CDECL hs_serialize_database(const hs_database_t *db, char **bytes, size_t *length)

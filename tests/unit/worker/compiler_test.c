@@ -35,13 +35,13 @@ bool eal_is_pci(const char *device)
 
 static uint64_t own_bytes(void)
 {
-	unsigned long pages = 0;
+	char line[128];
 	FILE *f = fopen("/proc/self/statm", "re");
 
 	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	assert_non_null(fgets(line, sizeof(line), f));
 	fclose(f);
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	return strtoul(line, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What patterns_collect() would make of so many. */
