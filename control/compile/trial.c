@@ -15,7 +15,8 @@
 
 #include "control/compile/patterns.h"
 
-#define TRIAL_S      5 /* of processor time: the dataplane gives the whole set 10 */
+#define TRIAL_S      5  /* of processor time: the dataplane gives the whole set 10 */
+#define TRIAL_WALL_S 15 /* on a machine that is busy: 'sluicectl apply' waits 45 s */
 #define TRIAL_MEMORY (UINT64_C(1) << 30)
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -52,6 +53,7 @@ __attribute__((noreturn)) static void trial_run(int fd, const char *const *patte
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, TRIAL_S);
+	alarm(TRIAL_WALL_S);
 	if (MEMORY_LIMITED)
 		limit(RLIMIT_AS, own_bytes() + TRIAL_MEMORY);
 	for (uint32_t i = 0; i < count; i++) {
@@ -89,7 +91,9 @@ static int trial_wait(pid_t pid)
 
 static void trial_explain(int status, struct trial *out)
 {
-	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
+	int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	if (number == SIGXCPU || number == SIGKILL || number == SIGALRM)
 		snprintf(out->why, sizeof(out->why),
 			"the patterns up to this one take longer than %d s to compile", TRIAL_S);
 	else

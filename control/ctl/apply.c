@@ -8,6 +8,7 @@
 #include "control/compile/compile.h"
 #include "control/ctl/ctl.h"
 #include "control/json.h"
+#include "lib/base/plural.h"
 
 #define PATIENCE_MS 45000 /* above what sluice-control waits for a dataplane */
 
@@ -17,13 +18,14 @@ static void print_answer(const json_t *answer)
 	const char *started = json_string_value(json_object_get(answer, "started_with"));
 	const char *not_remembered = json_string_value(json_object_get(answer, "not_remembered"));
 	long long generation = json_integer_value(json_object_get(answer, "generation"));
+	long long workers = json_integer_value(json_object_get(answer, "workers"));
 
 	if (json_is_true(json_object_get(answer, "pending")))
 		printf("%s: good; no dataplane is there yet, it gets generation %lld when it comes\n",
 			config, generation);
 	else
-		printf("%s: generation %lld runs on %lld workers\n", config, generation,
-			(long long)json_integer_value(json_object_get(answer, "workers")));
+		printf("%s: generation %lld runs on %lld worker%s\n", config, generation, workers,
+			plural((uint64_t)workers));
 	if (not_remembered)
 		printf("this could not be remembered (%s): a restart of sluice-control reads %s\n",
 			not_remembered, started);

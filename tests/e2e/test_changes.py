@@ -37,7 +37,7 @@ def test_apply_under_load_loses_no_request(gateway, load):
 
 
 def test_new_weights_take_effect(gateway, connect):
-    gateway.apply(settings.config(weights=(0, 1, 0)))
+    assert "runs on 1 worker\n" in gateway.apply(settings.config(weights=(0, 1, 0)))
     time.sleep(0.3)
     connection = connect()
     assert {json.loads(orders(connection).body)["backend"] for _ in range(20)} == {"be2"}
