@@ -3,30 +3,22 @@
  * memory. */
 #include "control/daemon/admin.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/account.h"
+
 static gid_t group_resolve(struct str name, char *text, size_t bytes)
 {
-	const struct group *group;
-
 	snprintf(text, bytes, "%.*s", (int)name.len, name.data);
-	group = getgrnam(text);
-	return group ? group->gr_gid : (gid_t)-1;
+	return account_group(text);
 }
 
 void admin_init(struct admin *admin)
 {
-	const struct group *own = getgrgid(getegid());
-
 	*admin = (struct admin){ .uid = geteuid(), .group = getegid(), .readers = (gid_t)-1 };
-	if (own)
-		snprintf(admin->group_name, sizeof(admin->group_name), "%s", own->gr_name);
-	else
-		snprintf(admin->group_name, sizeof(admin->group_name), "%u", (unsigned)getegid());
+	account_group_name(admin->group, admin->group_name, sizeof(admin->group_name));
 }
 
 mode_t admin_configure(struct admin *admin, const struct cfg_admin *settings)
@@ -54,20 +46,13 @@ enum admin_right admin_right(const struct admin *admin, int fd, struct peer_user
 	return peer_user_in_group(fd, user, admin->readers) ? ADMIN_READ : ADMIN_NOTHING;
 }
 
-static const char *user_name(uid_t uid)
-{
-	const struct passwd *user = getpwuid(uid);
-
-	return user ? user->pw_name : "?";
-}
-
 void admin_refusal(const struct admin *admin, const struct peer_user *user, const char *what,
 	char *out, size_t bytes)
 {
 	char who[64], own[64];
 
-	snprintf(who, sizeof(who), "%s", user_name(user->uid));
-	snprintf(own, sizeof(own), "%s", user_name(admin->uid));
+	account_user_name(user->uid, who, sizeof(who));
+	account_user_name(admin->uid, own, sizeof(own));
 	snprintf(out, bytes,
 		"user %s (uid %u) may not %s: only root%s%s and members of the group %s (admin.group) may",
 		who, (unsigned)user->uid, what, admin->uid ? ", " : "", admin->uid ? own : "",
