@@ -10,7 +10,9 @@
 #include "control/json.h"
 #include "lib/base/plural.h"
 
-#define PATIENCE_MS 45000 /* above what sluice-control waits for a dataplane */
+/* Above what sluice-control waits for a dataplane. An apply that waits behind others for longer is
+ * not done. */
+#define PATIENCE_MS 45000
 
 static void print_answer(const json_t *answer)
 {
@@ -35,8 +37,8 @@ static void print_answer(const json_t *answer)
 }
 
 /*
- * Control quotes nothing of files to users who are neither root nor its own, since it cannot tell whether
- * they may read them. We run as that user: what we find in the same file may be shown.
+ * Control quotes nothing of files to users who are neither root nor its own, since it cannot tell
+ * whether they may read them. We run as that user: what we find in the same file may be shown.
  */
 static bool print_own_mistakes(const json_t *answer)
 {

@@ -4,6 +4,7 @@
  * so that its state is known when control is down, and the other way round.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +14,7 @@
 #include "control/ctl/table.h"
 #include "control/json.h"
 
-#define PATIENCE_MS 10000 /* control may be compiling */
+#define PATIENCE_MS 10000 /* control answers at once; the machine may be busy */
 
 static const char *state_name(const struct link_client *link)
 {
@@ -154,6 +155,29 @@ static void print_log(const json_t *log)
 	puts(json_is_true(json_object_get(log, "failing")) ? ", cannot be written now" : "");
 }
 
+/* What sluice-control does with a configuration at this moment. */
+static void print_under_way(const json_t *under_way)
+{
+	const char *step = json_string_value(json_object_get(under_way, "step"));
+	const char *file = json_string_value(json_object_get(under_way, "file"));
+	const uint64_t queued = count_of(under_way, "queued");
+	char text[PATH_MAX + 100];
+	int n;
+
+	if (!step)
+		return;
+	n = snprintf(text, sizeof(text), "%s %s",
+		strcmp(step, "reading") == 0 ? "reading"
+		: strcmp(step, "sent") == 0  ? "waiting for the dataplane to run"
+					     : "recording as applied",
+		file ? file : "a file");
+	if (queued && n > 0 && (size_t)n < sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n, "; %llu more appl%s",
+			(unsigned long long)queued, queued == 1 ? "y waits" : "ies wait");
+	printf("under way   ");
+	text_wrap(stdout, text, 12, 12);
+}
+
 static void print_control(const json_t *tree, const char *socket, int err)
 {
 	time_t applied = (time_t)count_of(tree, "applied_at");
@@ -179,6 +203,7 @@ static void print_control(const json_t *tree, const char *socket, int err)
 			not_recalled);
 	if (refusal)
 		printf("            the dataplane refused the last apply: %s\n", refusal);
+	print_under_way(json_object_get(tree, "under_way"));
 	mistakes_print_json(json_object_get(tree, "mistakes"), stdout);
 	print_log(json_object_get(tree, "access_log"));
 }

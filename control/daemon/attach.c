@@ -99,7 +99,6 @@ static void wanted_runs(struct daemon *d)
 	d->has_ran = true;
 	d->changed = false;
 	d->applied_real_s = time(NULL);
-	daemon_remember(d);
 	if (slot_names_make(&d->ran.snapshot, &d->names) < 0)
 		log_error("out of memory: the access log goes on without names");
 	if (words > 0)
@@ -122,12 +121,15 @@ static void take_ack(struct daemon *d)
 			wanted_runs(d);
 		log_notice("generation %" PRIu64 " runs on %u worker%s", d->ran.snapshot.generation,
 			d->link.workers, plural(d->link.workers));
-		daemon_answer_apply(d, NULL);
-		return;
+		if (sent == &d->wanted)
+			daemon_record(d, false);
+	} else {
+		snprintf(d->refusal, sizeof(d->refusal), "%s", ack->text);
+		log_error("the dataplane refuses generation %" PRIu64 ": %s", ack->generation,
+			ack->text);
+		daemon_answer_apply(d, d->refusal);
 	}
-	snprintf(d->refusal, sizeof(d->refusal), "%s", ack->text);
-	log_error("the dataplane refuses generation %" PRIu64 ": %s", ack->generation, ack->text);
-	daemon_answer_apply(d, d->refusal);
+	daemon_go_on(d);
 }
 
 /* Secrets that came over the link, as a segment; fd -1 when there are none that can be read. */
@@ -189,19 +191,26 @@ static void meet_running(struct daemon *d)
 	if (!ours)
 		adopt(d);
 	/* Read again: slots and what needs a restart depend on what runs. */
-	if (daemon_configure(d, d->config) < 0) {
+	daemon_configure(d, d->config, CONFIGURE_MEET);
+}
+
+void daemon_meet_configured(struct daemon *d, bool good)
+{
+	if (!good) {
 		log_error("the configuration has mistakes: generation %" PRIu64 " runs on",
 			d->ran.snapshot.generation);
-		return;
-	}
-	if (snapshot_same(&d->wanted.snapshot, &d->ran.snapshot) &&
-		same_secrets(&d->wanted.secrets, &d->ran.secrets)) {
+		daemon_answer_mistakes(d, d->config);
+	} else if (d->attached && !d->meet_due &&
+		   snapshot_same(&d->wanted.snapshot, &d->ran.snapshot) &&
+		   same_secrets(&d->wanted.secrets, &d->ran.secrets)) {
 		log_notice("generation %" PRIu64 " is what the configuration asks for",
 			d->ran.snapshot.generation);
 		d->changed = false;
-		return;
+		if (d->asked)
+			daemon_record(d, false);
+	} else {
+		daemon_deliver(d);
 	}
-	daemon_send_wanted(d);
 }
 
 /* A dataplane that runs nothing gets what is wanted, or what ran last: the same slots, the same
@@ -209,24 +218,35 @@ static void meet_running(struct daemon *d)
 static void meet_empty(struct daemon *d)
 {
 	if (d->changed || !d->has_ran) {
-		daemon_send_wanted(d);
+		daemon_deliver(d);
 		return;
 	}
 	log_notice("a new dataplane gets generation %" PRIu64, d->ran.snapshot.generation);
 	send_generation(d, &d->ran);
 }
 
-void daemon_connect(struct daemon *d)
+void daemon_meet(struct daemon *d)
 {
-	int64_t now_ms = daemon_now_ms();
-	int rc;
+	if (d->link.has_snapshot)
+		meet_running(d);
+	else
+		meet_empty(d);
+}
 
-	if (d->connected || now_ms < d->reconnect_at_ms)
-		return;
-	rc = link_client_connect(d->options.socket, LINK_ROLE_CONTROL, d->boot_id, &d->link);
+static void link_readable(void *context);
+
+static void link_connect_now(uv_timer_t *timer)
+{
+	struct daemon *d = timer->loop->data;
+	int rc = link_client_connect(d->options.socket, LINK_ROLE_CONTROL, d->boot_id, &d->link);
+
 	if (rc == 0) {
-		d->connected = true;
-		return;
+		d->link_watch = watch_open(&d->loop, d->link.fd, link_readable, d);
+		d->connected = d->link_watch != NULL;
+		if (d->connected)
+			return;
+		rc = -ENOMEM;
+		link_client_close(&d->link);
 	}
 	if (!d->said_absent && rc == -EACCES)
 		log_error("%s: not allowed; was sluice-dataplane started with --user and our name?",
@@ -238,21 +258,33 @@ void daemon_connect(struct daemon *d)
 	d->reconnect_ms = d->reconnect_ms ? d->reconnect_ms * 2 : RECONNECT_MIN_MS;
 	if (d->reconnect_ms > RECONNECT_MAX_MS)
 		d->reconnect_ms = RECONNECT_MAX_MS;
-	d->reconnect_at_ms = now_ms + d->reconnect_ms;
+	daemon_connect_in(d, d->reconnect_ms);
 }
 
-void daemon_disconnect(struct daemon *d)
+void daemon_connect_in(struct daemon *d, uint64_t ms)
+{
+	uv_timer_start(&d->reconnect, link_connect_now, ms, 0);
+}
+
+void daemon_link_close(struct daemon *d)
+{
+	watch_close(&d->link_watch);
+	link_client_close(&d->link);
+}
+
+/* Close, and keep what is to outlive the connection. */
+static void disconnect(struct daemon *d)
 {
 	const struct compiled *sent = d->sent;
 
 	/* What the rings still hold has happened: it belongs into the log. */
 	d->sent = NULL;
 	daemon_drain_events(d);
-	link_client_close(&d->link);
-	d->connected = d->attached = false;
+	daemon_link_close(d);
+	d->connected = d->attached = d->meet_due = false;
 	d->dropped_seen = 0;
 	d->reconnect_ms = 0;
-	d->reconnect_at_ms = daemon_now_ms() + RECONNECT_MIN_MS;
+	daemon_connect_in(d, RECONNECT_MIN_MS);
 	if (sent)
 		daemon_answer_apply(d, "the dataplane has gone before it answered");
 }
@@ -264,7 +296,7 @@ static void lose(struct daemon *d, int rc)
 	bool said = d->said_absent;
 
 	snprintf(why, sizeof(why), "%s", d->link.why);
-	daemon_disconnect(d);
+	disconnect(d);
 	if (rc == -ECONNRESET) {
 		log_warning("%s; limits and the configuration are kept for the next one", why);
 		return;
@@ -274,11 +306,13 @@ static void lose(struct daemon *d, int rc)
 		log_error("%s; trying again", why);
 	d->said_absent = true;
 	d->reconnect_ms = RECONNECT_MAX_MS;
-	d->reconnect_at_ms = daemon_now_ms() + RECONNECT_MAX_MS;
+	daemon_connect_in(d, RECONNECT_MAX_MS);
 }
 
-void daemon_link_readable(struct daemon *d)
+/* Read what the dataplane sent. */
+static void link_readable(void *context)
 {
+	struct daemon *d = context;
 	int rc = link_client_step(&d->link);
 
 	/* The last words of a dataplane count too. */
@@ -286,6 +320,7 @@ void daemon_link_readable(struct daemon *d)
 		take_ack(d);
 	if (rc < 0) {
 		lose(d, rc);
+		daemon_go_on(d);
 		return;
 	}
 	if (d->attached || !d->link.ready)
@@ -293,8 +328,6 @@ void daemon_link_readable(struct daemon *d)
 	d->attached = true;
 	d->said_absent = false;
 	log_notice("attached to the dataplane (pid %u)", d->link.dataplane_pid);
-	if (d->link.has_snapshot)
-		meet_running(d);
-	else
-		meet_empty(d);
+	d->meet_due = true;
+	daemon_go_on(d);
 }

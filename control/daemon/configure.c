@@ -1,15 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the configuration file into what the dataplane is to run. */
+/*
+ * Reading the configuration file into what the dataplane is to run. A job reads, checks and
+ * compiles: with a million keys that takes seconds. It compares with d->ran, which nothing changes
+ * while d->reading is set (apply.c).
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/daemon/daemon.h"
+#include "control/daemon/job.h"
 #include "control/json.h"
 #include "lib/base/log.h"
 #include "lib/base/socket_file.h"
 
-static void log_mistakes(const struct daemon *d, const struct mistakes *mistakes)
+struct configure_job {
+	struct job job;
+	struct daemon *daemon;
+	enum configure_for purpose;
+	char *path;
+	struct compile_input input;
+	const char *log_option; /* --access-log */
+	/* What the job made. The rest of the configuration is freed by then. */
+	bool good;
+	struct mistakes mistakes;
+	struct compiled compiled;
+	char *log_path; /* NULL: no access log */
+	struct admin admin;
+	mode_t socket_mode;
+};
+
+static void configure_free(struct configure_job *job)
+{
+	compiled_free(&job->compiled);
+	mistakes_free(&job->mistakes);
+	free(job->log_path);
+	free(job->path);
+	free(job);
+}
+
+/* @return where the access log is; NULL: nowhere */
+static const char *configure_log_path(struct config *config, const char *option)
+{
+	const struct cfg_access_log *set = &config->root.access_log;
+
+	if (set->enabled.set && !set->enabled.number)
+		return NULL;
+	if (option || !set->path.valid)
+		return option;
+	return str_equal(set->path.text, STR("-")) ? "-" : config_path(config, set->path.text);
+}
+
+static void configure_run(struct job *work)
+{
+	struct configure_job *job = (struct configure_job *)work;
+	struct config config;
+	const char *log_path;
+
+	job->good =
+		compile_file(job->path, &job->input, &config, &job->mistakes, &job->compiled) == 0;
+	if (job->good) {
+		job->socket_mode = admin_configure(&job->admin, &config.root.admin);
+		log_path = configure_log_path(&config, job->log_option);
+		job->log_path = log_path ? strdup(log_path) : NULL;
+		if (log_path && !job->log_path) {
+			mistake_add(
+				&job->mistakes, config.root.access_log.head.at, "out of memory");
+			job->good = false;
+		}
+	}
+	config_free(&config);
+}
+
+static void configure_log_mistakes(const struct daemon *d, const struct mistakes *mistakes)
 {
 	char line[600];
 
@@ -29,24 +92,14 @@ static void log_mistakes(const struct daemon *d, const struct mistakes *mistakes
 }
 
 /* The log's path may have changed with the file. */
-static void configure_log(struct daemon *d, struct config *config)
+static void configure_log(struct daemon *d, const char *path)
 {
-	const struct cfg_access_log *set = &config->root.access_log;
-	const char *path = d->options.access_log;
-	bool off = set->enabled.set && !set->enabled.number;
+	struct access_log fresh;
 
-	if (!path && set->path.valid)
-		path = str_equal(set->path.text, STR("-")) ? "-"
-							   : config_path(config, set->path.text);
-	if (off)
-		path = NULL;
 	if (path && d->log.path && strcmp(path, d->log.path) == 0)
 		return;
 	if (!path && !d->log.path)
 		return;
-
-	struct access_log fresh;
-
 	if (access_log_init(&fresh, path) == -ENOMEM)
 		return;
 	access_log_flush(&d->log);
@@ -56,56 +109,72 @@ static void configure_log(struct daemon *d, struct config *config)
 	d->log = fresh;
 }
 
-/* Who may ask this process, and with it the mode of its socket's file. */
-static void configure_admin(struct daemon *d, const struct config *config)
+/* Which users may ask this process, and with it the mode of its socket's file. */
+static void configure_admin(struct daemon *d, const struct admin *admin, mode_t mode)
 {
-	mode_t mode = admin_configure(&d->admin, &config->root.admin);
 	int rc = socket_file_chmod(d->options.control_socket, mode);
 
+	d->admin = *admin;
 	if (rc < 0)
 		log_error("%s: its mode cannot be set to %04o: %s", d->options.control_socket,
 			(unsigned)mode, strerror(-rc));
 }
 
-int daemon_configure(struct daemon *d, const char *path)
+static void configure_take(struct daemon *d, struct configure_job *job)
 {
-	bool running = d->attached && d->has_ran && d->link.state == LINK_STATE_RUNNING;
-	struct compile_input input = {
-		.previous = d->has_ran ? &d->ran.snapshot : NULL,
-		.running = running,
-		.want_access_log = d->options.access_log != NULL,
-		.generation = d->generation + 1,
-		.boot_id = d->boot_id,
-	};
-	struct mistakes mistakes = { 0 };
-	struct compiled compiled;
-	struct config config;
-	int rc = compile_file(path, &input, &config, &mistakes, &compiled);
-
-	log_mistakes(d, &mistakes);
+	configure_log_mistakes(d, &job->mistakes);
 	json_decref(d->mistakes);
 	json_decref(d->mistakes_bare);
-	d->mistakes = mistakes_to_json(&mistakes, true);
-	d->mistakes_bare = mistakes_to_json(&mistakes, false);
-	if (rc == 0) {
-		configure_log(d, &config);
-		configure_admin(d, &config);
-		compiled_free(&d->wanted);
-		d->wanted = compiled;
-		d->generation++;
-		d->changed = true;
-	} else {
-		compiled_free(&compiled);
-	}
-	config_free(&config);
-	mistakes_free(&mistakes);
-	return rc == 0 ? 0 : -EINVAL;
+	d->mistakes = mistakes_to_json(&job->mistakes, true);
+	d->mistakes_bare = mistakes_to_json(&job->mistakes, false);
+	if (!job->good)
+		return;
+	configure_log(d, job->log_path);
+	configure_admin(d, &job->admin, job->socket_mode);
+	compiled_free(&d->wanted);
+	d->wanted = job->compiled;
+	job->compiled = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	d->generation++;
+	d->changed = true;
 }
 
-void daemon_remember(struct daemon *d)
+static void configure_done(struct job *work)
 {
-	d->forgotten[0] = '\0';
-	if (state_remember(d->state, d->options.config, d->config, d->forgotten) < 0)
-		log_error("that %s was applied cannot be remembered (%s): the next start reads %s",
-			d->config, d->forgotten, d->options.config);
+	struct configure_job *job = (struct configure_job *)work;
+	struct daemon *d = job->daemon;
+
+	d->reading = false;
+	if (!d->stop) {
+		configure_take(d, job);
+		daemon_configured(d, job->path, job->purpose, job->good);
+	}
+	configure_free(job);
+}
+
+int daemon_configure(struct daemon *d, const char *path, enum configure_for purpose)
+{
+	struct configure_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return -ENOMEM;
+	*job = (struct configure_job){
+		.job = { .run = configure_run, .done = configure_done },
+		.daemon = d,
+		.purpose = purpose,
+		.path = strdup(path),
+		.input = { .previous = d->has_ran ? &d->ran.snapshot : NULL,
+			.running = d->attached && d->has_ran && d->link.state == LINK_STATE_RUNNING,
+			.want_access_log = d->options.access_log != NULL,
+			.generation = d->generation + 1,
+			.boot_id = d->boot_id },
+		.log_option = d->options.access_log,
+		.compiled = { .secrets.fd = -1, .snapshot.segment.fd = -1 },
+	};
+	if (!job->path || job_start(&d->loop, &job->job) < 0) {
+		configure_free(job);
+		log_error("%s cannot be read: out of memory", path);
+		return -ENOMEM;
+	}
+	d->reading = true;
+	return 0;
 }

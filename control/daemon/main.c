@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice-control: options, start and the loop. */
+/* sluice-control: options, start and end. */
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
-#include <poll.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control/config/schema.h"
 #include "control/paths.h"
 #include "control/daemon/daemon.h"
+#include "control/daemon/job.h"
 #include "control/daemon/state.h"
 #include "control/json.h"
 #include "lib/base/log.h"
@@ -163,91 +161,6 @@ static int become(const struct passwd *user)
 	return err;
 }
 
-static int open_signals(void)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a limit of files is an error of write() */
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
-static void reload(struct daemon *d)
-{
-	if (d->sent) {
-		log_warning("an apply is under way: SIGHUP is ignored");
-		return;
-	}
-	log_notice("reading %s again", d->config);
-	if (daemon_configure(d, d->config) < 0)
-		log_error("the configuration has mistakes: nothing was applied");
-	else if (d->attached)
-		daemon_send_wanted(d);
-}
-
-static void take_signals(struct daemon *d, int fd)
-{
-	struct signalfd_siginfo info;
-
-	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			reload(d);
-		else if (info.ssi_signo == SIGUSR1)
-			access_log_reopen(&d->log);
-		else
-			d->stop = true;
-	}
-}
-
-/* How long there may be nothing to do. */
-static int poll_timeout(const struct daemon *d)
-{
-	if (d->connected)
-		return d->link.events_count ? DRAIN_INTERVAL_MS : 1000;
-
-	int64_t left = d->reconnect_at_ms - daemon_now_ms();
-
-	return left < 0 ? 0 : left > 1000 ? 1000 : (int)left;
-}
-
-static void turn(struct daemon *d, int signal_fd)
-{
-	struct pollfd fds[3 + CLIENTS_MAX];
-	int64_t now_ms;
-
-	daemon_connect(d);
-	fds[0] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = d->listen_fd, .events = POLLIN };
-	fds[2] = (struct pollfd){ .fd = d->connected ? d->link.fd : -1, .events = POLLIN };
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		fds[3 + i] = (struct pollfd){ .fd = d->clients[i].fd,
-			.events = d->clients[i].out ? POLLOUT : POLLIN };
-	if (poll(fds, 3 + CLIENTS_MAX, poll_timeout(d)) < 0 && errno != EINTR) {
-		log_error("poll: %s", strerror(errno));
-		d->stop = true;
-		return;
-	}
-	if (fds[2].revents && d->connected)
-		daemon_link_readable(d);
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		if (fds[3 + i].revents && d->clients[i].fd == fds[3 + i].fd)
-			daemon_client_turn(d, &d->clients[i], fds[3 + i].revents);
-	if (fds[1].revents)
-		daemon_accept(d);
-	if (fds[0].revents)
-		take_signals(d, signal_fd);
-	now_ms = daemon_now_ms();
-	daemon_expire_clients(d, now_ms);
-	if (d->connected)
-		daemon_drain_events(d);
-}
-
 /* The folder of what is remembered is our user's, whatever made it. */
 static void make_state(struct daemon *d, const struct passwd *user)
 {
@@ -258,7 +171,8 @@ static void make_state(struct daemon *d, const struct passwd *user)
 		log_warning("what is applied cannot be remembered over a restart: %s", why);
 }
 
-/* Take up the file that was applied last. A record that cannot be read must not keep the process from starting. */
+/* Take up the file that was applied last. A record that cannot be read must not keep the process
+ * from starting. */
 static void recall(struct daemon *d)
 {
 	char *config = state_recall(d->state, d->options.config, d->not_recalled);
@@ -278,8 +192,9 @@ static void recall(struct daemon *d)
 }
 
 /*
- * The socket and the state's folder are all that is made with root's rights; what names a path in the configuration is
- * opened as the user that this process is for the rest of its life. @return exit status, 0 to go on
+ * The socket and the state's folder are all that is made with root's rights; what names a path in
+ * the configuration is opened as the user that this process is for the rest of its life.
+ * @return exit status, 0 to go on
  */
 static int start(struct daemon *d)
 {
@@ -301,27 +216,25 @@ static int start(struct daemon *d)
 	end_core_files(d);
 	admin_init(&d->admin);
 	recall(d);
-	if (daemon_configure(d, d->config) < 0) {
-		if (strcmp(d->config, d->options.config) != 0)
-			log_error(
-				"%s is what was applied last: mend it, or remove %s to start with %s",
-				d->config, d->state, d->options.config);
-		return 1;
-	}
-	d->started = true;
-	return 0;
+	return daemon_configure(d, d->config, CONFIGURE_START) < 0;
 }
 
-static void end(struct daemon *d)
+/* What others see of this process goes. */
+static void leave(struct daemon *d)
 {
 	if (d->connected)
 		daemon_drain_events(d);
 	daemon_close_clients(d);
+	watch_close(&d->listen_watch);
 	if (d->listen_fd >= 0) {
 		close(d->listen_fd);
 		socket_file_remove(d->options.control_socket);
 	}
-	link_client_close(&d->link);
+	daemon_link_close(d);
+}
+
+static void end(struct daemon *d)
+{
 	usage_close(&d->usage);
 	slot_names_free(&d->names);
 	compiled_free(&d->wanted);
@@ -331,6 +244,7 @@ static void end(struct daemon *d)
 	json_decref(d->mistakes_bare);
 	free(d->batch);
 	free(d->config);
+	free(d->subject);
 	free(d->state);
 }
 
@@ -339,7 +253,7 @@ int main(int argc, char **argv)
 	static struct daemon d = { .options = { .socket = LINK_DEFAULT_SOCKET,
 					   .control_socket = CONTROL_DEFAULT_SOCKET } };
 	int rc = parse_options(argc, argv, &d.options);
-	int signal_fd;
+	bool idle;
 
 	if (rc >= 0)
 		return rc;
@@ -356,19 +270,27 @@ int main(int argc, char **argv)
 	d.config = strdup(d.options.config);
 	d.state =
 		d.options.state ? strdup(d.options.state) : state_folder(d.options.control_socket);
-	signal_fd = open_signals();
-	if (!d.batch || !d.config || !d.state || signal_fd < 0) {
-		log_error("cannot start: %s", strerror(errno));
+	json_object_seed(0); /* not at the first object, which a job may make */
+	rc = jobs_prepare();
+	if (rc == 0)
+		rc = daemon_loop_open(&d);
+	if (rc == 0 && (!d.batch || !d.config || !d.state))
+		rc = -ENOMEM;
+	if (rc < 0) {
+		log_error("cannot start: %s", strerror(-rc));
 		return 1;
 	}
 	rc = start(&d);
 	if (rc == 0) {
-		log_notice("started with %s", d.config);
-		while (!d.stop)
-			turn(&d, signal_fd);
-		log_notice("stopped; the dataplane goes on");
+		daemon_run(&d);
+		rc = d.exit_status;
 	}
+	idle = daemon_finish_job(&d);
+	if (rc == 0)
+		log_notice("stopped; the dataplane goes on");
+	leave(&d);
+	if (!idle)
+		_exit(rc); /* exit() would wait for the job */
 	end(&d);
-	close(signal_fd);
 	return rc;
 }

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -29,17 +28,13 @@ int daemon_listen(
 
 static void close_client(struct client *client)
 {
+	watch_close(&client->watch);
 	if (client->fd >= 0)
 		close(client->fd);
 	free(client->in);
 	free(client->out);
+	free(client->file);
 	*client = (struct client){ .fd = -1 };
-}
-
-void daemon_close_clients(struct daemon *d)
-{
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		close_client(&d->clients[i]);
 }
 
 static void send_out(struct client *client)
@@ -50,8 +45,11 @@ static void send_out(struct client *client)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && errno == EAGAIN) {
+			if (client->watch)
+				watch_for_room(client->watch, true);
 			return;
+		}
 		if (n <= 0)
 			break;
 		client->out_sent += (size_t)n;
@@ -63,7 +61,7 @@ static void send_out(struct client *client)
 /* Kinds of failure that sluicectl tells apart. */
 #define FAILURE_OTHER   NULL
 #define FAILURE_REFUSED "refused" /* this user may not */
-#define FAILURE_BUSY    "busy"    /* no place for the connection */
+#define FAILURE_BUSY    "busy"    /* no place for the connection, or behind other applies */
 
 static json_t *failure(const char *kind, const char *text)
 {
@@ -78,7 +76,7 @@ static void reply(struct client *client, json_t *answer)
 	char *line = text ? malloc(len + 1) : NULL;
 
 	json_decref(answer);
-	client->waits = false;
+	client->waits = client->queued = false;
 	if (line)
 		memcpy(line, text, len);
 	free(text);
@@ -106,7 +104,7 @@ static void refuse(const struct daemon *d, struct client *client, const char *wh
 static struct place place_of(const struct client *client)
 {
 	return (struct place){ .taken = client->fd >= 0,
-		.kept = client->waits,
+		.kept = client->waits || client->queued,
 		.asked = client->out != NULL,
 		.rank = client->right == ADMIN_OWN ? PLACE_RANK_ALL : client->right,
 		.uid = client->user.uid,
@@ -128,6 +126,8 @@ static void crowd_out(struct client *client)
 	close_client(client);
 }
 
+static void client_ready(void *context);
+
 /* Give @p fresh a place, or tell it that there is none. */
 static void admit(struct daemon *d, struct client *fresh)
 {
@@ -139,17 +139,25 @@ static void admit(struct daemon *d, struct client *fresh)
 	at = place_choose(places, CLIENTS_MAX, &wanted, CLIENTS_OF_USER);
 	if (at >= 0 && places[at].taken)
 		crowd_out(&d->clients[at]);
-	if (at >= 0 && (fresh->in = malloc(REQUEST_BYTES_MAX + 1)))
+	if (at < 0 || !(fresh->in = malloc(REQUEST_BYTES_MAX + 1))) {
+		crowd_out(fresh);
+		return;
+	}
+	fresh->watch = watch_open(&d->loop, fresh->fd, client_ready, &d->clients[at]);
+	if (fresh->watch)
 		d->clients[at] = *fresh;
 	else
 		crowd_out(fresh);
 }
 
-void daemon_accept(struct daemon *d)
+void daemon_accept(void *context)
 {
+	struct daemon *d = context;
+
 	for (unsigned n = 0; n < ACCEPTS_PER_TURN; n++) {
 		struct client fresh = { .fd = accept4(d->listen_fd, NULL, NULL,
-						SOCK_NONBLOCK | SOCK_CLOEXEC) };
+						SOCK_NONBLOCK | SOCK_CLOEXEC),
+			.daemon = d };
 
 		if (fresh.fd < 0)
 			return;
@@ -166,8 +174,9 @@ void daemon_accept(struct daemon *d)
 }
 
 /*
- * Add what the reading of a file told. Files that only root and our user may read are read for members
- * of admin.group, too: those get the lines and kinds of mistakes, but nothing that a file contains.
+ * Add what the reading of a file told. Files that only root and our user may read are read for
+ * members of admin.group, too: those get the lines and kinds of mistakes, but nothing that a file
+ * contains.
  */
 static json_t *with_mistakes(const struct daemon *d, const struct client *client, json_t *answer)
 {
@@ -179,88 +188,125 @@ static json_t *with_mistakes(const struct daemon *d, const struct client *client
 	return answer;
 }
 
-static json_t *applied(const struct daemon *d, uint64_t generation)
+/* Every worker runs it, or no dataplane is there. */
+static json_t *applied(const struct daemon *d, const struct client *client)
 {
-	return json_pack("{s:b, s:I, s:s, s:s, s:b, s:s?}", "ok", 1, "generation",
-		(json_int_t)generation, "config", d->config, "started_with", d->options.config,
-		"same_file", state_same_file(d->config, d->options.config), "not_remembered",
+	const struct apply_outcome *outcome = &d->outcome;
+	json_t *answer = json_pack("{s:b, s:I, s:s, s:s, s:b, s:s?}", "ok", 1, "generation",
+		(json_int_t)outcome->generation, "config", d->config, "started_with",
+		d->options.config, "same_file", outcome->same_file, "not_remembered",
 		d->forgotten[0] ? d->forgotten : NULL);
-}
 
-/* Every worker runs it. */
-static json_t *applied_now(const struct daemon *d, const struct client *client)
-{
-	json_t *answer = applied(d, d->ran.snapshot.generation);
-
-	json_object_set_new(answer, "workers", json_integer((json_int_t)d->link.workers));
-	return with_mistakes(d, client, answer);
-}
-
-/* No dataplane is there. */
-static json_t *applied_later(const struct daemon *d, const struct client *client)
-{
-	json_t *answer = applied(d, d->wanted.snapshot.generation);
-
-	json_object_set_new(answer, "pending", json_true());
+	if (outcome->pending)
+		json_object_set_new(answer, "pending", json_true());
+	else
+		json_object_set_new(answer, "workers", json_integer((json_int_t)outcome->workers));
 	return with_mistakes(d, client, answer);
 }
 
 void daemon_answer_apply(struct daemon *d, const char *error)
 {
+	d->asked = false;
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		if (d->clients[i].fd >= 0 && d->clients[i].waits)
-			reply(&d->clients[i], error ? failure(FAILURE_OTHER, error)
-						    : applied_now(d, &d->clients[i]));
+			reply(&d->clients[i],
+				error ? failure(FAILURE_OTHER, error) : applied(d, &d->clients[i]));
 }
 
-/* The last apply has no answer yet. After the limit its sender has gone, but not the dataplane's work. */
-static void refuse_second(struct daemon *d, struct client *client)
+void daemon_answer_mistakes(struct daemon *d, const char *path)
 {
-	const int64_t waited_s = (daemon_now_ms() - d->applied_at_ms) / 1000;
+	d->asked = false;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &d->clients[i];
+		json_t *answer;
+
+		if (client->fd < 0 || !client->waits)
+			continue;
+		answer = failure(
+			FAILURE_OTHER, "the configuration has mistakes; nothing was applied");
+		json_object_set_new(answer, "file", json_string(path));
+		reply(client, with_mistakes(d, client, answer));
+	}
+}
+
+void daemon_close_clients(struct daemon *d)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &d->clients[i];
+
+		if (client->fd >= 0 && (client->waits || client->queued))
+			reply(client,
+				failure(FAILURE_OTHER,
+					"sluice-control was ended before this was done; 'sluicectl "
+					"status' tells what runs"));
+		close_client(client);
+	}
+}
+
+unsigned daemon_applies_queued(const struct daemon *d)
+{
+	unsigned queued = 0;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		queued += d->clients[i].fd >= 0 && d->clients[i].queued;
+	return queued;
+}
+
+bool daemon_apply_next(struct daemon *d)
+{
+	struct client *next = NULL;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &d->clients[i];
+
+		if (client->fd >= 0 && client->queued && (!next || client->number < next->number))
+			next = client;
+	}
+	if (!next)
+		return false;
+	next->queued = false;
+	next->waits = true;
+	if (daemon_apply(d, next->file) < 0)
+		reply(next, failure(FAILURE_OTHER, "out of memory"));
+	return true;
+}
+
+/* Has the dataplane not answered the apply that is under way? Its sender has gone, but not the
+ * dataplane's work. */
+static bool apply_hangs(const struct daemon *d)
+{
+	return d->sent && daemon_now_ms() - d->applied_at_ms > APPLY_PATIENCE_MS;
+}
+
+static void apply_refuse_hung(struct daemon *d, struct client *client)
+{
 	char text[200];
 
-	if (waited_s * 1000 <= APPLY_PATIENCE_MS)
-		snprintf(text, sizeof(text), "another apply is under way");
-	else
-		snprintf(text, sizeof(text),
-			"the dataplane (pid %u) has not answered the apply before for %lld s: it hangs; restart it",
-			d->link.dataplane_pid, (long long)waited_s);
+	snprintf(text, sizeof(text),
+		"the dataplane (pid %u) has not answered the apply before for %lld s: it hangs; restart it",
+		d->link.dataplane_pid, (long long)(daemon_now_ms() - d->applied_at_ms) / 1000);
 	reply(client, failure(FAILURE_OTHER, text));
 }
 
-/* Read a file and send it; the answer comes when every worker runs it. */
-static void apply(struct daemon *d, struct client *client, const char *path)
+/* One apply is done at a time; few wait for it, since each keeps a place. */
+static void apply_ask(struct daemon *d, struct client *client, const char *path)
 {
-	if (d->sent) {
-		refuse_second(d, client);
-		return;
-	}
-	if (daemon_configure(d, path) < 0) {
-		json_t *answer = failure(
-			FAILURE_OTHER, "the configuration has mistakes; nothing was applied");
+	char text[200];
 
-		json_object_set_new(answer, "file", json_string(path));
-		reply(client, with_mistakes(d, client, answer));
-		return;
+	client->file = path ? strdup(path) : NULL;
+	if (path && !client->file) {
+		reply(client, failure(FAILURE_OTHER, "out of memory"));
+	} else if (apply_hangs(d)) {
+		apply_refuse_hung(d, client);
+	} else if (daemon_step(d) && daemon_applies_queued(d) >= APPLIES_QUEUED_MAX) {
+		snprintf(text, sizeof(text),
+			"another apply is under way, and %d more wait: no more are taken",
+			APPLIES_QUEUED_MAX);
+		reply(client, failure(FAILURE_BUSY, text));
+	} else {
+		client->queued = true;
+		daemon_go_on(d);
 	}
-	d->not_recalled[0] = '\0'; /* an operator has decided again */
-	if (path != d->config) {
-		char *copy = strdup(path);
-
-		if (copy) {
-			free(d->config);
-			d->config = copy;
-		}
-	}
-	if (!d->attached) {
-		daemon_remember(d);
-		reply(client, applied_later(d, client));
-		return;
-	}
-	if (daemon_send_wanted(d) < 0)
-		reply(client, failure(FAILURE_OTHER, "the dataplane cannot be reached"));
-	else
-		client->waits = true;
 }
 
 static void handle(struct daemon *d, struct client *client)
@@ -277,7 +323,7 @@ static void handle(struct daemon *d, struct client *client)
 	else if (strcmp(command, "status") != 0 && client->right < ADMIN_EVERYTHING)
 		refuse(d, client, command);
 	else if (strcmp(command, "apply") == 0)
-		apply(d, client, file ? file : d->config);
+		apply_ask(d, client, file);
 	else if (strcmp(command, "status") == 0)
 		reply(client, json_pack("{s:b, s:o}", "ok", 1, "status",
 				      daemon_status(d, client->right == ADMIN_OWN)));
@@ -309,14 +355,16 @@ static void read_in(struct daemon *d, struct client *client)
 		reply(client, failure(FAILURE_OTHER, "the request is too long"));
 }
 
-void daemon_client_turn(struct daemon *d, struct client *client, short events)
+static void client_ready(void *context)
 {
+	struct client *client = context;
+
 	if (client->out)
 		send_out(client);
-	else if (client->waits && events & (POLLHUP | POLLERR | POLLIN))
+	else if (client->waits || client->queued)
 		close_client(client); /* it went away, or talks out of turn */
-	else if (!client->waits)
-		read_in(d, client);
+	else
+		read_in(client->daemon, client);
 }
 
 /* It may still take it over: the next status tells. */
@@ -329,16 +377,22 @@ static void answer_hung(struct daemon *d)
 		"run this configuration later, see 'sluicectl status'",
 		d->link.dataplane_pid, APPLY_PATIENCE_MS / 1000);
 	daemon_answer_apply(d, text);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (d->clients[i].fd >= 0 && d->clients[i].queued)
+			apply_refuse_hung(d, &d->clients[i]);
 }
 
-void daemon_expire_clients(struct daemon *d, int64_t now_ms)
+void daemon_expire_clients(struct daemon *d)
 {
-	if (d->sent && now_ms - d->applied_at_ms > APPLY_PATIENCE_MS)
+	const int64_t now_ms = daemon_now_ms();
+
+	if (apply_hangs(d))
 		answer_hung(d);
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *client = &d->clients[i];
 
-		if (client->fd >= 0 && !client->waits && now_ms - client->since_ms > CLIENT_IDLE_MS)
+		if (client->fd >= 0 && !client->waits && !client->queued &&
+			now_ms - client->since_ms > CLIENT_IDLE_MS)
 			close_client(client);
 	}
 }

@@ -552,8 +552,31 @@ class Users(Case):
     def start_as_nobody(self, *options):
         self.start_control("--user", "nobody", "--access-log", self.path("log/access.log"), *options)
         eventually(lambda: self.status()["control"], "control")
-        with open(f"/proc/{self.control.pid}/status", encoding="ascii") as f:
-            self.assertRegex(f.read(), rf"(?m)^Uid:(\t{self.NOBODY.pw_uid}){{4}}$")
+        threads = os.listdir(f"/proc/{self.control.pid}/task")
+        self.assertGreater(len(threads), 1)
+        for thread in threads:
+            with open(f"/proc/{self.control.pid}/task/{thread}/status", encoding="ascii") as f:
+                status = f.read()
+            self.assertRegex(status, rf"(?m)^Uid:(\t{self.NOBODY.pw_uid}){{4}}$")
+            self.assertRegex(status, r"(?m)^CapEff:\t0+$")
+            self.assertRegex(status, r"(?m)^Umask:\t%04o$" % self.umask())
+
+    @staticmethod
+    def umask():
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask
+
+    def test_a_file_that_control_may_not_read_is_told(self):
+        os.mkdir(self.path("log"))
+        os.chown(self.path("log"), self.NOBODY.pw_uid, -1)
+        self.start_as_nobody()
+        with open(self.path("roots.conf"), "w", encoding="utf-8") as f:
+            f.write(config())
+        os.chmod(self.path("roots.conf"), 0o600)
+        done = self.ctl("apply", self.path("roots.conf"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{self.path('roots.conf')}:1: cannot be read: Permission denied", done.stderr)
 
     def test_the_log_is_made_by_the_user_and_the_socket_in_roots_folder(self):
         os.mkdir(self.path("log"))
