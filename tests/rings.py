@@ -26,6 +26,8 @@ SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0",
+    # Processes are killed in tests: a report ends them at once, so that it cannot get lost.
+    "TSAN_OPTIONS": "halt_on_error=1",
 }
 
 
@@ -79,14 +81,14 @@ def build(ring, what):
     return done.returncode == 0
 
 
-def meson_suite(ring, suite):
-    """A meson suite in the sanitized build."""
-    if not build(ring, ["asan"]):
+def meson_suite(ring, suite, sanitizer="asan"):
+    """A meson suite in a sanitized build."""
+    if not build(ring, [sanitizer]):
         return
-    log = os.path.join(ROOT, "build-asan", "meson-logs", f"ring-{suite}.json")
+    log = os.path.join(ROOT, f"build-{sanitizer}", "meson-logs", f"ring-{suite}.json")
     if os.path.exists(log):
         os.unlink(log)
-    done = subprocess.run(["meson", "test", "-C", "build-asan", "--no-rebuild", "--suite", suite,
+    done = subprocess.run(["meson", "test", "-C", f"build-{sanitizer}", "--no-rebuild", "--suite", suite,
         "--logbase", f"ring-{suite}", "--timeout-multiplier", "4"], cwd=ROOT, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, **SANITIZERS, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
@@ -166,6 +168,7 @@ RINGS = {
     "wire": lambda ring: meson_suite(ring, "wire"),
     "config": lambda ring: meson_suite(ring, "config"),
     "sim": lambda ring: meson_suite(ring, "sim"),
+    "threads": lambda ring: meson_suite(ring, "threads", "tsan"),
     "fuzz": ring_fuzz,
     "lint": ring_lint,
     "e2e": ring_e2e,
