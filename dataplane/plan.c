@@ -17,7 +17,7 @@
 #define MBUFS_PER_KERNEL 1024 /* the same of a port's kernel side */
 #define MBUFS_BASE       16384
 #define MBUF_CACHE       256
-#define KEY_BYTES        192 /* of the key table: record, share of the index, name */
+#define KEY_BYTES        288 /* of the key table: record, name, and what rte_hash takes at most */
 #define EAL_BASE_MB      48
 
 static uint32_t online_cpus(void)

@@ -157,5 +157,5 @@ void world_destroy(struct world *w)
 uint32_t world_memory_mb(uint32_t keys, uint32_t workers)
 {
 	/* Whole huge pages. */
-	return RTE_ALIGN_CEIL(256 + 512 * workers + (uint32_t)((uint64_t)keys * 256 >> 20), 2);
+	return RTE_ALIGN_CEIL(256 + 512 * workers + (uint32_t)((uint64_t)keys * 320 >> 20), 2);
 }

@@ -23,16 +23,17 @@ void consumers_release(struct consumers *consumers);
 /** Does the table, with the deltas it got, say what this snapshot says? */
 bool consumers_match(const struct consumers *consumers, const struct snapshot *snapshot);
 
-/** @param n  at most 32  @return bit i is set where callers[i] was found */
-uint32_t consumers_lookup(const struct consumers *consumers,
-	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers);
-
-/** Fetch ahead what consumers_lookup() will read of the index; then, which reads that, of the
- * records. */
-void consumers_fetch_index(
-	const struct consumers *consumers, const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n);
-void consumers_fetch_records(
-	const struct consumers *consumers, const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n);
+/**
+ * The first half of a look-up: whose digests are known. Their records are fetched ahead.
+ * @param n        at most POLICY_BULK
+ * @param records  set, to NULL where a digest is not known
+ * @return bit i is set where it is
+ */
+uint32_t consumers_find(const struct consumers *consumers,
+	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, void **records);
+/** The second half, after other work: callers[i] of each record that is one. @p n of them */
+void consumers_callers(const struct consumers *consumers, void *const *records, uint32_t n,
+	struct policy_caller *callers);
 
 /* Changes; what readers may still hold is kept until consumers_reclaim(). @return 0 or -errno, see
  * policy_apply_delta() */

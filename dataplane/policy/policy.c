@@ -148,14 +148,18 @@ enum reason policy_find_credential(const struct policy *policy, struct policy_sc
 uint32_t policy_lookup_bulk(const struct policy *policy,
 	const uint8_t (*digests)[SNAP_DIGEST_BYTES], uint32_t n, struct policy_caller *callers)
 {
+	void *records[POLICY_BULK];
+	uint32_t found;
+
 	n = n < POLICY_BULK ? n : POLICY_BULK;
-	consumers_fetch_index(policy->consumers, digests, n);
-	consumers_fetch_records(policy->consumers, digests, n);
-	return consumers_lookup(policy->consumers, digests, n, callers);
+	found = consumers_find(policy->consumers, digests, n, records);
+	consumers_callers(policy->consumers, records, n, callers);
+	return found;
 }
 
-/* Credentials that are digested together, which is faster than one by one. */
-#define INQUIRY_STEP 4
+/* Credentials that are digested and looked up together: rte_hash waits for memory once for all of
+ * them. (With 4 of them, a request of keys-1M takes 4 % more cycles than with 16.) */
+#define INQUIRY_STEP 16
 
 /* Each credential one step on. */
 static void inquiry_step(const struct policy *policy, struct policy_inquiry *q)
@@ -163,25 +167,21 @@ static void inquiry_step(const struct policy *policy, struct policy_inquiry *q)
 	const struct consumers *c = policy->consumers;
 	const uint8_t(*digests)[SNAP_DIGEST_BYTES] =
 		(const uint8_t(*)[SNAP_DIGEST_BYTES])q->digests;
-	const uint32_t known = q->known, fetched = q->fetched, digested = q->digested;
+	const uint32_t known = q->known, located = q->located;
 
-	digest_sha256_bulk(q->credentials + digested, q->count - digested, q->digests + digested);
-	consumers_fetch_index(c, digests + digested, q->count - digested);
-	consumers_fetch_records(c, digests + fetched, digested - fetched);
-	if (fetched > known)
-		q->found |=
-			consumers_lookup(c, digests + known, fetched - known, q->callers + known)
-			<< known;
-	q->digested = q->count;
-	q->fetched = digested;
-	q->known = fetched;
+	digest_sha256_bulk(q->credentials + located, q->count - located, q->digests + located);
+	q->found |= consumers_find(c, digests + located, q->count - located, q->records + located)
+		    << located;
+	consumers_callers(c, q->records + known, located - known, q->callers + known);
+	q->located = q->count;
+	q->known = located;
 }
 
 void policy_inquiry_add(
 	const struct policy *policy, struct policy_inquiry *q, struct str credential)
 {
 	q->credentials[q->count++] = credential;
-	if (q->count - q->digested == INQUIRY_STEP)
+	if (q->count - q->located == INQUIRY_STEP)
 		inquiry_step(policy, q);
 }
 

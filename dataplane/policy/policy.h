@@ -78,14 +78,15 @@ uint32_t policy_lookup_bulk(const struct policy *policy,
 
 /*
  * Credentials whose callers are asked for together. They are added one by one, with other work
- * between, and each takes three steps a few credentials apart, so that nobody waits for memory: its
- * digest, which says where the index is read; then where the record is; then the record, which is
- * the answer.
+ * between, and each takes two steps a few credentials apart, so that nobody waits for its record: its
+ * digest and where the record is; then the record, which is the answer.
  */
 struct policy_inquiry {
-	uint32_t count;                    /* credentials */
-	uint32_t digested, fetched, known; /* of them are through with each step */
-	uint32_t found;                    /* bit i is set where callers[i] is somebody */
+	uint32_t count;          /* credentials */
+	uint32_t located, known; /* of them are through with each step */
+	uint32_t hits;           /* bit i is set where records[i] is a record */
+	uint32_t found;          /* bit i is set where callers[i] is somebody, once it is known */
+	void *records[POLICY_BULK];
 	struct policy_caller callers[POLICY_BULK];
 	struct str credentials[POLICY_BULK];
 	uint8_t digests[POLICY_BULK][SNAP_DIGEST_BYTES];
@@ -93,7 +94,7 @@ struct policy_inquiry {
 
 static inline void policy_inquiry_begin(struct policy_inquiry *inquiry)
 {
-	inquiry->count = inquiry->digested = inquiry->fetched = inquiry->known = 0;
+	inquiry->count = inquiry->located = inquiry->known = 0;
 	inquiry->found = 0;
 }
 
