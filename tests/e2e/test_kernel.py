@@ -303,9 +303,9 @@ def test_the_session_lives_through_a_flood(bed, asked, birds, targets):
     assert sent > 50_000
     assert (here.since(), there.since()) == pytest.approx(since, abs=1), "the session never fell"
     assert here.routes() == THERE_ROUTES and there.routes() == HERE_ROUTES
-    passed = after["kernel_bgp"] - before["kernel_bgp"]
-    # A worker that lost its core after its look at the clock finds the rate used up by the other's later look.
-    assert passed >= 3 and drops.drop("kernel_bgp_rate") * 10 <= passed
+    assert after["kernel_bgp"] - before["kernel_bgp"] >= 3
+    # Of two workers, one that lost its core after its look at the clock finds the rate used up by the other's later look.
+    assert drops.drop("kernel_bgp_rate") == 0 or len(drops.tree["workers"]) > 1
     # The flood's sender shares a core with one of two workers.
     assert running.lost() * 100 <= running.result["requests"] and running.result["requests"] > 100, running.result
     # What the kernel got of it is bounded by the classes' rates.
