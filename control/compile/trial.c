@@ -48,8 +48,21 @@ static uint64_t own_bytes(void)
 	return strtoul(line, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The daemon's handlers write into what it shares with the child, and its threads may block
+ * signals. */
+static void signals_reset(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 __attribute__((noreturn)) static void trial_run(int fd, const char *const *patterns, uint32_t count)
 {
+	signals_reset();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, TRIAL_S);
