@@ -18,7 +18,7 @@
 #include "tests/sim/proxy/server.h"
 #include "tests/wire/eal.h"
 
-#define STEPS_MAX   2000000u
+#define STEPS_MAX   20000000u
 #define TIME_MAX_NS (UINT64_C(600) * 1000000000)
 #define APPLY_MS    1500 /* the longest time between two generations */
 #define HOG_MS      300
