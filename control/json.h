@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "control/config/mistakes.h"
+#include "control/source/mistakes.h"
 #include "lib/base/str.h"
 
 /** Text of unknown origin: one that is not all UTF-8 is escaped (lib/base/text.h). The caller owns the result. */

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/config/mistakes.h"
+#include "control/source/mistakes.h"
 #include "lib/base/ip.h"
 #include "lib/base/str.h"
 
@@ -236,8 +236,7 @@ struct config {
 	bool without_files; /* read no certificate and no key file (fuzzing) */
 	struct cfg_root root;
 	struct roll *roll;
-	struct source *source; /* owns the names of files */
-	void *tree;            /* libconfig's, which owns the texts */
+	struct source *source; /* owns the names of files and the texts of values */
 	struct block *blocks;  /* memory of lists, freed as a whole */
 };
 

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fills struct config from libconfig's tree of what source.c read, driven by the schema's rows: types, ranges, what is
- * required, defaults, and settings that nobody knows. It goes on after a mistake with the value
+ * Fills struct config from a source's tree, driven by the schema's rows: types, ranges, what is
+ * required, defaults, and settings that are unknown. It goes on after a mistake with the value
  * marked invalid, so that one run finds all.
  */
 #include <errno.h>
-#include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/config/nearest.h"
 #include "control/config/roll.h"
 #include "control/config/schema.h"
-#include "control/config/source.h"
+#include "control/source/source.h"
 
 struct block {
 	struct block *next;
@@ -49,38 +48,6 @@ const char *config_path(struct config *config, struct str path)
 	}
 	memcpy(out + directory, path.data, path.len);
 	return out;
-}
-
-static struct cfg_at place(const struct reader *r, const config_setting_t *s)
-{
-	return source_at(r->config->source, config_setting_source_line(s));
-}
-
-/* A setting's value as text, whatever libconfig made of it. NULL when it is no scalar. */
-static const char *scalar_text(struct reader *r, const config_setting_t *s, bool *quoted)
-{
-	char number[32];
-	char *copy;
-
-	*quoted = false;
-	switch (config_setting_type(s)) {
-	case CONFIG_TYPE_STRING:
-		*quoted = true;
-		return config_setting_get_string(s);
-	case CONFIG_TYPE_BOOL:
-		return config_setting_get_bool(s) ? "true" : "false";
-	case CONFIG_TYPE_INT:
-	case CONFIG_TYPE_INT64:
-		snprintf(number, sizeof(number), "%lld", config_setting_get_int64(s));
-		break;
-	case CONFIG_TYPE_FLOAT:
-		snprintf(number, sizeof(number), "%g", config_setting_get_float(s));
-		break;
-	default:
-		return NULL;
-	}
-	copy = config_alloc(r->config, strlen(number) + 1);
-	return copy ? memcpy(copy, number, strlen(number)) : "";
 }
 
 /* Is the value written in the form that its type asks for: in quotes or not? */
@@ -168,12 +135,11 @@ static void out_of_range(
 			f->name, f->min, f->max, text);
 }
 
-static void read_value(struct reader *r, const struct schema_field *f, const config_setting_t *s,
+static void read_value(struct reader *r, const struct schema_field *f, const struct node *node,
 	struct cfg_value *out)
 {
-	struct cfg_at at = place(r, s);
-	bool quoted;
-	const char *text = scalar_text(r, s, &quoted);
+	struct cfg_at at = node->at;
+	const char *text = node->text;
 
 	*out = (struct cfg_value){ .at = at, .set = true };
 	if (!text) {
@@ -182,7 +148,8 @@ static void read_value(struct reader *r, const struct schema_field *f, const con
 		return;
 	}
 	out->text = str_of(text);
-	if (!is_written_right(f->type, text, quoted) || schema_parse(f, out->text, out) < 0) {
+	if (!is_written_right(f->type, text, node->kind == NODE_TEXT) ||
+		schema_parse(f, out->text, out) < 0) {
 		wrong_value(r, f, at, text);
 		return;
 	}
@@ -194,40 +161,37 @@ static void read_value(struct reader *r, const struct schema_field *f, const con
 }
 
 static void read_group(
-	struct reader *r, const struct schema_group *g, const config_setting_t *s, void *base);
+	struct reader *r, const struct schema_group *g, const struct node *node, void *base);
 
-static void read_list(struct reader *r, const struct schema_field *f, const config_setting_t *s,
+static void read_list(struct reader *r, const struct schema_field *f, const struct node *node,
 	struct cfg_list *out)
 {
 	size_t bytes = f->type == SCHEMA_GROUP ? f->group->bytes : sizeof(struct cfg_value);
 
-	*out = (struct cfg_list){ .at = place(r, s), .set = true };
-	if (!config_setting_is_list(s) && !config_setting_is_array(s)) {
+	*out = (struct cfg_list){ .at = node->at, .set = true };
+	if (node->kind != NODE_LIST) {
 		mistake_add(r->mistakes, out->at, "'%s' must be a list: %s", f->name,
 			f->type == SCHEMA_GROUP ? "( { … }, { … } )" : "[ … ]");
 		return;
 	}
-
-	int count = config_setting_length(s);
-
-	if (count == 0 && f->required)
+	if (node->count == 0 && f->required)
 		mistake_add(r->mistakes, out->at, "'%s' must not be empty", f->name);
-	out->items = config_alloc(r->config, (size_t)count * bytes);
+	out->items = config_alloc(r->config, (size_t)node->count * bytes);
 	if (!out->items)
 		return;
-	for (int i = 0; i < count; i++) {
-		const config_setting_t *item = config_setting_get_elem(s, (unsigned)i);
+	for (uint32_t i = 0; i < node->count; i++) {
+		const struct node *item = &node->children[i];
 		void *at = (char *)out->items + out->count * bytes;
 
 		if (f->type != SCHEMA_GROUP) {
 			read_value(r, f, item, at);
 			out->count++;
-		} else if (config_setting_is_group(item)) {
+		} else if (item->kind == NODE_GROUP) {
 			read_group(r, f->group, item, at);
 			out->count++;
 		} else {
-			mistake_add(r->mistakes, place(r, item),
-				"each of '%s' must be a group { … }", f->name);
+			mistake_add(r->mistakes, item->at, "each of '%s' must be a group { … }",
+				f->name);
 		}
 	}
 }
@@ -270,79 +234,56 @@ static void read_absent(struct reader *r, const struct schema_group *g,
 		read_default(f, at, member);
 }
 
-static void find_unknown(struct reader *r, const struct schema_group *g, const config_setting_t *s)
+static void find_unknown(struct reader *r, const struct schema_group *g, const struct node *node)
 {
-	int count = config_setting_length(s);
-
-	for (int i = 0; i < count; i++) {
-		const config_setting_t *child = config_setting_get_elem(s, (unsigned)i);
-		const char *name = config_setting_name(child);
+	for (uint32_t i = 0; i < node->count; i++) {
+		const struct node *child = &node->children[i];
+		const char *name = child->name;
 		const struct schema_field *f = g->fields;
-		struct nearest near = nearest_begin(str_of(name ? name : ""));
+		struct nearest near = nearest_begin(str_of(name));
 
-		for (; f->name && name && strcmp(f->name, name) != 0; f++)
+		for (; f->name && strcmp(f->name, name) != 0; f++)
 			nearest_offer(&near, str_of(f->name));
 		if (f->name)
 			continue;
 		if (near.best.data)
-			mistake_add(r->mistakes, place(r, child),
+			mistake_add(r->mistakes, child->at,
 				"unknown setting '%s' in %s; did you mean '%.*s'?", name, g->noun,
 				(int)near.best.len, near.best.data);
 		else
-			mistake_add(r->mistakes, place(r, child), "unknown setting '%s' in %s",
-				name, g->noun);
+			mistake_add(r->mistakes, child->at, "unknown setting '%s' in %s", name,
+				g->noun);
 	}
 }
 
 static void read_group(
-	struct reader *r, const struct schema_group *g, const config_setting_t *s, void *base)
+	struct reader *r, const struct schema_group *g, const struct node *node, void *base)
 {
-	*(struct cfg_group *)base = (struct cfg_group){ place(r, s), true };
-	find_unknown(r, g, s);
+	*(struct cfg_group *)base = (struct cfg_group){ node->at, true };
+	find_unknown(r, g, node);
 	for (const struct schema_field *f = g->fields; f->name; f++) {
-		const config_setting_t *child = config_setting_get_member(s, f->name);
+		const struct node *child = node_child(node, f->name);
 		void *member = (char *)base + f->offset;
 
 		if (!child)
-			read_absent(r, g, f, place(r, s), member);
+			read_absent(r, g, f, node->at, member);
 		else if (f->list)
 			read_list(r, f, child, member);
 		else if (f->type != SCHEMA_GROUP)
 			read_value(r, f, child, member);
-		else if (config_setting_is_group(child))
+		else if (child->kind == NODE_GROUP)
 			read_group(r, f->group, child, member);
 		else
-			mistake_add(r->mistakes, place(r, child), "'%s' must be a group { … }",
-				f->name);
+			mistake_add(r->mistakes, child->at, "'%s' must be a group { … }", f->name);
 	}
-}
-
-/* Let libconfig make its tree of the source, and read that. */
-static int load_tree(struct config *config, const char *text, struct mistakes *mistakes)
-{
-	struct reader r = { config, mistakes };
-	config_t *tree = calloc(1, sizeof(*tree));
-
-	if (!tree)
-		return -ENOMEM;
-	config_init(tree);
-	config->tree = tree;
-	if (config_read_string(tree, text) != CONFIG_TRUE) {
-		/* The source was held to the same grammar: this is for what a later libconfig
-		 * may find. */
-		mistake_add(mistakes, source_at(config->source, (uint32_t)config_error_line(tree)),
-			"libconfig: %s", config_error_text(tree));
-		return -EINVAL;
-	}
-	read_group(&r, &schema_root, config_root_setting(tree), &config->root);
-	return 0;
 }
 
 int config_load_from(struct config *config, const char *path, const struct source_reader *reader,
 	struct mistakes *mistakes)
 {
+	struct reader r = { config, mistakes };
 	const char *slash = strrchr(path, '/');
-	const char *text;
+	const struct node *root;
 
 	*config = (struct config){ 0 };
 	config->path = strdup(path);
@@ -353,10 +294,13 @@ int config_load_from(struct config *config, const char *path, const struct sourc
 	if (!config->path || !config->directory)
 		return -ENOMEM;
 	config->source = source_new(path, config->directory, reader, mistakes);
-	text = config->source ? source_text(config->source) : NULL;
 	if (!config->source)
 		return -ENOMEM;
-	return text ? load_tree(config, text, mistakes) : -EINVAL;
+	root = source_root(config->source);
+	if (!root)
+		return -EINVAL;
+	read_group(&r, &schema_root, root, &config->root);
+	return 0;
 }
 
 int config_load(struct config *config, const char *path, struct mistakes *mistakes)
@@ -397,9 +341,6 @@ void config_free(struct config *config)
 		free(config->blocks);
 		config->blocks = next;
 	}
-	if (config->tree)
-		config_destroy(config->tree);
-	free(config->tree);
 	source_free(config->source);
 	free(config->path);
 	free(config->directory);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "control/config/nearest.h"
-#include "control/config/scan.h"
+#include "control/source/scan.h"
 #include "control/config/schema.h"
 #include "control/config/units.h"
 #include "lib/base/file.h"

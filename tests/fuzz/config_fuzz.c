@@ -15,7 +15,7 @@
 #include "control/compile/patterns.h"
 #include "control/compile/trial.h"
 #include "control/config/roll.h"
-#include "control/config/source.h"
+#include "control/source/source.h"
 
 #define TEXT_BYTES_MAX (64 * 1024)
 

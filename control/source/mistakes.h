@@ -3,8 +3,8 @@
  * The mistakes found in a configuration: all of one run, each with its file and line, so that an
  * operator mends a file once and not once for each mistake.
  */
-#ifndef SLUICE_CONTROL_CONFIG_MISTAKES_H
-#define SLUICE_CONTROL_CONFIG_MISTAKES_H
+#ifndef SLUICE_CONTROL_SOURCE_MISTAKES_H
+#define SLUICE_CONTROL_SOURCE_MISTAKES_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,10 +4,10 @@
  * broken; this says what was expected and what is there. Tokens of included files go on where the
  * file around them was.
  */
-#ifndef SLUICE_CONTROL_CONFIG_GRAMMAR_H
-#define SLUICE_CONTROL_CONFIG_GRAMMAR_H
+#ifndef SLUICE_CONTROL_SOURCE_GRAMMAR_H
+#define SLUICE_CONTROL_SOURCE_GRAMMAR_H
 
-#include "control/config/scan.h"
+#include "control/source/scan.h"
 
 #define GRAMMAR_DEPTH_MAX 32  /* brackets within brackets; the schema needs eight */
 #define GRAMMAR_NAMES_MAX 256 /* settings of a group; the schema's largest has fourteen */

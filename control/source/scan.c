@@ -4,7 +4,7 @@
  * with a leading zero (decimal in 1.5, octal in 1.7), texts over several lines, a NUL within a
  * text.
  */
-#include "control/config/scan.h"
+#include "control/source/scan.h"
 
 #include <errno.h>
 #include <math.h>

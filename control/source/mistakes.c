@@ -4,7 +4,7 @@
  * configuration that it speaks of was freed. A failed allocation still counts the error, so that
  * a configuration with a mistake is never taken for a good one.
  */
-#include "control/config/mistakes.h"
+#include "control/source/mistakes.h"
 
 #include <stdarg.h>
 #include <stddef.h>

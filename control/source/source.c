@@ -4,7 +4,7 @@
  * libconfig read alike: no comments, no inclusions, whole numbers of 64 bits in decimal, no comma
  * before a closing bracket. Lines stay lines.
  */
-#include "control/config/source.h"
+#include "control/source/source_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/config/grammar.h"
+#include "control/source/grammar.h"
 
 /* From line .line of the text on, lines are those of a file from .at on. */
 struct source_mark {
@@ -36,6 +36,7 @@ struct source {
 	uint32_t line; /* of the text's end */
 	size_t comma;  /* where the last token is, when it is a comma; else 0 */
 	bool good;
+	struct tree tree;
 	struct source_mark *marks;
 	uint32_t mark_count;
 	/* Contents and names of all files: tokens and diagnostics point into them. */
@@ -313,6 +314,13 @@ struct source *source_new(const char *path, const char *directory,
 	s->mistakes = mistakes;
 	s->good = source_read_main(s, path) && mistakes->errors == errors;
 	grammar_free(&s->grammar);
+	if (s->good) {
+		int rc = libconfig_tree(s, s->text, mistakes, &s->tree);
+
+		s->good = rc == 0;
+		if (rc == -ENOMEM)
+			source_no_memory(s);
+	}
 	return s;
 }
 
@@ -322,15 +330,16 @@ void source_free(struct source *source)
 		return;
 	for (uint32_t i = 0; i < source->owned_count; i++)
 		free(source->owned[i]);
+	tree_free(&source->tree);
 	free(source->owned);
 	free(source->marks);
 	free(source->text);
 	free(source);
 }
 
-const char *source_text(const struct source *source)
+const struct node *source_root(const struct source *source)
 {
-	return source->good ? source->text : NULL;
+	return source->good ? &source->tree.root : NULL;
 }
 
 struct cfg_at source_at(const struct source *source, uint32_t line)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stack of open brackets, each with what may come next in it. */
-#include "control/config/grammar.h"
+#include "control/source/grammar.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,10 +5,10 @@
  * cannot be read; this one comes first and says what is wrong in an operator's words. Pure: bytes
  * in, tokens and diagnostics out.
  */
-#ifndef SLUICE_CONTROL_CONFIG_SCAN_H
-#define SLUICE_CONTROL_CONFIG_SCAN_H
+#ifndef SLUICE_CONTROL_SOURCE_SCAN_H
+#define SLUICE_CONTROL_SOURCE_SCAN_H
 
-#include "control/config/mistakes.h"
+#include "control/source/mistakes.h"
 #include "lib/base/str.h"
 
 enum token_kind {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A configuration's text: the file and all that it includes as one text that libconfig reads from
- * memory, with the file and line that each of its lines came from. libconfig opens no file itself:
- * it ends the process when it is told to include a folder, and waits for ever at a named pipe.
+ * Where a configuration comes from. Its files, in the form of libconfig: the file and all that it
+ * includes are put together as one text that libconfig reads from memory, with the file and line
+ * that each of its lines came from. libconfig opens no file itself: it ends the process when it is
+ * told to include a folder, and waits for ever at a named pipe.
  */
-#ifndef SLUICE_CONTROL_CONFIG_SOURCE_H
-#define SLUICE_CONTROL_CONFIG_SOURCE_H
+#ifndef SLUICE_CONTROL_SOURCE_SOURCE_H
+#define SLUICE_CONTROL_SOURCE_SOURCE_H
 
-#include "control/config/mistakes.h"
+#include "control/source/tree.h"
 #include "lib/base/file.h"
 
 #define SOURCE_DEPTH_MAX       10                    /* files within files */
@@ -36,10 +37,9 @@ struct source *source_new(const char *path, const char *directory,
 	const struct source_reader *reader, struct mistakes *mistakes);
 void source_free(struct source *source);
 
-/** The whole text, terminated; NULL when nothing can be read from it: a diagnostic was added. */
-const char *source_text(const struct source *source);
-
-/** Where line @p line of the text was written, from 1. The name lives as long as @p source. */
-struct cfg_at source_at(const struct source *source, uint32_t line);
+/** What it says; NULL when nothing can be read from it: a diagnostic was added. Lives as long as @p
+ *  source.
+ */
+const struct node *source_root(const struct source *source);
 
 #endif
