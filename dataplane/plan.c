@@ -11,6 +11,7 @@
 #include "dataplane/io/port_setup.h"
 #include "dataplane/tls/tls.h"
 #include "lib/base/log.h"
+#include "lib/shm/snapshot_rows.h"
 
 #define MBUF_BYTES       (sizeof(struct rte_mbuf) + NET_META_BYTES + 64) /* without the data room */
 #define MBUFS_PER_PORT   8192 /* descriptors of both directions and what the drivers hold back */
@@ -200,9 +201,7 @@ static bool same_port(const struct snapshot *a, const struct snapshot *b, uint32
 	const struct snap_port *x = SNAP_AT(a, SNAP_PORTS, snap_port, i);
 	const struct snap_port *y = SNAP_AT(b, SNAP_PORTS, snap_port, i);
 
-	return snapshot_same_text(a, x->name, b, y->name) &&
-	       snapshot_same_text(a, x->device, b, y->device) && x->mtu == y->mtu &&
-	       x->queues == y->queues && x->vlan == y->vlan &&
+	return !snap_rows_restart(snap_rows_port, a, x, b, y) &&
 	       snapshot_same_ways(a, x->ways, b, y->ways) &&
 	       snapshot_same_addresses(a, x->addresses, b, y->addresses, SNAP_ADDRESSES) &&
 	       snapshot_same_addresses(a, x->gateways, b, y->gateways, SNAP_GATEWAYS);
@@ -230,15 +229,12 @@ int start_plan_compatible(
 			return needs_restart(why, why_bytes, "a port");
 	if (!snapshot_same_kernels(running, next))
 		return needs_restart(why, why_bytes, "what the kernel gets of a port");
-	if (a->workers != b->workers || a->connections != b->connections || a->mbufs != b->mbufs ||
-		a->rcv_buf_bytes != b->rcv_buf_bytes || a->snd_buf_bytes != b->snd_buf_bytes ||
-		a->rto_min_ms != b->rto_min_ms || a->ecn != b->ecn)
+	if (snap_rows_restart(snap_rows_dataplane, running, a, next, b) ||
+		snap_rows_restart(snap_rows_buffers, running, a, next, b))
 		return needs_restart(
 			why, why_bytes, "workers, connections, mbufs or TCP's settings");
-	if (a->api_capacity != b->api_capacity || a->endpoint_capacity != b->endpoint_capacity ||
-		a->listener_capacity != b->listener_capacity ||
-		a->event_records != b->event_records ||
-		a->consumer_capacity != b->consumer_capacity)
+	if (snap_rows_restart(snap_rows_capacity, running, a, next, b) ||
+		snap_rows_restart(snap_rows_access_log, running, a, next, b))
 		return needs_restart(why, why_bytes, "a reserved capacity");
 	return 0;
 }

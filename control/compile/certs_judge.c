@@ -307,7 +307,7 @@ static void judge_host(const struct config *config, const struct certs *certs,
 		const struct cfg_listener *l =
 			CFG_ITEM(*listeners, struct cfg_listener, ref ? ref->number : i);
 
-		if (!l->tls.head.set || judge_serves_host(l, certs, host->text))
+		if (!l->tls.place.set || judge_serves_host(l, certs, host->text))
 			continue;
 		mistake_warn(mistakes, host->at,
 			"host '%.*s' is in no certificate of listener '%.*s'", (int)host->text.len,

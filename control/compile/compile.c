@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "control/compile/compile_priv.h"
+#include "control/source/source.h"
 
 struct snap_text compile_lower(struct compile *c, struct str text)
 {
@@ -21,9 +22,27 @@ struct snap_text compile_lower(struct compile *c, struct str text)
 	if (lower)
 		out = compile_text(c, (struct str){ lower, text.len });
 	else
-		mistake_add(c->mistakes, c->root->head.at, "out of memory");
+		mistake_add(c->mistakes, c->root->place.at, "out of memory");
 	free(lower);
 	return out;
+}
+
+void compile_rows(
+	struct compile *c, const struct schema_group *group, const void *from, void *record)
+{
+	for (const struct schema_field *f = group->fields; f->name; f++) {
+		const struct cfg_value *value = (const void *)((const char *)from + f->offset);
+		struct snap_text text;
+
+		if (!f->snap)
+			continue;
+		if (f->snap->store != SNAP_IS_text) {
+			snap_row_set(f->snap, record, value->number);
+			continue;
+		}
+		text = compile_text(c, value->text);
+		memcpy((char *)record + f->snap->offset, &text, sizeof(text));
+	}
 }
 
 static void enter_endpoints(struct slots *slots, const struct snapshot *s)
@@ -94,7 +113,7 @@ struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t
 	struct slots *slots = slots_new(capacity);
 
 	if (!slots)
-		mistake_add(c->mistakes, c->root->head.at, "out of memory");
+		mistake_add(c->mistakes, c->root->place.at, "out of memory");
 	else if (c->input->previous)
 		enter_section(slots, c->input->previous, id);
 	return slots;
@@ -135,7 +154,7 @@ static int build(struct compile *c, struct compiled *out)
 	snapshot_builder_add(c->builder, SNAP_SETTINGS, &c->settings);
 	rc = snapshot_builder_finish(c->builder, c->input->generation, c->input->boot_id, &segment);
 	if (rc < 0) {
-		mistake_add(c->mistakes, c->root->head.at, "the snapshot cannot be made: %s",
+		mistake_add(c->mistakes, c->root->place.at, "the snapshot cannot be made: %s",
 			strerror(-rc));
 		return rc;
 	}
@@ -143,7 +162,7 @@ static int build(struct compile *c, struct compiled *out)
 	if (rc < 0) {
 		segment_close(&segment);
 		mistake_add(
-			c->mistakes, c->root->head.at, "the snapshot would be refused: %s", why);
+			c->mistakes, c->root->place.at, "the snapshot would be refused: %s", why);
 		return rc;
 	}
 	if (c->input->running)
@@ -170,7 +189,7 @@ int snapshot_compile(
 		if (c.builder)
 			rc = build(&c, out);
 		else
-			mistake_add(mistakes, c.root->head.at, "out of memory");
+			mistake_add(mistakes, c.root->place.at, "out of memory");
 		snapshot_builder_free(c.builder);
 	}
 	pattern_shapes_free(&c.patterns);
@@ -197,11 +216,11 @@ bool snapshot_same(const struct snapshot *a, const struct snapshot *b)
 		       (const char *)b->segment.base + header, a->segment.length - header) == 0;
 }
 
-int compile_file(const char *path, const struct compile_input *input, struct config *config,
-	struct mistakes *mistakes, struct compiled *out)
+/* Check and compile what was loaded. @param rc  of loading it */
+static int compile_loaded(const char *path, int rc, const struct compile_input *input,
+	struct config *config, struct mistakes *mistakes, struct compiled *out)
 {
 	struct compile_input in = *input;
-	int rc = config_load(config, path, mistakes);
 
 	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
 	if (rc == 0) {
@@ -212,5 +231,32 @@ int compile_file(const char *path, const struct compile_input *input, struct con
 		mistake_add(mistakes, (struct cfg_at){ path, 1 }, "%s", strerror(-rc));
 	}
 	mistakes_sort(mistakes, path);
+	return rc;
+}
+
+int compile_file(const char *path, const struct compile_input *input, struct config *config,
+	struct mistakes *mistakes, struct compiled *out)
+{
+	int rc = config_load(config, path, mistakes);
+
+	return compile_loaded(path, rc, input, config, mistakes, out);
+}
+
+/* The one file that there is. */
+static int read_memory(void *context, const char *path, struct file_text *out, char *why)
+{
+	*out = (struct file_text){ .data = strdup(context), .len = strlen(context) };
+	return out->data ? 0 : -ENOMEM;
+}
+
+int compile_memory(const char *text, const struct compile_input *input, struct mistakes *mistakes,
+	struct compiled *out)
+{
+	const struct source_reader reader = { read_memory, (void *)(uintptr_t)text };
+	struct config config;
+	int rc = config_load_from(&config, CONFIG_IN_MEMORY, &reader, mistakes);
+
+	rc = compile_loaded(CONFIG_IN_MEMORY, rc, input, &config, mistakes, out);
+	config_free(&config);
 	return rc;
 }

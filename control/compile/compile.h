@@ -38,4 +38,9 @@ bool snapshot_same(const struct snapshot *a, const struct snapshot *b);
 int compile_file(const char *path, const struct compile_input *input, struct config *config,
 	struct mistakes *mistakes, struct compiled *out);
 
+/** As compile_file() for the terminated @p text of a file without inclusions, which tests and
+ *  benchmarks make; the files that it names are read. */
+int compile_memory(const char *text, const struct compile_input *input, struct mistakes *mistakes,
+	struct compiled *out);
+
 #endif

@@ -50,12 +50,12 @@ static struct snap_range add_routes(struct compile *c, const struct cfg_api *api
 		struct snap_route record = {
 			.path = compile_text(c, path),
 			.kind = prefix ? SNAP_PATH_PREFIX : SNAP_PATH_EXACT,
-			.methods = route->method_bits,
+			.methods = route->methods.bits,
 			.backend = (uint32_t)route->backend.number,
-			.timeout_ms = (uint32_t)route->timeout.number,
 			.api = index,
 		};
 
+		compile_rows(c, &schema_route, route, &record);
 		snapshot_builder_add(c->builder, SNAP_ROUTES, &record);
 	}
 	return range;
@@ -74,8 +74,6 @@ void compile_apis(struct compile *c)
 	for (uint32_t i = 0; i < list->count && slots; i++) {
 		const struct cfg_api *api = CFG_ITEM(*list, struct cfg_api, i);
 		struct snap_api record = {
-			.name = compile_text(c, api->name.text),
-			.version = compile_text(c, api->version.text),
 			.listeners = add_indices(c, SNAP_API_LISTENERS, &api->listeners),
 			.hosts = add_hosts(c, &api->hosts),
 			.credentials = add_indices(c, SNAP_API_CREDENTIALS, &api->auth),
@@ -84,8 +82,9 @@ void compile_apis(struct compile *c)
 				slots, (struct slot_name){ api->name.text, api->version.text }),
 		};
 
+		compile_rows(c, &schema_api, api, &record);
 		if (record.slot == SNAP_NONE)
-			mistake_add(c->mistakes, api->head.at,
+			mistake_add(c->mistakes, api->place.at,
 				"no slot is left for this API: stop the dataplane, apply, and start it again");
 		snapshot_builder_add(c->builder, SNAP_APIS, &record);
 	}

@@ -23,7 +23,6 @@ static void compile_credentials(struct compile *c)
 		static const uint32_t wheres[] = { SNAP_IN_HEADER, SNAP_IN_QUERY, SNAP_IN_COOKIE,
 			SNAP_IN_AUTHORIZATION };
 		struct snap_credential record = {
-			.name = compile_text(c, k->name.text),
 			.field = places[k->in.number],
 			.pattern = compile_text(c, k->pattern.text),
 			.shape_prefixes = compile_text(
@@ -32,9 +31,9 @@ static void compile_credentials(struct compile *c)
 			.pattern_id = i,
 			.shape_class = shape->class,
 			.shape_length = shape->length,
-			.strip = (uint32_t)k->strip.number,
 		};
 
+		compile_rows(c, &schema_credential, k, &record);
 		snapshot_builder_add(c->builder, SNAP_CREDENTIALS, &record);
 	}
 }
@@ -136,15 +135,14 @@ static void compile_plans(struct compile *c)
 	for (uint32_t i = 0; i < list->count && slots; i++) {
 		const struct cfg_plan *plan = CFG_ITEM(*list, struct cfg_plan, i);
 		struct snap_plan record = {
-			.name = compile_text(c, plan->name.text),
 			.apis = add_plan_apis(c, plan),
 			.limits = add_limits(c, plan),
 			.slot = slots_take(slots, (struct slot_name){ plan->name.text }),
-			.flags = plan->soft.number ? SNAP_PLAN_SOFT : 0,
 		};
 
+		compile_rows(c, &schema_plan, plan, &record);
 		if (record.slot == SNAP_NONE)
-			mistake_add(c->mistakes, plan->head.at, "there are more than %u plans",
+			mistake_add(c->mistakes, plan->place.at, "there are more than %u plans",
 				SNAP_PLAN_SLOTS);
 		snapshot_builder_add(c->builder, SNAP_PLANS, &record);
 	}
@@ -219,7 +217,7 @@ static void compile_retired(struct compile *c, const struct slots *slots)
 	old.copies = calloc((size_t)s->sections[SNAP_LIMITS].count + 1, sizeof(*old.copies));
 	old.kept = calloc((size_t)s->sections[SNAP_LIMITS].count + 1, sizeof(*old.kept));
 	if (!old.copies || !old.kept) {
-		mistake_add(c->mistakes, c->root->head.at, "out of memory");
+		mistake_add(c->mistakes, c->root->place.at, "out of memory");
 		goto out;
 	}
 	for (uint32_t i = 0; i < s->sections[SNAP_RETIRED].count; i++) {

@@ -51,36 +51,20 @@ static void compile_capacities(struct compile *c)
 void compile_settings(struct compile *c)
 {
 	const struct cfg_root *r = c->root;
-	const struct cfg_dataplane *d = &r->dataplane;
 	const struct cfg_access_log *log = &r->access_log;
 	struct snap_settings *s = &c->settings;
 
-	*s = (struct snap_settings){
-		.workers = d->lcores.count ? 0 : number(&d->workers),
-		.connections = number(&d->connections),
-		.mbufs = number(&d->mbufs),
-		.head_bytes_max = number(&r->limits.head_),
-		.target_bytes_max = number(&r->limits.target),
-		.fields_max = number(&r->limits.fields),
-		.head_timeout_ms = number(&r->timeouts.head_),
-		.body_timeout_ms = number(&r->timeouts.body),
-		.idle_timeout_ms = number(&r->timeouts.idle),
-		.send_timeout_ms = number(&r->timeouts.send),
-		.backend_idle_timeout_ms = number(&r->timeouts.backend_idle),
-		.body_rate_min = number(&r->timeouts.body_rate_min),
-		.send_rate_min = number(&r->timeouts.send_rate_min),
-		.rto_min_ms = number(&d->rto_min),
-		.ecn = number(&d->ecn),
-		.rcv_buf_bytes = number(&d->buffers.receive),
-		.snd_buf_bytes = number(&d->buffers.send),
-		.flags = (r->forwarding.trust_client.number ? SNAP_TRUST_FORWARDED : 0) |
-			 (r->forwarding.pass_overrides.number ? SNAP_PASS_OVERRIDES : 0),
-		.event_records = number(&log->records),
-		.via = compile_text(c, r->forwarding.via.text),
-		.body_bytes_max = r->limits.body.number,
-		.access_log = log->enabled.set ? (uint32_t)log->enabled.number
-					       : log->path.set || c->input->want_access_log,
-	};
+	memset(s, 0, sizeof(*s));
+	compile_rows(c, &schema_dataplane, &r->dataplane, s);
+	compile_rows(c, &schema_buffers, &r->dataplane.buffers, s);
+	compile_rows(c, &schema_access_log, log, s);
+	compile_rows(c, &schema_limits, &r->limits, s);
+	compile_rows(c, &schema_timeouts, &r->timeouts, s);
+	compile_rows(c, &schema_forwarding, &r->forwarding, s);
+	if (r->dataplane.lcores.count)
+		s->workers = 0;
+	if (!log->enabled.set)
+		s->access_log = log->path.set || c->input->want_access_log;
 	if (s->event_records & (s->event_records - 1))
 		mistake_add(c->mistakes, log->records.at, "'records' must be a power of two");
 	compile_capacities(c);
@@ -122,11 +106,9 @@ static uint64_t interval_ns(const struct cfg_value *rate)
 static void add_kernel(struct compile *c, const struct cfg_kernel *k, uint32_t port)
 {
 	struct snap_kernel record = {
-		.interface = compile_text(c, k->interface.text),
 		.addresses = add_addresses(c, SNAP_KERNEL_ADDRESSES, &k->addresses),
 		.ports = { snapshot_builder_count(c->builder, SNAP_KERNEL_PORTS), k->ports.count },
 		.port = port,
-		.burst = number(&k->burst),
 		.interval_ns = {
 #define KERNEL_CLASS(NAME, name, rate, text) [KERNEL_##NAME] = interval_ns(&k->rates.name),
 #include "lib/shm/kernel_class.def"
@@ -134,6 +116,7 @@ static void add_kernel(struct compile *c, const struct cfg_kernel *k, uint32_t p
 		},
 	};
 
+	compile_rows(c, &schema_kernel, k, &record);
 	for (uint32_t i = 0; i < k->ports.count; i++) {
 		uint32_t value = number(CFG_ITEM(k->ports, struct cfg_value, i));
 
@@ -149,18 +132,14 @@ static void compile_ports(struct compile *c)
 	for (uint32_t i = 0; i < d->ports.count; i++) {
 		const struct cfg_port *port = CFG_ITEM(d->ports, struct cfg_port, i);
 		struct snap_port record = {
-			.name = compile_text(c, port->name.text),
-			.device = compile_text(c, port->device.text),
 			.addresses = add_addresses(c, SNAP_ADDRESSES, &port->addresses),
 			.gateways = add_addresses(c, SNAP_GATEWAYS, &port->gateways),
-			.mtu = number(&port->mtu),
-			.queues = number(&port->queues),
 			.ways = add_ways(c, &port->routes),
-			.vlan = number(&port->vlan),
 		};
 
+		compile_rows(c, &schema_port, port, &record);
 		snapshot_builder_add(c->builder, SNAP_PORTS, &record);
-		if (port->kernel.head.set)
+		if (port->kernel.place.set)
 			add_kernel(c, &port->kernel, i);
 	}
 	for (uint32_t i = 0; i < d->lcores.count; i++) {
@@ -177,12 +156,12 @@ static void compile_certificates(struct compile *c)
 	for (uint32_t i = 0; i < list->count; i++) {
 		const struct cert *cert = &c->certs.list[i];
 		struct snap_cert record = {
-			.name = compile_text(
-				c, CFG_ITEM(*list, struct cfg_certificate, i)->name.text),
 			.names = { snapshot_builder_count(c->builder, SNAP_CERT_NAMES),
 				cert->name_count },
 		};
 
+		compile_rows(c, &schema_certificate, CFG_ITEM(*list, struct cfg_certificate, i),
+			&record);
 		memcpy(record.fingerprint, cert->fingerprint, sizeof(record.fingerprint));
 		for (uint32_t j = 0; j < cert->name_count; j++) {
 			struct snap_text name = compile_text(c, str_of(cert->names[j]));
@@ -205,19 +184,17 @@ static uint32_t paths_of(const struct cfg_paths *p)
 static void add_listener(struct compile *c, const struct cfg_listener *l, uint32_t slot)
 {
 	struct snap_listener record = {
-		.name = compile_text(c, l->name.text),
 		.addr = l->bind.addr,
 		.tcp_port = l->bind.port,
 		.port = number(&l->port),
 		.slot = slot,
-		.tls = l->tls.head.set,
+		.tls = l->tls.place.set,
 		.certs = { snapshot_builder_count(c->builder, SNAP_LISTENER_CERTS),
 			l->tls.certificates.count },
-		.backlog = number(&l->backlog),
-		.connections_per_source = number(&l->connections_per_source),
 		.paths = paths_of(&l->paths),
 	};
 
+	compile_rows(c, &schema_listener, l, &record);
 	for (uint32_t i = 0; i < l->tls.certificates.count; i++) {
 		uint32_t cert = number(CFG_ITEM(l->tls.certificates, struct cfg_value, i));
 
@@ -252,7 +229,7 @@ static void compile_listeners(struct compile *c)
 			slots_take(slots, compile_listener_key(&l->bind.addr, l->bind.port, room));
 
 		if (slot == SNAP_NONE)
-			no_slot(c, l->head.at, "listener");
+			no_slot(c, l->place.at, "listener");
 		add_listener(c, l, slot);
 	}
 	slots_free(slots);
@@ -262,29 +239,24 @@ static void add_backend(
 	struct compile *c, const struct cfg_backend *b, uint32_t index, struct slots *slots)
 {
 	struct snap_backend record = {
-		.name = compile_text(c, b->name.text),
 		.endpoints = { snapshot_builder_count(c->builder, SNAP_ENDPOINTS),
 			b->endpoints.count },
-		.balance = number(&b->balance),
-		.connect_timeout_ms = number(&b->connect_timeout),
-		.retry_after_ms = number(&b->retry_after),
-		.idle_connections = number(&b->idle_connections),
 	};
 
+	compile_rows(c, &schema_backend, b, &record);
 	for (uint32_t i = 0; i < b->endpoints.count; i++) {
 		const struct cfg_endpoint *e = CFG_ITEM(b->endpoints, struct cfg_endpoint, i);
 		struct snap_endpoint endpoint = {
-			.name = compile_text(c, e->address.text),
 			.addr = e->address.addr,
 			.tcp_port = e->address.port,
-			.weight = number(&e->weight),
 			.slot = slots_take(
 				slots, (struct slot_name){ b->name.text, e->address.text }),
 			.backend = index,
 		};
 
+		compile_rows(c, &schema_endpoint, e, &endpoint);
 		if (endpoint.slot == SNAP_NONE)
-			no_slot(c, e->head.at, "endpoint");
+			no_slot(c, e->place.at, "endpoint");
 		snapshot_builder_add(c->builder, SNAP_ENDPOINTS, &endpoint);
 	}
 	snapshot_builder_add(c->builder, SNAP_BACKENDS, &record);

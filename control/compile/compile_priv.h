@@ -7,6 +7,7 @@
 #include "control/compile/compile.h"
 #include "control/compile/patterns.h"
 #include "control/compile/slots.h"
+#include "control/config/schema.h"
 
 struct compile {
 	const struct compile_input *input;
@@ -26,6 +27,11 @@ struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t
 /** What a listener has its slot by: its address and port, whatever it is called.
  *  @param room  LISTENER_KEY_BYTES, holds the texts */
 struct slot_name compile_listener_key(const struct ip_addr *addr, uint32_t port, char *room);
+
+/** Fill the members of @p record that are settings of a group: its rows say where each goes.
+ *  @param from  the group's struct cfg_… */
+void compile_rows(
+	struct compile *c, const struct schema_group *group, const void *from, void *record);
 
 void compile_settings(struct compile *c);
 void compile_network(struct compile *c);

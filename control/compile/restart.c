@@ -12,6 +12,20 @@ static void refuse(struct compile *c, struct cfg_at at, const char *setting)
 		setting);
 }
 
+/* The settings of a group, in a record of both. */
+static void check_rows(struct compile *c, const struct schema_group *group, const void *from,
+	const void *was, const struct snapshot *now, const void *is)
+{
+	for (const struct schema_field *f = group->fields; f->name; f++)
+		if (f->snap && f->snap->restart &&
+			!snap_row_same(f->snap, c->input->previous, was, now, is))
+			refuse(c,
+				((const struct cfg_value *)(const void *)((const char *)from +
+									  f->offset))
+					->at,
+				f->name);
+}
+
 static void check_port(struct compile *c, const struct snapshot *now, uint32_t i)
 {
 	const struct snapshot *old = c->input->previous;
@@ -19,22 +33,13 @@ static void check_port(struct compile *c, const struct snapshot *now, uint32_t i
 	const struct snap_port *b = SNAP_AT(now, SNAP_PORTS, snap_port, i);
 	const struct cfg_port *port = CFG_ITEM(c->root->dataplane.ports, struct cfg_port, i);
 
-	if (!snapshot_same_text(old, a->name, now, b->name))
-		refuse(c, port->name.at, "name");
-	if (!snapshot_same_text(old, a->device, now, b->device))
-		refuse(c, port->device.at, "device");
-	if (a->mtu != b->mtu)
-		refuse(c, port->mtu.at, "mtu");
-	if (a->queues != b->queues)
-		refuse(c, port->queues.at, "queues");
+	check_rows(c, &schema_port, port, a, now, b);
 	if (!snapshot_same_addresses(old, a->addresses, now, b->addresses, SNAP_ADDRESSES))
 		refuse(c, port->addresses.at, "addresses");
 	if (!snapshot_same_addresses(old, a->gateways, now, b->gateways, SNAP_GATEWAYS))
 		refuse(c, port->gateways.at, "gateways");
 	if (!snapshot_same_ways(old, a->ways, now, b->ways))
 		refuse(c, port->routes.at, "routes");
-	if (a->vlan != b->vlan)
-		refuse(c, port->vlan.at, "vlan");
 }
 
 static void check_kernels(struct compile *c, const struct snapshot *now)
@@ -45,40 +50,22 @@ static void check_kernels(struct compile *c, const struct snapshot *now)
 	if (snapshot_same_kernels(c->input->previous, now))
 		return;
 	for (uint32_t i = 0; i < ports->count; i++)
-		if (CFG_ITEM(*ports, struct cfg_port, i)->kernel.head.set)
-			at = CFG_ITEM(*ports, struct cfg_port, i)->kernel.head.at;
+		if (CFG_ITEM(*ports, struct cfg_port, i)->kernel.place.set)
+			at = CFG_ITEM(*ports, struct cfg_port, i)->kernel.place.at;
 	refuse(c, at, "kernel");
 }
 
 void compile_check_restart(struct compile *c, const struct snapshot *now)
 {
 	const struct cfg_dataplane *d = &c->root->dataplane;
-	const struct cfg_capacity *room = &d->capacity;
 	const struct snapshot *old = c->input->previous;
 	const struct snap_settings *a = snap_settings(old), *b = snap_settings(now);
-	const struct {
-		uint32_t was, is;
-		struct cfg_at at;
-		const char *name;
-	} settings[] = {
-		{ a->workers, b->workers, d->workers.at, "workers" },
-		{ a->connections, b->connections, d->connections.at, "connections" },
-		{ a->mbufs, b->mbufs, d->mbufs.at, "mbufs" },
-		{ a->rto_min_ms, b->rto_min_ms, d->rto_min.at, "rto_min" },
-		{ a->ecn, b->ecn, d->ecn.at, "ecn" },
-		{ a->rcv_buf_bytes, b->rcv_buf_bytes, d->buffers.receive.at, "receive" },
-		{ a->snd_buf_bytes, b->snd_buf_bytes, d->buffers.send.at, "send" },
-		{ a->listener_capacity, b->listener_capacity, room->listeners.at, "listeners" },
-		{ a->api_capacity, b->api_capacity, room->apis.at, "apis" },
-		{ a->endpoint_capacity, b->endpoint_capacity, room->endpoints.at, "endpoints" },
-		{ a->consumer_capacity, b->consumer_capacity, room->consumers.at, "consumers" },
-		{ a->event_records, b->event_records, c->root->access_log.records.at, "records" },
-	};
 	uint32_t lcores = now->sections[SNAP_LCORES].count;
 
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		if (settings[i].was != settings[i].is)
-			refuse(c, settings[i].at, settings[i].name);
+	check_rows(c, &schema_dataplane, d, a, now, b);
+	check_rows(c, &schema_buffers, &d->buffers, a, now, b);
+	check_rows(c, &schema_capacity, &d->capacity, a, now, b);
+	check_rows(c, &schema_access_log, &c->root->access_log, a, now, b);
 	if (lcores != old->sections[SNAP_LCORES].count ||
 		(lcores && memcmp(now->sections[SNAP_LCORES].records,
 				   old->sections[SNAP_LCORES].records,

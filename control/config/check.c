@@ -35,7 +35,7 @@ struct names *check_names(
 			mistake_add(c->mistakes, item->name.at,
 				"there is a %s '%.*s' already (line %u)", noun,
 				(int)item->name.text.len, item->name.text.data,
-				named(list, bytes, first)->head.at.line);
+				named(list, bytes, first)->place.at.line);
 	}
 	return names;
 }

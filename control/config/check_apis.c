@@ -196,11 +196,11 @@ static void check_methods(struct check *c, struct cfg_route *route)
 				m->text.data);
 		else if (id == HTTP1_CONNECT)
 			mistake_add(c->mistakes, m->at, "CONNECT is always refused");
-		else if (route->method_bits & 1u << id)
+		else if (route->methods.bits & 1u << id)
 			mistake_add(c->mistakes, m->at, "method %.*s is in the list already",
 				(int)m->text.len, m->text.data);
 		else
-			route->method_bits |= 1u << id;
+			route->methods.bits |= 1u << id;
 	}
 }
 
@@ -250,7 +250,7 @@ static void check_api_names(struct check *c)
 				"there is an API '%.*s' of version '%.*s' already (line %u)",
 				(int)api->name.text.len, api->name.text.data,
 				(int)api->version.text.len, api->version.text.data,
-				api_at(c, first)->head.at.line);
+				api_at(c, first)->place.at.line);
 		names_add(c->apis, api->name.text, i);
 	}
 }
@@ -296,7 +296,7 @@ static bool listeners_meet(const struct cfg_api *a, const struct cfg_api *b)
 
 static bool methods_meet(const struct cfg_route *a, const struct cfg_route *b)
 {
-	return a->method_bits == 0 || b->method_bits == 0 || a->method_bits & b->method_bits;
+	return a->methods.bits == 0 || b->methods.bits == 0 || a->methods.bits & b->methods.bits;
 }
 
 static void add_claim(

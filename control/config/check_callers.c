@@ -39,23 +39,14 @@ static bool is_reserved_field(struct str name)
 
 static void check_place(struct check *c, struct cfg_credential *k)
 {
-	static const char *const in_names[] = { "header", "query", "cookie", "authorization" };
+	const struct cfg_value *places[] = { &k->header, &k->parameter, &k->cookie, &k->scheme };
 	static const char *const settings[] = { "header", "parameter", "cookie", "scheme" };
-	struct cfg_value *places[] = { &k->header, &k->parameter, &k->cookie, &k->scheme };
 
-	for (unsigned i = 0; i < 4 && k->in.valid; i++) {
-		if (i == k->in.number && !places[i]->set)
-			mistake_add(c->mistakes, k->head.at,
-				"'%s' is missing: in = \"%s\" needs it", settings[i], in_names[i]);
-		if (i != k->in.number && places[i]->set)
-			mistake_add(c->mistakes, places[i]->at,
-				"'%s' belongs to in = \"%s\", but this credential is in = \"%s\"",
-				settings[i], in_names[i], in_names[k->in.number]);
+	for (unsigned i = 0; i < 4 && k->in.valid; i++)
 		if (places[i]->valid && !is_token(places[i]->text))
 			mistake_add(c->mistakes, places[i]->at,
 				"'%s' must be a token of letters, digits and !#$%%&'*+-.^_`|~",
 				settings[i]);
-	}
 	if (k->header.valid && is_reserved_field(k->header.text))
 		mistake_add(c->mistakes, k->header.at, "field '%.*s' cannot carry a credential%s",
 			(int)k->header.text.len, k->header.text.data,
@@ -114,7 +105,7 @@ static void check_limit(struct check *c, const struct cfg_limit *l)
 		mistake_add(
 			c->mistakes, l->quota.at, "a limit is a rate or a quota: write two limits");
 	if (!l->rate.set && !l->quota.set)
-		mistake_add(c->mistakes, l->head.at, "a limit needs 'rate' or 'quota'");
+		mistake_add(c->mistakes, l->place.at, "a limit needs 'rate' or 'quota'");
 	if (l->burst.set && !l->rate.set)
 		mistake_add(c->mistakes, l->burst.at, "'burst' belongs to a rate");
 	if (l->rate.valid && l->rate.number > l->rate.window_s * UINT64_C(1000000000))
@@ -204,7 +195,7 @@ static void enroll_keys(
 			continue;
 		unit_hex(k->sha256.text, key.digest, sizeof(key.digest));
 		if (roll_add_key(roll, &key) == NAMES_NONE)
-			mistake_add(c->mistakes, k->head.at, "out of memory");
+			mistake_add(c->mistakes, k->place.at, "out of memory");
 	}
 }
 
@@ -229,7 +220,7 @@ static void enroll_consumers(struct check *c, struct roll *roll)
 			index = roll_add_consumer(
 				roll, &(struct roll_consumer){ consumer->name.text,
 					      (uint32_t)consumer->plan.number,
-					      consumer->head.at.line, consumer->head.at.file });
+					      consumer->place.at.line, consumer->place.at.file });
 		enroll_keys(c, roll, consumer, index);
 	}
 }

@@ -132,7 +132,7 @@ void check_kernels(struct check *c)
 		struct cfg_port *port = port_at(c, i);
 		const struct cfg_kernel *k = &port->kernel;
 
-		if (!k->head.set)
+		if (!k->place.set)
 			continue;
 		check_interface(c, i);
 		check_addresses(c, i);
@@ -141,7 +141,7 @@ void check_kernels(struct check *c)
 #include "lib/shm/kernel_class.def"
 #undef KERNEL_CLASS
 		if (!k->addresses.set && !k->ports.set)
-			mistake_add(c->mistakes, k->head.at,
+			mistake_add(c->mistakes, k->place.at,
 				"'kernel' has neither 'addresses' nor 'ports': it would get nothing");
 	}
 }

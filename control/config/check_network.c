@@ -406,7 +406,7 @@ static void check_drained(struct check *c, const struct cfg_backend *backend)
 		drained += weight->set && weight->valid && weight->number == 0;
 	}
 	if (drained && drained == backend->endpoints.count)
-		mistake_warn(c->mistakes, backend->head.at,
+		mistake_warn(c->mistakes, backend->place.at,
 			"all endpoints of backend %.*s have weight 0: its requests get 503",
 			(int)backend->name.text.len, backend->name.text.data);
 }

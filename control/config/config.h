@@ -5,7 +5,7 @@
  * judges what one setting cannot know alone, snapshot_compile() (control/compile) makes the
  * dataplane's form.
  *
- * Structs here mirror the file's sections one to one; schema.c fills them by offset.
+ * Structs here mirror the file's sections one to one; read.c fills them by the schema's offsets.
  */
 #ifndef SLUICE_CONTROL_CONFIG_CONFIG_H
 #define SLUICE_CONTROL_CONFIG_CONFIG_H
@@ -36,6 +36,7 @@ struct cfg_list {
 	struct cfg_at at;
 	void *items;
 	uint32_t count;
+	uint32_t bits; /* methods, set by the check: 1 << enum http1_method; 0: all */
 	bool set;
 };
 
@@ -50,174 +51,26 @@ struct cfg_group {
 };
 
 struct cfg_named {
-	struct cfg_group head;
+	struct cfg_group place;
 	struct cfg_value name;
 };
 
-struct cfg_kernel_rates {
-	struct cfg_group head;
-#define KERNEL_CLASS(NAME, name, rate, text) struct cfg_value name;
-#include "lib/shm/kernel_class.def"
-#undef KERNEL_CLASS
-};
-
-struct cfg_kernel {
-	struct cfg_group head;
-	struct cfg_value interface;
-	struct cfg_list addresses, ports;
-	struct cfg_value burst;
-	struct cfg_kernel_rates rates;
-};
-
-struct cfg_port {
-	struct cfg_group head;
-	struct cfg_value name, device;
-	struct cfg_list addresses, gateways, routes;
-	struct cfg_value mtu, vlan, queues;
-	struct cfg_kernel kernel;
-};
-
-/* A static route of a port; a request's is struct cfg_route. */
-struct cfg_way {
-	struct cfg_group head;
-	struct cfg_value to;
-	struct cfg_list gateways;
-};
-
-struct cfg_buffers {
-	struct cfg_group head;
-	struct cfg_value receive, send;
-};
-
-struct cfg_capacity {
-	struct cfg_group head;
-	struct cfg_value listeners, apis, endpoints, consumers;
-};
-
-struct cfg_dataplane {
-	struct cfg_group head;
-	struct cfg_value workers;
-	struct cfg_list lcores, ports;
-	struct cfg_value connections, mbufs, rto_min, ecn;
-	struct cfg_buffers buffers;
-	struct cfg_capacity capacity;
-};
-
-struct cfg_certificate {
-	struct cfg_group head;
-	struct cfg_value name, certificate, key;
-};
-
-struct cfg_tls {
-	struct cfg_group head;
-	struct cfg_list certificates;
-};
-
-/* Readings of a path: one member for each enum snap_path_form, in its order. */
-struct cfg_paths {
-	struct cfg_group head;
-	struct cfg_value slashes, parameters, encoded_slash, backslash, dot_segments;
-};
-
-struct cfg_listener {
-	struct cfg_group head;
-	struct cfg_value name, port, bind, backlog, connections_per_source;
-	struct cfg_tls tls;
-	struct cfg_paths paths;
-};
-
-struct cfg_endpoint {
-	struct cfg_group head;
-	struct cfg_value address, weight;
-};
-
-struct cfg_backend {
-	struct cfg_group head;
-	struct cfg_value name, balance;
-	struct cfg_list endpoints;
-	struct cfg_value connect_timeout, retry_after, idle_connections;
-};
-
-struct cfg_route {
-	struct cfg_group head;
-	struct cfg_value path;
-	struct cfg_list methods;
-	struct cfg_value backend, timeout;
-	uint32_t method_bits; /* set by the check: 1 << enum http1_method; 0: all */
-};
-
-struct cfg_api {
-	struct cfg_group head;
-	struct cfg_value name, version;
-	struct cfg_list listeners, hosts, auth, routes;
-};
-
-struct cfg_credential {
-	struct cfg_group head;
-	struct cfg_value name, in, header, parameter, cookie, scheme, pattern, strip;
-};
-
-struct cfg_limit {
-	struct cfg_group head;
-	struct cfg_value rate, quota, burst, name;
-};
-
-struct cfg_plan {
-	struct cfg_group head;
+/* struct cfg_limits, struct cfg_route, …: a member for each row of the group in lib/schema. */
+#define GROUP(group, noun, title, text)                                                            \
+	struct cfg_##group {                                                                       \
+		struct cfg_group place;
+#define SETTING(group, name, type, store, member, fallback, range, change, text)                   \
 	struct cfg_value name;
-	struct cfg_list apis, limits;
-	struct cfg_value soft;
-};
-
-struct cfg_key {
-	struct cfg_group head;
-	struct cfg_value id, sha256, expires;
-};
-
-struct cfg_consumer {
-	struct cfg_group head;
-	struct cfg_value name, plan;
-	struct cfg_list keys;
-};
-
-struct cfg_timeouts {
-	struct cfg_group head;
-	struct cfg_value head_, body, idle, send, backend_idle, body_rate_min, send_rate_min;
-};
-
-struct cfg_limits {
-	struct cfg_group head;
-	struct cfg_value head_, target, fields, body;
-};
-
-struct cfg_forwarding {
-	struct cfg_group head;
-	struct cfg_value via, trust_client, pass_overrides;
-};
-
-struct cfg_access_log {
-	struct cfg_group head;
-	struct cfg_value enabled, path, records;
-};
-
-/* The file's top level. */
-struct cfg_admin {
-	struct cfg_group head;
-	struct cfg_value group, readers;
-};
-
-struct cfg_root {
-	struct cfg_group head;
-	struct cfg_value version;
-	struct cfg_dataplane dataplane;
-	struct cfg_list certificates, listeners, backends, apis, credentials, plans, consumers;
-	struct cfg_list key_files;
-	struct cfg_timeouts timeouts;
-	struct cfg_limits limits;
-	struct cfg_forwarding forwarding;
-	struct cfg_access_log access_log;
-	struct cfg_admin admin;
-};
+#define LOCAL(group, name, type, fallback, range, text) struct cfg_value name;
+#define LIST(group, name, type, need, range, text)      struct cfg_list name;
+#define PART(group, name, of, need, text)               struct cfg_##of name;
+#define PARTS(group, name, of, need, text)              struct cfg_list name;
+#define END(group)                                                                                 \
+	}                                                                                          \
+	;
+#include "lib/schema/rows.def"
+#include "lib/schema/schema.def"
+#include "lib/schema/end.def"
 
 /* Where a credential is looked for, in the schema's order. */
 enum cfg_in { CFG_IN_HEADER, CFG_IN_QUERY, CFG_IN_COOKIE, CFG_IN_AUTHORIZATION };

@@ -5,8 +5,8 @@
 static const char introduction[] =
 	"# Configuration\n"
 	"\n"
-	"<!-- Made by `sluice-control --document`; a test holds it to the code. Change the tables in\n"
-	"control/config/schema.c instead. -->\n"
+	"<!-- Made by `sluice-control --document`; a test holds it to the code. Change the rows in\n"
+	"lib/schema instead. -->\n"
 	"\n"
 	"Sluice is configured by one file in the form of [libconfig]"
 	"(https://hyperrealm.github.io/libconfig/): `name = value;`, groups in `{ }`, lists of groups\n"

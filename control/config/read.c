@@ -256,6 +256,35 @@ static void find_unknown(struct reader *r, const struct schema_group *g, const s
 	}
 }
 
+/* The settings that belong to one choice of another setting: there with it, and not without. */
+static void read_variants(struct reader *r, const struct schema_group *g, const void *base)
+{
+	const char *noun = strchr(g->noun, ' ') ? strchr(g->noun, ' ') + 1 : g->noun;
+
+	for (const struct schema_field *f = g->fields; f->name; f++) {
+		const struct schema_field *with = f->with ? schema_field(g, str_of(f->with)) : NULL;
+		const struct cfg_value *value, *choice;
+
+		if (!with)
+			continue;
+		value = (const void *)((const char *)base + f->offset);
+		choice = (const void *)((const char *)base + with->offset);
+		if (!choice->valid)
+			continue;
+		if (str_equal(choice->text, str_of(f->with_word))) {
+			if (!value->set)
+				mistake_add(r->mistakes, ((const struct cfg_group *)base)->at,
+					"'%s' is missing: %s = \"%s\" needs it", f->name, f->with,
+					f->with_word);
+		} else if (value->set) {
+			mistake_add(r->mistakes, value->at,
+				"'%s' belongs to %s = \"%s\", but this %s is %s = \"%.*s\"",
+				f->name, f->with, f->with_word, noun, f->with,
+				(int)choice->text.len, choice->text.data);
+		}
+	}
+}
+
 static void read_group(
 	struct reader *r, const struct schema_group *g, const struct node *node, void *base)
 {
@@ -276,6 +305,7 @@ static void read_group(
 		else
 			mistake_add(r->mistakes, child->at, "'%s' must be a group { … }", f->name);
 	}
+	read_variants(r, g, base);
 }
 
 int config_load_from(struct config *config, const char *path, const struct source_reader *reader,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What may be written in a configuration: one table row for each setting, with its type, range,
- * default and meaning. The reader, the check for unknown settings and docs/configuration.md are all
- * made from these rows, so a setting is added in one place.
+ * default and meaning. The rows are those of lib/schema, where a setting is added; the reader, the check
+ * for unknown settings, the compiler and docs/configuration.md work through these tables.
  */
 #ifndef SLUICE_CONTROL_CONFIG_SCHEMA_H
 #define SLUICE_CONTROL_CONFIG_SCHEMA_H
@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "control/config/config.h"
+#include "lib/shm/snapshot_rows.h"
 
 enum schema_type {
 	SCHEMA_NAME, /* letters, digits and . _ - @ */
@@ -43,8 +44,11 @@ struct schema_field {
 	const char *fallback;       /* the default as it would be written; NULL: none */
 	const char *min, *max;      /* both or none, as they would be written */
 	const char *const *choices; /* ends with NULL */
+	/* Required where .with, a choice of the same group, is .with_word, and a mistake elsewhere. */
+	const char *with, *with_word;
 	const struct schema_group *group;
-	const char *text; /* what it means: one or more whole sentences, Markdown */
+	const struct snap_row *snap; /* its place in the snapshot's record; NULL: none */
+	const char *text;            /* what it means: one or more whole sentences, Markdown */
 };
 
 struct schema_group {
@@ -55,7 +59,14 @@ struct schema_group {
 	const struct schema_field *fields; /* ends with a NULL name */
 };
 
-extern const struct schema_group schema_root;
+/* schema_root, schema_limits, …: one for each group of lib/schema. */
+#define GROUP(group, noun, title, text) extern const struct schema_group schema_##group;
+#include "lib/schema/rows.def"
+#include "lib/schema/schema.def"
+#include "lib/schema/end.def"
+
+/** The field of a group that has @p name, or NULL. */
+const struct schema_field *schema_field(const struct schema_group *group, struct str name);
 
 /** Parse @p text as the field's type into @p out's number, address and so on (not for groups).
  *  Ranges are not looked at. @return 0 or -EINVAL */

@@ -181,8 +181,7 @@ static enum reason check_plan(struct explain *e)
 	json_object_set_new(e->out, "plan", json_str(name));
 	explain_step(e, "plan", "%.*s: %s API %.*s %.*s%s", (int)name.len, name.data,
 		open ? "opens" : "does not open", (int)api.len, api.data, (int)version.len,
-		version.data,
-		plan->flags & SNAP_PLAN_SOFT ? "; soft: counts, but refuses nothing" : "");
+		version.data, plan->soft ? "; soft: counts, but refuses nothing" : "");
 	return open ? REASON_PROXIED : REASON_API_NOT_IN_PLAN;
 }
 
@@ -279,7 +278,7 @@ static enum reason check_limits(struct explain *e)
 	}
 	if (plan->limits.count == 0)
 		explain_step(e, "limit", "none");
-	return plan->flags & SNAP_PLAN_SOFT ? REASON_PROXIED : verdict;
+	return plan->soft ? REASON_PROXIED : verdict;
 }
 
 bool explain_consumer(struct explain *e)
@@ -293,7 +292,7 @@ bool explain_consumer(struct explain *e)
 	name = snap_str(e->s, plan->name);
 	json_object_set_new(e->out, "plan", json_str(name));
 	explain_step(e, "plan", "%.*s%s", (int)name.len, name.data,
-		plan->flags & SNAP_PLAN_SOFT ? "; soft: counts, but refuses nothing" : "");
+		plan->soft ? "; soft: counts, but refuses nothing" : "");
 	for (uint32_t i = 0; i < plan->apis.count; i++) {
 		const struct snap_api *api = SNAP_AT(e->s, SNAP_APIS, snap_api,
 			SNAP_INDEX_AT(e->s, SNAP_PLAN_APIS, plan->apis.first + i));

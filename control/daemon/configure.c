@@ -65,7 +65,7 @@ static void configure_run(struct job *work)
 		job->log_path = log_path ? strdup(log_path) : NULL;
 		if (log_path && !job->log_path) {
 			mistake_add(
-				&job->mistakes, config.root.access_log.head.at, "out of memory");
+				&job->mistakes, config.root.access_log.place.at, "out of memory");
 			job->good = false;
 		}
 	}

@@ -201,8 +201,7 @@ void plan_init(struct plan *plan, const struct snapshot *s, uint32_t index)
 {
 	const struct snap_plan *from = SNAP_AT(s, SNAP_PLANS, snap_plan, index);
 
-	*plan = (struct plan){ .limit_count = from->limits.count,
-		.soft = (from->flags & SNAP_PLAN_SOFT) != 0 };
+	*plan = (struct plan){ .limit_count = from->limits.count, .soft = from->soft != 0 };
 	for (uint32_t i = 0; i < from->limits.count; i++) {
 		const uint32_t number = from->limits.first + i;
 		const struct snap_limit *limit = SNAP_AT(s, SNAP_LIMITS, snap_limit, number);

@@ -79,8 +79,8 @@ bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decis
 	r.forward.proto = c->tls ? STR("https") : STR("http");
 	r.forward.via_name = snap_str(snapshot, settings->via);
 	r.forward.request_id = (struct str){ id, format_id(ex->request_id, id) };
-	r.forward.trust_forwarded = settings->flags & SNAP_TRUST_FORWARDED;
-	r.forward.pass_overrides = settings->flags & SNAP_PASS_OVERRIDES;
+	r.forward.trust_forwarded = settings->trust_forwarded;
+	r.forward.pass_overrides = settings->pass_overrides;
 	if (unlikely(d->match.rewritten))
 		r.forward.path = path_matched(p, c, d->head.path);
 	if (d->has_caller) {

@@ -12,12 +12,6 @@
 #include "lib/shm/stats.h"
 #include "lib/shm/usage.h"
 
-struct layout_field {
-	const char *name;
-	uint32_t offset;
-	uint32_t size;
-};
-
 #define FIELD(type, field)                                                                         \
 	{                                                                                          \
 #type "." #field, offsetof(struct type, field), sizeof(((struct type *)0)->field)  \
@@ -26,6 +20,12 @@ struct layout_field {
 	{                                                                                          \
 #type, 0, sizeof(struct type)                                                      \
 	}
+
+/* Members that are settings: SNAP_RECORD is the record that they are in. */
+#define SETTING_FIELD(record, member) FIELD(record, member),
+#define SETTING(group, name, type, store, member, fallback, range, change, text)                   \
+	SETTING_FIELD(SNAP_RECORD, member)
+#include "lib/schema/rows.def"
 
 static const struct layout_field snapshot_fields[] = {
 	{ "sections", 0, SNAP_SECTION_COUNT },
@@ -40,47 +40,23 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_range, first),
 	FIELD(snap_range, count),
 	RECORD(snap_settings),
-	FIELD(snap_settings, workers),
-	FIELD(snap_settings, connections),
-	FIELD(snap_settings, mbufs),
-	FIELD(snap_settings, head_bytes_max),
-	FIELD(snap_settings, target_bytes_max),
-	FIELD(snap_settings, fields_max),
-	FIELD(snap_settings, head_timeout_ms),
-	FIELD(snap_settings, body_timeout_ms),
-	FIELD(snap_settings, idle_timeout_ms),
-	FIELD(snap_settings, send_timeout_ms),
-	FIELD(snap_settings, backend_idle_timeout_ms),
-	FIELD(snap_settings, api_capacity),
-	FIELD(snap_settings, endpoint_capacity),
-	FIELD(snap_settings, listener_capacity),
-	FIELD(snap_settings, consumer_capacity),
-	FIELD(snap_settings, rto_min_ms),
-	FIELD(snap_settings, rcv_buf_bytes),
-	FIELD(snap_settings, snd_buf_bytes),
-	FIELD(snap_settings, flags),
-	FIELD(snap_settings, event_records),
-	FIELD(snap_settings, via),
-	FIELD(snap_settings, body_bytes_max),
-	FIELD(snap_settings, access_log),
-	FIELD(snap_settings, ecn),
-	FIELD(snap_settings, body_rate_min),
-	FIELD(snap_settings, send_rate_min),
+#define SNAP_RECORD snap_settings
+#include "lib/schema/settings.def"
+#undef SNAP_RECORD
 	RECORD(snap_port),
-	FIELD(snap_port, name),
-	FIELD(snap_port, device),
+#define SNAP_RECORD snap_port
+#include "lib/schema/port.def"
+#undef SNAP_RECORD
 	FIELD(snap_port, addresses),
 	FIELD(snap_port, gateways),
-	FIELD(snap_port, mtu),
-	FIELD(snap_port, queues),
 	FIELD(snap_port, ways),
-	FIELD(snap_port, vlan),
 	RECORD(snap_kernel),
-	FIELD(snap_kernel, interface),
+#define SNAP_RECORD snap_kernel
+#include "lib/schema/kernel.def"
+#undef SNAP_RECORD
 	FIELD(snap_kernel, addresses),
 	FIELD(snap_kernel, ports),
 	FIELD(snap_kernel, port),
-	FIELD(snap_kernel, burst),
 	FIELD(snap_kernel, interval_ns),
 	RECORD(snap_address),
 	FIELD(snap_address, addr),
@@ -90,51 +66,57 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_way, prefix_len),
 	FIELD(snap_way, gateways),
 	RECORD(snap_listener),
-	FIELD(snap_listener, name),
+#define SNAP_RECORD snap_listener
+#include "lib/schema/listener.def"
+#undef SNAP_RECORD
 	FIELD(snap_listener, addr),
 	FIELD(snap_listener, tcp_port),
 	FIELD(snap_listener, port),
 	FIELD(snap_listener, slot),
 	FIELD(snap_listener, tls),
 	FIELD(snap_listener, certs),
-	FIELD(snap_listener, backlog),
-	FIELD(snap_listener, connections_per_source),
 	FIELD(snap_listener, paths),
 	RECORD(snap_cert),
-	FIELD(snap_cert, name),
+#define SNAP_RECORD snap_cert
+#include "lib/schema/certificate.def"
+#undef SNAP_RECORD
 	FIELD(snap_cert, names),
 	FIELD(snap_cert, fingerprint),
 	RECORD(snap_backend),
-	FIELD(snap_backend, name),
+#define SNAP_RECORD snap_backend
+#include "lib/schema/backend.def"
+#undef SNAP_RECORD
 	FIELD(snap_backend, endpoints),
-	FIELD(snap_backend, balance),
-	FIELD(snap_backend, connect_timeout_ms),
-	FIELD(snap_backend, retry_after_ms),
-	FIELD(snap_backend, idle_connections),
 	RECORD(snap_endpoint),
-	FIELD(snap_endpoint, name),
+#define SNAP_RECORD snap_endpoint
+#include "lib/schema/endpoint.def"
+#undef SNAP_RECORD
 	FIELD(snap_endpoint, addr),
 	FIELD(snap_endpoint, tcp_port),
-	FIELD(snap_endpoint, weight),
 	FIELD(snap_endpoint, slot),
 	FIELD(snap_endpoint, backend),
 	RECORD(snap_api),
-	FIELD(snap_api, name),
-	FIELD(snap_api, version),
+#define SNAP_RECORD snap_api
+#include "lib/schema/api.def"
+#undef SNAP_RECORD
 	FIELD(snap_api, listeners),
 	FIELD(snap_api, hosts),
 	FIELD(snap_api, credentials),
 	FIELD(snap_api, routes),
 	FIELD(snap_api, slot),
 	RECORD(snap_route),
+#define SNAP_RECORD snap_route
+#include "lib/schema/route.def"
+#undef SNAP_RECORD
 	FIELD(snap_route, path),
 	FIELD(snap_route, kind),
 	FIELD(snap_route, methods),
 	FIELD(snap_route, backend),
-	FIELD(snap_route, timeout_ms),
 	FIELD(snap_route, api),
 	RECORD(snap_credential),
-	FIELD(snap_credential, name),
+#define SNAP_RECORD snap_credential
+#include "lib/schema/credential.def"
+#undef SNAP_RECORD
 	FIELD(snap_credential, field),
 	FIELD(snap_credential, pattern),
 	FIELD(snap_credential, shape_prefixes),
@@ -142,13 +124,13 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_credential, pattern_id),
 	FIELD(snap_credential, shape_class),
 	FIELD(snap_credential, shape_length),
-	FIELD(snap_credential, strip),
 	RECORD(snap_plan),
-	FIELD(snap_plan, name),
+#define SNAP_RECORD snap_plan
+#include "lib/schema/plan.def"
+#undef SNAP_RECORD
 	FIELD(snap_plan, apis),
 	FIELD(snap_plan, limits),
 	FIELD(snap_plan, slot),
-	FIELD(snap_plan, flags),
 	RECORD(snap_limit),
 	FIELD(snap_limit, name),
 	FIELD(snap_limit, kind),
@@ -172,6 +154,7 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_key, consumer),
 	FIELD(snap_key, id),
 };
+#include "lib/schema/end.def"
 
 static const struct layout_field secrets_fields[] = {
 	RECORD(secrets_header),
@@ -316,17 +299,22 @@ static const struct layout layouts[] = {
 	[SEGMENT_DELTA] = LAYOUT(delta_fields),
 };
 
+const struct layout_field *segment_fields(enum segment_type type, size_t *count)
+{
+	*count = (size_t)type < sizeof(layouts) / sizeof(layouts[0]) ? layouts[type].count : 0;
+	return *count ? layouts[type].fields : NULL;
+}
+
 uint32_t segment_layout(enum segment_type type)
 {
 	uint32_t crc = 0;
+	size_t count;
+	const struct layout_field *fields = segment_fields(type, &count);
 
-	if ((size_t)type >= sizeof(layouts) / sizeof(layouts[0]))
-		return 0;
-	for (size_t i = 0; i < layouts[type].count; i++) {
-		const struct layout_field *field = &layouts[type].fields[i];
-		const uint32_t numbers[2] = { field->offset, field->size };
+	for (size_t i = 0; i < count; i++) {
+		const uint32_t numbers[2] = { fields[i].offset, fields[i].size };
 
-		crc = crc32c(crc, field->name, strlen(field->name) + 1);
+		crc = crc32c(crc, fields[i].name, strlen(fields[i].name) + 1);
 		crc = crc32c(crc, numbers, sizeof(numbers));
 	}
 	return crc;

@@ -34,6 +34,16 @@ static inline uint64_t shm_round_up(uint64_t bytes)
 	return (bytes + SHM_ALIGN - 1) / SHM_ALIGN * SHM_ALIGN;
 }
 
+/* A field of a segment, or a whole record at offset 0. */
+struct layout_field {
+	const char *name; /* "snap_route.path", "snap_route" */
+	uint32_t offset;
+	uint32_t size;
+};
+
+/** What a segment of this type is made of. @return @p count fields; NULL: no such type */
+const struct layout_field *segment_fields(enum segment_type type, size_t *count);
+
 /** CRC-32C over names, offsets and sizes of the fields that a segment of this type holds, so that
  *  builds with another layout refuse each other. */
 uint32_t segment_layout(enum segment_type type);

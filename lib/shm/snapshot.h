@@ -81,51 +81,28 @@ struct snap_range {
 };
 static_assert(sizeof(struct snap_range) == 8, "");
 
+/* Members that are settings come from their rows; see lib/schema/schema.def. */
+#define SNAP_STORE_u32  uint32_t
+#define SNAP_STORE_u64  uint64_t
+#define SNAP_STORE_text struct snap_text
+#define SETTING(group, name, type, store, member, fallback, range, change, text)                   \
+	SNAP_STORE_##store member;
+#include "lib/schema/rows.def"
+
 struct snap_settings {
-	uint32_t workers;     /* 0: one for each of SNAP_LCORES, or automatic when that is empty */
-	uint32_t connections; /* per worker */
-	uint32_t mbufs;       /* per worker; 0: computed */
-	uint32_t head_bytes_max; /* request head */
-	uint32_t target_bytes_max;
-	uint32_t fields_max;
-	uint32_t head_timeout_ms; /* from the first byte, or from accept, to the end of the head */
-	uint32_t body_timeout_ms; /* between two reads of a request body */
-	uint32_t idle_timeout_ms; /* keep-alive, client side */
-	uint32_t send_timeout_ms; /* the client reads nothing */
-	uint32_t backend_idle_timeout_ms; /* pooled backend connections */
-	uint32_t api_capacity;            /* slots to reserve in statistics */
-	uint32_t endpoint_capacity;
-	uint32_t listener_capacity;
-	uint32_t consumer_capacity; /* lines in the usage segment */
-	uint32_t rto_min_ms;
-	uint32_t rcv_buf_bytes;
-	uint32_t snd_buf_bytes;
-	uint32_t flags;          /* SNAP_TRUST_FORWARDED, … */
-	uint32_t event_records;  /* per worker, power of two */
-	struct snap_text via;    /* pseudonym in Via */
-	uint64_t body_bytes_max; /* request body; 0: no limit */
-	uint32_t access_log;     /* 1: workers write an event for each request */
-	uint32_t ecn;            /* enum tcp_ecn: 0 where the peer asks, 1 asked for, 2 off */
-	uint32_t body_rate_min;  /* bytes a second of a request's body; 0: none */
-	uint32_t send_rate_min;  /* the same of what a client reads */
-	uint32_t reserved[4];
+	/* Whole cache lines. */
+	_Alignas(64)
+#include "lib/schema/settings.def"
 };
 static_assert(sizeof(struct snap_settings) == 128, "");
-#define SNAP_PASS_OVERRIDES  2u /* forward a client's X-Original-URL, X-HTTP-Method-Override, … */
-#define SNAP_TRUST_FORWARDED 1u /* append to the client's X-Forwarded-For instead of replacing it */
 
 struct snap_port {
-	struct snap_text name;
-	struct snap_text device; /* PCI address, vdev string, or "auto:INTERFACE" */
+#include "lib/schema/port.def"
 	struct snap_range addresses;
 	struct snap_range gateways;
-	uint32_t mtu;           /* 0: the port's own */
-	uint32_t queues;        /* 0: one for each worker */
 	struct snap_range ways; /* SNAP_WAYS */
-	uint32_t vlan;          /* 802.1Q identifier of the port's frames; 0: no tag */
-	uint32_t reserved;
 };
-static_assert(sizeof(struct snap_port) == 56, "");
+static_assert(sizeof(struct snap_port) == 52, "");
 
 struct snap_address {
 	struct ip_addr addr;
@@ -150,11 +127,10 @@ enum kernel_class {
 
 /* What of a port's packets the operating system's kernel gets, on an interface made for it. */
 struct snap_kernel {
-	struct snap_text interface;
+#include "lib/schema/kernel.def"
 	struct snap_range addresses;          /* SNAP_KERNEL_ADDRESSES: the kernel's alone */
 	struct snap_range ports;              /* SNAP_KERNEL_PORTS: on the port's own addresses */
 	uint32_t port;                        /* index into SNAP_PORTS */
-	uint32_t burst;                       /* packets of each class at once */
 	uint64_t interval_ns[KERNEL_CLASSES]; /* between two packets of a class in the long run */
 };
 static_assert(sizeof(struct snap_kernel) == 72, "");
@@ -203,21 +179,19 @@ static inline enum snap_path_policy snap_path_policy(uint32_t paths, unsigned fo
 }
 
 struct snap_listener {
-	struct snap_text name;
+#include "lib/schema/listener.def"
 	struct ip_addr addr;
 	uint32_t tcp_port;
 	uint32_t port; /* index into SNAP_PORTS */
 	uint32_t slot;
 	uint32_t tls;            /* 1: TLS */
 	struct snap_range certs; /* SNAP_LISTENER_CERTS; the first is the default */
-	uint32_t backlog;
-	uint32_t connections_per_source; /* 0: no limit */
-	uint32_t paths;                  /* SNAP_PATH() of each enum snap_path_form */
+	uint32_t paths;          /* SNAP_PATH() of each enum snap_path_form */
 };
 static_assert(sizeof(struct snap_listener) == 60, "");
 
 struct snap_cert {
-	struct snap_text name;
+#include "lib/schema/certificate.def"
 	struct snap_range
 		names; /* SNAP_CERT_NAMES: DNS names it serves, lower case, "*.x" allowed */
 	uint8_t fingerprint[32]; /* SHA-256 of the leaf's DER: a change means new key material */
@@ -227,28 +201,22 @@ static_assert(sizeof(struct snap_cert) == 48, "");
 enum snap_balance { SNAP_BALANCE_ROUND_ROBIN };
 
 struct snap_backend {
-	struct snap_text name;
+#include "lib/schema/backend.def"
 	struct snap_range endpoints;
-	uint32_t balance; /* enum snap_balance */
-	uint32_t connect_timeout_ms;
-	uint32_t retry_after_ms;   /* until an endpoint that refused is probed */
-	uint32_t idle_connections; /* most idle connections that a worker keeps for each endpoint */
 };
 static_assert(sizeof(struct snap_backend) == 32, "");
 
 struct snap_endpoint {
-	struct snap_text name; /* "address:port" as configured */
+#include "lib/schema/endpoint.def"
 	struct ip_addr addr;
 	uint32_t tcp_port;
-	uint32_t weight; /* 0–1000; 0 drains */
 	uint32_t slot;
 	uint32_t backend; /* index into SNAP_BACKENDS */
 };
 static_assert(sizeof(struct snap_endpoint) == 40, "");
 
 struct snap_api {
-	struct snap_text name;
-	struct snap_text version;
+#include "lib/schema/api.def"
 	struct snap_range listeners;   /* SNAP_API_LISTENERS; empty: all */
 	struct snap_range hosts;       /* SNAP_HOSTS; never empty ("*") */
 	struct snap_range credentials; /* SNAP_API_CREDENTIALS; empty: open to everyone */
@@ -265,13 +233,12 @@ enum snap_path_kind {
 };
 
 struct snap_route {
-	struct snap_text path;
-	uint32_t kind;       /* enum snap_path_kind */
-	uint32_t methods;    /* bit 1 << enum http1_method; 0: all */
-	uint32_t backend;    /* index into SNAP_BACKENDS */
-	uint32_t timeout_ms; /* from the request's last byte to the response head */
-	uint32_t api;        /* index into SNAP_APIS */
-	uint32_t reserved;
+	_Alignas(32) struct snap_text path; /* two records a cache line */
+	uint32_t kind;                      /* enum snap_path_kind */
+	uint32_t methods;                   /* bit 1 << enum http1_method; 0: all */
+	uint32_t backend;                   /* index into SNAP_BACKENDS */
+	uint32_t api;                       /* index into SNAP_APIS */
+#include "lib/schema/route.def"
 };
 static_assert(sizeof(struct snap_route) == 32, "");
 
@@ -281,7 +248,7 @@ enum snap_where { SNAP_IN_HEADER, SNAP_IN_QUERY, SNAP_IN_COOKIE, SNAP_IN_AUTHORI
  * character class of known length, anchored on both sides) control fills shape_* too, and the worker
  * may check it without a scan. */
 struct snap_credential {
-	struct snap_text name;
+#include "lib/schema/credential.def"
 	struct snap_text
 		field; /* header, parameter or cookie name; lower case for headers; scheme for
 				   * Authorization ("bearer", "apikey"), lower case */
@@ -293,10 +260,8 @@ struct snap_credential {
 	uint32_t pattern_id;    /* id that a scan reports */
 	uint32_t shape_class;   /* 0: no exact shape; bits SNAP_CLASS_* */
 	uint32_t shape_length;  /* characters after the prefix */
-	uint32_t strip;         /* 1: not forwarded to the backend */
-	uint32_t reserved;
 };
-static_assert(sizeof(struct snap_credential) == 56, "");
+static_assert(sizeof(struct snap_credential) == 52, "");
 #define SNAP_CLASS_DIGIT     1u
 #define SNAP_CLASS_UPPER     2u
 #define SNAP_CLASS_LOWER     4u
@@ -305,14 +270,14 @@ static_assert(sizeof(struct snap_credential) == 56, "");
 #define SNAP_CLASS_HEX_LOWER 32u /* 0-9 a-f; alone */
 
 struct snap_plan {
-	struct snap_text name;
+#include "lib/schema/plan.def"
 	struct snap_range apis;   /* SNAP_PLAN_APIS */
 	struct snap_range limits; /* SNAP_LIMITS, at most SNAP_LIMITS_PER_PLAN */
 	uint32_t slot;
-	uint32_t flags; /* SNAP_PLAN_SOFT */
 };
 static_assert(sizeof(struct snap_plan) == 32, "");
-#define SNAP_PLAN_SOFT 1u /* count what is over the limit, do not refuse it */
+
+#include "lib/schema/end.def"
 
 enum snap_limit_kind {
 	SNAP_LIMIT_RATE, /* GCRA: the word is the theoretical arrival time in CLOCK_MONOTONIC ns */

@@ -6,9 +6,11 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/crc32c.h"
 #include "lib/shm/snapshot_priv.h"
+#include "lib/shm/snapshot_rows.h"
 
 struct section_buffer {
 	uint8_t *data;
@@ -26,26 +28,8 @@ struct snapshot_builder {
 
 void snapshot_settings_defaults(struct snap_settings *out)
 {
-	*out = (struct snap_settings){
-		.connections = 65536,
-		.head_bytes_max = 16384,
-		.target_bytes_max = 8192,
-		.fields_max = 100,
-		.head_timeout_ms = 10000,
-		.body_timeout_ms = 30000,
-		.idle_timeout_ms = 60000,
-		.send_timeout_ms = 30000,
-		.backend_idle_timeout_ms = 4000,
-		.api_capacity = 1024,
-		.endpoint_capacity = 1024,
-		.listener_capacity = 64,
-		.consumer_capacity = 65536,
-		.rto_min_ms = 200,
-		.rcv_buf_bytes = 65536,
-		.snd_buf_bytes = 65536,
-		.event_records = 4096,
-		.access_log = 1,
-	};
+	memset(out, 0, sizeof(*out));
+	snap_rows_defaults(snap_rows_settings, out);
 }
 
 struct snapshot_builder *snapshot_builder_new(void)

@@ -7,12 +7,10 @@
 #include <string.h>
 
 #include "lib/shm/snapshot_priv.h"
+#include "lib/shm/snapshot_rows.h"
 
-#define WEEK_MS      (7u * 86400 * 1000)
-#define RATE_MIN_MAX (16u << 20)
-#define YEAR_S       UINT64_C(31622400)
-#define BYTES_MAX    (1u << 30) /* buffers of a connection */
-#define TEXT_MAX     65535u
+#define YEAR_S   UINT64_C(31622400)
+#define TEXT_MAX 65535u
 #define RANGE_TOTAL_MAX                                                                            \
 	(1u << 24) /* ranges may share records; what following all costs is bounded */
 
@@ -112,54 +110,43 @@ static bool check_slot(struct snap_check *c, uint32_t slot, uint32_t capacity)
 	return true;
 }
 
+/* The members of a record that are settings: their rows say what they may be. */
+static bool check_rows(struct snap_check *c, const struct snap_row *rows, const void *record)
+{
+	struct snap_text text;
+
+	for (; rows->member; rows++) {
+		if (rows->store == SNAP_IS_text) {
+			memcpy(&text, (const char *)record + rows->offset, sizeof(text));
+			if (!check_text(c, rows->member, text, 0))
+				return false;
+		} else if (snap_row_number(rows, record) != rows->fallback &&
+			   !check_between(c, rows->member, snap_row_number(rows, record), rows->low,
+				   rows->high)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool check_settings(struct snap_check *c, const void *record)
 {
 	const struct snap_settings *s = record;
 
 	if (s->event_records & (s->event_records - 1))
 		return snap_refuse(c, "event_records: %u is no power of two", s->event_records);
-	return check_between(c, "workers", s->workers, 0, SNAP_WORKERS_MAX) &&
-	       check_between(c, "connections", s->connections, 1, 1u << 24) &&
-	       check_between(c, "mbufs", s->mbufs, 0, 1u << 26) &&
-	       check_between(c, "head_bytes_max", s->head_bytes_max, 64, 65536) &&
-	       check_between(c, "target_bytes_max", s->target_bytes_max, 1, 65536) &&
-	       check_between(c, "fields_max", s->fields_max, 1, 128) &&
-	       check_between(c, "head_timeout_ms", s->head_timeout_ms, 1, WEEK_MS) &&
-	       check_between(c, "body_timeout_ms", s->body_timeout_ms, 1, WEEK_MS) &&
-	       check_between(c, "idle_timeout_ms", s->idle_timeout_ms, 1, WEEK_MS) &&
-	       check_between(c, "send_timeout_ms", s->send_timeout_ms, 1, WEEK_MS) &&
-	       check_between(
-		       c, "backend_idle_timeout_ms", s->backend_idle_timeout_ms, 1, WEEK_MS) &&
-	       check_between(c, "api_capacity", s->api_capacity, 0, SNAP_API_CAPACITY_MAX) &&
-	       check_between(c, "endpoint_capacity", s->endpoint_capacity, 0,
-		       SNAP_ENDPOINT_CAPACITY_MAX) &&
-	       check_between(c, "listener_capacity", s->listener_capacity, 0,
-		       SNAP_LISTENER_CAPACITY_MAX) &&
-	       check_between(c, "consumer_capacity", s->consumer_capacity, 0,
-		       SNAP_CONSUMER_CAPACITY_MAX) &&
-	       check_between(c, "rto_min_ms", s->rto_min_ms, 1, 60000) &&
-	       check_between(c, "rcv_buf_bytes", s->rcv_buf_bytes, 1, BYTES_MAX) &&
-	       check_between(c, "snd_buf_bytes", s->snd_buf_bytes, 1, BYTES_MAX) &&
-	       check_between(c, "flags", s->flags, 0, SNAP_TRUST_FORWARDED | SNAP_PASS_OVERRIDES) &&
-	       check_between(c, "event_records", s->event_records, 1, SNAP_EVENT_RECORDS_MAX) &&
-	       check_text(c, "via", s->via, 0) &&
-	       check_between(c, "access_log", s->access_log, 0, 1) &&
-	       check_between(c, "ecn", s->ecn, 0, 2) &&
-	       check_between(c, "body_rate_min", s->body_rate_min, 0, RATE_MIN_MAX) &&
-	       check_between(c, "send_rate_min", s->send_rate_min, 0, RATE_MIN_MAX);
+	return check_rows(c, snap_rows_settings, record);
 }
 
 static bool check_port(struct snap_check *c, const void *record)
 {
 	const struct snap_port *p = record;
 
-	return check_text(c, "name", p->name, 0) && check_text(c, "device", p->device, 0) &&
+	return check_rows(c, snap_rows_port, record) &&
 	       check_range(c, "addresses", p->addresses, SNAP_ADDRESSES) &&
 	       check_range(c, "gateways", p->gateways, SNAP_GATEWAYS) &&
 	       (p->mtu == 0 || check_between(c, "mtu", p->mtu, 576, 65535)) &&
-	       check_between(c, "queues", p->queues, 0, SNAP_WORKERS_MAX) &&
-	       check_range(c, "ways", p->ways, SNAP_WAYS) &&
-	       check_between(c, "vlan", p->vlan, 0, 4094);
+	       check_range(c, "ways", p->ways, SNAP_WAYS);
 }
 
 static bool check_way(struct snap_check *c, const void *record)
@@ -187,15 +174,14 @@ static bool check_kernel(struct snap_check *c, const void *record)
 	for (unsigned i = 0; i < KERNEL_CLASSES; i++)
 		if (!check_between(c, "interval_ns", k->interval_ns[i], 1, UINT64_C(1) << 40))
 			return false;
-	return check_text(c, "interface", k->interface, 0) &&
+	return check_rows(c, snap_rows_kernel, record) &&
 	       check_between(c, "length of the interface's name", k->interface.length, 1,
 		       SNAP_KERNEL_INTERFACE_BYTES) &&
 	       check_range(c, "addresses", k->addresses, SNAP_KERNEL_ADDRESSES) &&
 	       check_between(c, "addresses", k->addresses.count, 0, SNAP_KERNEL_ADDRESSES_MAX) &&
 	       check_range(c, "ports", k->ports, SNAP_KERNEL_PORTS) &&
 	       check_between(c, "ports", k->ports.count, 0, SNAP_KERNEL_PORTS_MAX) &&
-	       check_index(c, "port", k->port, SNAP_PORTS) &&
-	       check_between(c, "burst", k->burst, 1, 65536);
+	       check_index(c, "port", k->port, SNAP_PORTS);
 }
 
 static bool check_kernel_port(struct snap_check *c, const void *record)
@@ -212,7 +198,7 @@ static bool check_listener(struct snap_check *c, const void *record)
 {
 	const struct snap_listener *l = record;
 
-	return check_text(c, "name", l->name, 0) &&
+	return check_rows(c, snap_rows_listener, record) &&
 	       check_between(c, "tcp_port", l->tcp_port, 1, 65535) &&
 	       check_index(c, "port", l->port, SNAP_PORTS) &&
 	       check_slot(c, l->slot, snap_settings(c->snapshot)->listener_capacity) &&
@@ -220,8 +206,6 @@ static bool check_listener(struct snap_check *c, const void *record)
 	       check_range(c, "certs", l->certs, SNAP_LISTENER_CERTS) &&
 	       (!l->tls ||
 		       check_between(c, "certs of a TLS listener", l->certs.count, 1, SNAP_NONE)) &&
-	       check_between(c, "backlog", l->backlog, 0, 1u << 24) &&
-	       check_between(c, "connections_per_source", l->connections_per_source, 0, 1u << 24) &&
 	       check_between(c, "paths", l->paths, 0, SNAP_PATH(SNAP_PATH_FORMS, 1) - 1) &&
 	       check_between(c, "dot segments of paths",
 		       snap_path_policy(l->paths, SNAP_PATH_DOT_SEGMENTS), SNAP_PATH_REFUSE,
@@ -237,7 +221,7 @@ static bool check_cert(struct snap_check *c, const void *record)
 {
 	const struct snap_cert *cert = record;
 
-	return check_text(c, "name", cert->name, 0) &&
+	return check_rows(c, snap_rows_certificate, record) &&
 	       check_range(c, "names", cert->names, SNAP_CERT_NAMES);
 }
 
@@ -250,12 +234,8 @@ static bool check_backend(struct snap_check *c, const void *record)
 {
 	const struct snap_backend *b = record;
 
-	if (!check_text(c, "name", b->name, 0) ||
-		!check_range(c, "endpoints", b->endpoints, SNAP_ENDPOINTS) ||
-		!check_between(c, "balance", b->balance, 0, SNAP_BALANCE_ROUND_ROBIN) ||
-		!check_between(c, "connect_timeout_ms", b->connect_timeout_ms, 1, WEEK_MS) ||
-		!check_between(c, "retry_after_ms", b->retry_after_ms, 0, WEEK_MS) ||
-		!check_between(c, "idle_connections", b->idle_connections, 0, 1u << 20))
+	if (!check_rows(c, snap_rows_backend, record) ||
+		!check_range(c, "endpoints", b->endpoints, SNAP_ENDPOINTS))
 		return false;
 	for (uint32_t i = b->endpoints.first; i < b->endpoints.first + b->endpoints.count; i++)
 		if (SNAP_AT(c->snapshot, SNAP_ENDPOINTS, snap_endpoint, i)->backend != c->record)
@@ -268,9 +248,8 @@ static bool check_endpoint(struct snap_check *c, const void *record)
 	const struct snap_endpoint *e = record;
 	const struct snap_backend *b;
 
-	if (!check_text(c, "name", e->name, 0) ||
+	if (!check_rows(c, snap_rows_endpoint, record) ||
 		!check_between(c, "tcp_port", e->tcp_port, 1, 65535) ||
-		!check_between(c, "weight", e->weight, 0, 1000) ||
 		!check_slot(c, e->slot, snap_settings(c->snapshot)->endpoint_capacity) ||
 		!check_index(c, "backend", e->backend, SNAP_BACKENDS))
 		return false;
@@ -284,7 +263,7 @@ static bool check_api(struct snap_check *c, const void *record)
 {
 	const struct snap_api *a = record;
 
-	if (!check_text(c, "name", a->name, 0) || !check_text(c, "version", a->version, 0) ||
+	if (!check_rows(c, snap_rows_api, record) ||
 		!check_range(c, "listeners", a->listeners, SNAP_API_LISTENERS) ||
 		!check_range(c, "hosts", a->hosts, SNAP_HOSTS) ||
 		!check_between(c, "number of hosts", a->hosts.count, 1, SNAP_NONE) ||
@@ -329,7 +308,7 @@ static bool check_route(struct snap_check *c, const void *record)
 	const struct snap_api *a;
 
 	if (!check_path(c, r) || !check_index(c, "backend", r->backend, SNAP_BACKENDS) ||
-		!check_between(c, "timeout_ms", r->timeout_ms, 1, WEEK_MS) ||
+		!check_rows(c, snap_rows_route, record) ||
 		!check_index(c, "api", r->api, SNAP_APIS))
 		return false;
 	a = SNAP_AT(c->snapshot, SNAP_APIS, snap_api, r->api);
@@ -366,8 +345,8 @@ static bool check_credential(struct snap_check *c, const void *record)
 	} else if (!check_text(c, "field", k->field, 1)) {
 		return false;
 	}
-	return check_text(c, "name", k->name, 0) && check_bytes(c, "pattern", k->pattern, 0) &&
-	       check_shape(c, k) && check_between(c, "strip", k->strip, 0, 1);
+	return check_rows(c, snap_rows_credential, record) &&
+	       check_bytes(c, "pattern", k->pattern, 0) && check_shape(c, k);
 }
 
 /* The limits of one usage line: each has a word of its own. */
@@ -392,10 +371,9 @@ static bool check_plan(struct snap_check *c, const void *record)
 {
 	const struct snap_plan *p = record;
 
-	return check_text(c, "name", p->name, 0) &&
+	return check_rows(c, snap_rows_plan, record) &&
 	       check_range(c, "apis", p->apis, SNAP_PLAN_APIS) && check_words(c, p->limits) &&
-	       check_between(c, "slot", p->slot, 0, SNAP_PLAN_SLOTS - 1) &&
-	       check_between(c, "flags", p->flags, 0, SNAP_PLAN_SOFT);
+	       check_between(c, "slot", p->slot, 0, SNAP_PLAN_SLOTS - 1);
 }
 
 static bool check_plan_api(struct snap_check *c, const void *record)

@@ -343,7 +343,7 @@ static void run(void *input)
 	/* TLS costs a library context for each configuration: some inputs with it are enough. */
 	if (how & 0x80) {
 		configure(&world, "cert main names=open.test");
-		configure(&world, "listener secure 10.0.0.1:443 tls=main");
+		configure(&world, "listener secure 10.0.0.1:443 tls.certificates=main");
 	}
 	configure(&world, "port outside addresses=10.0.0.1/24,fd00::a00:1/120");
 	configure(&world, "port inside addresses=10.0.1.1/24,fd00::a00:101/120");
@@ -355,7 +355,7 @@ static void run(void *input)
 	configure(&world, "proxy client_limit 64");
 	configure(&world, "proxy exchange_limit 24");
 	configure(&world, "proxy upstream_limit 24");
-	configure(&world, "set event_records 64");
+	configure(&world, "events 64");
 	set_backends(&world, how);
 	for (unsigned i = 0; i < RAW_CLIENTS; i++)
 		raw_flow(&world, i)->host->raw = true;

@@ -3,7 +3,11 @@
  * Self-signed certificates for TLS scripts, made at run time, so that no key lies in the tree. One
  * is made for each name and kept for the whole run.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -22,16 +26,18 @@ static struct {
 } kept[CERTIFICATES];
 static unsigned kept_count;
 
-static char *bio_text(BIO *bio)
+/* A file without a name: nothing is left of it. @return its path */
+static char *bio_file(BIO *bio)
 {
-	char *data, *text;
+	int fd = memfd_create("certificate", MFD_CLOEXEC);
+	char *data, *path = NULL;
 	long len = BIO_get_mem_data(bio, &data);
 
-	text = calloc(1, (size_t)len + 1);
-	if (text && len > 0)
-		memcpy(text, data, (size_t)len);
+	if (fd < 0 || fchmod(fd, 0600) < 0 || write(fd, data, (size_t)len) != len ||
+		asprintf(&path, "/proc/self/fd/%d", fd) < 0)
+		wire_fail("no file for a certificate");
 	BIO_free(bio);
-	return text;
+	return path;
 }
 
 static void add_names(X509 *x, const char *dns_names)
@@ -73,11 +79,10 @@ static void make(const char *name, const char *dns_names, struct certificate *ou
 	X509_set_issuer_name(x, X509_get_subject_name(x));
 	add_names(x, dns_names);
 	X509_sign(x, key, EVP_sha256());
-	X509_digest(x, EVP_sha256(), out->fingerprint, NULL);
 	PEM_write_bio_X509(cert_bio, x);
 	PEM_write_bio_PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL);
-	out->cert_pem = bio_text(cert_bio);
-	out->key_pem = bio_text(key_bio);
+	out->cert_path = bio_file(cert_bio);
+	out->key_path = bio_file(key_bio);
 	X509_free(x);
 	EVP_PKEY_free(key);
 }

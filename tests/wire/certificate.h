@@ -2,12 +2,10 @@
 #ifndef SLUICE_TESTS_WIRE_CERTIFICATE_H
 #define SLUICE_TESTS_WIRE_CERTIFICATE_H
 
-#include <stdint.h>
-
-/** Certificate and key of this name, made once in a process. */
+/** Certificate and key of this name, made once in a process: files in PEM, for as long as it lives.
+ *  */
 struct certificate {
-	char *cert_pem, *key_pem;
-	uint8_t fingerprint[32];
+	char *cert_path, *key_path;
 };
 const struct certificate *certificate_get(const char *name, const char *dns_names);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads `config` lines, see config.h; config_build.c compiles what they said. */
 #include "tests/wire/config.h"
+#include "control/config/schema.h"
 #include "tests/wire/fake_port.h"
 #include "tests/wire/six.h"
 
@@ -9,14 +10,17 @@
 #include <stdlib.h>
 
 static const char *const config_defaults[] = {
+	"dataplane capacity.listeners=8 capacity.apis=32 capacity.endpoints=32 capacity.consumers=64",
+	"access_log enabled=true records=1024",
 	"listener public 10.0.0.1:80 backlog=16",
-	"backend pool 10.0.1.11:8080*5 10.0.1.12:8080*3 10.0.1.13:8080*2",
+	/* The drained endpoint has slot 3, so that 4 is that of the next backend. */
+	"backend pool 10.0.1.11:8080*5 10.0.1.12:8080*3 10.0.1.13:8080*2 10.0.1.14:8080*0",
 	"backend solo 10.0.1.11:8080",
-	"credential key header=x-api-key prefix=ak_test_ class=lower,digit length=6",
-	"api shop host=api.test auth=key",
-	"route shop /v1/* backend=pool timeout=2s",
-	"api open host=open.test",
-	"route open /* backend=solo timeout=2s",
+	"credential key in=header header=x-api-key pattern=^ak_test_[a-z0-9]{6}$",
+	"api shop hosts=api.test auth=key",
+	"route shop /v1/* backend=pool",
+	"api open hosts=open.test",
+	"route open /* backend=solo",
 	"plan gold apis=shop,open",
 	"plan bronze apis=shop",
 	"limit bronze rate=10/s burst=5",
@@ -26,8 +30,20 @@ static const char *const config_defaults[] = {
 	"consumer dave plan=other key=ak_test_dave00",
 };
 
+/* What scripts expect where they say nothing; their lines come before. */
+static const struct {
+	enum config_kind kind;
+	const char *word;
+} config_words[] = {
+	{ CONFIG_LISTENER, "backlog=16" },
+	{ CONFIG_BACKEND, "connect_timeout=1s" },
+	{ CONFIG_BACKEND, "retry_after=10s" },
+	{ CONFIG_BACKEND, "idle_connections=8" },
+	{ CONFIG_ROUTE, "timeout=2s" },
+};
+
 static const char *const kind_names[CONFIG_KINDS] = { "listener", "cert", "backend", "credential",
-	"api", "route", "plan", "limit", "consumer" };
+	"api", "route", "plan", "limit", "consumer", "group" };
 
 #define NUMBER_OF(type, member)                                                                    \
 	{                                                                                          \
@@ -39,21 +55,6 @@ struct number {
 	size_t offset;
 };
 
-static const struct number settings_numbers[] = {
-	NUMBER_OF(struct snap_settings, connections),
-	NUMBER_OF(struct snap_settings, head_bytes_max),
-	NUMBER_OF(struct snap_settings, target_bytes_max),
-	NUMBER_OF(struct snap_settings, fields_max),
-	NUMBER_OF(struct snap_settings, head_timeout_ms),
-	NUMBER_OF(struct snap_settings, body_timeout_ms),
-	NUMBER_OF(struct snap_settings, idle_timeout_ms),
-	NUMBER_OF(struct snap_settings, send_timeout_ms),
-	NUMBER_OF(struct snap_settings, body_rate_min),
-	NUMBER_OF(struct snap_settings, send_rate_min),
-	NUMBER_OF(struct snap_settings, backend_idle_timeout_ms),
-	NUMBER_OF(struct snap_settings, event_records),
-	NUMBER_OF(struct snap_settings, access_log),
-};
 static const struct number tcp_numbers[] = {
 	NUMBER_OF(struct tcp_config, connection_limit),
 	NUMBER_OF(struct tcp_config, syn_limit),
@@ -96,22 +97,6 @@ static void set_number(void *base, const struct number *table, size_t count, str
 	wire_fail("unknown setting %s", name);
 }
 
-static void set_setting(struct config *c, struct cursor *cursor)
-{
-	if (cursor_word(cursor, "via")) {
-		c->via = cursor_take(cursor, "a name");
-	} else if (cursor_word(cursor, "body_bytes_max")) {
-		c->settings.body_bytes_max = cursor_number(cursor, "bytes");
-	} else if (cursor_word(cursor, "trust_forwarded")) {
-		c->settings.flags = cursor_number(cursor, "0 or 1") ? SNAP_TRUST_FORWARDED : 0;
-	} else if (cursor_word(cursor, "pass_overrides")) {
-		c->settings.flags = cursor_number(cursor, "0 or 1") ? SNAP_PASS_OVERRIDES : 0;
-	} else {
-		set_number(&c->settings, settings_numbers,
-			sizeof(settings_numbers) / sizeof(settings_numbers[0]), cursor);
-	}
-}
-
 const char *config_arg(const struct config_item *item, const char *key, const char *otherwise)
 {
 	size_t n = strlen(key);
@@ -130,7 +115,7 @@ bool config_flag(const struct config_item *item, const char *word)
 	return false;
 }
 
-static struct config_item *find(struct config *c, enum config_kind kind, const char *name)
+static struct config_item *find(struct wire_config *c, enum config_kind kind, const char *name)
 {
 	for (uint32_t i = 0; i < c->counts[kind]; i++)
 		if (strcmp(c->items[kind][i].name, name) == 0)
@@ -138,29 +123,53 @@ static struct config_item *find(struct config *c, enum config_kind kind, const c
 	return NULL;
 }
 
-uint32_t config_index(const struct config *c, enum config_kind kind, const char *name, size_t len)
+static void add_word(struct config_item *item, const char *word)
 {
-	for (uint32_t i = 0; i < c->counts[kind]; i++)
-		if (strlen(c->items[kind][i].name) == len &&
-			memcmp(c->items[kind][i].name, name, len) == 0)
-			return i;
-	wire_fail("no %s with the name %.*s", kind_names[kind], (int)len, name);
+	if (item->count == CONFIG_WORDS)
+		wire_fail("more than %d words", CONFIG_WORDS);
+	item->words[item->count++] = word;
 }
 
 static void take_words(struct config_item *item, struct cursor *cursor)
 {
 	item->count = 0;
+	while (!cursor_done(cursor))
+		add_word(item, cursor_take(cursor, "a word"));
+}
+
+/* A later value of the same setting takes the place of an earlier one. */
+static void merge_words(struct config_item *item, struct cursor *cursor)
+{
 	while (!cursor_done(cursor)) {
-		if (item->count == CONFIG_WORDS)
-			wire_fail("more than %d words", CONFIG_WORDS);
-		item->words[item->count++] = cursor_take(cursor, "a word");
+		const char *word = cursor_take(cursor, "a word");
+		const size_t n = strcspn(word, "=");
+		uint32_t i = 0;
+
+		while (i < item->count && strncmp(item->words[i], word, n + 1) != 0)
+			i++;
+		if (i < item->count)
+			item->words[i] = word;
+		else
+			add_word(item, word);
 	}
+}
+
+/* A group of the configuration's top level: the item has its name. */
+static bool is_group(const char *word)
+{
+	const struct schema_field *f = schema_field(&schema_root, str_of(word));
+
+	return f && f->type == SCHEMA_GROUP && !f->list;
 }
 
 static enum config_kind take_kind(struct cursor *cursor)
 {
-	const char *word = cursor_take(cursor, "what is configured");
+	const struct token *t = cursor_peek(cursor);
+	const char *word;
 
+	if (t && t->kind == TOKEN_WORD && is_group(t->text))
+		return CONFIG_GROUP;
+	word = cursor_take(cursor, "what is configured");
 	for (unsigned k = 0; k < CONFIG_KINDS; k++)
 		if (strcmp(kind_names[k], word) == 0)
 			return (enum config_kind)k;
@@ -182,7 +191,7 @@ static const char *take_name(enum config_kind kind, struct cursor *cursor)
 	return name;
 }
 
-static void set_item(struct config *c, struct cursor *cursor)
+static void set_item(struct wire_config *c, struct cursor *cursor)
 {
 	enum config_kind kind = take_kind(cursor);
 	const char *name = take_name(kind, cursor);
@@ -192,12 +201,23 @@ static void set_item(struct config *c, struct cursor *cursor)
 		if (c->counts[kind] == CONFIG_ITEMS)
 			wire_fail("more than %d of a kind", CONFIG_ITEMS);
 		item = &c->items[kind][c->counts[kind]++];
-		*item = (struct config_item){ .name = name, .slot = c->slots[kind]++ };
+		*item = (struct config_item){ .name = name };
+	}
+	if (kind == CONFIG_GROUP) {
+		merge_words(item, cursor);
+		return;
 	}
 	take_words(item, cursor);
+	for (size_t i = 0; i < sizeof(config_words) / sizeof(config_words[0]); i++) {
+		const char *word = config_words[i].word;
+
+		if (config_words[i].kind == kind &&
+			!config_arg(item, wire_text("%.*s", (int)strcspn(word, "="), word), NULL))
+			add_word(item, word);
+	}
 }
 
-static void leave_out(struct config *c, struct cursor *cursor)
+static void leave_out(struct wire_config *c, struct cursor *cursor)
 {
 	enum config_kind kind = take_kind(cursor);
 	const char *name = take_name(kind, cursor);
@@ -210,7 +230,7 @@ static void leave_out(struct config *c, struct cursor *cursor)
 	*item = c->items[kind][--c->counts[kind]];
 }
 
-static void set_port(struct config *c, struct cursor *cursor)
+static void set_port(struct wire_config *c, struct cursor *cursor)
 {
 	struct config_port *port = &c->ports[cursor_word(cursor, "inside")    ? INSIDE
 					     : cursor_word(cursor, "outside") ? OUTSIDE
@@ -231,7 +251,7 @@ static void set_port(struct config *c, struct cursor *cursor)
 	port->way = config_arg(&item, "way", port->way);
 }
 
-static void set_kernel(struct config *c, struct cursor *cursor)
+static void set_kernel(struct wire_config *c, struct cursor *cursor)
 {
 	struct config_item item = { 0 };
 
@@ -245,7 +265,7 @@ static void set_kernel(struct config *c, struct cursor *cursor)
 	};
 }
 
-static void set_host(struct config *c, struct cursor *cursor)
+static void set_host(struct wire_config *c, struct cursor *cursor)
 {
 	const char *name = cursor_take(cursor, "a name");
 	uint32_t ip = text_ip(cursor_take(cursor, "an address"));
@@ -264,7 +284,7 @@ static void set_host(struct config *c, struct cursor *cursor)
 		text_mac(mac, host->mac);
 }
 
-static void set_workers(struct config *c, struct cursor *cursor)
+static void set_workers(struct wire_config *c, struct cursor *cursor)
 {
 	struct config_item item = { 0 };
 
@@ -284,7 +304,7 @@ static void set_six(struct cursor *cursor)
 	six_sides[INSIDE] |= inside || !outside;
 }
 
-void config_line(struct config *c, struct cursor *cursor)
+void config_line(struct wire_config *c, struct cursor *cursor)
 {
 	if (cursor_word(cursor, "six"))
 		set_six(cursor);
@@ -292,8 +312,10 @@ void config_line(struct config *c, struct cursor *cursor)
 		c->dad = true;
 	else if (cursor_word(cursor, "mld"))
 		c->mld = true;
-	else if (cursor_word(cursor, "set"))
-		set_setting(c, cursor);
+	else if (cursor_word(cursor, "events"))
+		c->events = (uint32_t)cursor_number(cursor, "records");
+	else if (cursor_word(cursor, "backlog"))
+		c->backlog = (uint32_t)cursor_number(cursor, "connections");
 	else if (cursor_word(cursor, "tcp"))
 		set_number(
 			&c->tcp, tcp_numbers, sizeof(tcp_numbers) / sizeof(tcp_numbers[0]), cursor);
@@ -317,16 +339,11 @@ void config_line(struct config *c, struct cursor *cursor)
 	cursor_end(cursor);
 }
 
-void config_init(struct config *c, struct net_world *net)
+void config_begin(struct wire_config *c, struct net_world *net)
 {
 	memset(c, 0, sizeof(*c));
 	c->net = net;
-	snapshot_settings_defaults(&c->settings);
-	c->settings.api_capacity = c->settings.endpoint_capacity = 32;
-	c->settings.listener_capacity = 8;
-	c->settings.consumer_capacity = 64;
-	c->settings.event_records = 1024;
-	c->via = "sluice";
+	c->events = 1024;
 	c->pool = 8191;
 	c->workers = 1;
 	c->tcp = (struct tcp_config){

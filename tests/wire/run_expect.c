@@ -57,12 +57,23 @@ static void expect_counter(struct run *run, struct cursor *c, const char *group)
 	compare(full, counter_since(counter_find(run->w, full)), c);
 }
 
+static const struct usage_line *usage_line_of(struct run *run, const char *consumer)
+{
+	const struct snapshot *s = &run->w->tables->snapshot;
+
+	for (uint32_t i = 0; i < s->sections[SNAP_CONSUMERS].count; i++) {
+		const struct snap_consumer *k = SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, i);
+
+		if (str_equal(snap_str(s, k->name), str_of(consumer)))
+			return &run->w->usage.lines[k->slot];
+	}
+	wire_fail("no consumer with the name %s", consumer);
+}
+
 static void expect_usage(struct run *run, struct cursor *c)
 {
 	const char *consumer = cursor_take(c, "a consumer");
-	uint32_t index = config_index(&run->w->config, CONFIG_CONSUMER, consumer, strlen(consumer));
-	const struct usage_line *line =
-		&run->w->usage.lines[run->w->config.items[CONFIG_CONSUMER][index].slot];
+	const struct usage_line *line = usage_line_of(run, consumer);
 
 	while (!cursor_done(c)) {
 		const char *field = cursor_take(c, "a field");

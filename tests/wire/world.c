@@ -71,7 +71,7 @@ void world_init(struct world *w)
 	w->now_ns = WORLD_START_NS;
 	six_init(w->six);
 	hosts_init(&w->net);
-	config_init(&w->config, &w->net);
+	config_begin(&w->config, &w->net);
 }
 
 static struct rte_mempool *pool_of(uint32_t size)
@@ -128,7 +128,8 @@ static void make_tables(struct world *w)
 		atomic_store(&w->shared.tables, w->tables);
 		return;
 	}
-	config_build(&w->config, ++w->generation, &snapshot, &secrets);
+	config_build(&w->config, w->tables ? &w->tables->snapshot : NULL, ++w->generation,
+		&snapshot, &secrets);
 	next = tables_create(&config, &snapshot, &secrets, w->tables, why, sizeof(why));
 	secrets_close(&secrets);
 	if (!next) {
@@ -212,7 +213,7 @@ static bool take_segments(struct world *w)
 	struct world_kept *kept = w->kept;
 
 	if (!kept->stats_new) {
-		if (!make_segments(&kept->segments, 0, w->config.settings.event_records))
+		if (!make_segments(&kept->segments, 0, w->config.events))
 			return false;
 		kept->stats_new = copy_of(&kept->segments.stats.segment);
 		kept->events_new = copy_of(&kept->segments.events.segment);
@@ -243,8 +244,7 @@ void world_start(struct world *w)
 	w->queue_rule = w->config.reta_size ? QUEUE_RSS : w->queue_rule;
 	make_usage(usage_of(w));
 	for (uint32_t i = 0; i < w->workers; i++)
-		if (!(w->kept ? take_segments(w)
-			      : make_segments(&w->at[i], i, w->config.settings.event_records)))
+		if (!(w->kept ? take_segments(w) : make_segments(&w->at[i], i, w->config.events)))
 			wire_fail("no shared memory");
 	make_tables(w);
 	make_steering(w);

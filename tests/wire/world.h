@@ -43,7 +43,7 @@ struct world_kept {
 
 struct world {
 	struct net_world net;
-	struct config config;
+	struct wire_config config;
 	bool six,
 		offload; /* both sides have IPv6 unless the script says otherwise; outlives world_init() */
 	bool started, arp_manual, quiet, verbose;

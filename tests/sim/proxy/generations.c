@@ -38,7 +38,7 @@ static struct {
 } generations[GENERATIONS];
 static struct usage usage;
 
-static char *text_make(unsigned kind, const char *folder)
+static char *text_make(unsigned kind)
 {
 	static const char head[] =
 		"version = 1;\n"
@@ -47,7 +47,7 @@ static char *text_make(unsigned kind, const char *folder)
 		" { name = \"inside\"; device = \"0000:01:00.1\"; addresses = [ \"10.0.1.1/24\" ]; } );\n"
 		" connections = 256;\n"
 		" capacity: { listeners = 16; apis = 16; endpoints = 32; consumers = 64; }; };\n"
-		"certificates = ( { name = \"main\"; certificate = \"%s/cert.pem\"; key = \"%s/key.pem\"; } );\n"
+		"certificates = ( { name = \"main\"; certificate = \"%s\"; key = \"%s\"; } );\n"
 		"listeners = (\n"
 		" { name = \"%s\"; port = \"outside\"; bind = \"10.0.0.1:80\"; },\n"
 		" { name = \"tls\"; port = \"outside\"; bind = \"10.0.0.1:443\"; tls: { certificates = [ \"main\" ]; }; }%s );\n"
@@ -73,6 +73,7 @@ static char *text_make(unsigned kind, const char *folder)
 		" { name = \"k2\"; plan = \"none\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); } );\n"
 		"timeouts: { head = \"3s\"; body = \"3s\"; idle = \"6s\"; send = \"4s\"; backend_idle = \"5s\"; };\n"
 		"access_log: { enabled = true; path = \"/tmp/access.log\"; records = 1024; };\n";
+	const struct certificate *certificate = certificate_get("main", "open.test,keyed.test");
 	char routes[600], hash[3][65], *text = malloc(8192);
 	int n;
 
@@ -95,7 +96,8 @@ static char *text_make(unsigned kind, const char *folder)
 		for (int k = 0; k < 32; k++)
 			snprintf(hash[i] + 2 * (size_t)k, 3, "%02x", digest[k]);
 	}
-	n = snprintf(text, 8192, head, folder, folder, kind & RENAMED ? "plain" : "clear",
+	n = snprintf(text, 8192, head, certificate->cert_path, certificate->key_path,
+		kind & RENAMED ? "plain" : "clear",
 		kind & LISTENER
 			? ", { name = \"side\"; port = \"outside\"; bind = \"10.0.0.1:81\"; }"
 			: "",
@@ -113,59 +115,27 @@ static char *text_make(unsigned kind, const char *folder)
 	return text;
 }
 
-static bool file_write(const char *folder, const char *name, const char *text)
-{
-	char path[128];
-	FILE *file;
-	bool well;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(path, "w");
-	if (!file)
-		return false;
-	well = fputs(text, file) >= 0;
-	return fclose(file) == 0 && well;
-}
-
-static bool generation_compile(unsigned i, const char *folder)
-{
-	char *text = text_make(kinds[i], folder), path[128];
-	struct mistakes mistakes = { 0 };
-	struct config config = { 0 };
-	struct compile_input input = { .config = &config,
-		.previous = i ? &generations[i - 1].compiled.snapshot : NULL,
-		.generation = i + 1,
-		.boot_id = 1 };
-	bool well;
-
-	snprintf(path, sizeof(path), "%s/sim.conf", folder);
-	well = text && file_write(folder, "sim.conf", text) &&
-	       compile_file(path, &input, &config, &mistakes, &generations[i].compiled) == 0;
-	config_free(&config);
-	unlink(path);
-	if (!well)
-		mistakes_print(&mistakes, stderr);
-	mistakes_free(&mistakes);
-	free(text);
-	return well;
-}
-
 bool generations_setup(void)
 {
-	char folder[] = "/tmp/sluice-sim.XXXXXX", path[128];
-	const struct certificate *certificate = certificate_get("main", "open.test,keyed.test");
-	bool well = mkdtemp(folder) != NULL &&
-		    file_write(folder, "cert.pem", certificate->cert_pem) &&
-		    file_write(folder, "key.pem", certificate->key_pem);
+	for (unsigned i = 0; i < GENERATIONS; i++) {
+		const struct compile_input input = {
+			.previous = i ? &generations[i - 1].compiled.snapshot : NULL,
+			.generation = i + 1,
+			.boot_id = 1
+		};
+		struct mistakes mistakes = { 0 };
+		char *text = text_make(kinds[i]);
+		bool well = text &&
+			    compile_memory(text, &input, &mistakes, &generations[i].compiled) == 0;
 
-	for (unsigned i = 0; well && i < GENERATIONS; i++)
-		well = generation_compile(i, folder);
-	snprintf(path, sizeof(path), "%s/cert.pem", folder);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/key.pem", folder);
-	unlink(path);
-	rmdir(folder);
-	return well && usage_create(CAPACITY, 1, &usage) == 0;
+		free(text);
+		if (!well)
+			mistakes_print(&mistakes, stderr);
+		mistakes_free(&mistakes);
+		if (!well)
+			return false;
+	}
+	return usage_create(CAPACITY, 1, &usage) == 0;
 }
 
 /* The worker of another run wrote to its part. */

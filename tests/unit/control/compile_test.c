@@ -144,7 +144,7 @@ static void routes_hosts_and_limits_arrive(void **state)
 	assert_int_equal(p[0].apis.count, 2);
 	assert_int_equal(p[1].apis.count, 1);
 	assert_int_equal(SNAP_INDEX_AT(s, SNAP_PLAN_APIS, p[1].apis.first), 1);
-	assert_int_equal(p[1].flags, SNAP_PLAN_SOFT);
+	assert_int_equal(p[1].soft, 1);
 	compiled_free(&c);
 }
 

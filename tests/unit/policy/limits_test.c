@@ -32,13 +32,13 @@ static void add_quota(struct fixture *f, const char *name, uint32_t word, uint64
 }
 
 static void add_plan(struct fixture *f, const char *name, uint32_t limits, const uint32_t *apis,
-	uint32_t api_count, uint32_t flags)
+	uint32_t api_count, uint32_t soft)
 {
 	struct snap_plan plan = { .name = fixture_text(f, name),
 		.apis = { fixture_count(f, SNAP_PLAN_APIS), api_count },
 		.limits = { fixture_count(f, SNAP_LIMITS) - limits, limits },
 		.slot = fixture_count(f, SNAP_PLANS),
-		.flags = flags };
+		.soft = soft };
 
 	for (uint32_t i = 0; i < api_count; i++)
 		snapshot_builder_add(f->b, SNAP_PLAN_APIS, &apis[i]);
@@ -67,7 +67,7 @@ static int begin(void **state)
 	add_plan(&f, "none", 0, (const uint32_t[]){ 64 }, 1, 0);
 	add_rate(&f, "rate", 1, 1, 60, 1);
 	add_quota(&f, "quota", 3, 2);
-	add_plan(&f, "soft", 2, NULL, 0, SNAP_PLAN_SOFT);
+	add_plan(&f, "soft", 2, NULL, 0, 1);
 	add_rate(&f, "fast", 0, 10, 1, 10);
 	add_rate(&f, "slow", 1, 6, 60, 3);
 	add_plan(&f, "two", 2, NULL, 0, 0);

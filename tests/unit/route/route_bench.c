@@ -27,7 +27,7 @@ static void measure(uint32_t routes, uint32_t asked)
 	struct snap_api api;
 
 	fixture_listener(&f, "public", (struct snap_range){ 0 });
-	backend = fixture_backend(&f, "b", &weight, 1, 0);
+	backend = fixture_backend(&f, "b", &weight, 1, 1000);
 	api = fixture_api(&f, "shop", NULL, 0, hosts, 2);
 	for (uint32_t i = 0; i < routes; i++) {
 		char path[64];

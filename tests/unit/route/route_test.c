@@ -189,7 +189,7 @@ static void a_refused_method_names_those_of_the_path(void **state)
 	uint32_t weight = 1, backend;
 
 	fixture_listener(&f, "public", (struct snap_range){ 0 });
-	backend = fixture_backend(&f, "b", &weight, 1, 0);
+	backend = fixture_backend(&f, "b", &weight, 1, 1000);
 	api = fixture_api(&f, "a", NULL, 0, hosts, 1);
 	fixture_route(&f, &api, "/x", SNAP_PATH_EXACT, GET, backend);
 	fixture_route(&f, &api, "/x", SNAP_PATH_EXACT, POST, backend);
@@ -313,7 +313,7 @@ static void random_table(uint64_t *seed, struct snapshot *snapshot)
 
 	fixture_listener(&f, "one", (struct snap_range){ 0 });
 	fixture_listener(&f, "two", (struct snap_range){ 0 });
-	backend = fixture_backend(&f, "b", &weight, 1, 0);
+	backend = fixture_backend(&f, "b", &weight, 1, 1000);
 	for (uint32_t a = 0; a < apis; a++) {
 		uint32_t listener = (uint32_t)(fixture_random(seed) % 2);
 		uint32_t routes = (uint32_t)(fixture_random(seed) % 20);
@@ -386,7 +386,7 @@ static void paths_with_many_segments_find_the_longest_prefix(void **state)
 	char path[512] = "";
 
 	fixture_listener(&f, "public", (struct snap_range){ 0 });
-	backend = fixture_backend(&f, "b", &weight, 1, 0);
+	backend = fixture_backend(&f, "b", &weight, 1, 1000);
 	api = fixture_api(&f, "a", NULL, 0, hosts, 1);
 	for (unsigned i = 0; i < 200; i++)
 		fixture_route(&f, &api, strcat(path, "/x"), SNAP_PATH_PREFIX, 0, backend);

@@ -154,7 +154,7 @@ int fixture_build(uint64_t generation, struct segment *out)
 	settings.endpoint_capacity = 4;
 	settings.listener_capacity = 4;
 	settings.consumer_capacity = 16;
-	settings.event_records = 64;
+	settings.event_records = 256;
 	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
 	add_ports(b);
 	add_backends(b);

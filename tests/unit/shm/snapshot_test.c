@@ -171,7 +171,7 @@ struct damage {
 
 static const struct damage damages[] = {
 	DAMAGE(SNAP_SETTINGS, 0, snap_settings, head_bytes_max, 65537,
-		"section settings, record 0: head_bytes_max: 65537 is not within 64 and 65536"),
+		"section settings, record 0: head_bytes_max: 65537 is not within 512 and 65536"),
 	DAMAGE(SNAP_SETTINGS, 0, snap_settings, event_records, 63,
 		"section settings, record 0: event_records: 63 is no power of two"),
 	DAMAGE(SNAP_SETTINGS, 0, snap_settings, connections, 0, "connections: 0"),
@@ -231,7 +231,7 @@ static const struct damage damages[] = {
 	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, shape_class, 33, "stands alone"),
 	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, shape_prefixes.length, 3, "has no end"),
 	DAMAGE(SNAP_PLANS, 0, snap_plan, limits.count, 5, "section plans, record 0: limits: 5"),
-	DAMAGE(SNAP_PLANS, 0, snap_plan, flags, 2, "section plans, record 0: flags: 2"),
+	DAMAGE(SNAP_PLANS, 0, snap_plan, soft, 2, "section plans, record 0: soft: 2"),
 	DAMAGE(SNAP_LIMITS, 1, snap_limit, word, 0, "section plans, record 0: limits: limit 1"),
 	DAMAGE(SNAP_LIMITS, 1, snap_limit, word, 4, "section plans, record 0: limits: limit 1"),
 	DAMAGE(SNAP_LIMITS, 0, snap_limit, kind, 2, "section limits, record 0: kind: 2"),

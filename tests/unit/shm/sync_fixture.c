@@ -130,7 +130,7 @@ void settings_build(uint64_t generation, uint32_t consumers, uint32_t apis, stru
 	settings.api_capacity = apis;
 	settings.endpoint_capacity = 4;
 	settings.listener_capacity = 4;
-	settings.event_records = 64;
+	settings.event_records = 256;
 	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
 	assert_int_equal(snapshot_builder_finish(b, generation, 1, out), 0);
 	snapshot_builder_free(b);
