@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What may be written in a configuration: one table row for each setting, with its type, range,
- * default and meaning. The rows are those of lib/schema, where a setting is added; the reader, the check
- * for unknown settings, the compiler and docs/configuration.md work through these tables.
+ * default and meaning. The rows are those of lib/schema, where a setting is added; the reader, the
+ * check for unknown settings, the compiler and docs/configuration.md work through these tables.
  */
 #ifndef SLUICE_CONTROL_CONFIG_SCHEMA_H
 #define SLUICE_CONTROL_CONFIG_SCHEMA_H
@@ -44,7 +44,7 @@ struct schema_field {
 	const char *fallback;       /* the default as it would be written; NULL: none */
 	const char *min, *max;      /* both or none, as they would be written */
 	const char *const *choices; /* ends with NULL */
-	/* Required where .with, a choice of the same group, is .with_word, and a mistake elsewhere. */
+	/* Required where .with, a choice of the same group, is .with_word; a mistake elsewhere. */
 	const char *with, *with_word;
 	const struct schema_group *group;
 	const struct snap_row *snap; /* its place in the snapshot's record; NULL: none */
@@ -71,6 +71,11 @@ const struct schema_field *schema_field(const struct schema_group *group, struct
 /** Parse @p text as the field's type into @p out's number, address and so on (not for groups).
  *  Ranges are not looked at. @return 0 or -EINVAL */
 int schema_parse(const struct schema_field *field, struct str text, struct cfg_value *out);
+
+/** Write a setting's number as a configuration would say it, without quotes: "2s", "16KiB",
+ *  "passive".
+ *  @return @p out */
+const char *schema_show(const struct schema_field *field, uint64_t number, char *out, size_t bytes);
 
 /** What a value of the type looks like, for messages: "a duration such as \"250ms\"". */
 const char *schema_type_phrase(enum schema_type type);

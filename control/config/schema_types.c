@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The types of settings: how each is parsed from text, and how messages speak of it. */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "control/config/schema.h"
 #include "control/config/units.h"
@@ -87,6 +88,41 @@ int schema_parse(const struct schema_field *field, struct str text, struct cfg_v
 		break;
 	}
 	return -EINVAL;
+}
+
+struct unit {
+	const char *name;
+	uint64_t size;
+};
+
+static const struct unit durations[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 },
+	{ "s", 1000 }, { "ms", 1 } };
+static const struct unit sizes[] = { { "GiB", UINT64_C(1) << 30 }, { "MiB", 1 << 20 },
+	{ "KiB", 1 << 10 }, { "B", 1 } };
+
+/* In the largest unit of which it is a whole number; the last unit is 1. */
+static void show_in(const struct unit *unit, uint64_t number, char *out, size_t bytes)
+{
+	while (number % unit->size != 0)
+		unit++;
+	snprintf(out, bytes, "%" PRIu64 "%s", number / unit->size, number ? unit->name : "");
+}
+
+const char *schema_show(const struct schema_field *field, uint64_t number, char *out, size_t bytes)
+{
+	if (field->type == SCHEMA_DURATION)
+		show_in(durations, number, out, bytes);
+	else if (field->type == SCHEMA_SIZE)
+		show_in(sizes, number, out, bytes);
+	else if (field->type == SCHEMA_BOOL)
+		snprintf(out, bytes, "%s", number ? "true" : "false");
+	else if (field->type == SCHEMA_CHOICE)
+		snprintf(out, bytes, "%s", field->choices[number]);
+	else if (field->type == SCHEMA_WORKERS && number == 0)
+		snprintf(out, bytes, "auto");
+	else
+		snprintf(out, bytes, "%" PRIu64, number);
+	return out;
 }
 
 static const struct {

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "control/config/methods.h"
+#include "control/config/schema.h"
 #include "control/ctl/table.h"
 #include "control/json.h"
 
@@ -29,6 +30,8 @@ void explain_step(struct explain *e, const char *name, const char *format, ...)
 		json_pack("{s:s, s:o}", "step", name, "text", json_str(str_of(text ? text : ""))));
 	free(text);
 }
+
+#define EXPLAIN_SETTINGS_BYTES 1024
 
 static const struct snap_listener *listener_at(const struct snapshot *s, uint32_t i)
 {
@@ -95,6 +98,27 @@ static void describe_methods(uint32_t methods, char *out, size_t bytes)
 		snprintf(out, bytes, "any method but TRACE");
 }
 
+/* The settings of a record, as its rows in lib/schema name them. */
+static void describe_settings(
+	struct explain *e, const struct schema_group *group, const void *record)
+{
+	json_t *settings = json_object();
+	char line[EXPLAIN_SETTINGS_BYTES], value[DURATION_BYTES + 32];
+	size_t len = 0;
+
+	for (const struct schema_field *f = group->fields; f->name; f++) {
+		if (!f->snap || f->snap->store == SNAP_IS_text)
+			continue;
+		schema_show(f, snap_row_number(f->snap, record), value, sizeof(value));
+		json_object_set_new(settings, f->name, json_string(value));
+		if (len < sizeof(line))
+			len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s %s",
+				len ? ", " : "", f->name, value);
+	}
+	json_object_set_new(e->out, "settings", settings);
+	explain_step(e, "settings", "%s", line);
+}
+
 static void describe_route(struct explain *e)
 {
 	const struct snap_api *api = SNAP_AT(e->s, SNAP_APIS, snap_api, e->match.api);
@@ -112,6 +136,7 @@ static void describe_route(struct explain *e)
 		(int)version.len, version.data, (int)e->request.host.len, e->request.host.data);
 	explain_step(e, "route", "%.*s%s, %s; the backend has %s to answer", (int)path.len,
 		path.data, star, methods, duration_text(r->timeout_ms / 1e3, timeout));
+	describe_settings(e, &schema_route, r);
 	if (asprintf(&text, "%.*s%s", (int)path.len, path.data, star) >= 0) {
 		json_object_set_new(e->out, "route", json_str(str_of(text)));
 		free(text);
