@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration ring: good files pass, bad ones give exactly the messages beside them. Prints TAP.
+"""The configuration ring: good files pass, and so do the examples of the documentation; bad ones give exactly
+the messages beside them. Prints TAP.
 
     run.py SLUICECTL SOURCE-ROOT [--update]
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+import examples
 
 EXAMPLES = ("full.conf", "quickstart.conf")  # in conf/
 
@@ -162,6 +164,7 @@ def main():
     update = "--update" in sys.argv
     here = os.path.join(root, "tests", "config")
     failures = count = 0
+    documented = {}
     with tempfile.TemporaryDirectory() as work:
         make_certificates(os.path.join(work, "tls"))
         for kind, status in (("good", 0), ("bad", 1)):
@@ -173,6 +176,9 @@ def main():
                 for name in os.listdir(os.path.join(root, "conf")):
                     if name.endswith((".conf", ".csv")):
                         copy_example(os.path.join(root, "conf", name), directory)
+                documented = examples.write(root, directory)
+                if not documented:
+                    raise SystemExit("no example was found in the documentation")
             for name in sorted(os.listdir(directory)):
                 if not name.endswith(".conf"):
                     continue
@@ -183,6 +189,9 @@ def main():
                     with open(expected_path, "w", encoding="utf-8") as f:
                         f.write(seen)
                 expected = read(expected_path)
+                if name in documented:
+                    seen = "".join(f"{line}\n" for line in examples.errors(seen, documented[name]))
+                    code = status
                 good = code == status and seen == expected
                 print(f"{'ok' if good else 'not ok'} {count} - {kind}/{name}")
                 if good:
