@@ -113,7 +113,7 @@ void world_create(struct world *w, const struct world_options *options)
 
 	memset(w, 0, sizeof(*w));
 	w->options = *options;
-	world_snapshot(options, &snapshot);
+	world_snapshot(options, &snapshot, options->tls ? &secrets : NULL);
 	if (start_plan_make(&snapshot, &w->plan, why, sizeof(why)))
 		give_up(why);
 	clock_init(&w->shared.clock, rte_get_tsc_hz());
@@ -127,8 +127,6 @@ void world_create(struct world *w, const struct world_options *options)
 		give_up("no memory for usage lines");
 	struct tables_config config = { options->workers, pools, &tickets, &w->usage, NULL };
 
-	if (options->tls)
-		world_secrets(&secrets);
 	w->tables = tables_create(
 		&config, &snapshot, options->tls ? &secrets : NULL, NULL, why, sizeof(why));
 	if (!w->tables)

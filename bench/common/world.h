@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a bench's gateway runs with: a snapshot built in this process from a few numbers, the tables
- * made of it, and a worker's memory, sized by the same arithmetic as sluice-dataplane's
+ * What a bench's gateway runs with: a snapshot, compiled in this process from a configuration, the
+ * tables made of it, and a worker's memory, sized by the same arithmetic as sluice-dataplane's
  * (dataplane/plan.c).
  */
 #ifndef SLUICE_BENCH_COMMON_WORLD_H
@@ -47,11 +47,10 @@ struct world {
 void world_create(struct world *w, const struct world_options *options);
 void world_destroy(struct world *w);
 
-/** The snapshot alone; ends the process where that fails. */
-void world_snapshot(const struct world_options *options, struct snapshot *out);
-
-/** Certificate and key of the TLS listener; ends the process where that fails. */
-void world_secrets(struct secrets *out);
+/** The snapshot alone; ends the process where that fails.
+ *  @param secrets  certificate and key of the TLS listener, where there is one; NULL: not wanted */
+void world_snapshot(
+	const struct world_options *options, struct snapshot *out, struct secrets *secrets);
 
 /** Megabytes for the EAL with so many keys and workers. */
 uint32_t world_memory_mb(uint32_t keys, uint32_t workers);

@@ -148,7 +148,7 @@ static void keys_begin(struct keys *k, uint32_t keys)
 	char why[256] = "", text[ENGINE_KEY_BYTES];
 
 	memset(k, 0, sizeof(*k));
-	world_snapshot(&options, &k->snapshot);
+	world_snapshot(&options, &k->snapshot, NULL);
 	k->policy = policy_create(&k->snapshot, NULL, NULL, why, sizeof(why));
 	k->scratch = k->policy ? policy_scratch_create(k->policy) : NULL;
 	k->digests = malloc(DIGESTS * SNAP_DIGEST_BYTES);

@@ -64,7 +64,7 @@ void micro_route(struct micro *m)
 		snprintf(name, sizeof(name), "route match, %u routes", counts[i]);
 		if (!micro_wanted(m, name))
 			continue;
-		world_snapshot(&options, &snapshot);
+		world_snapshot(&options, &snapshot, NULL);
 		r.table = route_table_create(&snapshot);
 		r.paths = calloc(PATHS, sizeof(*r.paths));
 		r.lengths = calloc(PATHS, sizeof(*r.lengths));
