@@ -22,9 +22,10 @@ void decide_forget(struct proxy *p, const struct client *c)
 			p->decisions[i].client = NULL;
 }
 
-static enum reason check_head(const struct proxy *p, const struct http1_head *head)
+/* @param own  the longest body that the route allows; 0: no limit of its own, or not known yet */
+static enum reason check_head(const struct proxy *p, const struct http1_head *head, uint32_t own)
 {
-	uint64_t body_max = proxy_settings(p)->body_bytes_max;
+	uint64_t body_max = proxy_body_max(p, own);
 
 	if (body_max && head->framing == HTTP1_BODY_LENGTH && head->content_length > body_max)
 		return REASON_BODY_TOO_LARGE;
@@ -40,7 +41,7 @@ static void find(struct proxy *p, struct decision *d)
 	d->has_caller = false;
 	d->key = 0;
 	d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0, false };
-	d->verdict = check_head(p, head);
+	d->verdict = check_head(p, head, 0);
 	if (d->verdict != REASON_PROXIED)
 		return;
 	/* What was asked for before its listener changed goes on. */
@@ -50,6 +51,10 @@ static void find(struct proxy *p, struct decision *d)
 	}
 	d->verdict = route_find(
 		p->tables->routes, listener, head->host, head->path, head->method_id, &d->match);
+	if (d->verdict == REASON_PROXIED)
+		d->verdict = check_head(p, head,
+			SNAP_AT(&p->tables->snapshot, SNAP_ROUTES, snap_route, d->match.route)
+				->body_max);
 	if (d->verdict != REASON_PROXIED)
 		return;
 	if (SNAP_AT(&p->tables->snapshot, SNAP_APIS, snap_api, d->match.api)->credentials.count ==
@@ -146,9 +151,12 @@ static void note_route(struct proxy *p, const struct decision *d, struct exchang
 	if (d->match.api != SNAP_NONE)
 		ex->api_slot = SNAP_AT(snapshot, SNAP_APIS, snap_api, d->match.api)->slot;
 	if (d->verdict == REASON_PROXIED) {
+		const struct snap_route *route =
+			SNAP_AT(snapshot, SNAP_ROUTES, snap_route, d->match.route);
+
 		ex->backend = d->match.backend;
-		ex->timeout_ms =
-			SNAP_AT(snapshot, SNAP_ROUTES, snap_route, d->match.route)->timeout_ms;
+		ex->timeout_ms = route->timeout_ms;
+		ex->body_max = route->body_max;
 	}
 }
 

@@ -188,7 +188,7 @@ static struct rte_mbuf *request_body(
 	struct proxy *p, struct exchange *ex, enum http1_verdict *verdict, enum reason *reason)
 {
 	struct chain *chain = &ex->client->rx.chain;
-	const uint64_t body_max = proxy_settings(p)->body_bytes_max;
+	const uint64_t body_max = proxy_body_max(p, ex->body_max);
 	struct rte_mbuf *m = NULL, *trailers = NULL;
 	uint32_t bytes, used = 0;
 

@@ -57,7 +57,7 @@ static bool send_copy(struct proxy *p, struct exchange *ex, const char *body, ui
 static bool hold_body(struct proxy *p, struct exchange *ex, const struct http1_head *head)
 {
 	const struct stream *s = &ex->client->rx;
-	uint64_t body_max = proxy_settings(p)->body_bytes_max;
+	uint64_t body_max = proxy_body_max(p, ex->body_max);
 	struct http1_body body;
 	uint32_t bytes;
 

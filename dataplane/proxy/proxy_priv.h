@@ -138,6 +138,7 @@ struct exchange {
 	uint16_t path_bytes;
 	uint8_t interims; /* responses before the final one, at most INTERIM_RESTARTS are counted */
 	uint8_t host_bytes;
+	uint32_t body_max; /* of its route; 0: none of its own */
 	/* What is from here on is not cleared at the beginning. */
 	char host[EVENT_HOST_BYTES];
 	char path[EVENT_PATH_BYTES];
@@ -237,6 +238,14 @@ struct proxy {
 static inline const struct snap_settings *proxy_settings(const struct proxy *p)
 {
 	return snap_settings(&p->tables->snapshot);
+}
+
+/* The longest body of a request; 0: no limit. @param own  what its route says; 0: nothing */
+static inline uint64_t proxy_body_max(const struct proxy *p, uint32_t own)
+{
+	const uint64_t all = proxy_settings(p)->body_bytes_max;
+
+	return own && (!all || own < all) ? own : all;
 }
 
 /* client.c */
