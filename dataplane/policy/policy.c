@@ -169,9 +169,13 @@ static void inquiry_step(const struct policy *policy, struct policy_inquiry *q)
 		(const uint8_t(*)[SNAP_DIGEST_BYTES])q->digests;
 	const uint32_t known = q->known, located = q->located;
 
-	digest_sha256_bulk(q->credentials + located, q->count - located, q->digests + located);
-	q->found |= consumers_find(c, digests + located, q->count - located, q->records + located)
-		    << located;
+	if (located < q->count) {
+		digest_sha256_bulk(
+			q->credentials + located, q->count - located, q->digests + located);
+		q->found |= consumers_find(
+				    c, digests + located, q->count - located, q->records + located)
+			    << located;
+	}
 	consumers_callers(c, q->records + known, located - known, q->callers + known);
 	q->located = q->count;
 	q->known = located;
