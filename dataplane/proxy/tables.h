@@ -27,7 +27,7 @@ enum slot_kind { SLOT_LISTENER, SLOT_API, SLOT_ENDPOINT, SLOT_CONSUMER, SLOT_KIN
 struct tables_ended {
 	uint32_t count;
 	uint32_t *slots;
-	uint64_t *bits; /* by slot; NULL when none ended */
+	uint64_t *bits; /* by slot; NULL without a generation before */
 	uint32_t bit_count;
 };
 

@@ -105,26 +105,28 @@ static bool slot_ends(
 			       &t->snapshot, slot_record(t, kind, is)));
 }
 
+/* Each record is compared once: there may be a million consumers. */
 static bool slots_compare(struct tables *t, const struct tables *previous, enum slot_kind kind)
 {
 	struct tables_ended *ended = &t->ended[kind];
 	uint32_t count = 0;
 
-	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++)
-		count += slot_ends(t, previous, kind, slot);
-	if (count == 0)
-		return true;
-	ended->slots = malloc(count * sizeof(*ended->slots));
 	ended->bits = calloc(previous->slots[kind] / 64 + 1, sizeof(*ended->bits));
-	if (!ended->slots || !ended->bits)
+	if (!ended->bits)
 		return false;
 	ended->bit_count = previous->slots[kind];
 	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++) {
 		if (!slot_ends(t, previous, kind, slot))
 			continue;
-		ended->slots[ended->count++] = slot;
 		ended->bits[slot / 64] |= UINT64_C(1) << slot % 64;
+		count++;
 	}
+	ended->slots = malloc((count + 1) * sizeof(*ended->slots));
+	if (!ended->slots)
+		return false;
+	for (uint32_t slot = 0; ended->count < count; slot++)
+		if (tables_slot_ended(t, kind, slot))
+			ended->slots[ended->count++] = slot;
 	return true;
 }
 

@@ -72,8 +72,7 @@ struct balance {
 	uint64_t later_ns;   /* the earliest of those that this look passed */
 	uint32_t probe_next; /* where the look goes on */
 	uint32_t ejected_count;
-	uint32_t *ejected; /* slots */
-	uint32_t slots;
+	uint32_t *ejected;                   /* slots */
 	struct balance_endpoint endpoints[]; /* by slot */
 };
 
@@ -426,7 +425,6 @@ struct balance *balance_create(uint32_t slots, uint64_t seed)
 
 	if (balance == NULL)
 		return NULL;
-	balance->slots = slots;
 	balance->ejected = malloc(((size_t)slots + 1) * sizeof(*balance->ejected));
 	if (balance->ejected == NULL) {
 		free(balance);
