@@ -7,63 +7,18 @@
 A job takes as long as a test wants: the threads of jobs are stopped with ptrace(), one by one, while the loop's
 goes on. So what a test shows follows from the order of events and from no speed.
 """
-import ctypes
-import errno
 import json
 import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import unittest
 
 from processes_test import Case, config, eventually
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-LIBC.ptrace.argtypes = [ctypes.c_long] * 4
-SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
-WALL = 0x40000000
-
-
-def ptrace(request, thread):
-    if LIBC.ptrace(request, thread, 0, 0) < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-class Jobs:
-    """The threads of a process beside its first one, stopped."""
-
-    def __init__(self, pid):
-        self.threads = []
-        for name in os.listdir(f"/proc/{pid}/task"):
-            if int(name) != pid:
-                ptrace(SEIZE, int(name))
-                ptrace(INTERRUPT, int(name))
-                os.waitpid(int(name), WALL)
-                self.threads.append(int(name))
-
-    def go_on(self):
-        for thread in self.threads:
-            try:
-                ptrace(DETACH, thread)
-            except OSError as e: # the process ended
-                if e.errno != errno.ESRCH:
-                    raise
-                os.waitpid(thread, WALL)
-        self.threads = []
-
-
-def may_trace():
-    sleep = subprocess.Popen(["sleep", "60"])
-    try:
-        ptrace(SEIZE, sleep.pid)
-        return True
-    except OSError:
-        return False
-    finally:
-        sleep.kill()
-        sleep.wait()
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bed"))
+from stopped_jobs import WALL, Jobs, may_trace  # noqa: E402
 
 
 class Question:
