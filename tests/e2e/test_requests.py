@@ -301,7 +301,8 @@ def test_many_readers_that_take_nothing_do_not_keep_others_out(bed, gateway, con
     wait_for(served, 20, "an answer for a new client")
     # The others go on reading nothing, and there is room for all who come.
     assert sum(bool(served()) for _ in range(10)) >= 9
-    assert gateway.stats().worker("mbufs_free") > settings.MBUFS // 10
+    # While the readers are held to their rate the pool swings about its guard, at a tenth.
+    wait_for(lambda: gateway.stats().worker("mbufs_free") > settings.MBUFS // 10, 20, "a pool above its guard")
 
 
 def test_a_client_that_leaves_frees_its_mbufs(gateway, connect):
