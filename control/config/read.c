@@ -234,26 +234,27 @@ static void read_absent(struct reader *r, const struct schema_group *g,
 		read_default(f, at, member);
 }
 
+static void unknown_setting(
+	struct reader *r, const struct schema_group *g, const struct node *child)
+{
+	struct nearest near = nearest_begin(str_of(child->name));
+
+	for (const struct schema_field *f = g->fields; f->name; f++)
+		nearest_offer(&near, str_of(f->name));
+	if (near.best.data)
+		mistake_add(r->mistakes, child->at,
+			"unknown setting '%s' in %s; did you mean '%.*s'?", child->name, g->noun,
+			(int)near.best.len, near.best.data);
+	else
+		mistake_add(
+			r->mistakes, child->at, "unknown setting '%s' in %s", child->name, g->noun);
+}
+
 static void find_unknown(struct reader *r, const struct schema_group *g, const struct node *node)
 {
-	for (uint32_t i = 0; i < node->count; i++) {
-		const struct node *child = &node->children[i];
-		const char *name = child->name;
-		const struct schema_field *f = g->fields;
-		struct nearest near = nearest_begin(str_of(name));
-
-		for (; f->name && strcmp(f->name, name) != 0; f++)
-			nearest_offer(&near, str_of(f->name));
-		if (f->name)
-			continue;
-		if (near.best.data)
-			mistake_add(r->mistakes, child->at,
-				"unknown setting '%s' in %s; did you mean '%.*s'?", name, g->noun,
-				(int)near.best.len, near.best.data);
-		else
-			mistake_add(r->mistakes, child->at, "unknown setting '%s' in %s", name,
-				g->noun);
-	}
+	for (uint32_t i = 0; i < node->count; i++)
+		if (!schema_field(g, str_of(node->children[i].name)))
+			unknown_setting(r, g, &node->children[i]);
 }
 
 /* The settings that belong to one choice of another setting: there with it, and not without. */
