@@ -31,7 +31,7 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 
 	if (!p)
 		return NULL;
-	memset(p, 0, sizeof(*p));
+	memset(p, 0, offsetof(struct proxy, decisions));
 	p->config = *config;
 	p->request_id = config->request_id_base;
 	p->now_ns = now_ns;

@@ -228,6 +228,8 @@ struct proxy {
 	struct stats_api gone_api;
 	struct stats_endpoint gone_endpoint;
 	uint32_t decision_count;
+	/* From here on with undefined content at the start: written before it is read, for it holds
+	 * what an earlier request left there. */
 	struct decision decisions[DECIDE_BATCH];
 	struct decision again; /* of a request that is sent a second time */
 	struct http1_head answer, trailers;
