@@ -42,9 +42,7 @@ int neigh_init(struct net *net)
 	}
 	for (uint32_t i = 0; i < buckets; i++)
 		t->buckets[i] = NEIGH_NONE;
-	for (uint32_t i = 0; i < t->limit; i++)
-		t->entries[i].next = i + 1 < t->limit ? i + 1 : NEIGH_NONE;
-	t->free = 0;
+	t->free = NEIGH_NONE;
 	return 0;
 }
 
@@ -52,7 +50,7 @@ void neigh_fini(struct net *net)
 {
 	struct neigh_table *t = &net->neigh;
 
-	for (uint32_t i = 0; t->entries && i < t->limit; i++)
+	for (uint32_t i = 0; t->entries && i < t->touched; i++)
 		for (uint32_t k = 0; k < t->entries[i].queue_count; k++)
 			rte_pktmbuf_free(
 				t->entries[i].queue[(t->entries[i].queue_first + k) % NEIGH_QUEUE]);
@@ -120,12 +118,12 @@ static void neigh_release(struct neigh_table *t, uint32_t index)
 /* Free what nobody used for @p unused_ns among the next AGE_STEP entries. */
 static void neigh_age(struct neigh_table *t, uint64_t unused_ns, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < AGE_STEP && i < t->limit; i++) {
+	for (uint32_t i = 0; i < AGE_STEP && i < t->touched; i++) {
 		struct neigh *e = &t->entries[t->cursor];
 
 		if (e->state != NEIGH_FREE && !is_pending(e) && now_ns - e->used_ns >= unused_ns)
 			neigh_release(t, t->cursor);
-		t->cursor = t->cursor + 1 < t->limit ? t->cursor + 1 : 0;
+		t->cursor = t->cursor + 1 < t->touched ? t->cursor + 1 : 0;
 	}
 }
 
@@ -164,6 +162,24 @@ static void neigh_displace(struct net *net)
 	}
 }
 
+/* @return a free entry, made free at need, or NEIGH_NONE */
+static uint32_t neigh_take(struct net *net)
+{
+	struct neigh_table *t = &net->neigh;
+	uint32_t index;
+
+	if (t->free == NEIGH_NONE && t->touched < t->limit)
+		return t->touched++;
+	if (t->free == NEIGH_NONE)
+		neigh_age(t, TAKE_UNUSED_NS, net->now_ns);
+	if (t->free == NEIGH_NONE)
+		neigh_displace(net);
+	index = t->free;
+	if (index != NEIGH_NONE)
+		t->free = t->entries[index].next;
+	return index;
+}
+
 uint32_t neigh_get(struct net *net, uint32_t port_index, const struct ip_addr *addr)
 {
 	struct neigh_table *t = &net->neigh;
@@ -173,15 +189,10 @@ uint32_t neigh_get(struct net *net, uint32_t port_index, const struct ip_addr *a
 
 	if (index != NEIGH_NONE)
 		return index;
-	if (t->free == NEIGH_NONE)
-		neigh_age(t, TAKE_UNUSED_NS, net->now_ns);
-	if (t->free == NEIGH_NONE)
-		neigh_displace(net);
-	if (t->free == NEIGH_NONE)
+	index = neigh_take(net);
+	if (index == NEIGH_NONE)
 		return NEIGH_NONE;
-	index = t->free;
 	e = &t->entries[index];
-	t->free = e->next;
 	bucket = bucket_of(t, port_index, addr);
 	*e = (struct neigh){
 		.addr = *addr,

@@ -54,6 +54,7 @@ struct neigh_table {
 	uint32_t *pending; /* entries that wait for an answer */
 	uint32_t bucket_mask;
 	uint32_t limit;
+	uint32_t touched; /* entries that were used ever: those behind them are free, too */
 	uint32_t free;
 	uint32_t pending_count;
 	uint32_t queued; /* packets in all queues */
