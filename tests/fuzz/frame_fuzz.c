@@ -22,7 +22,7 @@
 #define STEPS_MAX    64
 #define RAW_CLIENTS  3
 #define EASY_CLIENTS 4
-#define APPLIES_MAX  2 /* in an input: each costs as much as twenty other steps */
+#define APPLIES_MAX  (KEPT_GENERATIONS - 1) /* in an input */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -341,7 +341,7 @@ void config_line(struct wire_config *c, struct cursor *cursor)
 
 void config_begin(struct wire_config *c, struct net_world *net)
 {
-	memset(c, 0, sizeof(*c));
+	memset(c, 0, offsetof(struct wire_config, items));
 	c->net = net;
 	c->events = 1024;
 	c->pool = 8191;

@@ -90,9 +90,9 @@ struct wire_config {
 	bool dad; /* look for duplicate addresses at the start */
 	struct config_port ports[PORTS];
 	struct config_kernel kernel;
-	struct config_item items[CONFIG_KINDS][CONFIG_ITEMS];
 	uint32_t counts[CONFIG_KINDS];
 	struct net_world *net;
+	struct config_item items[CONFIG_KINDS][CONFIG_ITEMS]; /* of each kind, so many as counted */
 };
 
 /** Start from the defaults. */

@@ -108,8 +108,12 @@ static const char *take_token(const char *p, struct token *t)
 		bytes_put(&b, p + 1, (uint32_t)(end - p - 1));
 		p = end + 1;
 	} else {
-		while (*p && !isspace((unsigned char)*p))
-			bytes_put(&b, p++, 1);
+		const char *end = p;
+
+		while (*end && !isspace((unsigned char)*end))
+			end++;
+		bytes_put(&b, p, (uint32_t)(end - p));
+		p = end;
 	}
 	t->len = b.len;
 	bytes_put(&b, "", 1);
@@ -120,18 +124,22 @@ static const char *take_token(const char *p, struct token *t)
 void text_split(struct line *line)
 {
 	const char *p = line->source;
+	struct token tokens[TOKENS_MAX];
 
-	line->tokens = wire_alloc(TOKENS_MAX * sizeof(*line->tokens));
 	line->count = 0;
 	for (;;) {
 		while (isspace((unsigned char)*p))
 			p++;
 		if (*p == '\0' || *p == '#')
-			return;
+			break;
 		if (line->count == TOKENS_MAX)
 			wire_fail("more than %d words in a line", TOKENS_MAX);
-		p = take_token(p, &line->tokens[line->count++]);
+		tokens[line->count] = (struct token){ 0 };
+		p = take_token(p, &tokens[line->count++]);
 	}
+	line->tokens = wire_alloc(line->count * sizeof(*tokens));
+	if (line->count)
+		memcpy(line->tokens, tokens, line->count * sizeof(*tokens));
 }
 
 bool cursor_done(const struct cursor *c)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dataplane/net/owner.h"
+#include "tests/wire/kept.h"
 #include "tests/wire/peers.h"
 #include "tests/wire/six.h"
 #include "tests/wire/spread.h"
@@ -19,8 +20,8 @@
 #define WIND_DOWN_NS  (UINT64_C(900) * 1000000000)
 #define WIND_FINE_NS  (UINT64_C(5) * 1000000000) /* in steps of 50 ms, then of 500 */
 #define WIND_STEP_NS  (UINT64_C(50) * 1000000)
-#define WIND_HASTY_NS (UINT64_C(4) * 1000000000) /* the longest step of a hasty world */
-#define HASTY_NS      (UINT64_C(256) * 1000000)  /* the same while peers may speak */
+#define WIND_HASTY_NS (UINT64_C(16) * 1000000000) /* the longest step of a hasty world */
+#define HASTY_NS      (UINT64_C(256) * 1000000)   /* the same while peers may speak */
 #define IDLE_CHECKS   16
 #define POOL_SIZES    8
 #define USAGE_LINES   64
@@ -65,8 +66,8 @@ void world_init(struct world *w)
 {
 	bool six = w->six;
 
-	/* Half a megabyte less. */
-	memset(w, 0, offsetof(struct world, held));
+	memset(w, 0, offsetof(struct world, config));
+	w->sent.len = w->handed.len = 0;
 	w->six = six;
 	w->now_ns = WORLD_START_NS;
 	six_init(w->six);
@@ -108,6 +109,18 @@ static struct usage *usage_of(struct world *w)
 	return w->kept ? &w->kept->usage : &w->usage;
 }
 
+/* The next generation. */
+static void build(struct world *w, struct snapshot *snapshot, struct secrets *secrets)
+{
+	const struct snapshot *previous = w->tables ? &w->tables->snapshot : NULL;
+
+	w->generation++;
+	if (w->kept)
+		kept_build(w, previous, snapshot, secrets);
+	else
+		config_build(&w->config, previous, w->generation, snapshot, secrets);
+}
+
 static void make_tables(struct world *w)
 {
 	static const struct tls_tickets tickets;
@@ -128,10 +141,10 @@ static void make_tables(struct world *w)
 		atomic_store(&w->shared.tables, w->tables);
 		return;
 	}
-	config_build(&w->config, w->tables ? &w->tables->snapshot : NULL, ++w->generation,
-		&snapshot, &secrets);
+	build(w, &snapshot, &secrets);
 	next = tables_create(&config, &snapshot, &secrets, w->tables, why, sizeof(why));
-	secrets_close(&secrets);
+	if (!w->kept)
+		secrets_close(&secrets);
 	if (!next) {
 		snapshot_close(&snapshot);
 		wire_fail("the tables were not made: %s", why);
@@ -177,17 +190,6 @@ static void make_worker(struct world *w, uint32_t index, struct worker_config *c
 		wire_fail("worker %u was not made", index);
 }
 
-static bool make_segments(struct world_worker *at, uint32_t index, uint32_t records)
-{
-	static const struct stats_shape shape = {
-		.ports = PORTS, .listeners = 8, .apis = 32, .endpoints = 32
-	};
-
-	return stats_create(index, &shape, 1, &at->stats) == 0 &&
-	       event_ring_create(index, records, 1, &at->events) == 0 &&
-	       event_ring_open(dup(at->events.segment.fd), &at->reader) == 0;
-}
-
 /* @param usage  may be of the world before */
 static void make_usage(struct usage *usage)
 {
@@ -195,40 +197,6 @@ static void make_usage(struct usage *usage)
 		memset(usage->lines, 0, usage->capacity * sizeof(*usage->lines));
 	else if (usage_create(USAGE_LINES, 1, usage))
 		wire_fail("no shared memory");
-}
-
-static void *copy_of(const struct segment *segment)
-{
-	void *copy = malloc(segment->length);
-
-	if (!copy)
-		abort();
-	memcpy(copy, segment->base, segment->length);
-	return copy;
-}
-
-/* The kept segments, as new. */
-static bool take_segments(struct world *w)
-{
-	struct world_kept *kept = w->kept;
-
-	if (!kept->stats_new) {
-		if (!make_segments(&kept->segments, 0, w->config.events))
-			return false;
-		kept->stats_new = copy_of(&kept->segments.stats.segment);
-		kept->events_new = copy_of(&kept->segments.events.segment);
-	}
-	w->at[0] = kept->segments;
-	memcpy(w->at[0].stats.segment.base, kept->stats_new, w->at[0].stats.segment.length);
-	memcpy(w->at[0].events.segment.base, kept->events_new, w->at[0].events.segment.length);
-	return true;
-}
-
-static void close_segments(struct world_worker *at)
-{
-	event_ring_close(&at->reader);
-	event_ring_close(&at->events);
-	stats_close(&at->stats);
 }
 
 void world_start(struct world *w)
@@ -244,7 +212,7 @@ void world_start(struct world *w)
 	w->queue_rule = w->config.reta_size ? QUEUE_RSS : w->queue_rule;
 	make_usage(usage_of(w));
 	for (uint32_t i = 0; i < w->workers; i++)
-		if (!(w->kept ? take_segments(w) : make_segments(&w->at[i], i, w->config.events)))
+		if (!(w->kept ? kept_segments(w) : segments_make(&w->at[i], i, w->config.events)))
 			wire_fail("no shared memory");
 	make_tables(w);
 	make_steering(w);
@@ -306,7 +274,8 @@ void world_inject(struct world *w, uint8_t port, const struct frame *f, const st
 	seen_read(&s, f->data, f->len, UINT32_MAX);
 	s.time_ns = w->now_ns;
 	trace(w, &s, s.kind == PACKET_TCP ? flow : NULL, true);
-	w->sent = *f;
+	w->sent.len = f->len;
+	memcpy(w->sent.data, f->data, f->len);
 	if (!fake_port_receive(port, queue_for(w, port, f), w->pool, f->data, f->len))
 		wire_fail("the gateway's pool or receive queue is exhausted");
 }
@@ -461,16 +430,17 @@ void world_apply(struct world *w)
 
 void world_hold(struct world *w, uint32_t leave)
 {
-	while (leave && rte_mempool_avail_count(w->pool) > leave &&
-		w->held_count < RTE_DIM(w->held)) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+	uint32_t avail = rte_mempool_avail_count(w->pool), n;
 
-		if (!m)
-			break;
-		w->held[w->held_count++] = m;
+	if (leave && avail > leave) {
+		n = RTE_MIN(avail - leave, (uint32_t)RTE_DIM(w->held) - w->held_count);
+		if (rte_pktmbuf_alloc_bulk(w->pool, w->held + w->held_count, n) == 0)
+			w->held_count += n;
+		return;
 	}
-	while (w->held_count && (leave == 0 || rte_mempool_avail_count(w->pool) < leave))
-		rte_pktmbuf_free(w->held[--w->held_count]);
+	n = leave ? RTE_MIN(leave - avail, w->held_count) : w->held_count;
+	w->held_count -= n;
+	rte_pktmbuf_free_bulk(w->held + w->held_count, n);
 }
 
 /* What must be 0 once everybody has gone. */
@@ -520,7 +490,7 @@ void world_wind_down(struct world *w)
 	while (left && w->now_ns - begin < WIND_DOWN_NS) {
 		w->now_ns += step;
 		if (w->hasty)
-			step = turn(w) ? WIND_STEP_NS : RTE_MIN(step + step / 2, WIND_HASTY_NS);
+			step = turn(w) ? WIND_STEP_NS : RTE_MIN(2 * step, WIND_HASTY_NS);
 		else {
 			turn(w);
 			step = w->now_ns - begin < WIND_FINE_NS ? WIND_STEP_NS : 10 * WIND_STEP_NS;
@@ -531,6 +501,20 @@ void world_wind_down(struct world *w)
 		wire_fail("15 minutes after everybody fell silent there still are %s", left);
 }
 
+/* Those of the first generation, made again after an apply: each world begins and ends with as much
+ * memory, so that a fuzzer sees what a world leaks. */
+static void keep_tables(struct world *w)
+{
+	if (w->generation > 1) {
+		tables_destroy(w->tables);
+		w->tables = NULL;
+		w->generation = 0;
+		make_tables(w);
+	}
+	if (w->tables)
+		w->kept->tables = w->tables;
+}
+
 const char *world_stop(struct world *w)
 {
 	uint32_t missing;
@@ -539,18 +523,20 @@ const char *world_stop(struct world *w)
 		return NULL;
 	fake_ports_clear();
 	world_hold(w, 0);
-	for (uint32_t i = 0; i < w->workers; i++)
+	for (uint32_t i = 0; i < w->workers; i++) {
 		worker_destroy(w->at[i].worker);
+		w->at[i].worker = NULL;
+	}
 	steer_mesh_destroy(w->mesh);
 	for (unsigned i = 0; i < PORTS; i++)
 		owner_rss_destroy(w->rss[i]);
-	if (w->kept && w->generation == 1 && w->tables)
-		w->kept->tables = w->tables;
+	if (w->kept)
+		keep_tables(w);
 	else
 		tables_destroy(w->tables);
 	peers_free(w);
 	for (uint32_t i = 0; i < w->workers && !w->kept; i++)
-		close_segments(&w->at[i]);
+		segments_close(&w->at[i]);
 	if (!w->kept)
 		usage_close(&w->usage);
 	w->started = false;
@@ -563,15 +549,4 @@ const char *world_stop(struct world *w)
 			pools[i].pool = NULL;
 	rte_mempool_free(w->pool);
 	return wire_text("%u mbufs were not freed", missing);
-}
-
-void world_forget(struct world_kept *kept)
-{
-	tables_destroy(kept->tables);
-	usage_close(&kept->usage);
-	if (kept->stats_new)
-		close_segments(&kept->segments);
-	free(kept->stats_new);
-	free(kept->events_new);
-	memset(kept, 0, sizeof(*kept));
 }

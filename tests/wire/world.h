@@ -31,10 +31,21 @@ struct world_worker {
 	struct event_ring events, reader;
 };
 
+#define KEPT_GENERATIONS 3
+
+/* A generation as the control process makes it. */
+struct kept_generation {
+	bool built;
+	struct snapshot snapshot;
+	struct secrets secrets;
+};
+
 /* What may outlive a world of one worker and serve the next one with the same configuration, as it
- * is costly to make: tables of the first generation, the usage lines that they point to, statistics
- * and events. The next world finds the segments as they were when they were new. */
+ * is costly to make: what its generations are compiled to, tables of the first one, the usage lines
+ * that they point to, statistics and events. The next world finds the segments as they were when
+ * they were new. */
 struct world_kept {
+	struct kept_generation generations[KEPT_GENERATIONS];
 	struct tables *tables;
 	struct usage usage;
 	struct world_worker segments;
@@ -43,7 +54,6 @@ struct world_kept {
 
 struct world {
 	struct net_world net;
-	struct wire_config config;
 	bool six,
 		offload; /* both sides have IPv6 unless the script says otherwise; outlives world_init() */
 	bool started, arp_manual, quiet, verbose;
@@ -64,15 +74,16 @@ struct world {
 	uint64_t now_ns, generation, turns;
 	/* Frames of the turn that runs, then those that the script has to expect, by port. */
 	struct seen *fresh, *queue[PORTS];
-	struct net_kernel kernel;  /* the outside port's */
-	struct frame sent, handed; /* the last one to the gateway, the last one to the kernel */
-	uint32_t handed_count;     /* since the script looked */
+	struct net_kernel kernel; /* the outside port's */
+	uint32_t handed_count;    /* since the script looked */
 	const char *trace[WORLD_TRACE];
 	uint32_t trace_count;
 	struct conn *conns;
 	uint32_t held_count;
-	struct rte_mbuf
-		*held[65536]; /* mbufs that the script keeps from the gateway; the last member */
+	/* What is large comes last, and world_init() does not zero it. */
+	struct wire_config config;
+	struct frame sent, handed;    /* the last one to the gateway, the last one to the kernel */
+	struct rte_mbuf *held[65536]; /* mbufs that the script keeps from the gateway */
 };
 
 /** Defaults, nothing running. */
