@@ -14,7 +14,7 @@
 #include "dataplane/policy/digest.h"
 #include "dataplane/policy/gcra.h"
 #include "dataplane/policy/policy.h"
-#include "dataplane/route/balance.h"
+#include "dataplane/backend/balance.h"
 
 #define BETWEEN_CYCLES 500
 #define SPACED_SAMPLES 1001

@@ -11,7 +11,8 @@
 #include "dataplane/proxy/proxy.h"
 #include "dataplane/proxy/slab.h"
 #include "dataplane/proxy/stream.h"
-#include "dataplane/route/balance.h"
+#include "dataplane/backend/balance.h"
+#include "dataplane/backend/eject.h"
 
 #define TRIED_MAX        4    /* endpoints that one request may be refused by */
 #define INTERIM_RESTARTS 10   /* interim responses that begin the route's timeout anew */

@@ -11,7 +11,7 @@
 #define SLUICE_DATAPLANE_PROXY_TABLES_H
 
 #include "dataplane/policy/policy.h"
-#include "dataplane/route/balance.h"
+#include "dataplane/backend/balance.h"
 #include "dataplane/route/route.h"
 #include "dataplane/tls/tls.h"
 #include "lib/shm/snapshot.h"

@@ -156,7 +156,7 @@ static void upstream_keep(struct proxy *p, struct upstream *u)
 static void note_ejection(struct proxy *p, uint32_t index, uint32_t slot)
 {
 	struct stats_endpoint *stats = record_endpoint(p, slot);
-	uint64_t until_ns = index == SNAP_NONE ? 0 : balance_ejected_until(p->balance, index);
+	uint64_t until_ns = index == SNAP_NONE ? 0 : eject_until(p->balance, index);
 
 	stats->ejected = until_ns != 0;
 	stats->probe_ns = until_ns;
@@ -167,7 +167,7 @@ void upstream_connected(struct proxy *p, struct upstream *u)
 	uint32_t index = endpoint_index(p, u);
 
 	if (index != SNAP_NONE) {
-		balance_succeeded(p->balance, index);
+		eject_succeeded(p->balance, index);
 		note_ejection(p, index, u->slot);
 	}
 	if (!u->exchange) { /* a probe: the connection is good for the next request */
@@ -188,7 +188,7 @@ static void connect_failed(struct proxy *p, struct upstream *u, enum reason why,
 
 	stats->connect_failures++;
 	if (index != SNAP_NONE) {
-		if (balance_failed(p->balance, index, silent, p->now_ns))
+		if (eject_failed(p->balance, index, silent, p->now_ns))
 			stats->ejections++;
 		note_ejection(p, index, u->slot);
 	}
@@ -206,7 +206,7 @@ static void probe(struct proxy *p, uint32_t index)
 		p, endpoint, SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, endpoint->backend));
 
 	if (!u) {
-		balance_failed(p->balance, index, false, p->now_ns); /* another time */
+		eject_failed(p->balance, index, false, p->now_ns); /* another time */
 		return;
 	}
 	record_endpoint(p, u->slot)->probes++;
@@ -217,7 +217,7 @@ static void probe(struct proxy *p, uint32_t index)
 void upstream_probes(struct proxy *p)
 {
 	for (unsigned i = 0; i < PROBES_A_LOOP && p->tables && !p->draining; i++) {
-		uint32_t slot = balance_probe(p->balance, p->now_ns);
+		uint32_t slot = eject_probe(p->balance, p->now_ns);
 
 		if (slot == SNAP_NONE)
 			return;

@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which folder may include which: the layers of docs and STYLE, held by script.
 
-  - in the dataplane calls go down: io, net, tcp, tls, http, then policy and route, then proxy and sync,
-    then the worker and main in dataplane/ itself
+  - in the dataplane calls go down: io, net, tcp, tls, http, then policy and route, then backend, then proxy and
+    sync, then the worker and main in dataplane/ itself
   - NAME_priv.h is for its folder alone, for the tests that mirror it, for fuzzers and for the simulation
   - lib knows neither dataplane nor control; control sees no DPDK, also not through another header
-  - http, policy and route see no mbuf and no packet layer: sans I/O
+  - http, policy, route and backend see no mbuf and no packet layer: sans I/O
 """
 import os
 import re
 import sys
 
-RANKS = {"io": 0, "net": 1, "tcp": 2, "tls": 3, "http": 4, "policy": 5, "route": 5, "sync": 6, "proxy": 6}
-TOP = 7
-SANS_IO = ("http", "policy", "route")
+RANKS = {"io": 0, "net": 1, "tcp": 2, "tls": 3, "http": 4, "policy": 5, "route": 5, "backend": 6, "sync": 7, "proxy": 7}
+TOP = 8
+SANS_IO = ("http", "policy", "route", "backend")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weighted choice: exact in any window, spread out, and what happens when endpoints refuse. */
-#include "dataplane/route/balance.h"
+#include "dataplane/backend/balance.h"
+#include "dataplane/backend/eject.h"
 #include "tests/unit/route/snap_fixture.h"
 
 #define SECOND        UINT64_C(1000000000)
@@ -128,8 +129,8 @@ static void a_drained_endpoint_is_never_chosen(void **state)
 	assert_exact(c.balance, weights, 3, 0);
 	assert_int_equal(balance_pick(c.balance, 0, tried, 2, 0), SNAP_NONE);
 	/* Not for want of others either. */
-	balance_failed(c.balance, 0, false, 0);
-	balance_failed(c.balance, 2, false, 0);
+	eject_failed(c.balance, 0, false, 0);
+	eject_failed(c.balance, 2, false, 0);
 	for (uint64_t now = 0; now < 5; now++)
 		assert_int_not_equal(balance_pick(c.balance, 0, NULL, 0, now), 1);
 	choice_free(&c);
@@ -167,16 +168,16 @@ static void an_endpoint_that_refused_is_ejected_until_it_accepts(void **state)
 
 	open_backend(&snapshot, weights, 3);
 	c = choice_make(&snapshot, 1);
-	assert_true(balance_failed(c.balance, 1, false, SECOND));
-	assert_false(balance_failed(c.balance, 1, false, 2 * SECOND));
-	assert_int_equal(balance_ejected_until(c.balance, 1), 12 * SECOND);
-	assert_int_equal(balance_ejected_until(c.balance, 0), 0);
+	assert_true(eject_failed(c.balance, 1, false, SECOND));
+	assert_false(eject_failed(c.balance, 1, false, 2 * SECOND));
+	assert_int_equal(eject_until(c.balance, 1), 12 * SECOND);
+	assert_int_equal(eject_until(c.balance, 0), 0);
 	assert_exact(c.balance, without, 3, 11 * SECOND);
 	assert_exact(c.balance, without, 3, 100 * SECOND); /* time alone brings no request to it */
-	balance_succeeded(c.balance, 1);
-	assert_int_equal(balance_ejected_until(c.balance, 1), 0);
+	eject_succeeded(c.balance, 1);
+	assert_int_equal(eject_until(c.balance, 1), 0);
 	assert_exact(c.balance, weights, 3, 100 * SECOND);
-	assert_true(balance_failed(c.balance, 1, false, 101 * SECOND));
+	assert_true(eject_failed(c.balance, 1, false, 101 * SECOND));
 	choice_free(&c);
 	snapshot_close(&snapshot);
 }
@@ -189,19 +190,19 @@ static void an_ejected_endpoint_is_probed_once_a_pause(void **state)
 
 	open_backend(&snapshot, weights, 3);
 	c = choice_make(&snapshot, 1);
-	assert_int_equal(balance_probe(c.balance, SECOND), SNAP_NONE);
-	balance_failed(c.balance, 2, false, 1 * SECOND);
-	balance_failed(c.balance, 0, true, 3 * SECOND);
-	assert_int_equal(balance_probe(c.balance, 11 * SECOND - 1), SNAP_NONE);
-	assert_int_equal(balance_probe(c.balance, 11 * SECOND), 2);
-	assert_int_equal(balance_probe(c.balance, 11 * SECOND), SNAP_NONE);
-	assert_int_equal(balance_probe(c.balance, 13 * SECOND), 0); /* that of 2 has not ended */
-	balance_failed(c.balance, 2, true, 14 * SECOND);
-	assert_int_equal(balance_probe(c.balance, 23 * SECOND), SNAP_NONE);
-	assert_int_equal(balance_probe(c.balance, 24 * SECOND), 2);
-	balance_succeeded(c.balance, 2);
-	balance_succeeded(c.balance, 0);
-	assert_int_equal(balance_probe(c.balance, 100 * SECOND), SNAP_NONE);
+	assert_int_equal(eject_probe(c.balance, SECOND), SNAP_NONE);
+	eject_failed(c.balance, 2, false, 1 * SECOND);
+	eject_failed(c.balance, 0, true, 3 * SECOND);
+	assert_int_equal(eject_probe(c.balance, 11 * SECOND - 1), SNAP_NONE);
+	assert_int_equal(eject_probe(c.balance, 11 * SECOND), 2);
+	assert_int_equal(eject_probe(c.balance, 11 * SECOND), SNAP_NONE);
+	assert_int_equal(eject_probe(c.balance, 13 * SECOND), 0); /* that of 2 has not ended */
+	eject_failed(c.balance, 2, true, 14 * SECOND);
+	assert_int_equal(eject_probe(c.balance, 23 * SECOND), SNAP_NONE);
+	assert_int_equal(eject_probe(c.balance, 24 * SECOND), 2);
+	eject_succeeded(c.balance, 2);
+	eject_succeeded(c.balance, 0);
+	assert_int_equal(eject_probe(c.balance, 100 * SECOND), SNAP_NONE);
 	choice_free(&c);
 	snapshot_close(&snapshot);
 }
@@ -242,15 +243,15 @@ static void when_all_are_ejected_one_is_given_all_the_same(void **state)
 
 	open_backend(&snapshot, weights, 3);
 	c = choice_make(&snapshot, 5);
-	balance_failed(c.balance, 2, false, 1 * SECOND);
-	balance_failed(c.balance, 0, false, 2 * SECOND);
-	balance_failed(c.balance, 1, false, 3 * SECOND);
+	eject_failed(c.balance, 2, false, 1 * SECOND);
+	eject_failed(c.balance, 0, false, 2 * SECOND);
+	eject_failed(c.balance, 1, false, 3 * SECOND);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 4 * SECOND), 2);
 	assert_int_equal(balance_pick(c.balance, 0, (const uint32_t[]){ 2 }, 1, 4 * SECOND), 0);
-	balance_failed(c.balance, 2, false, 4 * SECOND); /* to the end of the line */
+	eject_failed(c.balance, 2, false, 4 * SECOND); /* to the end of the line */
 	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 4 * SECOND), 0);
-	balance_succeeded(c.balance, 0);
+	eject_succeeded(c.balance, 0);
 	assert_exact(c.balance, (const uint32_t[]){ 1, 0, 0 }, 3, 4 * SECOND);
 	choice_free(&c);
 	snapshot_close(&snapshot);
@@ -264,13 +265,13 @@ static void when_all_are_silent_each_is_given_once_a_pause(void **state)
 
 	open_backend(&snapshot, weights, 2);
 	c = choice_make(&snapshot, 5);
-	balance_failed(c.balance, 1, true, 1 * SECOND);
-	balance_failed(c.balance, 0, true, 2 * SECOND);
+	eject_failed(c.balance, 1, true, 1 * SECOND);
+	eject_failed(c.balance, 0, true, 2 * SECOND);
 	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 4 * SECOND), 1);
 	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 4 * SECOND), 0);
 	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 5 * SECOND), SNAP_NONE);
 	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 14 * SECOND), 1);
-	balance_failed(c.balance, 0, false, 15 * SECOND); /* it answers again, with a refusal */
+	eject_failed(c.balance, 0, false, 15 * SECOND); /* it answers again, with a refusal */
 	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 15 * SECOND), 0);
 	choice_free(&c);
 	snapshot_close(&snapshot);
@@ -292,25 +293,25 @@ static void random_ejections_never_give_an_ejected_endpoint(void **state)
 		now += fixture_random(&seed) % SECOND;
 		pick = balance_pick(c.balance, 0, NULL, 0, now);
 		for (uint32_t e = 0; e < 5; e++)
-			left += balance_ejected_until(c.balance, e) == 0;
+			left += eject_until(c.balance, e) == 0;
 		if (left > 0)
-			assert_int_equal(balance_ejected_until(c.balance, pick), 0);
+			assert_int_equal(eject_until(c.balance, pick), 0);
 		if (pick != SNAP_NONE && fixture_random(&seed) % 4 == 0)
-			balance_failed(c.balance, pick, fixture_random(&seed) % 2, now);
+			eject_failed(c.balance, pick, fixture_random(&seed) % 2, now);
 		else if (pick != SNAP_NONE)
-			balance_succeeded(c.balance, pick);
-		for (uint32_t e; (e = balance_probe(c.balance, now)) != SNAP_NONE; probes++) {
-			assert_in_range(balance_ejected_until(c.balance, e), 1, now);
+			eject_succeeded(c.balance, pick);
+		for (uint32_t e; (e = eject_probe(c.balance, now)) != SNAP_NONE; probes++) {
+			assert_in_range(eject_until(c.balance, e), 1, now);
 			if (fixture_random(&seed) % 2)
-				balance_succeeded(c.balance, e);
+				eject_succeeded(c.balance, e);
 			else
-				balance_failed(c.balance, e, true, now);
+				eject_failed(c.balance, e, true, now);
 		}
 	}
 	assert_true(probes > 100);
 	now += 100 * SECOND;
-	for (uint32_t e; (e = balance_probe(c.balance, now)) != SNAP_NONE;)
-		balance_succeeded(c.balance, e);
+	for (uint32_t e; (e = eject_probe(c.balance, now)) != SNAP_NONE;)
+		eject_succeeded(c.balance, e);
 	assert_exact(c.balance, weights, 5, now);
 	choice_free(&c);
 	snapshot_close(&snapshot);
@@ -335,15 +336,15 @@ static void a_new_generation_takes_over_health_and_place(void **state)
 	for (unsigned i = 0; i < 12; i++)
 		assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 0),
 			balance_pick(twin.balance, 0, NULL, 0, 0));
-	balance_failed(c.balance, 1, false, SECOND);
+	eject_failed(c.balance, 1, false, SECOND);
 	choice_follow(&c, &third);
-	assert_int_equal(balance_ejected_until(c.balance, 1), 11 * SECOND);
+	assert_int_equal(eject_until(c.balance, 1), 11 * SECOND);
 	assert_exact(c.balance, (const uint32_t[]){ 3, 0, 5 }, 3, 2 * SECOND);
 	choice_follow(&c, &second); /* an old cycle does not come back */
 	assert_exact(c.balance, (const uint32_t[]){ 3, 0, 1 }, 3, 2 * SECOND);
 	choice_follow(&c, &third);
-	assert_int_equal(balance_probe(c.balance, 11 * SECOND), 1);
-	balance_succeeded(c.balance, 1);
+	assert_int_equal(eject_probe(c.balance, 11 * SECOND), 1);
+	eject_succeeded(c.balance, 1);
 	assert_exact(c.balance, changed, 3, 20 * SECOND);
 	choice_free(&c);
 	choice_free(&twin);
@@ -361,17 +362,17 @@ static void a_slot_that_is_forgotten_is_another_endpoint(void **state)
 	open_backend(&first, weights, 3);
 	open_backend(&second, weights, 3);
 	c = choice_make(&first, 3);
-	balance_failed(c.balance, 0, false, 1 * SECOND);
-	balance_failed(c.balance, 1, true, 2 * SECOND);
-	balance_failed(c.balance, 2, true, 3 * SECOND);
+	eject_failed(c.balance, 0, false, 1 * SECOND);
+	eject_failed(c.balance, 1, true, 2 * SECOND);
+	eject_failed(c.balance, 2, true, 3 * SECOND);
 	balance_forget(c.balance, 0);
 	choice_follow(&c, &second);
-	assert_int_equal(balance_ejected_until(c.balance, 0), 0);
+	assert_int_equal(eject_until(c.balance, 0), 0);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 4 * SECOND), 0);
-	assert_int_equal(balance_probe(c.balance, 12 * SECOND), 1);
-	assert_int_equal(balance_probe(c.balance, 13 * SECOND), 2);
-	assert_int_equal(balance_probe(c.balance, 100 * SECOND), SNAP_NONE);
+	assert_int_equal(eject_probe(c.balance, 12 * SECOND), 1);
+	assert_int_equal(eject_probe(c.balance, 13 * SECOND), 2);
+	assert_int_equal(eject_probe(c.balance, 100 * SECOND), SNAP_NONE);
 	choice_free(&c);
 	snapshot_close(&first);
 	snapshot_close(&second);
@@ -394,20 +395,20 @@ static void probes_miss_none_over_generations(void **state)
 		now += fixture_random(&seed) % SECOND;
 		switch (fixture_random(&seed) % 4) {
 		case 0:
-			balance_failed(c.balance, e, fixture_random(&seed) % 2, now);
+			eject_failed(c.balance, e, fixture_random(&seed) % 2, now);
 			until[e] = now + RETRY_MS * UINT64_C(1000000);
 			break;
 		case 1:
-			balance_succeeded(c.balance, e);
+			eject_succeeded(c.balance, e);
 			until[e] = 0;
 			break;
 		case 2:
 			choice_follow(&c, &snapshot);
 			break;
 		default: /* one of those that are due, and it refuses again */
-			for (uint32_t slot; (slot = balance_probe(c.balance, now)) != SNAP_NONE;) {
+			for (uint32_t slot; (slot = eject_probe(c.balance, now)) != SNAP_NONE;) {
 				assert_in_range(until[slot], 1, now);
-				balance_failed(c.balance, slot, true, now);
+				eject_failed(c.balance, slot, true, now);
 				until[slot] = now + RETRY_MS * UINT64_C(1000000);
 			}
 			for (unsigned k = 0; k < 8; k++)

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Smooth weighted round robin: each choice adds every endpoint's weight to its credit, takes the
+ * largest credit and charges it the sum of the weights. The credits run through a cycle of
+ * sum-of-weights choices in which each endpoint comes up as often as its weight says, spread out,
+ * so any window of that length is exact. (The method is nginx's since 1.3.1,
+ * ngx_http_upstream_round_robin.)
+ *
+ * An endpoint whose weight is 0 is drained: it is never chosen, not even for want of others.
+ *
+ * A retry (some endpoints already tried) takes the largest credit among the others and charges
+ * no endpoint, so that the cycle of first choices stays exact. When an endpoint comes or goes the rest
+ * begin a new cycle at a random place in it; without that all workers would send their first
+ * request to the same endpoint. Over generations a cycle has a number: credits of another number
+ * are old. A worker compares them at its first choice among a backend's endpoints, not when it
+ * takes over the generation.
+ */
+#include "dataplane/backend/balance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/backend/balance_priv.h"
+
+#define BALANCE_PHASE_CHOICES 64 /* a cycle begins at one of its first so many places */
+
+static uint64_t balance_random(struct balance *balance)
+{
+	uint64_t x = balance->random;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	balance->random = x;
+	return x;
+}
+
+/* One step of the cycle. @return index of the endpoint; SNAP_NONE when all are ejected */
+static uint32_t balance_cycle_step(
+	struct balance *balance, const struct balance_group *group, int64_t weights)
+{
+	struct balance_endpoint *best = NULL;
+	uint32_t best_number = SNAP_NONE;
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		const uint32_t weight = balance_member_at(balance, i)->weight;
+		struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
+
+		if (endpoint->ejected || weight == 0)
+			continue;
+		endpoint->credit += weight;
+		if (best == NULL || endpoint->credit > best->credit) {
+			best = endpoint;
+			best_number = i;
+		}
+	}
+	if (best != NULL)
+		best->credit -= weights;
+	return best_number;
+}
+
+static int64_t balance_weights_available(struct balance *balance, const struct balance_group *group)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++)
+		if (!balance_endpoint_at(balance, i)->ejected)
+			sum += balance_member_at(balance, i)->weight;
+	return sum;
+}
+
+void balance_cycle_begin(struct balance *balance, uint32_t number)
+{
+	const struct balance_group *group = &balance->plan->groups[number];
+	struct balance_rounds *round = &balance->rounds[number];
+	uint64_t steps;
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		balance_endpoint_at(balance, i)->credit = 0;
+		balance_endpoint_at(balance, i)->cycle = group->cycle;
+	}
+	round->begun = true;
+	round->weights = balance_weights_available(balance, group);
+	if (round->weights == 0)
+		return;
+	steps = balance_random(balance) % BALANCE_PHASE_CHOICES % (uint64_t)round->weights;
+	while (steps-- > 0)
+		balance_cycle_step(balance, group, round->weights);
+}
+
+/* The first look at a backend in this generation: go on with its cycle if that is still the
+ * same. */
+static void balance_round_begin(struct balance *balance, uint32_t number)
+{
+	const struct balance_group *group = &balance->plan->groups[number];
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++)
+		if (balance_endpoint_at(balance, i)->cycle != group->cycle) {
+			balance_cycle_begin(balance, number);
+			return;
+		}
+	balance->rounds[number] =
+		(struct balance_rounds){ balance_weights_available(balance, group), true };
+}
+
+static bool balance_was_tried(uint32_t endpoint, const uint32_t *tried, uint32_t tried_count)
+{
+	for (uint32_t i = 0; i < tried_count; i++)
+		if (tried[i] == endpoint)
+			return true;
+	return false;
+}
+
+/* The next in line that was not tried, without moving the cycle. */
+static uint32_t balance_pick_retry(struct balance *balance, const struct balance_group *group,
+	const uint32_t *tried, uint32_t tried_count)
+{
+	uint32_t best = SNAP_NONE;
+	int64_t most = INT64_MIN;
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		const struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
+		const uint32_t weight = balance_member_at(balance, i)->weight;
+		int64_t credit = endpoint->credit + weight;
+
+		if (endpoint->ejected || weight == 0 || balance_was_tried(i, tried, tried_count) ||
+			credit <= most)
+			continue;
+		best = i;
+		most = credit;
+	}
+	return best;
+}
+
+/* All are ejected: the one that failed the longest ago. One that did not answer would cost each
+ * request the connect timeout: it is given once a pause. */
+static uint32_t balance_pick_ejected(struct balance *balance, const struct balance_group *group,
+	const uint32_t *tried, uint32_t tried_count, uint64_t now_ns)
+{
+	struct balance_endpoint *best = NULL;
+	uint32_t best_number = SNAP_NONE;
+
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
+
+		if (balance_member_at(balance, i)->weight == 0 ||
+			(endpoint->silent && endpoint->try_ns > now_ns) ||
+			balance_was_tried(i, tried, tried_count))
+			continue;
+		if (best == NULL || endpoint->until_ns < best->until_ns) {
+			best = endpoint;
+			best_number = i;
+		}
+	}
+	if (best != NULL)
+		best->try_ns = now_ns + group->ejection_ns;
+	return best_number;
+}
+
+uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *tried,
+	uint32_t tried_count, uint64_t now_ns)
+{
+	const struct balance_group *group = &balance->plan->groups[number];
+	const struct balance_rounds *round = &balance->rounds[number];
+
+	if (__builtin_expect(!round->begun, 0))
+		balance_round_begin(balance, number);
+	if (round->weights == 0)
+		return balance_pick_ejected(balance, group, tried, tried_count, now_ns);
+	if (tried_count > 0)
+		return balance_pick_retry(balance, group, tried, tried_count);
+	return balance_cycle_step(balance, group, round->weights);
+}
+
+static void balance_group_init(
+	struct balance_plan *plan, uint32_t number, const struct balance_plan *previous)
+{
+	const struct snap_backend *record =
+		SNAP_AT(plan->snapshot, SNAP_BACKENDS, snap_backend, number);
+	struct balance_group *group = &plan->groups[number];
+	const struct str name = snap_str(plan->snapshot, record->name);
+	const uint64_t hash = index_hash(INDEX_SEED, name);
+	const struct balance_group *before;
+	const struct index_node *node = NULL;
+
+	group->first = record->endpoints.first;
+	group->count = record->endpoints.count;
+	group->ejection_ns = record->retry_after_ms * UINT64_C(1000000);
+	if (index_find(&plan->names, hash, 0, name) == NULL)
+		index_add(&plan->names, hash, 0, name)->value = number;
+	if (previous != NULL)
+		node = index_find(&previous->names, hash, 0, name);
+	before = node != NULL ? &previous->groups[node->value] : NULL;
+	if (before != NULL && before->count == group->count &&
+		memcmp(&plan->members[group->first], &previous->members[before->first],
+			group->count * sizeof(struct balance_member)) == 0)
+		group->cycle = before->cycle;
+	else
+		group->cycle = ++plan->cycles;
+}
+
+struct balance_plan *balance_plan_create(
+	const struct snapshot *snapshot, const struct balance_plan *previous)
+{
+	struct balance_plan *plan = calloc(1, sizeof(*plan));
+	const struct snap_endpoint *endpoints;
+
+	if (plan == NULL)
+		return NULL;
+	plan->snapshot = snapshot;
+	plan->cycles = previous != NULL ? previous->cycles : 0;
+	plan->group_count = snapshot->sections[SNAP_BACKENDS].count;
+	endpoints = snap_records(snapshot, SNAP_ENDPOINTS, &plan->member_count);
+	plan->groups = calloc((size_t)plan->group_count + 1, sizeof(*plan->groups));
+	plan->members = calloc((size_t)plan->member_count + 1, sizeof(*plan->members));
+	if (plan->groups == NULL || plan->members == NULL ||
+		!index_init(&plan->names, plan->group_count)) {
+		balance_plan_destroy(plan);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < plan->member_count; i++)
+		plan->members[i] =
+			(struct balance_member){ endpoints[i].slot, endpoints[i].weight };
+	for (uint32_t i = 0; i < plan->group_count; i++)
+		balance_group_init(plan, i, previous);
+	return plan;
+}
+
+void balance_plan_destroy(struct balance_plan *plan)
+{
+	if (plan == NULL)
+		return;
+	index_free(&plan->names);
+	free(plan->groups);
+	free(plan->members);
+	free(plan);
+}
+
+struct balance_rounds *balance_rounds_create(const struct balance_plan *plan)
+{
+	return calloc((size_t)plan->group_count + 1, sizeof(struct balance_rounds));
+}
+
+void balance_rounds_destroy(struct balance_rounds *rounds)
+{
+	free(rounds);
+}
+
+struct balance *balance_create(uint32_t slots, uint64_t seed)
+{
+	struct balance *balance =
+		calloc(1, sizeof(*balance) + slots * sizeof(balance->endpoints[0]));
+
+	if (balance == NULL)
+		return NULL;
+	balance->ejected = malloc(((size_t)slots + 1) * sizeof(*balance->ejected));
+	if (balance->ejected == NULL) {
+		free(balance);
+		return NULL;
+	}
+	balance->probe_ns = balance->later_ns = UINT64_MAX;
+	balance->random = seed != 0 ? seed : INDEX_SEED;
+	return balance;
+}
+
+size_t balance_bytes(uint32_t slots)
+{
+	return sizeof(struct balance) + slots * sizeof(struct balance_endpoint) +
+	       ((size_t)slots + 1) * sizeof(uint32_t);
+}
+
+void balance_destroy(struct balance *balance)
+{
+	if (balance == NULL)
+		return;
+	free(balance->ejected);
+	free(balance);
+}
+
+void balance_follow(
+	struct balance *balance, const struct balance_plan *plan, struct balance_rounds *rounds)
+{
+	const bool first = balance->plan == NULL;
+
+	balance->plan = plan;
+	balance->rounds = rounds;
+	for (uint32_t i = 0; first && i < plan->group_count; i++)
+		balance_cycle_begin(balance, i);
+}
+
+void balance_forget(struct balance *balance, uint32_t slot)
+{
+	if (balance->endpoints[slot].ejected)
+		eject_remove(balance, slot);
+	balance->endpoints[slot] = (struct balance_endpoint){ .cycle = 0 };
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the choice of an endpoint (balance.c) and ejection (eject.c) share: the state of endpoints. */
+#ifndef SLUICE_DATAPLANE_BACKEND_BALANCE_PRIV_H
+#define SLUICE_DATAPLANE_BACKEND_BALANCE_PRIV_H
+
+#include <assert.h>
+
+#include "dataplane/backend/balance.h"
+#include "dataplane/route/route_index.h"
+
+/* An endpoint as its worker sees it. */
+struct balance_endpoint {
+	int64_t credit;
+	uint32_t cycle; /* that the credit belongs to; 0: none */
+	bool ejected;
+	bool probing;      /* ejected, and its probe is under way */
+	bool silent;       /* ejected because it did not answer: a try would take long */
+	uint32_t place;    /* ejected: in balance->ejected */
+	uint64_t until_ns; /* ejected: time of its probe */
+	uint64_t try_ns;   /* ejected and silent: not chosen for want of others before then */
+};
+static_assert(sizeof(struct balance_endpoint) == 40, "three in two lines");
+
+/* An endpoint in its generation; in the order of SNAP_ENDPOINTS. */
+struct balance_member {
+	uint32_t slot, weight;
+};
+
+/* A backend in its generation; in the order of SNAP_BACKENDS. */
+struct balance_group {
+	uint32_t first, count; /* members */
+	uint32_t cycle;        /* another number when a member comes, goes or has another weight */
+	uint64_t ejection_ns;
+};
+
+struct balance_plan {
+	const struct snapshot *snapshot;
+	uint32_t group_count, member_count;
+	uint32_t cycles; /* numbers given so far */
+	struct balance_group *groups;
+	struct balance_member *members;
+	struct route_index names; /* of backends, for the next generation */
+};
+
+/* By backend; an array in the order of SNAP_BACKENDS. */
+struct balance_rounds {
+	int64_t weights; /* of members that are not ejected; 0: none is available */
+	bool begun;      /* the worker has looked at it */
+};
+
+struct balance {
+	const struct balance_plan *plan;
+	struct balance_rounds *rounds;
+	uint64_t random; /* xorshift64, never 0 */
+	/* Ejected endpoints are searched for those whose probe is due only when one is. */
+	uint64_t probe_ns;   /* of the earliest */
+	uint64_t later_ns;   /* the earliest of those that this search passed */
+	uint32_t probe_next; /* where the search goes on */
+	uint32_t ejected_count;
+	uint32_t *ejected;                   /* slots */
+	struct balance_endpoint endpoints[]; /* by slot */
+};
+
+static inline const struct balance_member *balance_member_at(
+	const struct balance *balance, uint32_t number)
+{
+	return &balance->plan->members[number];
+}
+
+static inline struct balance_endpoint *balance_endpoint_at(struct balance *balance, uint32_t number)
+{
+	return &balance->endpoints[balance_member_at(balance, number)->slot];
+}
+
+/* balance.c: begin a new cycle among the backend's endpoints that are available. */
+void balance_cycle_begin(struct balance *balance, uint32_t backend);
+
+/* eject.c: the endpoint of @p slot, which is ejected, is so no more. */
+void eject_remove(struct balance *balance, uint32_t slot);
+
+#endif
