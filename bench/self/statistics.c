@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record.c with a switch around each function, standing where the gateway's is linked otherwise: so
- * the cost of statistics is measured in one program and one world, in turns.
+ * record.c and backend/outcome.c with a switch around what is counted for a request, standing where
+ * the gateway's are linked otherwise: so the cost of statistics is measured in one program and one
+ * world, in turns.
  */
 #include "bench/self/statistics.h"
 
-#define record_exchange counted_exchange
-#define record_sent     counted_sent
-#define record_answered counted_answered
-#define record_inactive counted_inactive
+#define record_exchange  counted_exchange
+#define record_inactive  counted_inactive
+#define outcome_sent     counted_sent
+#define outcome_response counted_response
+#include "dataplane/backend/outcome.c"
 #include "dataplane/proxy/record.c"
 #undef record_exchange
-#undef record_sent
-#undef record_answered
 #undef record_inactive
+#undef outcome_sent
+#undef outcome_response
 
 bool self_statistics = true;
 
 void record_exchange(struct proxy *p, struct exchange *ex);
-void record_sent(struct proxy *p, struct exchange *ex);
-void record_answered(struct proxy *p, const struct exchange *ex);
 void record_inactive(struct proxy *p, struct exchange *ex);
+void outcome_sent(struct backends *b, uint32_t slot, bool reused);
+void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64_t latency_ns);
 
 void record_exchange(struct proxy *p, struct exchange *ex)
 {
@@ -28,20 +30,20 @@ void record_exchange(struct proxy *p, struct exchange *ex)
 		counted_exchange(p, ex);
 }
 
-void record_sent(struct proxy *p, struct exchange *ex)
-{
-	if (self_statistics)
-		counted_sent(p, ex);
-}
-
-void record_answered(struct proxy *p, const struct exchange *ex)
-{
-	if (self_statistics)
-		counted_answered(p, ex);
-}
-
 void record_inactive(struct proxy *p, struct exchange *ex)
 {
 	if (self_statistics)
 		counted_inactive(p, ex);
+}
+
+void outcome_sent(struct backends *b, uint32_t slot, bool reused)
+{
+	if (self_statistics)
+		counted_sent(b, slot, reused);
+}
+
+void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64_t latency_ns)
+{
+	if (self_statistics)
+		counted_response(b, slot, status, latency_ns);
 }

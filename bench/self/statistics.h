@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* Off: what record.c remembers of a request is not remembered, the access event among it, nor what
- * policy counts on the consumer's line. */
+/* Off: what record.c and backend/outcome.c remember of a request is not remembered, the access event
+ * among it, nor what policy counts on the consumer's line. */
 extern bool self_statistics;
 
 #endif

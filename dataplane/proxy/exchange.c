@@ -117,7 +117,7 @@ static uint32_t pick(struct proxy *p, struct exchange *ex)
 		if (endpoint != SNAP_NONE)
 			tried[n++] = endpoint;
 	}
-	return balance_pick(p->balance, ex->backend, tried, n, p->now_ns);
+	return balance_pick(p->backends.balance, ex->backend, tried, n, p->now_ns);
 }
 
 void exchange_dispatch(struct proxy *p, struct exchange *ex)

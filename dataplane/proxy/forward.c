@@ -133,7 +133,8 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 	ex->flags |= EX_SENT;
 	ex->reason = REASON_PROXIED;
 	ex->sent_ns = p->now_ns;
-	record_sent(p, ex);
+	ex->backend_slot = u->slot;
+	outcome_sent(&p->backends, u->slot, u->reused);
 	tcp_ask(u->tcp);
 	tcp_send(u->tcp, head);
 	if (ex->flags & EX_HEAD_HELD)
@@ -329,7 +330,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 
 	ex->status = head->status;
 	ex->answered_ns = p->now_ns;
-	record_answered(p, ex);
+	outcome_response(&p->backends, ex->upstream->slot, ex->status, p->now_ns - ex->sent_ns);
 	http1_body_begin(&ex->response_body, head, false);
 	ex->upstream->keep_alive_s = head->keep_alive_s;
 	ex->upstream->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
@@ -360,7 +361,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 static enum round response_bad(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	if (why != REASON_OVERLOADED)
-		record_endpoint(p, ex->upstream->slot)->invalid++;
+		outcome_fault(&p->backends, ex->upstream->slot, OUTCOME_INVALID);
 	exchange_refuse(p, ex, why);
 	return ROUND_OVER;
 }

@@ -11,14 +11,9 @@
  * a request that is sent again, one of a response. */
 #define HEAD_BUFFERS (DECIDE_BATCH + 2)
 
-static size_t pools_bytes(const struct proxy_config *config)
-{
-	return (config->endpoint_slots + 1) * sizeof(struct upstream_pool);
-}
-
 uint64_t proxy_bytes(const struct proxy_config *config)
 {
-	return sizeof(struct proxy) + pools_bytes(config) + balance_bytes(config->endpoint_slots) +
+	return sizeof(struct proxy) + backends_bytes(config->endpoint_slots) +
 	       (uint64_t)config->client_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct client)) +
 	       (uint64_t)config->exchange_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct exchange)) +
 	       (uint64_t)config->upstream_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct upstream)) +
@@ -40,9 +35,7 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 	LIST_INIT(&p->all);
 	LIST_INIT(&p->holders);
 	deadline_wheel_init(&p->wheel, now_ns);
-	p->pools = malloc(pools_bytes(config));
-	p->balance = balance_create(config->endpoint_slots, config->seed);
-	if (!p->pools || !p->balance ||
+	if (backends_init(&p->backends, config->endpoint_slots, config->stats, config->seed) ||
 		slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
 		slab_init(&p->exchanges, sizeof(struct exchange), config->exchange_limit) ||
 		slab_init(&p->upstreams, sizeof(struct upstream), config->upstream_limit) ||
@@ -50,19 +43,15 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 		proxy_destroy(p);
 		return NULL;
 	}
-	for (uint32_t i = 0; i <= config->endpoint_slots; i++) {
-		TAILQ_INIT(&p->pools[i].idle);
-		p->pools[i].idle_count = 0;
-	}
 	return p;
 }
 
 static void free_upstreams(struct proxy *p)
 {
-	for (uint32_t slot = 0; p->pools && slot < p->config.endpoint_slots; slot++) {
-		struct upstream *u;
+	for (uint32_t slot = 0; p->backends.pools && slot < p->config.endpoint_slots; slot++) {
+		struct upstream *u = upstream_first_idle(p, slot);
 
-		TAILQ_FOREACH (u, &p->pools[slot].idle, idle_entry)
+		for (; u; u = upstream_next_idle(u))
 			stream_free(&u->rx, &p->heads);
 	}
 }
@@ -84,12 +73,11 @@ void proxy_destroy(struct proxy *p)
 			tls_conn_destroy(c->tls);
 	}
 	free_upstreams(p);
-	balance_destroy(p->balance);
+	backends_fini(&p->backends);
 	slab_fini(&p->clients);
 	slab_fini(&p->exchanges);
 	slab_fini(&p->upstreams);
 	slab_fini(&p->heads);
-	free(p->pools);
 	free(p);
 }
 
@@ -144,7 +132,10 @@ void proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now
 	} else {
 		open_all_listeners(p, tables);
 	}
-	balance_follow(p->balance, tables->balance, own->rounds);
+	backends_follow(&p->backends, &(struct backends_generation){ .plan = tables->balance,
+					      .rounds = own->rounds,
+					      .indices = tables->by_slot[SLOT_ENDPOINT],
+					      .index_count = tables->slots[SLOT_ENDPOINT] });
 	p->scratch = own->scratch;
 	p->tables = tables;
 	p->limits = (struct http1_limits){ settings->head_bytes_max, settings->target_bytes_max,
@@ -231,9 +222,9 @@ const char *proxy_fault(const struct proxy *p)
 			return fault;
 	}
 	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++) {
-		const struct upstream *u;
+		const struct upstream *u = upstream_first_idle(p, slot);
 
-		TAILQ_FOREACH (u, &p->pools[slot].idle, idle_entry)
+		for (; u; u = upstream_next_idle(u))
 			if (u->deadline.when_ns == 0)
 				return "a pooled connection has no deadline";
 	}

@@ -5,14 +5,15 @@
 
 #include <sys/queue.h>
 
+#include "dataplane/backend/backend.h"
+#include "dataplane/backend/eject.h"
+#include "dataplane/backend/outcome.h"
 #include "dataplane/http/http1.h"
 #include "dataplane/proxy/chain.h"
 #include "dataplane/proxy/deadline.h"
 #include "dataplane/proxy/proxy.h"
 #include "dataplane/proxy/slab.h"
 #include "dataplane/proxy/stream.h"
-#include "dataplane/backend/balance.h"
-#include "dataplane/backend/eject.h"
 
 #define TRIED_MAX        4    /* endpoints that one request may be refused by */
 #define INTERIM_RESTARTS 10   /* interim responses that begin the route's timeout anew */
@@ -167,17 +168,8 @@ struct upstream {
 	uint16_t port;
 	uint32_t slot;
 	uint32_t idle_limit, connect_timeout_ms;
-	uint32_t keep_alive_s; /* as the backend's latest response said */
-	TAILQ_ENTRY(upstream) idle_entry;
-};
-
-/* The slot of an upstream whose endpoint is gone: it has a pool of its own, which stays empty. */
-#define UPSTREAM_SLOT_GONE(p) ((p)->config.endpoint_slots)
-
-struct upstream_pool {
-	TAILQ_HEAD(, upstream)
-	idle; /* the most recent first: LIFO keeps its congestion window warm */
-	uint32_t idle_count;
+	uint32_t keep_alive_s;        /* as the backend's latest response said */
+	struct pool_entry pool_entry; /* while idle */
 };
 
 /* A request of this loop's batch. */
@@ -204,7 +196,7 @@ struct proxy {
 	struct proxy_config config;
 	struct tcp_stack *tcp;
 	const struct tables *tables;
-	struct balance *balance;
+	struct backends backends;
 	struct policy_scratch *scratch; /* of the tables */
 	uint64_t now_ns, wall_s;
 	uint64_t date_s; /* of date_text */
@@ -223,11 +215,9 @@ struct proxy {
 	LIST_HEAD(, client) holders; /* may hold bytes that were not read */
 	uint32_t holder_count;
 	struct pressure pressure;
-	struct upstream_pool *pools; /* by endpoint slot, and one more */
 	/* Where counts of slots go that mean nothing any more: read by nothing. */
 	struct stats_listener gone_listener;
 	struct stats_api gone_api;
-	struct stats_endpoint gone_endpoint;
 	uint32_t decision_count;
 	/* From here on with undefined content at the start: written before it is read, for it holds
 	 * what an earlier request left there. */
@@ -378,6 +368,19 @@ void upstream_spoke_early(struct proxy *p, struct upstream *u);
 void upstream_closed_early(struct proxy *p, struct upstream *u);
 /* Connect to ejected endpoints whose time has come. Once a loop. */
 void upstream_probes(struct proxy *p);
+/* The idle connection of one endpoint that is taken next, and the one after it; NULL: none. */
+static inline struct upstream *upstream_of_pool(const struct pool_entry *entry)
+{
+	return entry ? RTE_PTR_SUB(entry, offsetof(struct upstream, pool_entry)) : NULL;
+}
+static inline struct upstream *upstream_first_idle(const struct proxy *p, uint32_t slot)
+{
+	return upstream_of_pool(pool_first(&p->backends.pools[slot]));
+}
+static inline struct upstream *upstream_next_idle(const struct upstream *u)
+{
+	return upstream_of_pool(pool_next(&u->pool_entry));
+}
 /* Close the idle ones: all, or those of one endpoint. */
 void upstream_pools_close(struct proxy *p);
 void upstream_pool_close(struct proxy *p, uint32_t slot);
@@ -426,13 +429,9 @@ void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http
 /* record.c */
 void record_exchange(struct proxy *p, struct exchange *ex);
 void record_handshake_failed(struct proxy *p, const struct client *c);
-/* Its head goes to the endpoint of its upstream; the head of the answer came. */
-void record_sent(struct proxy *p, struct exchange *ex);
-void record_answered(struct proxy *p, const struct exchange *ex);
 /* It is no longer under way at its endpoint. */
 void record_inactive(struct proxy *p, struct exchange *ex);
 struct stats_api *record_api(struct proxy *p, uint32_t slot);
-struct stats_endpoint *record_endpoint(struct proxy *p, uint32_t slot);
 struct stats_listener *record_listener(struct proxy *p, uint32_t slot);
 
 #endif

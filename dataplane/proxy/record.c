@@ -13,12 +13,6 @@ struct stats_api *record_api(struct proxy *p, uint32_t slot)
 	return slot < p->config.stats->shape.apis ? &p->config.stats->api[slot] : &p->gone_api;
 }
 
-struct stats_endpoint *record_endpoint(struct proxy *p, uint32_t slot)
-{
-	return slot < p->config.stats->shape.endpoints ? &p->config.stats->endpoint[slot]
-						       : &p->gone_endpoint;
-}
-
 struct stats_listener *record_listener(struct proxy *p, uint32_t slot)
 {
 	return slot < p->config.stats->shape.listeners ? &p->config.stats->listener[slot]
@@ -36,34 +30,10 @@ static void usage_add(const struct proxy *p, _Atomic uint64_t *counter, uint64_t
 			memory_order_relaxed);
 }
 
-void record_sent(struct proxy *p, struct exchange *ex)
-{
-	struct stats_endpoint *stats = record_endpoint(p, ex->upstream->slot);
-
-	ex->backend_slot = ex->upstream->slot;
-	stats->requests++;
-	stats->active++;
-	if (ex->upstream->reused)
-		stats->reused++;
-}
-
-void record_answered(struct proxy *p, const struct exchange *ex)
-{
-	struct stats_endpoint *stats = record_endpoint(p, ex->upstream->slot);
-
-	if (ex->status < 300)
-		stats->status_2xx++;
-	else if (ex->status >= 500)
-		stats->status_5xx++;
-	else if (ex->status >= 400)
-		stats->status_4xx++;
-	stats->latency_us[hist_bucket((ex->answered_ns - ex->sent_ns) / 1000)]++;
-}
-
 void record_inactive(struct proxy *p, struct exchange *ex)
 {
 	if (ex->backend_slot != SNAP_NONE)
-		record_endpoint(p, ex->backend_slot)->active--;
+		outcome_ended(&p->backends, ex->backend_slot);
 	ex->backend_slot = SNAP_NONE;
 }
 

@@ -48,13 +48,13 @@ static void retire_upstreams(struct proxy *p, const struct tables *now)
 
 	for (uint32_t i = 0; i < ended->count; i++) {
 		upstream_pool_close(p, ended->slots[i]);
-		balance_forget(p->balance, ended->slots[i]);
+		backends_forget(&p->backends, ended->slots[i]);
 	}
 	for (uint32_t i = 0; i < p->upstreams.touched; i++) {
 		struct upstream *u = (void *)(p->upstreams.base + i * p->upstreams.object_bytes);
 
 		if (u->kind == PEER_UPSTREAM)
-			retire_slot(now, SLOT_ENDPOINT, &u->slot, UPSTREAM_SLOT_GONE(p));
+			retire_slot(now, SLOT_ENDPOINT, &u->slot, backends_slot_gone(&p->backends));
 	}
 }
 

@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections to backends and their pools: one LIFO for each endpoint and worker, so that a warm
- * connection is reused first and the cold ones age out. Nothing is shared between workers.
+ * Connections to backends: begun for a request or as a probe, reused from the endpoint's pool
+ * (backend/pool.h), and how each of them ends. Nothing is shared between workers.
  */
 #include "dataplane/proxy/proxy_priv.h"
 
-#define PROBES_A_LOOP 32
+#define UPSTREAM_PROBES_A_LOOP 32
 
-static void count_open(struct proxy *p, struct upstream *u, int change)
+static void upstream_count(struct proxy *p, int change)
 {
-	struct stats_endpoint *e = record_endpoint(p, u->slot);
-
-	e->open = (uint64_t)((int64_t)e->open + change);
 	p->counters->backend_connections =
 		(uint64_t)((int64_t)p->counters->backend_connections + change);
 }
 
-static void pool_remove(struct proxy *p, struct upstream *u)
+static struct pool *upstream_pool(struct proxy *p, const struct upstream *u)
 {
-	struct upstream_pool *pool = &p->pools[u->slot];
+	return &p->backends.pools[u->slot];
+}
 
-	TAILQ_REMOVE(&pool->idle, u, idle_entry);
-	pool->idle_count--;
+static void upstream_leave_pool(struct proxy *p, struct upstream *u)
+{
+	pool_remove(upstream_pool(p, u), &u->pool_entry);
 	p->counters->backend_idle--;
 }
 
 static void upstream_free(struct proxy *p, struct upstream *u)
 {
 	if (u->state == UPSTREAM_IDLE)
-		pool_remove(p, u);
+		upstream_leave_pool(p, u);
 	if (u->exchange)
 		u->exchange->upstream = NULL;
 	deadline_remove(&u->deadline);
 	stream_free(&u->rx, &p->heads);
-	count_open(p, u, -1);
+	outcome_closed(&p->backends, u->slot);
+	upstream_count(p, -1);
 	slab_put(&p->upstreams, u);
 }
 
@@ -58,25 +58,31 @@ static bool upstream_quiet(const struct upstream *u)
 	return stream_bytes(&u->rx) == 0 && tcp_quiet(u->tcp);
 }
 
-/* Bytes on an idle connection, or its end, may have come in this very loop: the upcall waits. */
-static struct upstream *take_idle(struct proxy *p, const struct snap_endpoint *endpoint)
+/* A pooled connection. Bytes on one, or its end, may have come in this very loop, before their
+ * upcall: it is closed. */
+static struct upstream *upstream_take_idle(struct proxy *p, uint32_t slot)
 {
 	struct upstream *u;
 
-	while ((u = TAILQ_FIRST(&p->pools[endpoint->slot].idle)) && !upstream_quiet(u))
+	while ((u = upstream_first_idle(p, slot)) && !upstream_quiet(u))
 		upstream_close(p, u);
 	if (!u)
 		return NULL;
-	pool_remove(p, u);
+	upstream_leave_pool(p, u);
 	u->state = UPSTREAM_BUSY;
 	u->reused = true;
 	deadline_clear(&u->deadline);
 	return u;
 }
 
-static struct upstream *connect_new(
-	struct proxy *p, const struct snap_endpoint *endpoint, const struct snap_backend *backend)
+/* @param probe  for no request */
+static struct upstream *upstream_connect(struct proxy *p, uint32_t index, bool probe)
 {
+	const struct snapshot *snapshot = &p->tables->snapshot;
+	const struct snap_endpoint *endpoint =
+		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
+	const struct snap_backend *backend =
+		SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, endpoint->backend);
 	struct upstream *u = slab_get(&p->upstreams);
 
 	if (!u)
@@ -94,21 +100,19 @@ static struct upstream *connect_new(
 		slab_put(&p->upstreams, u);
 		return NULL;
 	}
-	count_open(p, u, 1);
-	record_endpoint(p, u->slot)->connects++;
+	upstream_count(p, 1);
+	outcome_connecting(&p->backends, u->slot, probe);
 	return u;
 }
 
 struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t index, bool fresh)
 {
-	const struct snapshot *snapshot = &p->tables->snapshot;
-	const struct snap_endpoint *endpoint =
-		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
-	struct upstream *u = fresh ? NULL : take_idle(p, endpoint);
+	const uint32_t slot =
+		SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, index)->slot;
+	struct upstream *u = fresh ? NULL : upstream_take_idle(p, slot);
 
 	if (!u)
-		u = connect_new(p, endpoint,
-			SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, endpoint->backend));
+		u = upstream_connect(p, index, false);
 	if (!u)
 		return NULL;
 	u->exchange = ex;
@@ -117,15 +121,9 @@ struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t ind
 	return u;
 }
 
-/* Slots that mean another endpoint now were taken from it. */
-static uint32_t endpoint_index(const struct proxy *p, const struct upstream *u)
-{
-	return tables_endpoint(p->tables, u->slot);
-}
-
-/* How long it may wait for its next request: less than the backend waits, for its FIN would cross
- * the request. */
-static uint64_t idle_ms(const struct proxy *p, const struct upstream *u)
+/* How long it may wait for its next request: less than the backend waits, whose FIN would cross the
+ * request. */
+static uint64_t upstream_idle_ms(const struct proxy *p, const struct upstream *u)
 {
 	uint64_t ms = proxy_settings(p)->backend_idle_timeout_ms;
 
@@ -137,39 +135,24 @@ static uint64_t idle_ms(const struct proxy *p, const struct upstream *u)
 /* Into the pool, or closed. */
 static void upstream_keep(struct proxy *p, struct upstream *u)
 {
-	struct upstream_pool *pool = &p->pools[u->slot];
-	uint64_t ms = idle_ms(p, u);
+	struct pool *pool = upstream_pool(p, u);
+	uint64_t ms = upstream_idle_ms(p, u);
 
 	if (!u->reusable || ms == 0 || u->ended || !upstream_quiet(u) || p->draining ||
-		pool->idle_count >= u->idle_limit || endpoint_index(p, u) == SNAP_NONE) {
+		pool->count >= u->idle_limit ||
+		backends_index(&p->backends, u->slot) == SNAP_NONE) {
 		upstream_close(p, u);
 		return;
 	}
 	u->state = UPSTREAM_IDLE;
-	TAILQ_INSERT_HEAD(&pool->idle, u, idle_entry);
-	pool->idle_count++;
+	pool_put(pool, &u->pool_entry);
 	p->counters->backend_idle++;
 	deadline_set(&p->wheel, &u->deadline, p->now_ns + ms * 1000000);
 }
 
-/* Write down whether the endpoint is ejected. */
-static void note_ejection(struct proxy *p, uint32_t index, uint32_t slot)
-{
-	struct stats_endpoint *stats = record_endpoint(p, slot);
-	uint64_t until_ns = index == SNAP_NONE ? 0 : eject_until(p->balance, index);
-
-	stats->ejected = until_ns != 0;
-	stats->probe_ns = until_ns;
-}
-
 void upstream_connected(struct proxy *p, struct upstream *u)
 {
-	uint32_t index = endpoint_index(p, u);
-
-	if (index != SNAP_NONE) {
-		eject_succeeded(p->balance, index);
-		note_ejection(p, index, u->slot);
-	}
+	outcome_connected(&p->backends, u->slot);
 	if (!u->exchange) { /* a probe: the connection is good for the next request */
 		u->reusable = true;
 		upstream_keep(p, u);
@@ -179,49 +162,38 @@ void upstream_connected(struct proxy *p, struct upstream *u)
 	forward_send_head(p, u->exchange);
 }
 
-/* @param silent  it did not answer at all */
-static void connect_failed(struct proxy *p, struct upstream *u, enum reason why, bool silent)
+/* @param silent  the endpoint did not answer at all */
+static void upstream_connect_failed(
+	struct proxy *p, struct upstream *u, enum reason why, bool silent)
 {
 	struct exchange *ex = u->exchange;
-	uint32_t index = endpoint_index(p, u);
-	struct stats_endpoint *stats = record_endpoint(p, u->slot);
 
-	stats->connect_failures++;
-	if (index != SNAP_NONE) {
-		if (eject_failed(p->balance, index, silent, p->now_ns))
-			stats->ejections++;
-		note_ejection(p, index, u->slot);
-	}
+	outcome_connect_failed(&p->backends, u->slot, silent, p->now_ns);
 	upstream_free(p, u);
 	if (ex)
 		exchange_failed(p, ex, why);
 }
 
-static void probe(struct proxy *p, uint32_t index)
+static void upstream_probe(struct proxy *p, uint32_t slot)
 {
-	const struct snapshot *snapshot = &p->tables->snapshot;
-	const struct snap_endpoint *endpoint =
-		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
-	struct upstream *u = connect_new(
-		p, endpoint, SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, endpoint->backend));
+	struct upstream *u = upstream_connect(p, backends_index(&p->backends, slot), true);
 
 	if (!u) {
-		eject_failed(p->balance, index, false, p->now_ns); /* another time */
+		outcome_probe_skipped(&p->backends, slot, p->now_ns);
 		return;
 	}
-	record_endpoint(p, u->slot)->probes++;
 	deadline_set(
 		&p->wheel, &u->deadline, p->now_ns + (uint64_t)u->connect_timeout_ms * 1000000);
 }
 
 void upstream_probes(struct proxy *p)
 {
-	for (unsigned i = 0; i < PROBES_A_LOOP && p->tables && !p->draining; i++) {
-		uint32_t slot = eject_probe(p->balance, p->now_ns);
+	for (unsigned i = 0; i < UPSTREAM_PROBES_A_LOOP && p->tables && !p->draining; i++) {
+		uint32_t slot = eject_probe(p->backends.balance, p->now_ns);
 
 		if (slot == SNAP_NONE)
 			return;
-		probe(p, tables_endpoint(p->tables, slot));
+		upstream_probe(p, slot);
 	}
 }
 
@@ -247,10 +219,11 @@ void upstream_writable(struct proxy *p, struct upstream *u)
 }
 
 /* The connection went before the answer's head. */
-static void lost(struct proxy *p, struct upstream *u)
+static void upstream_lost(struct proxy *p, struct upstream *u)
 {
 	struct exchange *ex = u->exchange;
 
+	outcome_fault(&p->backends, u->slot, OUTCOME_RESET);
 	if (u->reused)
 		ex->flags |= EX_WAS_REUSED;
 	upstream_free(p, u);
@@ -262,7 +235,7 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 	struct exchange *ex = u->exchange;
 
 	if (u->state == UPSTREAM_CONNECTING) {
-		connect_failed(p, u,
+		upstream_connect_failed(p, u,
 			why == TCP_END_TIMEOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED,
 			why != TCP_END_REFUSED);
 		return;
@@ -275,38 +248,38 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 	if (forward_rest(p, ex))
 		return;
 	if (ex->flags & EX_RESPONDING) {
-		record_endpoint(p, u->slot)->invalid++;
+		outcome_fault(&p->backends, u->slot, OUTCOME_INVALID);
 		upstream_free(p, u);
 		exchange_refuse(p, ex, REASON_BACKEND_TRUNCATED);
 		return;
 	}
-	lost(p, u);
+	upstream_lost(p, u);
 }
 
 void upstream_closed_early(struct proxy *p, struct upstream *u)
 {
 	tcp_set_user(u->tcp, NULL);
 	tcp_close_both(u->tcp);
-	lost(p, u);
+	upstream_lost(p, u);
 }
 
 void upstream_spoke_early(struct proxy *p, struct upstream *u)
 {
 	struct exchange *ex = u->exchange;
 
-	record_endpoint(p, u->slot)->invalid++;
+	outcome_fault(&p->backends, u->slot, OUTCOME_INVALID);
 	if (!u->reused) {
 		exchange_refuse(p, ex, REASON_BACKEND_INVALID);
 		return;
 	}
 	tcp_abort(u->tcp);
-	lost(p, u);
+	upstream_lost(p, u);
 }
 
 void upstream_connect_late(struct proxy *p, struct upstream *u)
 {
 	tcp_abort(u->tcp);
-	connect_failed(p, u, REASON_CONNECT_TIMEOUT, true);
+	upstream_connect_failed(p, u, REASON_CONNECT_TIMEOUT, true);
 }
 
 void upstream_due(struct proxy *p, struct upstream *u)
@@ -326,8 +299,10 @@ void upstream_release(struct proxy *p, struct upstream *u)
 
 void upstream_pool_close(struct proxy *p, uint32_t slot)
 {
-	while (slot < p->config.endpoint_slots && !TAILQ_EMPTY(&p->pools[slot].idle))
-		upstream_close(p, TAILQ_FIRST(&p->pools[slot].idle));
+	struct upstream *u;
+
+	while (slot < p->config.endpoint_slots && (u = upstream_first_idle(p, slot)))
+		upstream_close(p, u);
 }
 
 void upstream_pools_close(struct proxy *p)

@@ -138,7 +138,7 @@ static void backend_is_late(struct proxy *p, struct exchange *ex)
 		upstream_connect_late(p, ex->upstream);
 		return;
 	}
-	record_endpoint(p, ex->upstream->slot)->timeouts++;
+	outcome_fault(&p->backends, ex->upstream->slot, OUTCOME_TIMEOUT);
 	exchange_refuse(p, ex, REASON_BACKEND_TIMEOUT);
 }
 

@@ -118,7 +118,7 @@ static uint64_t gateway_next(const struct sim *s)
 			next = RTE_MIN(next, deadline_next(&c->exchange->upstream->deadline));
 	}
 	for (uint32_t i = 0; i < p->config.endpoint_slots; i++)
-		TAILQ_FOREACH (u, &p->pools[i].idle, idle_entry)
+		for (u = upstream_first_idle(p, i); u; u = upstream_next_idle(u))
 			next = RTE_MIN(next, deadline_next(&u->deadline));
 	if (p->pressure.rate)
 		next = RTE_MIN(next, p->pressure.look_ns);
@@ -229,7 +229,7 @@ const char *gateway_check(const struct sim *s)
 			why = "a client, an exchange or a backend connection is of another";
 	}
 	for (uint32_t i = 0; i < p->config.endpoint_slots; i++)
-		TAILQ_FOREACH (u, &p->pools[i].idle, idle_entry) {
+		for (u = upstream_first_idle(p, i); u; u = upstream_next_idle(u)) {
 			upstreams++;
 			if (u->exchange)
 				why = "an idle backend connection has an exchange";
