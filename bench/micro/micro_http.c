@@ -6,8 +6,8 @@
 
 #include "bench/engine/engine.h"
 #include "bench/micro/micro.h"
-#include "dataplane/http/http1.h"
-#include "dataplane/http/http1_scan.h"
+#include "dataplane/http/h1/http1.h"
+#include "dataplane/http/h1/scan.h"
 
 struct http {
 	char request[1024], answer[1024], chunked[8192], out[4096];
@@ -38,8 +38,8 @@ static uint64_t parse_answer(void *ctx, uint32_t n)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		http1_parse_response(h->answer, h->answer_bytes, 0, &limits, HTTP1_GET,
-			&h->answer_head, &reason);
+		http1_parse_response(
+			h->answer, h->answer_bytes, 0, &limits, HTTP_GET, &h->answer_head, &reason);
 		sum += h->answer_head.head_bytes;
 	}
 	return sum;
@@ -48,7 +48,7 @@ static uint64_t parse_answer(void *ctx, uint32_t n)
 static uint64_t write_request(void *ctx, uint32_t n)
 {
 	struct http *h = ctx;
-	struct http1_forward forward = {
+	struct http_edits forward = {
 		.client_ip = STR("100.64.0.17"),
 		.proto = STR("http"),
 		.via_name = STR("sluice"),

@@ -11,6 +11,7 @@
 #include "bench/common/world.h"
 #include "bench/engine/engine.h"
 #include "bench/micro/micro.h"
+#include "dataplane/http/h1/http1.h"
 #include "dataplane/policy/digest.h"
 #include "dataplane/policy/gcra.h"
 #include "dataplane/policy/policy.h"
@@ -121,7 +122,7 @@ static uint64_t find_credential(void *ctx, uint32_t n)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		sum += policy_find_credential(k->policy, k->scratch, &k->head, 0, &found) +
+		sum += policy_find_credential(k->policy, k->scratch, &k->head.message, 0, &found) +
 		       found.value.len;
 	return sum;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The check of APIs: hosts, paths, methods, and routes that nobody could tell apart. */
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 #include "dataplane/route/route.h"
 #include "lib/shm/snapshot.h"
 
@@ -194,7 +194,7 @@ static void check_methods(struct check *c, struct cfg_route *route)
 		else if (id < 0)
 			mistake_add(c->mistakes, m->at, "unknown method '%.*s'", (int)m->text.len,
 				m->text.data);
-		else if (id == HTTP1_CONNECT)
+		else if (id == HTTP_CONNECT)
 			mistake_add(c->mistakes, m->at, "CONNECT is always refused");
 		else if (route->methods.bits & 1u << id)
 			mistake_add(c->mistakes, m->at, "method %.*s is in the list already",

@@ -36,7 +36,7 @@ struct cfg_list {
 	struct cfg_at at;
 	void *items;
 	uint32_t count;
-	uint32_t bits; /* methods, set by the check: 1 << enum http1_method; 0: all */
+	uint32_t bits; /* methods, set by the check: 1 << enum http_method; 0: all */
 	bool set;
 };
 

@@ -2,23 +2,23 @@
 /* Method names. The workers know methods by number; text is for people. */
 #include "control/config/methods.h"
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 
-static const char *const names[HTTP1_OTHER] = {
-	[HTTP1_GET] = "GET",
-	[HTTP1_HEAD] = "HEAD",
-	[HTTP1_POST] = "POST",
-	[HTTP1_PUT] = "PUT",
-	[HTTP1_DELETE] = "DELETE",
-	[HTTP1_PATCH] = "PATCH",
-	[HTTP1_OPTIONS] = "OPTIONS",
-	[HTTP1_TRACE] = "TRACE",
-	[HTTP1_CONNECT] = "CONNECT",
+static const char *const names[HTTP_OTHER] = {
+	[HTTP_GET] = "GET",
+	[HTTP_HEAD] = "HEAD",
+	[HTTP_POST] = "POST",
+	[HTTP_PUT] = "PUT",
+	[HTTP_DELETE] = "DELETE",
+	[HTTP_PATCH] = "PATCH",
+	[HTTP_OPTIONS] = "OPTIONS",
+	[HTTP_TRACE] = "TRACE",
+	[HTTP_CONNECT] = "CONNECT",
 };
 
 int method_parse(struct str name)
 {
-	for (int i = 0; i < HTTP1_OTHER; i++)
+	for (int i = 0; i < HTTP_OTHER; i++)
 		if (str_equal(str_of(names[i]), name))
 			return i;
 	return -1;
@@ -26,5 +26,5 @@ int method_parse(struct str name)
 
 const char *method_name(int method)
 {
-	return method >= 0 && method < HTTP1_OTHER ? names[method] : NULL;
+	return method >= 0 && method < HTTP_OTHER ? names[method] : NULL;
 }

@@ -155,7 +155,7 @@ static void describe_path(struct explain *e, struct str sent)
 	free(room);
 }
 
-static enum reason find_route(struct explain *e, const struct http1_head *head)
+static enum reason find_route(struct explain *e, const struct http_head *head)
 {
 	struct route_table *table = route_table_create(e->s);
 	enum reason reason = REASON_OVERLOADED;
@@ -234,7 +234,7 @@ static enum reason walk(struct explain *e)
 	if (reason != REASON_PROXIED)
 		explain_step(e, "request", "refused by the parser");
 	else
-		reason = find_route(e, &head);
+		reason = find_route(e, &head.message);
 	free(buf);
 	if (reason == REASON_PROXIED)
 		reason = explain_caller(e);

@@ -4,7 +4,7 @@
 #define SLUICE_CONTROL_CTL_EXPLAIN_H
 
 #include "control/ctl/ctl.h"
-#include "dataplane/http/http1.h"
+#include "dataplane/http/h1/http1.h"
 #include "dataplane/policy/credential.h"
 #include "dataplane/route/route.h"
 

@@ -43,7 +43,7 @@ static enum reason find_with(const struct explain *e, struct credential_set *set
 	enum reason reason = explain_head(e->ctl, e->s, &e->request, index, buf, &head);
 
 	return reason != REASON_PROXIED ? reason
-					: credential_find(set, scratch, &head, e->api, out);
+					: credential_find(set, scratch, &head.message, e->api, out);
 }
 
 /* Try the API's credentials in turn: a key belongs where it is recognised. */

@@ -13,6 +13,7 @@
 #include <tmmintrin.h>
 #endif
 
+#include "dataplane/http/values.h"
 #include "dataplane/policy/credential.h"
 
 struct credential {
@@ -252,7 +253,7 @@ static bool value_matches(const struct credential_set *set, struct credential_sc
 struct search {
 	const struct credential_set *set;
 	struct credential_scratch *scratch;
-	const struct http1_head *head;
+	const struct http_head *head;
 	struct policy_credential *out;
 	enum reason reason;
 };
@@ -299,13 +300,13 @@ static void find_in_fields(struct search *s, uint32_t index)
 	const bool authorization = credential->where == SNAP_IN_AUTHORIZATION;
 
 	for (uint32_t i = 0; i < s->head->field_count; i++) {
-		const struct http1_field *field = &s->head->fields[i];
+		const struct http_field *field = &s->head->fields[i];
 		struct str value;
 
 		if (!authorization) {
 			if (str_equal_nocase(field->name, credential->field))
 				value_found(s, index, field->value, field->name);
-		} else if (field->id == HTTP1_FIELD_AUTHORIZATION) {
+		} else if (field->id == HTTP_FIELD_AUTHORIZATION) {
 			if (authorization_value(credential->field, field->value, &value))
 				value_found(s, index, value, field->name);
 		}
@@ -316,9 +317,9 @@ static void find_in_query(struct search *s, uint32_t index)
 {
 	struct str rest = s->head->query, sent;
 
-	while (http1_query_next(&rest, s->set->credentials[index].field, &sent)) {
+	while (http_query_next(&rest, s->set->credentials[index].field, &sent)) {
 		char buf[POLICY_CREDENTIAL_DECODED];
-		struct str value = http1_query_decode(sent, buf, sizeof(buf));
+		struct str value = http_query_decode(sent, buf, sizeof(buf));
 
 		if (value.data == NULL)
 			continue;
@@ -332,15 +333,15 @@ static void find_in_query(struct search *s, uint32_t index)
 
 static void find_in_cookies(struct search *s, uint32_t index)
 {
-	struct http1_cookies at = { 0 };
+	struct http_cookies at = { 0 };
 	struct str value;
 
-	while (http1_cookie_next(s->head, &at, s->set->credentials[index].field, &value))
+	while (http_cookie_next(s->head, &at, s->set->credentials[index].field, &value))
 		value_found(s, index, value, STR(""));
 }
 
 enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
-	const struct http1_head *head, uint32_t api, struct policy_credential *out)
+	const struct http_head *head, uint32_t api, struct policy_credential *out)
 {
 	const struct snap_range range =
 		SNAP_AT(set->snapshot, SNAP_APIS, snap_api, api)->credentials;

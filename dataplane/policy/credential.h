@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 #include "dataplane/policy/patterns.h"
 #include "lib/shm/reason.h"
 #include "lib/shm/snapshot.h"
@@ -53,6 +53,6 @@ void credential_scratch_destroy(struct credential_scratch *scratch);
  *         for backend and gateway might choose different ones
  */
 enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
-	const struct http1_head *head, uint32_t api, struct policy_credential *out);
+	const struct http_head *head, uint32_t api, struct policy_credential *out);
 
 #endif

@@ -140,7 +140,7 @@ void policy_reclaim(struct policy *policy)
 }
 
 enum reason policy_find_credential(const struct policy *policy, struct policy_scratch *scratch,
-	const struct http1_head *head, uint32_t api, struct policy_credential *out)
+	const struct http_head *head, uint32_t api, struct policy_credential *out)
 {
 	return credential_find(policy->credentials, scratch->credentials, head, api, out);
 }

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 #include "dataplane/policy/credential.h" /* struct policy_credential */
 #include "lib/shm/reason.h"
 #include "lib/shm/snapshot.h"
@@ -57,7 +57,7 @@ void policy_reclaim(struct policy *policy);
  * @return REASON_PROXIED when found, else KEY_MISSING or KEY_AMBIGUOUS (two different candidates)
  */
 enum reason policy_find_credential(const struct policy *policy, struct policy_scratch *scratch,
-	const struct http1_head *head, uint32_t api, struct policy_credential *out);
+	const struct http_head *head, uint32_t api, struct policy_credential *out);
 
 /* A caller. */
 struct policy_caller {

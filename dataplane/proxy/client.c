@@ -337,8 +337,8 @@ static bool client_owes_reading(const struct proxy *p, const struct client *c)
 void client_advance(struct proxy *p, struct client *c)
 {
 	struct decision *d = &p->decisions[p->decision_count];
-	struct request_parse args = { &p->limits, &d->head, REASON_PROXIED };
-	enum http1_verdict verdict;
+	struct request_parse args = { &p->limits, &d->received, REASON_PROXIED };
+	enum stream_verdict verdict;
 
 	if (c->state != CLIENT_HEAD) {
 		if (c->state == CLIENT_HANDSHAKE)
@@ -358,8 +358,8 @@ void client_advance(struct proxy *p, struct client *c)
 	do {
 		stream_drop_empty_lines(&c->rx);
 		verdict = stream_parse(&c->rx, &p->heads, client_parse_request, &args);
-	} while (verdict == HTTP1_MORE && client_pull_head(p, c));
-	if (verdict == HTTP1_MORE) {
+	} while (verdict == STREAM_MORE && client_pull_head(p, c));
+	if (verdict == STREAM_MORE) {
 		if (c->state == CLIENT_HEAD)
 			await_head(p, c);
 		return;
@@ -370,7 +370,7 @@ void client_advance(struct proxy *p, struct client *c)
 		c->first_byte_ns = p->now_ns;
 	if (verdict == STREAM_NO_MEMORY)
 		args.reason = REASON_OVERLOADED;
-	if (verdict != HTTP1_DONE) {
+	if (verdict != STREAM_HEAD) {
 		client_refuse(p, c, args.reason);
 		return;
 	}

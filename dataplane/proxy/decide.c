@@ -23,11 +23,12 @@ void decide_forget(struct proxy *p, const struct client *c)
 }
 
 /* @param own  the longest body that the route allows; 0: no limit of its own, or not known yet */
-static enum reason check_head(const struct proxy *p, const struct http1_head *head, uint32_t own)
+static enum reason check_head(const struct proxy *p, const struct http_head *head, uint32_t own)
 {
 	uint64_t body_max = proxy_body_max(p, own);
 
-	if (body_max && head->framing == HTTP1_BODY_LENGTH && head->content_length > body_max)
+	if (body_max && head->content_length != HTTP_LENGTH_UNKNOWN &&
+		head->content_length > body_max)
 		return REASON_BODY_TOO_LARGE;
 	return REASON_PROXIED;
 }
@@ -35,7 +36,7 @@ static enum reason check_head(const struct proxy *p, const struct http1_head *he
 /* Route and credential: all that needs no memory of its own. */
 static void find(struct proxy *p, struct decision *d)
 {
-	const struct http1_head *head = &d->head;
+	const struct http_head *head = decision_head(d);
 	uint32_t listener = tables_listener(p->tables, d->client->listener_slot);
 
 	d->has_caller = false;
@@ -163,7 +164,8 @@ static void note_route(struct proxy *p, const struct decision *d, struct exchang
 static void conclude(struct proxy *p, struct decision *d)
 {
 	struct client *c = d->client;
-	struct exchange *ex = exchange_begin(p, c, &d->head);
+	const struct http_head *head = decision_head(d);
+	struct exchange *ex = exchange_begin(p, c, d);
 
 	if (!ex) {
 		p->config.stats->reason[REASON_OVERLOADED]++;
@@ -173,7 +175,7 @@ static void conclude(struct proxy *p, struct decision *d)
 	note_route(p, d, ex);
 	if (d->has_caller && d->verdict == REASON_PROXIED)
 		admit(p, d, ex);
-	if (unlikely(d->head.has_max_forwards) && d->head.max_forwards == 0 &&
+	if (unlikely(head->has_max_forwards) && head->max_forwards == 0 &&
 		d->verdict == REASON_PROXIED)
 		d->verdict = REASON_MAX_FORWARDS;
 	if (d->verdict != REASON_PROXIED) {
@@ -184,10 +186,10 @@ static void conclude(struct proxy *p, struct decision *d)
 		respond(p, ex, REASON_OVERLOADED, d);
 		return;
 	}
-	if (hold_request(p, ex, &d->head))
+	if (hold_request(p, ex, d))
 		stream_forget_head(&c->rx, &p->heads);
 	else
-		stream_consume_head(&c->rx, &p->heads, d->head.head_bytes);
+		stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
 	exchange_dispatch(p, ex);
 }
 

@@ -8,7 +8,7 @@
 #include "dataplane/proxy/proxy_priv.h"
 #include "lib/base/bytes.h"
 
-static void copy_names(struct exchange *ex, const struct http1_head *head)
+static void copy_names(struct exchange *ex, const struct http_head *head)
 {
 	ex->host_bytes = (uint8_t)RTE_MIN(head->host.len, (uint32_t)EVENT_HOST_BYTES);
 	/* HTTP/1.0 has requests without a host. */
@@ -19,7 +19,7 @@ static void copy_names(struct exchange *ex, const struct http1_head *head)
 	bytes_copy(ex->path, head->path.data, RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES));
 }
 
-struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head)
+struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct decision *d)
 {
 	struct exchange *ex = slab_get(&p->exchanges);
 
@@ -31,21 +31,23 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 	ex->api_slot = ex->endpoint_slot = ex->consumer_slot = ex->backend_slot = SNAP_NONE;
 	ex->api = ex->plan = ex->backend = SNAP_NONE;
 	ex->limit.limit = SNAP_NONE;
-	ex->method = HTTP1_OTHER;
+	ex->method = HTTP_OTHER;
 	ex->start_ns = c->first_byte_ns ? c->first_byte_ns : p->now_ns;
 	ex->request_id = (uint64_t)p->config.worker_index << 48 |
 			 (++p->request_id & UINT64_C(0xffffffffffff));
-	if (head) {
-		ex->method = head->method_id;
+	if (d) {
+		const struct http1_head *head = &d->received;
+
+		ex->method = head->message.method_id;
 		ex->head_bytes = head->head_bytes;
 		ex->bytes_in = head->head_bytes;
-		if (head->expect_continue && head->framing != HTTP1_BODY_NONE)
+		if (head->message.expect_continue && head->framing != HTTP1_BODY_NONE)
 			ex->flags |= EX_EXPECT;
 		if (head->version_minor == 0)
 			ex->flags |= EX_HTTP10;
 		http1_body_begin(&ex->request_body, head, true);
 		c->keep_alive = head->keep_alive;
-		copy_names(ex, head);
+		copy_names(ex, &head->message);
 	}
 	c->exchange = ex;
 	pressure_watch(p, c);
@@ -150,15 +152,15 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex)
 static enum reason rewrite_head(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	struct decision *d = &p->again;
-	struct request_parse args = { &p->limits, &d->head, REASON_PROXIED };
+	struct request_parse args = { &p->limits, &d->received, REASON_PROXIED };
 	enum reason verdict;
 
 	if (stream_parse_again(&ex->client->rx, &p->heads, client_parse_request, &args) !=
-		HTTP1_DONE)
+		STREAM_HEAD)
 		return why;
 	verdict = decide_again(p, ex, d);
 	if (verdict == REASON_PROXIED &&
-		!(forward_write_head(p, ex, d) && hold_send_again(p, ex, &d->head)))
+		!(forward_write_head(p, ex, d) && hold_send_again(p, ex, d)))
 		verdict = why;
 	stream_forget_head(&ex->client->rx, &p->heads);
 	return verdict;

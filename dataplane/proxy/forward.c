@@ -34,14 +34,14 @@ struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const vo
 
 struct request_writing {
 	const struct http1_head *head;
-	struct http1_forward forward;
+	struct http_edits edits;
 };
 
 static void write_request(struct http1_writer *w, const void *ctx)
 {
 	const struct request_writing *r = ctx;
 
-	http1_write_request(w, r->head, &r->forward);
+	http1_write_request(w, r->head, &r->edits);
 }
 
 static uint32_t format_id(uint64_t id, char *out)
@@ -73,22 +73,22 @@ bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decis
 	const struct snap_settings *settings = snap_settings(snapshot);
 	const struct client *c = ex->client;
 	char id[16];
-	struct request_writing r = { .head = &d->head };
+	struct request_writing r = { .head = &d->received };
 
-	r.forward.client_ip = (struct str){ c->ip_text, c->ip_bytes };
-	r.forward.proto = c->tls ? STR("https") : STR("http");
-	r.forward.via_name = snap_str(snapshot, settings->via);
-	r.forward.request_id = (struct str){ id, format_id(ex->request_id, id) };
-	r.forward.trust_forwarded = settings->trust_forwarded;
-	r.forward.pass_overrides = settings->pass_overrides;
+	r.edits.client_ip = (struct str){ c->ip_text, c->ip_bytes };
+	r.edits.proto = c->tls ? STR("https") : STR("http");
+	r.edits.via_name = snap_str(snapshot, settings->via);
+	r.edits.request_id = (struct str){ id, format_id(ex->request_id, id) };
+	r.edits.trust_forwarded = settings->trust_forwarded;
+	r.edits.pass_overrides = settings->pass_overrides;
 	if (unlikely(d->match.rewritten))
-		r.forward.path = path_matched(p, c, d->head.path);
+		r.edits.path = path_matched(p, c, decision_head(d)->path);
 	if (d->has_caller) {
-		r.forward.strip_field = d->credential.field;
-		r.forward.consumer = d->caller.name;
-		r.forward.plan = policy_plan_name(p->tables->policy, ex->plan);
+		r.edits.strip_field = d->credential.field;
+		r.edits.consumer = d->caller.name;
+		r.edits.plan = policy_plan_name(p->tables->policy, ex->plan);
 	}
-	if (unlikely(d->head.authority.len == 0))
+	if (unlikely(decision_head(d)->authority.len == 0))
 		ex->flags |= EX_NO_HOST;
 	ex->head = forward_write(p, write_request, &r);
 	return ex->head != NULL;
@@ -296,8 +296,8 @@ static struct rte_mbuf *interim(
 {
 	struct response_writing r = { .head = head, .keep_alive = true };
 
-	*bad = head->status == 101;
-	if (*bad || head->status == 100 || (ex->flags & EX_HTTP10))
+	*bad = head->message.status == 101;
+	if (*bad || head->message.status == 100 || (ex->flags & EX_HTTP10))
 		return NULL;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
 	return forward_write(p, write_response, &r);
@@ -308,15 +308,15 @@ static void response_is_early(struct exchange *ex, const struct http1_head *head
 {
 	uint32_t behind = stream_bytes(&ex->upstream->rx) - head->head_bytes;
 	bool whole = head->framing == HTTP1_BODY_NONE ||
-		     (head->framing == HTTP1_BODY_LENGTH && head->content_length <= behind);
+		     (head->framing == HTTP1_BODY_LENGTH && head->message.content_length <= behind);
 
 	/* It refuses and wants no more of it. Other early responses are often made of the body as
 	 * it comes. */
-	if (head->status >= 400)
+	if (head->message.status >= 400)
 		ex->flags |= EX_BODY_STOPPED;
 	/* One that ends at once ends the connection, see response_done(): say so (RFC 9112
 	 * §9.6). */
-	if (head->status >= 400 || whole)
+	if (head->message.status >= 400 || whole)
 		ex->client->keep_alive = false;
 }
 
@@ -328,7 +328,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	struct http1_writer w = { fields, sizeof(fields), 0 };
 	struct response_writing r = { .head = head, .http10 = ex->flags & EX_HTTP10 };
 
-	ex->status = head->status;
+	ex->status = head->message.status;
 	ex->answered_ns = p->now_ns;
 	outcome_response(&p->backends, ex->upstream->slot, ex->status, p->now_ns - ex->sent_ns);
 	http1_body_begin(&ex->response_body, head, false);
@@ -347,7 +347,7 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 	if (p->draining || c->leaving)
 		c->keep_alive = false;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
-	if (!head->has_date)
+	if (!http_head_has(&head->message, HTTP_FIELD_DATE))
 		respond_date(p, &w);
 	if (ex->flags & EX_RATE_FIELDS)
 		respond_rate_fields(p, ex, &w);
@@ -370,17 +370,17 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 {
 	struct upstream *u = ex->upstream;
 	struct response_parse args = { p, ex->method, REASON_BACKEND_INVALID };
-	enum http1_verdict verdict = stream_parse(&u->rx, &p->heads, parse_response, &args);
+	enum stream_verdict verdict = stream_parse(&u->rx, &p->heads, parse_response, &args);
 	struct http1_head *head = &p->answer;
 	uint32_t head_bytes;
 	bool bad = false;
 
-	if (verdict == HTTP1_MORE)
+	if (verdict == STREAM_MORE)
 		return ROUND_WAIT;
-	if (verdict != HTTP1_DONE)
-		return response_bad(p, ex, verdict == HTTP1_BAD ? args.reason : REASON_OVERLOADED);
+	if (verdict != STREAM_HEAD)
+		return response_bad(p, ex, verdict == STREAM_BAD ? args.reason : REASON_OVERLOADED);
 	head_bytes = head->head_bytes;
-	if (head->status < 200) {
+	if (head->message.status < 200) {
 		*out = interim(p, ex, head, &bad);
 		if (bad)
 			return response_bad(p, ex, REASON_BACKEND_INVALID);

@@ -12,8 +12,8 @@
 
 bool hold_method_repeats(uint8_t method)
 {
-	return method == HTTP1_GET || method == HTTP1_HEAD || method == HTTP1_PUT ||
-	       method == HTTP1_DELETE || method == HTTP1_OPTIONS || method == HTTP1_TRACE;
+	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
+	       method == HTTP_DELETE || method == HTTP_OPTIONS || method == HTTP_TRACE;
 }
 
 /* Follow the body from @p offset of the stream on and copy it. @return its bytes; 0 when not all of
@@ -61,7 +61,8 @@ static bool hold_body(struct proxy *p, struct exchange *ex, const struct http1_h
 	struct http1_body body;
 	uint32_t bytes;
 
-	if (head->framing == HTTP1_BODY_LENGTH && head->content_length > HOLD_BODY_BYTES)
+	if (head->message.content_length != HTTP_LENGTH_UNKNOWN &&
+		head->message.content_length > HOLD_BODY_BYTES)
 		return false;
 	http1_body_begin(&body, head, true);
 	bytes = body_copy(s, head->head_bytes, &body, p->scratch_head);
@@ -75,10 +76,10 @@ static bool hold_body(struct proxy *p, struct exchange *ex, const struct http1_h
 	return true;
 }
 
-bool hold_request(struct proxy *p, struct exchange *ex, const struct http1_head *head)
+bool hold_request(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
-	bool empty = head->framing == HTTP1_BODY_NONE ||
-		     (head->framing == HTTP1_BODY_LENGTH && head->content_length == 0);
+	const struct http1_head *head = &d->received;
+	bool empty = head->message.content_length == 0;
 
 	if (!empty && (!hold_method_repeats(ex->method) || !hold_body(p, ex, head)))
 		return false;
@@ -86,14 +87,14 @@ bool hold_request(struct proxy *p, struct exchange *ex, const struct http1_head 
 	return true;
 }
 
-bool hold_send_again(struct proxy *p, struct exchange *ex, const struct http1_head *head)
+bool hold_send_again(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
 	const struct stream *s = &ex->client->rx;
 	struct http1_body body;
 
 	if (ex->held_body == 0)
 		return true;
-	http1_body_begin(&body, head, true);
+	http1_body_begin(&body, &d->received, true);
 	return body_copy(s, ex->head_bytes, &body, p->scratch_head) == ex->held_body &&
 	       send_copy(p, ex, p->scratch_head, ex->held_body);
 }

@@ -141,7 +141,7 @@ void proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now
 	p->limits = (struct http1_limits){ settings->head_bytes_max, settings->target_bytes_max,
 		settings->fields_max };
 	/* A backend is trusted with more than a client, within the same buffers. */
-	p->response_limits = (struct http1_limits){ HTTP1_MAX_HEAD_BYTES, 0, HTTP1_MAX_FIELDS };
+	p->response_limits = (struct http1_limits){ HTTP1_MAX_HEAD_BYTES, 0, HTTP_MAX_FIELDS };
 	p->counters->generation = tables->snapshot.generation;
 }
 

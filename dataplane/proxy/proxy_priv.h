@@ -8,7 +8,7 @@
 #include "dataplane/backend/backend.h"
 #include "dataplane/backend/eject.h"
 #include "dataplane/backend/outcome.h"
-#include "dataplane/http/http1.h"
+#include "dataplane/http/h1/http1.h"
 #include "dataplane/proxy/chain.h"
 #include "dataplane/proxy/deadline.h"
 #include "dataplane/proxy/proxy.h"
@@ -181,8 +181,13 @@ struct decision {
 	enum reason verdict;
 	uint64_t key; /* first bytes of the digest of a key that is known; 0: none */
 	struct policy_credential credential; /* behind the rest, for most of it is seldom touched */
-	struct http1_head head;
+	struct http1_head received;
 };
+
+static inline const struct http_head *decision_head(const struct decision *d)
+{
+	return &d->received.message;
+}
 
 /* What slow readers are held to while mbufs are short. */
 struct pressure {
@@ -317,7 +322,7 @@ void pressure_watch(struct proxy *p, struct client *c);
 void pressure_forget(struct proxy *p, struct client *c);
 
 /* exchange.c */
-struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct http1_head *head);
+struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct decision *d);
 /* The answer is complete, or it never will be: record it and free the exchange. */
 void exchange_end(struct proxy *p, struct exchange *ex, enum reason why);
 /* Find a backend for it; also after a failure. */
@@ -333,10 +338,10 @@ bool hold_method_repeats(uint8_t method);
 /* Keep the request in client->rx until its response begins, if it is all there and may be repeated;
  * its body, if any, is put behind ex->head. @return false when it is not kept: its head is to be
  * consumed */
-bool hold_request(struct proxy *p, struct exchange *ex, const struct http1_head *head);
+bool hold_request(struct proxy *p, struct exchange *ex, const struct decision *d);
 /* Put the body of a request that is held behind ex->head, which was written again. @return false
  * without memory */
-bool hold_send_again(struct proxy *p, struct exchange *ex, const struct http1_head *head);
+bool hold_send_again(struct proxy *p, struct exchange *ex, const struct decision *d);
 /* The request is not sent again: consume it. */
 void hold_drop(struct proxy *p, struct exchange *ex);
 

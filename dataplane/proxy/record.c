@@ -131,7 +131,7 @@ void record_handshake_failed(struct proxy *p, const struct client *c)
 	e->type = EVENT_ACCESS;
 	e->reason = REASON_TLS_FAILED;
 	e->worker = (uint8_t)p->config.worker_index;
-	e->method = HTTP1_OTHER;
+	e->method = HTTP_OTHER;
 	e->listener = c->listener_slot;
 	e->api = e->endpoint = e->consumer = e->limit = SNAP_NONE;
 	e->client = c->peer.remote;

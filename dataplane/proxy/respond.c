@@ -220,11 +220,11 @@ static void put_trace(struct text *b, const struct http1_head *head)
 {
 	put(b, "TRACE %.*s HTTP/1.%u\r\n", (int)head->target.len, head->target.data,
 		head->version_minor);
-	for (uint32_t i = 0; i < head->field_count; i++) {
-		const struct http1_field *field = &head->fields[i];
+	for (uint32_t i = 0; i < head->message.field_count; i++) {
+		const struct http_field *field = &head->message.fields[i];
 
-		if (field->id == HTTP1_FIELD_HOST || field->id == HTTP1_FIELD_VIA ||
-			field->id == HTTP1_FIELD_MAX_FORWARDS)
+		if (field->id == HTTP_FIELD_HOST || field->id == HTTP_FIELD_VIA ||
+			field->id == HTTP_FIELD_MAX_FORWARDS)
 			put(b, "%.*s: %.*s\r\n", (int)field->name.len, field->name.data,
 				(int)field->value.len, field->value.data);
 	}
@@ -237,8 +237,8 @@ static const char *compose_body(
 	const struct exchange *ex, enum reason why, const struct decision *d, struct text *b)
 {
 	if (why == REASON_MAX_FORWARDS) {
-		if (d && ex->method == HTTP1_TRACE)
-			put_trace(b, &d->head);
+		if (d && ex->method == HTTP_TRACE)
+			put_trace(b, &d->received);
 		return b->len ? "Content-Type: message/http\r\n" : "";
 	}
 	put(b,
@@ -265,7 +265,7 @@ static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason 
 	else if (ex->flags & EX_HTTP10)
 		put(&t, "Connection: keep-alive\r\n");
 	put(&t, "\r\n");
-	if (ex->method != HTTP1_HEAD)
+	if (ex->method != HTTP_HEAD)
 		put(&t, "%.*s", (int)b.len, body);
 	return t.len;
 }

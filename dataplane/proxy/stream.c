@@ -27,20 +27,27 @@ static bool stream_ends(struct stream *s)
 	return false;
 }
 
+static inline enum stream_verdict stream_verdict(enum http1_verdict verdict)
+{
+	return verdict == HTTP1_DONE   ? STREAM_HEAD
+	       : verdict == HTTP1_MORE ? STREAM_MORE
+				       : STREAM_BAD;
+}
+
 /* Copy the head together and parse it. */
-static enum http1_verdict stream_gather(
+static enum stream_verdict stream_gather(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
 {
 	uint32_t len = RTE_MIN(s->chain.bytes, (uint32_t)STREAM_GATHER_BYTES);
 	char *buffer = slab_get(heads);
-	enum http1_verdict verdict;
+	enum stream_verdict verdict;
 
 	if (!buffer)
 		return STREAM_NO_MEMORY;
 	chain_peek(&s->chain, buffer, len);
-	verdict = parse(buffer, len, s->seen, ctx);
+	verdict = stream_verdict(parse(buffer, len, s->seen, ctx));
 	s->seen = len;
-	if (verdict == HTTP1_DONE)
+	if (verdict == STREAM_HEAD)
 		s->gather = buffer;
 	else
 		slab_put(heads, buffer);
@@ -86,26 +93,27 @@ void stream_drop_empty_lines(struct stream *s)
 	}
 }
 
-enum http1_verdict stream_parse(
+enum stream_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
 {
 	struct rte_mbuf *m = s->chain.head;
-	enum http1_verdict verdict;
+	enum stream_verdict verdict;
 
 	if (!m)
-		return HTTP1_MORE;
+		return STREAM_MORE;
 	if (s->seen < m->data_len) {
-		verdict = parse(rte_pktmbuf_mtod(m, const char *), m->data_len, s->seen, ctx);
-		if (verdict != HTTP1_MORE)
+		verdict = stream_verdict(
+			parse(rte_pktmbuf_mtod(m, const char *), m->data_len, s->seen, ctx));
+		if (verdict != STREAM_MORE)
 			return verdict;
 		s->seen = m->data_len;
 	}
 	if (!m->next || !stream_worth_parsing(s))
-		return HTTP1_MORE;
+		return STREAM_MORE;
 	return stream_gather(s, heads, parse, ctx);
 }
 
-enum http1_verdict stream_parse_again(
+enum stream_verdict stream_parse_again(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx)
 {
 	s->seen = 0;

@@ -8,7 +8,7 @@
 #ifndef SLUICE_DATAPLANE_PROXY_STREAM_H
 #define SLUICE_DATAPLANE_PROXY_STREAM_H
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/h1/http1.h"
 #include "dataplane/proxy/chain.h"
 #include "dataplane/proxy/slab.h"
 
@@ -23,12 +23,16 @@ struct stream {
 
 typedef enum http1_verdict (*stream_parse_fn)(const char *data, size_t len, size_t seen, void *ctx);
 
-/** What stream_parse() returns when no gather buffer was free. */
-#define STREAM_NO_MEMORY ((enum http1_verdict)99)
+enum stream_verdict {
+	STREAM_HEAD,      /* a head is complete */
+	STREAM_MORE,      /* more bytes are needed */
+	STREAM_BAD,       /* the parser refused it */
+	STREAM_NO_MEMORY, /* no gather buffer was free */
+};
 
-/** Try to parse a head from the start of the stream. On HTTP1_DONE the head's strings stay valid until
+/** Try to parse a head from the start of the stream. On STREAM_HEAD the head's strings stay valid until
  *  stream_forget_head() or stream_consume_head(). */
-enum http1_verdict stream_parse(
+enum stream_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
 
 /** Drop empty lines before a head, also those of a bare LF (RFC 9112 §2.2). A CR stays until what
@@ -43,7 +47,7 @@ static inline bool stream_head_begun(const struct stream *s)
 }
 
 /** Parse again the head that stream_parse() found and that was not consumed. */
-enum http1_verdict stream_parse_again(
+enum stream_verdict stream_parse_again(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
 
 /** The strings of the head are not needed now; the head stays in the stream. */

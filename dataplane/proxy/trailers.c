@@ -9,7 +9,7 @@
 #define STRIP_MAX 64 /* credentials' header fields that are known here */
 
 struct trailers_writing {
-	const struct http1_head *trailers;
+	const struct http_head *trailers;
 	struct str strip[STRIP_MAX];
 	uint32_t strip_count;
 };
@@ -55,7 +55,7 @@ static const char *trailers_bytes(
 enum http1_verdict trailers_take(struct proxy *p, struct chain *chain, struct http1_body *body,
 	bool forward, uint32_t *used, struct rte_mbuf **out)
 {
-	struct trailers_writing t = { .trailers = &p->trailers };
+	struct trailers_writing t = { .trailers = &p->trailers.message };
 	enum http1_verdict verdict;
 	const char *bytes;
 	uint32_t len;

@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 #include "dataplane/route/route_priv.h"
 #include "lib/base/ip.h"
 
@@ -139,7 +139,7 @@ static const struct index_node *path_find(
  * told the backend (RFC 9110 §9.3.8, §17.5). */
 static bool method_fits(const struct index_node *node, uint32_t bit)
 {
-	return node->path.methods != 0 ? (node->path.methods & bit) != 0 : bit != 1u << HTTP1_TRACE;
+	return node->path.methods != 0 ? (node->path.methods & bit) != 0 : bit != 1u << HTTP_TRACE;
 }
 
 static enum reason path_match(const struct route_table *table, const struct path_set *set,

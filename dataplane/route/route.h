@@ -35,7 +35,7 @@ struct route_match {
  * route_path_normalise() has them; where the listener keeps a form that servers read in two ways,
  * each reading must lead to the same route. "*" (OPTIONS) matches no route.
  * @param listener   index into SNAP_LISTENERS
- * @param method_id  enum http1_method
+ * @param method_id  enum http_method
  * @return REASON_PROXIED, HOST_UNKNOWN, ROUTE_UNKNOWN, METHOD_NOT_ALLOWED, TARGET_INVALID or
  *         PATH_AMBIGUOUS
  */

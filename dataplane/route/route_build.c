@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 #include "dataplane/route/route_priv.h"
 
 /* What only the building needs. */
@@ -199,7 +199,7 @@ static void path_add(struct build *b, struct path_set *set, uint32_t number)
 	node->path.next = INDEX_NONE;
 	if (head == NULL)
 		head = node;
-	head->path.allowed |= route->methods != 0 ? route->methods : ~(1u << HTTP1_TRACE);
+	head->path.allowed |= route->methods != 0 ? route->methods : ~(1u << HTTP_TRACE);
 	if (head != node) {
 		while (head->path.next != INDEX_NONE)
 			head = &index->nodes[head->path.next];

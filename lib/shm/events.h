@@ -26,7 +26,7 @@ struct event {
 	uint16_t status;      /* HTTP status sent; 0: none */
 	uint16_t reason;      /* enum reason */
 	uint8_t worker;
-	uint8_t method;    /* enum http1_method */
+	uint8_t method;    /* enum http_method */
 	uint32_t listener; /* slots */
 	uint32_t api;
 	uint32_t endpoint;

@@ -235,7 +235,7 @@ enum snap_path_kind {
 struct snap_route {
 	_Alignas(32) struct snap_text path; /* two records a cache line */
 	uint32_t kind;                      /* enum snap_path_kind */
-	uint32_t methods;                   /* bit 1 << enum http1_method; 0: all */
+	uint32_t methods;                   /* bit 1 << enum http_method; 0: all */
 	uint32_t backend;                   /* index into SNAP_BACKENDS */
 	uint32_t api;                       /* index into SNAP_APIS */
 #include "lib/schema/route.def"

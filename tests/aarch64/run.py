@@ -24,9 +24,11 @@ STAND_INS = "-Itests/aarch64"
 HOST_HEADERS = ["-idirafter", "/usr/include", "-idirafter", "/usr/include/hs"]
 FOREIGN = re.compile(r"fatal error: ((?:rte_|openssl/|asm/)\S*): No such file")
 
+HTTP = ["dataplane/http/*.c", "dataplane/http/h1/*.c"]
 PROGRAMS = {
-    **{f"http_{name}": [f"tests/unit/http/test_http_{name}.c", "dataplane/http/*.c"]
-        for name in ("scan", "corpus", "head", "body", "write", "find")},
+    **{f"http_{name}": [f"tests/unit/http/{name}_test.c", *HTTP] for name in ("fields", "values")},
+    **{f"http1_{name}": [f"tests/unit/http/h1/{name}_test.c", *HTTP]
+        for name in ("scan", "corpus", "head", "body", "write")},
     "base_hash": ["tests/unit/base/hash_test.c", "lib/base/crc32c.c", "lib/base/siphash.c"],
     "base_bytes": ["tests/unit/base/bytes_test.c"],
     "net_checksum": ["tests/unit/net/checksum_test.c", "dataplane/net/checksum.c"],

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/h1/http1.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -127,14 +127,15 @@ static void read_trailers(const char *text, size_t size, size_t at, unsigned see
 	if (verdict != HTTP1_DONE)
 		return;
 	require(chunked_end(text, text + size, &content) == text + at + all.head_bytes);
-	http1_write_trailers(&w, &all, strip, 1);
+	http1_write_trailers(&w, &all.message, strip, 1);
 	require(http1_writer_ok(&w));
 	if (w.len == 2)
 		return;
 	require(http1_parse_trailers(out, w.len, 0, &part) == HTTP1_DONE);
 	require(part.head_bytes == w.len);
-	for (uint32_t i = 0; i < part.field_count; i++)
-		require(part.fields[i].id == HTTP1_FIELD_OTHER && !part.fields[i].hop);
+	for (uint32_t i = 0; i < part.message.field_count; i++)
+		require(part.message.fields[i].id == HTTP_FIELD_OTHER &&
+			!part.message.fields[i].hop);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -150,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= 2;
 	request = (data[0] & 1) == 0;
 	head.framing = data[0] >> 1 & 3;
-	head.content_length = data[1];
+	head.message.content_length = data[1];
 	whole = feed(&head, request, text, size, 0);
 	pieces = feed(&head, request, text, size, (data[0] >> 3) + 1u);
 	require(whole.verdict == pieces.verdict && whole.reason == pieces.reason);

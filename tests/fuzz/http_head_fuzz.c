@@ -8,8 +8,9 @@
  */
 #include <stdlib.h>
 
-#include "dataplane/http/http1.h"
-#include "dataplane/http/http1_scan.h"
+#include "dataplane/http/h1/http1.h"
+#include "dataplane/http/h1/scan.h"
+#include "dataplane/http/values.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,7 +35,7 @@ static void parse(unsigned mode, const char *data, size_t len, size_t seen, stru
 	out->reason = REASON_PROXIED;
 	if (mode & 1)
 		out->verdict = http1_parse_response(data, len, seen, &limits,
-			(uint8_t)(mode >> 1) % HTTP1_METHOD_COUNT, &out->head, &out->reason);
+			(uint8_t)(mode >> 1) % HTTP_METHOD_COUNT, &out->head, &out->reason);
 	else
 		out->verdict =
 			http1_parse_request(data, len, seen, &limits, &out->head, &out->reason);
@@ -53,16 +54,19 @@ static void require_same(const struct result *a, const struct result *b)
 	require(a->verdict == b->verdict && a->reason == b->reason);
 	if (a->verdict != HTTP1_DONE)
 		return;
-	require(str_is(x->method, y->method) && str_is(x->target, y->target));
-	require(str_equal(x->path, y->path) && str_is(x->query, y->query));
-	require(str_is(x->host, y->host) && str_is(x->authority, y->authority));
-	require(str_is(x->phrase, y->phrase) && x->status == y->status);
-	require(x->framing == y->framing && x->content_length == y->content_length);
+	require(str_is(x->message.method, y->message.method) && str_is(x->target, y->target));
+	require(str_equal(x->message.path, y->message.path) &&
+		str_is(x->message.query, y->message.query));
+	require(str_is(x->message.host, y->message.host) &&
+		str_is(x->message.authority, y->message.authority));
+	require(str_is(x->phrase, y->phrase) && x->message.status == y->message.status);
+	require(x->framing == y->framing && x->message.content_length == y->message.content_length);
 	require(x->keep_alive == y->keep_alive);
-	require(x->expect_continue == y->expect_continue && x->method_id == y->method_id);
-	require(x->head_bytes == y->head_bytes && x->field_count == y->field_count);
-	for (uint32_t i = 0; i < x->field_count; i++) {
-		const struct http1_field *f = &x->fields[i], *g = &y->fields[i];
+	require(x->message.expect_continue == y->message.expect_continue &&
+		x->message.method_id == y->message.method_id);
+	require(x->head_bytes == y->head_bytes && x->message.field_count == y->message.field_count);
+	for (uint32_t i = 0; i < x->message.field_count; i++) {
+		const struct http_field *f = &x->message.fields[i], *g = &y->message.fields[i];
 
 		require(str_is(f->name, g->name) && str_is(f->value, g->value));
 		require(f->id == g->id && f->hop == g->hop && f->plain == g->plain);
@@ -76,8 +80,8 @@ static bool starts_nocase(struct str s, struct str prefix)
 
 static void require_no_claims(const struct http1_head *head)
 {
-	for (uint32_t i = 0; i < head->field_count; i++) {
-		struct str name = head->fields[i].name;
+	for (uint32_t i = 0; i < head->message.field_count; i++) {
+		struct str name = head->message.fields[i].name;
 
 		require(!starts_nocase(name, STR("Sluice-")));
 		require(!starts_nocase(name, STR("Sluice_")));
@@ -92,7 +96,7 @@ static void write_request_again(const struct http1_head *head, bool trust)
 {
 	static char out[HTTP1_MAX_HEAD_BYTES];
 	static struct http1_head again;
-	struct http1_forward forward = { .client_ip = STR("2001:db8::1"),
+	struct http_edits forward = { .client_ip = STR("2001:db8::1"),
 		.proto = STR("https"),
 		.via_name = STR("sluice"),
 		.strip_field = STR("X-API-Key"),
@@ -100,22 +104,26 @@ static void write_request_again(const struct http1_head *head, bool trust)
 	struct http1_writer w = { out, sizeof(out), 0 };
 	enum reason reason;
 
-	if (head->authority.len == 0)
+	if (head->message.authority.len == 0)
 		return;
 	http1_write_request(&w, head, &forward);
 	require(http1_writer_ok(&w));
 	require(http1_parse_request(out, w.len, 0, &wide, &again, &reason) == HTTP1_DONE);
 	require(again.head_bytes == w.len && again.version_minor == 1 && again.keep_alive);
-	require(again.framing == head->framing && again.content_length == head->content_length);
-	require(str_equal(again.method, head->method) && str_equal(again.path, head->path));
-	require(str_equal(again.query, head->query) && str_equal(again.host, head->host));
-	require(!again.expect_continue);
+	require(again.framing == head->framing &&
+		again.message.content_length == head->message.content_length);
+	require(str_equal(again.message.method, head->message.method) &&
+		str_equal(again.message.path, head->message.path));
+	require(str_equal(again.message.query, head->message.query) &&
+		str_equal(again.message.host, head->message.host));
+	require(!again.message.expect_continue);
 	require_no_claims(&again);
-	for (uint32_t i = 0; i < again.field_count; i++) {
-		require(!str_equal_nocase(again.fields[i].name, STR("X-API-Key")));
-		require(!str_equal_nocase(again.fields[i].name, STR("X-Original-URL")));
-		require(trust || !str_equal_nocase(again.fields[i].name, STR("X-Real-IP")));
-		require(trust || !str_equal_nocase(again.fields[i].name, STR("X-Forwarded-Port")));
+	for (uint32_t i = 0; i < again.message.field_count; i++) {
+		require(!str_equal_nocase(again.message.fields[i].name, STR("X-API-Key")));
+		require(!str_equal_nocase(again.message.fields[i].name, STR("X-Original-URL")));
+		require(trust || !str_equal_nocase(again.message.fields[i].name, STR("X-Real-IP")));
+		require(trust ||
+			!str_equal_nocase(again.message.fields[i].name, STR("X-Forwarded-Port")));
 	}
 }
 
@@ -129,10 +137,11 @@ static void write_response_again(const struct http1_head *head, unsigned mode)
 
 	http1_write_response(&w, head, STR("sluice"), STR("X: y\r\n"), (mode & 0x80) != 0, http10);
 	require(http1_writer_ok(&w));
-	require(http1_parse_response(out, w.len, 0, &wide,
-			(uint8_t)(mode >> 1) % HTTP1_METHOD_COUNT, &again, &reason) == HTTP1_DONE);
-	require(again.head_bytes == w.len && again.status == head->status);
-	require(again.content_length == head->content_length || head->status == 204);
+	require(http1_parse_response(out, w.len, 0, &wide, (uint8_t)(mode >> 1) % HTTP_METHOD_COUNT,
+			&again, &reason) == HTTP1_DONE);
+	require(again.head_bytes == w.len && again.message.status == head->message.status);
+	require(again.message.content_length == head->message.content_length ||
+		head->message.status == 204);
 	if (!http10 || head->framing != HTTP1_BODY_CHUNKED)
 		require(again.framing == head->framing);
 	else
@@ -144,17 +153,17 @@ static void write_response_again(const struct http1_head *head, unsigned mode)
 
 static void look_things_up(const struct http1_head *head)
 {
-	struct http1_cookies cookies = { 0 };
-	struct str rest = head->query, value, decoded;
+	struct http_cookies cookies = { 0 };
+	struct str rest = head->message.query, value, decoded;
 	char buf[64];
 
-	while (http1_query_next(&rest, STR("key"), &value)) {
-		decoded = http1_query_decode(value, buf, sizeof(buf));
+	while (http_query_next(&rest, STR("key"), &value)) {
+		decoded = http_query_decode(value, buf, sizeof(buf));
 		require(decoded.data == NULL || decoded.len <= value.len);
-		require(rest.len < head->query.len);
+		require(rest.len < head->message.query.len);
 	}
-	while (http1_cookie_next(head, &cookies, STR("key"), &value))
-		require(cookies.field <= head->field_count);
+	while (http_cookie_next(&head->message, &cookies, STR("key"), &value))
+		require(cookies.field <= head->message.field_count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

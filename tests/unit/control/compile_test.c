@@ -9,7 +9,7 @@
 
 #include "control/compile/compile.h"
 #include "control/compile/slots.h"
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 
 #define NAME(text) ((struct slot_name){ STR(text) })
 
@@ -120,7 +120,7 @@ static void routes_hosts_and_limits_arrive(void **state)
 
 	assert_true(str_equal(snap_str(s, r->path), STR("/x")));
 	assert_int_equal(r->kind, SNAP_PATH_PREFIX);
-	assert_int_equal(r->methods, 1u << HTTP1_GET | 1u << HTTP1_PUT);
+	assert_int_equal(r->methods, 1u << HTTP_GET | 1u << HTTP_PUT);
 	assert_int_equal(r->timeout_ms, 2000);
 	assert_int_equal(r[1].path.length, 0);
 	assert_int_equal(r[2].kind, SNAP_PATH_EXACT);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "dataplane/http/h1/http1.h"
 #include "dataplane/policy/credential.h"
 #include "tests/unit/route/snap_fixture.h"
 
@@ -186,7 +187,7 @@ static void credentials_are_found_where_an_api_accepts_them(void **state)
 		snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n",
 			requests[i].target, requests[i].fields);
 		parse(text, &head);
-		reason = credential_find(set, scratch, &head, requests[i].api, &found);
+		reason = credential_find(set, scratch, &head.message, requests[i].api, &found);
 		if (reason != requests[i].reason)
 			fail_msg("%s: %s", text, reason_name(reason));
 		if (reason == REASON_KEY_AMBIGUOUS)
@@ -228,7 +229,7 @@ static uint32_t random_value(uint64_t *seed, char *out)
 
 static void a_shape_says_what_its_pattern_says(void **state)
 {
-	struct http1_head head = { .field_count = 1 };
+	struct http_head head = { .field_count = 1 };
 	struct snapshot snapshot;
 	struct credential_set *set;
 	struct credential_scratch *scratch;

@@ -67,10 +67,10 @@ static void a_head_in_one_packet_is_not_copied(void **state)
 	static struct parse p;
 
 	put(&s, request, sizeof(request) - 1);
-	assert_int_equal(stream_parse(&s, &heads, parse_request, &p), HTTP1_DONE);
+	assert_int_equal(stream_parse(&s, &heads, parse_request, &p), STREAM_HEAD);
 	assert_null(s.gather);
 	assert_int_equal(heads.used, 0);
-	assert_ptr_equal(p.head.method.data, rte_pktmbuf_mtod(s.chain.head, char *));
+	assert_ptr_equal(p.head.message.method.data, rte_pktmbuf_mtod(s.chain.head, char *));
 	stream_consume_head(&s, &heads, p.head.head_bytes);
 	assert_int_equal(stream_bytes(&s), 0);
 	stream_free(&s, &heads);
@@ -79,20 +79,20 @@ static void a_head_in_one_packet_is_not_copied(void **state)
 /* Three pieces, from each of @p at to the next. */
 static void check_cut(const char *all, const size_t *at, const char *rest)
 {
-	enum http1_verdict verdict = HTTP1_MORE;
+	enum stream_verdict verdict = STREAM_MORE;
 	struct stream s = { 0 };
 	static struct parse p;
 
 	for (unsigned i = 0; i < 3; i++) {
 		put(&s, all + at[i], at[i + 1] - at[i]);
-		if (verdict != HTTP1_DONE)
+		if (verdict != STREAM_HEAD)
 			verdict = stream_parse(&s, &heads, parse_request, &p);
 	}
-	assert_int_equal(verdict, HTTP1_DONE);
+	assert_int_equal(verdict, STREAM_HEAD);
 	stream_forget_head(&s, &heads);
 	assert_int_equal(heads.used, 0);
-	assert_int_equal(stream_parse_again(&s, &heads, parse_request, &p), HTTP1_DONE);
-	assert_int_equal(p.head.path.len, 2);
+	assert_int_equal(stream_parse_again(&s, &heads, parse_request, &p), STREAM_HEAD);
+	assert_int_equal(p.head.message.path.len, 2);
 	stream_consume_head(&s, &heads, p.head.head_bytes);
 	assert_int_equal(heads.used, 0);
 	check_rest(&s, rest);
@@ -119,16 +119,16 @@ static void bytes_are_looked_at_once(void **state)
 
 	for (size_t i = 0; i + 1 < sizeof(request) - 1; i++) {
 		put(&s, request + i, 1);
-		assert_int_equal(stream_parse(&s, &heads, parse_request, &p), HTTP1_MORE);
+		assert_int_equal(stream_parse(&s, &heads, parse_request, &p), STREAM_MORE);
 		assert_int_equal(p.seen, i);
 		assert_int_equal(stream_bytes(&s), i + 1);
 		/* Asked again without new bytes the parser is not called. */
 		p.seen = 9999;
-		assert_int_equal(stream_parse(&s, &heads, parse_request, &p), HTTP1_MORE);
+		assert_int_equal(stream_parse(&s, &heads, parse_request, &p), STREAM_MORE);
 		assert_int_equal(p.seen, 9999);
 	}
 	put(&s, "\n", 1);
-	assert_int_equal(stream_parse(&s, &heads, parse_request, &p), HTTP1_DONE);
+	assert_int_equal(stream_parse(&s, &heads, parse_request, &p), STREAM_HEAD);
 	stream_consume_head(&s, &heads, p.head.head_bytes);
 	stream_free(&s, &heads);
 }
@@ -153,7 +153,7 @@ static void a_head_in_tiny_pieces_takes_the_room_of_its_bytes(void **state)
 	for (size_t i = 0; i < sizeof(head); i++) {
 		put(&s, head + i, 1);
 		assert_int_equal(stream_parse(&s, &heads, parse_request, &p),
-			i + 1 < sizeof(head) ? HTTP1_MORE : HTTP1_DONE);
+			i + 1 < sizeof(head) ? STREAM_MORE : STREAM_HEAD);
 		assert_true(s.chain.mbufs <= 1 + s.chain.bytes / 1024);
 		/* Nothing but its mbufs is held while it is not complete. */
 		assert_int_equal(heads.used, i + 1 == sizeof(head));
@@ -189,7 +189,7 @@ static void a_head_of_nearly_64_kib_ends_in_a_large_packet(void **state)
 	struct rte_mempool *jumbo = rte_pktmbuf_pool_create(
 		"jumbo", 15, 0, 0, RTE_PKTMBUF_HEADROOM + 9000, SOCKET_ID_ANY);
 	const size_t head_bytes = HTTP1_MAX_HEAD_BYTES - 10;
-	enum http1_verdict verdict = HTTP1_MORE;
+	enum stream_verdict verdict = STREAM_MORE;
 	struct stream s = { 0 };
 	static struct parse p;
 
@@ -201,10 +201,10 @@ static void a_head_of_nearly_64_kib_ends_in_a_large_packet(void **state)
 
 		memcpy(rte_pktmbuf_append(m, n), all + at, n);
 		chain_put(&s.chain, m);
-		if (verdict == HTTP1_MORE)
+		if (verdict == STREAM_MORE)
 			verdict = stream_parse(&s, &heads, parse_request, &p);
 	}
-	assert_int_equal(verdict, HTTP1_DONE);
+	assert_int_equal(verdict, STREAM_HEAD);
 	assert_int_equal(p.head.head_bytes, head_bytes);
 	stream_consume_head(&s, &heads, p.head.head_bytes);
 	assert_int_equal(stream_bytes(&s), sizeof(all) - head_bytes);
@@ -221,10 +221,10 @@ static void without_a_buffer_it_says_so(void **state)
 	fill_head(head, sizeof(head));
 	for (unsigned i = 0; i <= HEADS; i++) {
 		put(&s[i], head, 2000);
-		assert_int_equal(stream_parse(&s[i], &heads, parse_request, &p), HTTP1_MORE);
+		assert_int_equal(stream_parse(&s[i], &heads, parse_request, &p), STREAM_MORE);
 		put(&s[i], head + 2000, 2000);
 		assert_int_equal(stream_parse(&s[i], &heads, parse_request, &p),
-			i < HEADS ? HTTP1_DONE : STREAM_NO_MEMORY);
+			i < HEADS ? STREAM_HEAD : STREAM_NO_MEMORY);
 	}
 	for (unsigned i = 0; i <= HEADS; i++)
 		stream_free(&s[i], &heads);

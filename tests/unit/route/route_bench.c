@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <x86intrin.h>
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 #include "dataplane/route/route.h"
 #include "tests/unit/route/snap_fixture.h"
 
@@ -33,7 +33,7 @@ static void measure(uint32_t routes, uint32_t asked)
 		char path[64];
 
 		snprintf(path, sizeof(path), "/v1/service-%05u", i);
-		fixture_route(&f, &api, path, SNAP_PATH_PREFIX, 1 << HTTP1_GET, backend);
+		fixture_route(&f, &api, path, SNAP_PATH_PREFIX, 1 << HTTP_GET, backend);
 	}
 	fixture_api_end(&f, &api);
 	fixture_open(&f, 1, &snapshot);
@@ -48,7 +48,7 @@ static void measure(uint32_t routes, uint32_t asked)
 			struct route_match match;
 
 			found += route_find(table, 0, STR("api.shop.example"),
-					 (struct str){ paths[i], PATH_BYTES }, HTTP1_GET,
+					 (struct str){ paths[i], PATH_BYTES }, HTTP_GET,
 					 &match) == REASON_PROXIED;
 		}
 		cycles = (__rdtsc() - start) / REQUESTS;

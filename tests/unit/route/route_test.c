@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which route a request gets: precedence by example, and random tables against a linear search. */
-#include "dataplane/http/http1.h"
+#include "dataplane/http/message.h"
 #include "dataplane/route/route.h"
 #include "tests/unit/route/snap_fixture.h"
 
 #define BIT(method) (1u << (method))
-#define GET         BIT(HTTP1_GET)
-#define POST        BIT(HTTP1_POST)
+#define GET         BIT(HTTP_GET)
+#define POST        BIT(HTTP_POST)
 #define NONE        SNAP_NONE
 
 enum { SHOP, SHOP2, ANY_SUB, SUB_SUB, FALLBACK, INSIDE };
@@ -80,72 +80,72 @@ static const struct {
 	uint32_t api, route;
 } requests[] = {
 	/* The longest path; exact before prefix. */
-	{ 0, "api.shop.example", "/", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
-	{ 0, "api.shop.example", "/x", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
-	{ 0, "api.shop.example", "/v1/orders", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS },
-	{ 0, "api.shop.example", "/v1/orders/", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS_PREFIX },
-	{ 0, "api.shop.example", "/v1/orders/1/2", HTTP1_GET, REASON_PROXIED, SHOP,
+	{ 0, "api.shop.example", "/", HTTP_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "api.shop.example", "/x", HTTP_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "api.shop.example", "/v1/orders", HTTP_GET, REASON_PROXIED, SHOP, R_ORDERS },
+	{ 0, "api.shop.example", "/v1/orders/", HTTP_GET, REASON_PROXIED, SHOP, R_ORDERS_PREFIX },
+	{ 0, "api.shop.example", "/v1/orders/1/2", HTTP_GET, REASON_PROXIED, SHOP,
 		R_ORDERS_PREFIX },
-	{ 0, "api.shop.example", "/v1/orders/special", HTTP1_GET, REASON_PROXIED, SHOP,
+	{ 0, "api.shop.example", "/v1/orders/special", HTTP_GET, REASON_PROXIED, SHOP,
 		R_ORDERS_SPECIAL },
-	{ 0, "api.shop.example", "/v1/orders/special/x", HTTP1_GET, REASON_PROXIED, SHOP,
+	{ 0, "api.shop.example", "/v1/orders/special/x", HTTP_GET, REASON_PROXIED, SHOP,
 		R_ORDERS_PREFIX },
-	{ 0, "api.shop.example", "/v1/orders/a/b", HTTP1_PUT, REASON_PROXIED, SHOP, R_DEEP },
-	{ 0, "api.shop.example", "/v1/orders/a/b/c", HTTP1_PUT, REASON_PROXIED, SHOP, R_DEEP },
-	{ 0, "api.shop.example", "/v1/orders/a/bc", HTTP1_PUT, REASON_PROXIED, SHOP,
+	{ 0, "api.shop.example", "/v1/orders/a/b", HTTP_PUT, REASON_PROXIED, SHOP, R_DEEP },
+	{ 0, "api.shop.example", "/v1/orders/a/b/c", HTTP_PUT, REASON_PROXIED, SHOP, R_DEEP },
+	{ 0, "api.shop.example", "/v1/orders/a/bc", HTTP_PUT, REASON_PROXIED, SHOP,
 		R_ORDERS_PREFIX },
-	{ 0, "api.shop.example", "/v1/ordersX", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
-	{ 0, "api.shop.example", "/V1/orders", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "api.shop.example", "/v1/ordersX", HTTP_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "api.shop.example", "/V1/orders", HTTP_GET, REASON_PROXIED, SHOP, R_ROOT },
 	/* Two APIs on one host. */
-	{ 0, "api.shop.example", "/v1/users/7", HTTP1_GET, REASON_PROXIED, SHOP2, R_USERS },
-	{ 0, "shop.example", "/v1/users/7", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "api.shop.example", "/v1/users/7", HTTP_GET, REASON_PROXIED, SHOP2, R_USERS },
+	{ 0, "shop.example", "/v1/users/7", HTTP_GET, REASON_PROXIED, SHOP, R_ROOT },
 	/* The method comes last: it chooses between routes of one path, never a shorter path. */
-	{ 0, "shop.example", "/v1/split/1", HTTP1_GET, REASON_PROXIED, SHOP, R_GET_ONLY },
-	{ 0, "shop.example", "/v1/split", HTTP1_POST, REASON_PROXIED, SHOP, R_POST_ONLY },
-	{ 0, "shop.example", "/v1/split", HTTP1_PUT, REASON_METHOD_NOT_ALLOWED, SHOP, NONE },
-	{ 0, "shop.example", "/v1/orders/special", HTTP1_PUT, REASON_METHOD_NOT_ALLOWED, SHOP,
+	{ 0, "shop.example", "/v1/split/1", HTTP_GET, REASON_PROXIED, SHOP, R_GET_ONLY },
+	{ 0, "shop.example", "/v1/split", HTTP_POST, REASON_PROXIED, SHOP, R_POST_ONLY },
+	{ 0, "shop.example", "/v1/split", HTTP_PUT, REASON_METHOD_NOT_ALLOWED, SHOP, NONE },
+	{ 0, "shop.example", "/v1/orders/special", HTTP_PUT, REASON_METHOD_NOT_ALLOWED, SHOP,
 		NONE },
-	{ 0, "shop.example", "/x", HTTP1_OTHER, REASON_METHOD_NOT_ALLOWED, SHOP, NONE },
-	{ 0, "shop.example", "/v1/orders", HTTP1_OTHER, REASON_PROXIED, SHOP, R_ORDERS },
+	{ 0, "shop.example", "/x", HTTP_OTHER, REASON_METHOD_NOT_ALLOWED, SHOP, NONE },
+	{ 0, "shop.example", "/v1/orders", HTTP_OTHER, REASON_PROXIED, SHOP, R_ORDERS },
 	/* Hosts: without case, port and final dot; exact, longest suffix, any. */
-	{ 0, "API.Shop.EXAMPLE", "/v1/orders", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS },
-	{ 0, "api.shop.example:8443", "/v1/orders", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS },
-	{ 0, "api.shop.example.", "/v1/orders", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS },
-	{ 0, "x.shop.example", "/v1/orders", HTTP1_GET, REASON_PROXIED, ANY_SUB, R_SUB },
-	{ 0, "y.x.shop.example", "/", HTTP1_GET, REASON_PROXIED, ANY_SUB, R_SUB },
-	{ 0, "eu.shop.example", "/", HTTP1_GET, REASON_PROXIED, ANY_SUB, R_SUB },
-	{ 0, "x.eu.shop.example", "/", HTTP1_GET, REASON_PROXIED, SUB_SUB, R_SUBSUB },
-	{ 0, ".shop.example", "/open", HTTP1_GET, REASON_PROXIED, FALLBACK, R_FALLBACK },
-	{ 0, "xshop.example", "/open", HTTP1_GET, REASON_PROXIED, FALLBACK, R_FALLBACK },
-	{ 0, "[2001:db8::1]:443", "/open/1", HTTP1_POST, REASON_PROXIED, FALLBACK, R_FALLBACK },
-	{ 0, "", "/open/1", HTTP1_POST, REASON_PROXIED, FALLBACK, R_FALLBACK },
-	{ 0, "else.example", "/", HTTP1_GET, REASON_ROUTE_UNKNOWN, FALLBACK, NONE },
+	{ 0, "API.Shop.EXAMPLE", "/v1/orders", HTTP_GET, REASON_PROXIED, SHOP, R_ORDERS },
+	{ 0, "api.shop.example:8443", "/v1/orders", HTTP_GET, REASON_PROXIED, SHOP, R_ORDERS },
+	{ 0, "api.shop.example.", "/v1/orders", HTTP_GET, REASON_PROXIED, SHOP, R_ORDERS },
+	{ 0, "x.shop.example", "/v1/orders", HTTP_GET, REASON_PROXIED, ANY_SUB, R_SUB },
+	{ 0, "y.x.shop.example", "/", HTTP_GET, REASON_PROXIED, ANY_SUB, R_SUB },
+	{ 0, "eu.shop.example", "/", HTTP_GET, REASON_PROXIED, ANY_SUB, R_SUB },
+	{ 0, "x.eu.shop.example", "/", HTTP_GET, REASON_PROXIED, SUB_SUB, R_SUBSUB },
+	{ 0, ".shop.example", "/open", HTTP_GET, REASON_PROXIED, FALLBACK, R_FALLBACK },
+	{ 0, "xshop.example", "/open", HTTP_GET, REASON_PROXIED, FALLBACK, R_FALLBACK },
+	{ 0, "[2001:db8::1]:443", "/open/1", HTTP_POST, REASON_PROXIED, FALLBACK, R_FALLBACK },
+	{ 0, "", "/open/1", HTTP_POST, REASON_PROXIED, FALLBACK, R_FALLBACK },
+	{ 0, "else.example", "/", HTTP_GET, REASON_ROUTE_UNKNOWN, FALLBACK, NONE },
 	/* A host that is known does not fall back, and an API only counts on its listeners. */
-	{ 0, "api.shop.example", "/open", HTTP1_POST, REASON_METHOD_NOT_ALLOWED, SHOP, NONE },
-	{ 0, "inside.example", "/inside", HTTP1_GET, REASON_ROUTE_UNKNOWN, FALLBACK, NONE },
-	{ 1, "inside.example", "/inside", HTTP1_GET, REASON_PROXIED, INSIDE, R_INSIDE },
-	{ 1, "inside.example", "/open", HTTP1_GET, REASON_ROUTE_UNKNOWN, INSIDE, NONE },
-	{ 1, "api.shop.example", "/inside", HTTP1_GET, REASON_PROXIED, INSIDE, R_INSIDE },
-	{ 1, "inside.example", LONG_PATH, HTTP1_GET, REASON_PROXIED, INSIDE, R_LONG },
-	{ 1, "inside.example", LONG_PATH "/x", HTTP1_GET, REASON_PROXIED, INSIDE, R_LONG },
-	{ 1, "inside.example", LONG_PATH "x", HTTP1_GET, REASON_ROUTE_UNKNOWN, INSIDE, NONE },
-	{ 2, "inside.example", "/", HTTP1_GET, REASON_HOST_UNKNOWN, NONE, NONE },
+	{ 0, "api.shop.example", "/open", HTTP_POST, REASON_METHOD_NOT_ALLOWED, SHOP, NONE },
+	{ 0, "inside.example", "/inside", HTTP_GET, REASON_ROUTE_UNKNOWN, FALLBACK, NONE },
+	{ 1, "inside.example", "/inside", HTTP_GET, REASON_PROXIED, INSIDE, R_INSIDE },
+	{ 1, "inside.example", "/open", HTTP_GET, REASON_ROUTE_UNKNOWN, INSIDE, NONE },
+	{ 1, "api.shop.example", "/inside", HTTP_GET, REASON_PROXIED, INSIDE, R_INSIDE },
+	{ 1, "inside.example", LONG_PATH, HTTP_GET, REASON_PROXIED, INSIDE, R_LONG },
+	{ 1, "inside.example", LONG_PATH "/x", HTTP_GET, REASON_PROXIED, INSIDE, R_LONG },
+	{ 1, "inside.example", LONG_PATH "x", HTTP_GET, REASON_ROUTE_UNKNOWN, INSIDE, NONE },
+	{ 2, "inside.example", "/", HTTP_GET, REASON_HOST_UNKNOWN, NONE, NONE },
 	/* Matched as it means, not as it looks. */
-	{ 0, "shop.example", "/v1/x/%2e%2e/orders", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS },
-	{ 0, "shop.example", "/v1/orders/../users", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
-	{ 0, "shop.example", "/caf%C3%A9/~", HTTP1_GET, REASON_PROXIED, SHOP, R_ESCAPED },
-	{ 0, "shop.example", "/v1/orders/%2e%2e/%2e%2e/%2e%2e", HTTP1_GET, REASON_TARGET_INVALID,
+	{ 0, "shop.example", "/v1/x/%2e%2e/orders", HTTP_GET, REASON_PROXIED, SHOP, R_ORDERS },
+	{ 0, "shop.example", "/v1/orders/../users", HTTP_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "shop.example", "/caf%C3%A9/~", HTTP_GET, REASON_PROXIED, SHOP, R_ESCAPED },
+	{ 0, "shop.example", "/v1/orders/%2e%2e/%2e%2e/%2e%2e", HTTP_GET, REASON_TARGET_INVALID,
 		SHOP, NONE },
-	{ 0, "shop.example", "/v1%2Forders", HTTP1_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
+	{ 0, "shop.example", "/v1%2Forders", HTTP_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
 	/* Kept as sent where each reading has the same route. */
-	{ 0, "shop.example", "/v1/orders/7;a=1", HTTP1_GET, REASON_PROXIED, SHOP, R_ORDERS_PREFIX },
-	{ 0, "shop.example", "/x;a/y;b", HTTP1_GET, REASON_PROXIED, SHOP, R_ROOT },
-	{ 0, "shop.example", "/v1/orders;a=1", HTTP1_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
-	{ 0, "shop.example", "/v1/orders;/7", HTTP1_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
-	{ 0, "shop.example", "/v1/orders%00", HTTP1_GET, REASON_TARGET_INVALID, SHOP, NONE },
-	{ 0, "shop.example", "v1", HTTP1_GET, REASON_TARGET_INVALID, SHOP, NONE },
-	{ 0, "shop.example", "", HTTP1_GET, REASON_TARGET_INVALID, SHOP, NONE },
-	{ 0, "shop.example", "*", HTTP1_OPTIONS, REASON_ROUTE_UNKNOWN, SHOP, NONE },
+	{ 0, "shop.example", "/v1/orders/7;a=1", HTTP_GET, REASON_PROXIED, SHOP, R_ORDERS_PREFIX },
+	{ 0, "shop.example", "/x;a/y;b", HTTP_GET, REASON_PROXIED, SHOP, R_ROOT },
+	{ 0, "shop.example", "/v1/orders;a=1", HTTP_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
+	{ 0, "shop.example", "/v1/orders;/7", HTTP_GET, REASON_PATH_AMBIGUOUS, SHOP, NONE },
+	{ 0, "shop.example", "/v1/orders%00", HTTP_GET, REASON_TARGET_INVALID, SHOP, NONE },
+	{ 0, "shop.example", "v1", HTTP_GET, REASON_TARGET_INVALID, SHOP, NONE },
+	{ 0, "shop.example", "", HTTP_GET, REASON_TARGET_INVALID, SHOP, NONE },
+	{ 0, "shop.example", "*", HTTP_OPTIONS, REASON_ROUTE_UNKNOWN, SHOP, NONE },
 };
 
 static void requests_find_their_route(void **state)
@@ -193,11 +193,11 @@ static void a_refused_method_names_those_of_the_path(void **state)
 	api = fixture_api(&f, "a", NULL, 0, hosts, 1);
 	fixture_route(&f, &api, "/x", SNAP_PATH_EXACT, GET, backend);
 	fixture_route(&f, &api, "/x", SNAP_PATH_EXACT, POST, backend);
-	fixture_route(&f, &api, "/x", SNAP_PATH_PREFIX, BIT(HTTP1_PUT), backend);
+	fixture_route(&f, &api, "/x", SNAP_PATH_PREFIX, BIT(HTTP_PUT), backend);
 	fixture_api_end(&f, &api);
 	fixture_open(&f, 1, &snapshot);
 	table = route_table_create(&snapshot);
-	assert_int_equal(route_find(table, 0, STR("a.example"), STR("/x"), HTTP1_PUT, &match),
+	assert_int_equal(route_find(table, 0, STR("a.example"), STR("/x"), HTTP_PUT, &match),
 		REASON_METHOD_NOT_ALLOWED);
 	assert_int_equal(match.allowed_methods, GET | POST);
 	assert_int_equal(match.api, 0);

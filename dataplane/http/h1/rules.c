@@ -4,12 +4,12 @@
  * stays (§9.3), which fields are hop-by-hop (RFC 9110 §7.6.1), and Expect. Where a rule
  * leaves recipients a choice, the message is refused: the next recipient may choose otherwise.
  */
-#include "dataplane/http/http1_priv.h"
+#include "dataplane/http/h1/http1_priv.h"
 
 static struct str known_value(
-	const struct http1_head *head, const struct http1_known *known, enum http1_field_id id)
+	const struct http1_head *head, const struct http1_places *places, enum http_field_id id)
 {
-	return head->fields[known->at[id]].value;
+	return head->message.fields[places->at[id]].value;
 }
 
 /* RFC 9110 §8.6; a list of equal values may be taken as one, or refused: refused. */
@@ -34,27 +34,28 @@ static enum reason length_parse(struct str value, uint64_t *length)
 }
 
 /* What the two framing fields say, the same for requests and responses (RFC 9112 §6.1, §6.2). */
-static enum reason framing_parse(struct http1_head *head, const struct http1_known *known)
+static enum reason framing_parse(struct http1_head *head, const struct http1_places *places)
 {
-	bool length = http1_known_has(known, HTTP1_FIELD_CONTENT_LENGTH);
+	bool length = http_head_has(&head->message, HTTP_FIELD_CONTENT_LENGTH);
 
 	head->framing = HTTP1_BODY_NONE;
-	if (http1_known_has(known, HTTP1_FIELD_TRANSFER_ENCODING)) {
+	if (http_head_has(&head->message, HTTP_FIELD_TRANSFER_ENCODING)) {
 		if (length)
 			return REASON_LENGTH_AND_CODING;
 		if (head->version_minor == 0)
 			return REASON_CODING_IN_HTTP10;
-		if (http1_known_repeats(known, HTTP1_FIELD_TRANSFER_ENCODING) ||
-			!str_equal_nocase(known_value(head, known, HTTP1_FIELD_TRANSFER_ENCODING),
+		if (http_head_repeats(&head->message, HTTP_FIELD_TRANSFER_ENCODING) ||
+			!str_equal_nocase(known_value(head, places, HTTP_FIELD_TRANSFER_ENCODING),
 				STR("chunked")))
 			return REASON_CODING_UNSUPPORTED;
 		head->framing = HTTP1_BODY_CHUNKED;
+		head->message.content_length = HTTP_LENGTH_UNKNOWN;
 	} else if (length) {
-		if (http1_known_repeats(known, HTTP1_FIELD_CONTENT_LENGTH))
+		if (http_head_repeats(&head->message, HTTP_FIELD_CONTENT_LENGTH))
 			return REASON_LENGTH_REPEATED;
 		head->framing = HTTP1_BODY_LENGTH;
-		return length_parse(known_value(head, known, HTTP1_FIELD_CONTENT_LENGTH),
-			&head->content_length);
+		return length_parse(known_value(head, places, HTTP_FIELD_CONTENT_LENGTH),
+			&head->message.content_length);
 	}
 	return HTTP1_FINE;
 }
@@ -76,10 +77,10 @@ static bool token_valid(struct str s)
 }
 
 /* Whether Connection may take the field away: not what routes, authenticates, frames or is ours. */
-static bool option_may_name(const struct http1_field *field)
+static bool option_may_name(const struct http_field *field)
 {
-	return field->id != HTTP1_FIELD_HOST && field->id != HTTP1_FIELD_AUTHORIZATION &&
-	       field->id != HTTP1_FIELD_CONTENT_LENGTH && field->id != HTTP1_FIELD_SLUICE;
+	return field->id != HTTP_FIELD_HOST && field->id != HTTP_FIELD_AUTHORIZATION &&
+	       field->id != HTTP_FIELD_CONTENT_LENGTH && field->id != HTTP_FIELD_SLUICE;
 }
 
 static enum reason option_take(struct http1_head *head, struct options *options, struct str option)
@@ -93,8 +94,8 @@ static enum reason option_take(struct http1_head *head, struct options *options,
 	} else if (!token_valid(option)) {
 		return REASON_FIELD_VALUE;
 	} else {
-		for (uint32_t i = 0; i < head->field_count; i++) {
-			struct http1_field *field = &head->fields[i];
+		for (uint32_t i = 0; i < head->message.field_count; i++) {
+			struct http_field *field = &head->message.fields[i];
 
 			if (str_equal_nocase(field->name, option) && option_may_name(field))
 				field->hop = true;
@@ -104,14 +105,15 @@ static enum reason option_take(struct http1_head *head, struct options *options,
 }
 
 static enum reason connection_parse(
-	struct http1_head *head, const struct http1_known *known, struct options *options)
+	struct http1_head *head, const struct http1_places *places, struct options *options)
 {
 	*options = (struct options){ 0 };
-	if (http1_known_has(known, HTTP1_FIELD_CONNECTION)) {
-		for (uint32_t i = known->at[HTTP1_FIELD_CONNECTION]; i < head->field_count; i++) {
-			struct str rest = head->fields[i].value, option;
+	if (http_head_has(&head->message, HTTP_FIELD_CONNECTION)) {
+		for (uint32_t i = places->at[HTTP_FIELD_CONNECTION]; i < head->message.field_count;
+			i++) {
+			struct str rest = head->message.fields[i].value, option;
 
-			if (head->fields[i].id != HTTP1_FIELD_CONNECTION)
+			if (head->message.fields[i].id != HTTP_FIELD_CONNECTION)
 				continue;
 			while (http1_list_next(&rest, &option)) {
 				enum reason fault = option_take(head, options, option);
@@ -126,46 +128,47 @@ static enum reason connection_parse(
 }
 
 /* RFC 9110 §10.1.1: 100-continue is the only one; HTTP/1.0 does not have it. */
-static enum reason expect_parse(struct http1_head *head, const struct http1_known *known)
+static enum reason expect_parse(struct http1_head *head, const struct http1_places *places)
 {
-	if (!http1_known_has(known, HTTP1_FIELD_EXPECT))
+	if (!http_head_has(&head->message, HTTP_FIELD_EXPECT))
 		return HTTP1_FINE;
-	if (http1_known_repeats(known, HTTP1_FIELD_EXPECT) ||
+	if (http_head_repeats(&head->message, HTTP_FIELD_EXPECT) ||
 		!str_equal_nocase(
-			known_value(head, known, HTTP1_FIELD_EXPECT), STR("100-continue")))
+			known_value(head, places, HTTP_FIELD_EXPECT), STR("100-continue")))
 		return REASON_EXPECT_UNKNOWN;
-	head->expect_continue = head->version_minor != 0 &&
-				(head->framing == HTTP1_BODY_CHUNKED || head->content_length != 0);
+	head->message.expect_continue =
+		head->version_minor != 0 && head->message.content_length != 0;
 	return HTTP1_FINE;
 }
 
 /* RFC 9110 §7.6.2: for OPTIONS and TRACE; what is no number is left as it is. */
 static __attribute__((noinline)) void max_forwards_parse(
-	struct http1_head *head, const struct http1_known *known)
+	struct http1_head *head, const struct http1_places *places)
 {
 	uint64_t n;
 
-	if (!http1_known_has(known, HTTP1_FIELD_MAX_FORWARDS) ||
-		http1_known_repeats(known, HTTP1_FIELD_MAX_FORWARDS) ||
-		length_parse(known_value(head, known, HTTP1_FIELD_MAX_FORWARDS), &n) != HTTP1_FINE)
+	if (!http_head_has(&head->message, HTTP_FIELD_MAX_FORWARDS) ||
+		http_head_repeats(&head->message, HTTP_FIELD_MAX_FORWARDS) ||
+		length_parse(known_value(head, places, HTTP_FIELD_MAX_FORWARDS), &n) != HTTP1_FINE)
 		return;
-	head->has_max_forwards = true;
-	head->max_forwards = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+	head->message.has_max_forwards = true;
+	head->message.max_forwards = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
-enum reason http1_request_rules(struct http1_head *head, const struct http1_known *known)
+enum reason http1_request_rules(struct http1_head *head, const struct http1_places *places)
 {
 	struct options options;
-	enum reason fault = http1_host_check(head, known);
+	enum reason fault = http1_host_check(head, places);
 
 	if (fault == HTTP1_FINE)
-		fault = framing_parse(head, known);
+		fault = framing_parse(head, places);
 	if (fault == HTTP1_FINE)
-		fault = connection_parse(head, known, &options);
+		fault = connection_parse(head, places, &options);
 	if (fault == HTTP1_FINE)
-		fault = expect_parse(head, known);
-	if (http1_unlikely(head->method_id == HTTP1_OPTIONS || head->method_id == HTTP1_TRACE))
-		max_forwards_parse(head, known);
+		fault = expect_parse(head, places);
+	if (http_unlikely(head->message.method_id == HTTP_OPTIONS ||
+			  head->message.method_id == HTTP_TRACE))
+		max_forwards_parse(head, places);
 	return fault;
 }
 
@@ -192,14 +195,14 @@ static bool item_seconds(struct str item, struct str name, uint32_t *seconds)
 
 /* Keep-Alive: timeout=5, max=100 (RFC 2068 §19.7.1.1, in use ever since). The shortest time counts;
  * max=0 is none at all. What is malformed says nothing. */
-static uint32_t keep_alive_parse(const struct http1_head *head, const struct http1_known *known)
+static uint32_t keep_alive_parse(const struct http1_head *head, const struct http1_places *places)
 {
 	uint32_t least = HTTP1_KEEP_ALIVE_UNSAID, n;
 
-	for (uint32_t i = known->at[HTTP1_FIELD_KEEP_ALIVE]; i < head->field_count; i++) {
-		struct str rest = head->fields[i].value, item;
+	for (uint32_t i = places->at[HTTP_FIELD_KEEP_ALIVE]; i < head->message.field_count; i++) {
+		struct str rest = head->message.fields[i].value, item;
 
-		if (head->fields[i].id != HTTP1_FIELD_KEEP_ALIVE)
+		if (head->message.fields[i].id != HTTP_FIELD_KEEP_ALIVE)
 			continue;
 		while (http1_list_next(&rest, &item)) {
 			if (item_seconds(item, STR("timeout="), &n))
@@ -213,37 +216,37 @@ static uint32_t keep_alive_parse(const struct http1_head *head, const struct htt
 
 /* RFC 9112 §6.3: which responses have a body, whatever their fields say. */
 enum reason http1_response_rules(
-	struct http1_head *head, const struct http1_known *known, uint8_t request_method)
+	struct http1_head *head, const struct http1_places *places, uint8_t request_method)
 {
-	bool never = head->status < 200 || head->status == 204;
+	bool never = head->message.status < 200 || head->message.status == 204;
 	struct options options;
-	enum reason fault = framing_parse(head, known), connection;
+	enum reason fault = framing_parse(head, places), connection;
 
-	connection = connection_parse(head, known, &options);
+	connection = connection_parse(head, places, &options);
 	if (connection != HTTP1_FINE)
 		return connection;
-	head->keep_alive_s = http1_known_has(known, HTTP1_FIELD_KEEP_ALIVE)
-				     ? keep_alive_parse(head, known)
+	head->keep_alive_s = http_head_has(&head->message, HTTP_FIELD_KEEP_ALIVE)
+				     ? keep_alive_parse(head, places)
 				     : HTTP1_KEEP_ALIVE_UNSAID;
 	/* Upgrade is never forwarded, so that no switch was agreed on. */
-	if (head->status == 101)
+	if (head->message.status == 101)
 		return REASON_BACKEND_INVALID;
 	if (never) {
 		/* A body is announced where none can be, and may come behind the head all the
 		 * same. */
-		if (fault != HTTP1_FINE || head->framing == HTTP1_BODY_CHUNKED ||
-			head->content_length != 0)
+		if (fault != HTTP1_FINE || head->message.content_length != 0)
 			head->keep_alive = false;
-		head->content_length = 0;
+		head->message.content_length = 0;
 		head->framing = HTTP1_BODY_NONE;
 		return HTTP1_FINE;
 	}
 	if (fault != HTTP1_FINE)
 		return fault;
-	if (head->status == 304 || request_method == HTTP1_HEAD) {
+	if (head->message.status == 304 || request_method == HTTP_HEAD) {
 		head->framing = HTTP1_BODY_NONE;
 	} else if (head->framing == HTTP1_BODY_NONE) {
 		head->framing = HTTP1_BODY_UNTIL_CLOSE;
+		head->message.content_length = HTTP_LENGTH_UNKNOWN;
 		head->keep_alive = false;
 	}
 	return HTTP1_FINE;

@@ -3,7 +3,7 @@
  * Bodies: lengths, chunks and trailers, cut at every place and fed byte by byte; where the body
  * ends must not depend on how it came.
  */
-#include "tests/unit/http/http_test.h"
+#include "tests/unit/http/h1/http_test.h"
 
 #define B16(b) b b b b b b b b b b b b b b b b
 
@@ -127,7 +127,7 @@ static void begin(
 {
 	memset(&head, 0, sizeof(head));
 	head.framing = framing;
-	head.content_length = length;
+	head.message.content_length = length;
 	http1_body_begin(body, &head, request);
 }
 
@@ -242,7 +242,7 @@ static void trailers_that_could_mislead_are_not_written(void **state)
 
 		assert_int_equal(http1_parse_trailers(text, (size_t)len, 0, &trailers), HTTP1_DONE);
 		assert_int_equal(trailers.head_bytes, len);
-		http1_write_trailers(&w, &trailers, strip, 1);
+		http1_write_trailers(&w, &trailers.message, strip, 1);
 		assert_true(http1_writer_ok(&w));
 		if (!str_equal((struct str){ out, w.len }, STR("A: 1\r\nB: 2\r\n\r\n")))
 			fail_msg("%s: %.*s", names[i], (int)w.len, out);
@@ -267,7 +267,7 @@ static void trailers_have_a_bound(void **state)
 	}
 }
 
-/* What a caller does who takes the chunks off for a client of HTTP/1.0. */
+/* As a caller takes the chunks off for a client of HTTP/1.0. */
 static void content_is_told_from_framing(void **state)
 {
 	static const char text[] = "5\r\nhello\r\n3;a=b\r\n\r\n0\r\n0\r\n\r\n";

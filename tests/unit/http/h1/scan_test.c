@@ -3,7 +3,7 @@
  * The classifiers against each other: the table is the oracle, and the table itself is held to the
  * grammars spelled out below. Then whole heads, mutated at random, parsed with each.
  */
-#include "tests/unit/http/http_test.h"
+#include "tests/unit/http/h1/http_test.h"
 
 #define ROUNDS 20000
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads written anew (RFC 9110 §7.6): nothing that frames, routes or identifies is copied from what
- * the peer sent, it is made from the parser's verdict. Other field lines are copied, neighbours in
+ * Writes heads (RFC 9110 §7.6): nothing that frames, routes or identifies is copied from what
+ * the peer sent, but made from the parser's verdict. Other field lines are copied, neighbours in
  * one go where the sender wrote them as we would.
  */
-#include "dataplane/http/http1_priv.h"
+#include "dataplane/http/fields.h"
+#include "dataplane/http/h1/http1_priv.h"
 
 #define CRLF "\r\n"
 
@@ -43,7 +44,7 @@ INLINE void run_flush(struct http1_writer *w, struct run *run)
 	run->from = run->end = NULL;
 }
 
-INLINE void run_add(struct http1_writer *w, struct run *run, const struct http1_field *field)
+INLINE void run_add(struct http1_writer *w, struct run *run, const struct http_field *field)
 {
 	if (!field->plain) {
 		run_flush(w, run);
@@ -58,17 +59,17 @@ INLINE void run_add(struct http1_writer *w, struct run *run, const struct http1_
 }
 
 INLINE void put_fields(
-	struct http1_writer *w, const struct http1_head *head, uint32_t skipped, struct str strip)
+	struct http1_writer *w, const struct http_head *head, uint64_t removed, struct str strip)
 {
 	struct run run = { NULL, NULL };
 
 	for (uint32_t i = 0; i < head->field_count; i++) {
-		const struct http1_field *field = &head->fields[i];
+		const struct http_field *field = &head->fields[i];
 
-		if (field->hop || (skipped >> field->id & 1) != 0)
+		if (field->hop || (removed >> field->id & 1) != 0)
 			continue;
-		if (http1_unlikely(strip.len == field->name.len && strip.len != 0) &&
-			http1_name_same(field->name, strip))
+		if (http_unlikely(strip.len == field->name.len && strip.len != 0) &&
+			http_name_same(field->name, strip))
 			continue;
 		run_add(w, &run, field);
 	}
@@ -94,8 +95,7 @@ INLINE void put_length(struct http1_writer *w, uint64_t length)
 }
 
 /* The values of all fields with this id, each followed by ", ". */
-INLINE void put_former(
-	struct http1_writer *w, const struct http1_head *head, enum http1_field_id id)
+INLINE void put_former(struct http1_writer *w, const struct http_head *head, enum http_field_id id)
 {
 	for (uint32_t i = 0; i < head->field_count; i++) {
 		if (head->fields[i].id != id || head->fields[i].value.len == 0)
@@ -104,8 +104,11 @@ INLINE void put_former(
 	}
 }
 
-static bool head_has(const struct http1_head *head, enum http1_field_id id)
+/* Whether such a field is forwarded. */
+static bool head_passes(const struct http_head *head, enum http_field_id id)
 {
+	if (http_likely(!http_head_has(head, id)))
+		return false;
 	for (uint32_t i = 0; i < head->field_count; i++)
 		if (head->fields[i].id == id && !head->fields[i].hop)
 			return true;
@@ -114,42 +117,43 @@ static bool head_has(const struct http1_head *head, enum http1_field_id id)
 
 /* RFC 7239 §4, §6: quoted, because ":" and "[" are no token bytes. */
 INLINE void put_forwarded(
-	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
+	struct http1_writer *w, const struct http_head *head, const struct http_edits *edits)
 {
-	bool v6 = forward->client_ip.len != 0 &&
-		  memchr(forward->client_ip.data, ':', forward->client_ip.len) != NULL;
+	bool v6 = edits->client_ip.len != 0 &&
+		  memchr(edits->client_ip.data, ':', edits->client_ip.len) != NULL;
 
 	http1_put(w, STR("Forwarded: "));
-	if (forward->trust_forwarded)
-		put_former(w, head, HTTP1_FIELD_FORWARDED);
+	if (edits->trust_forwarded)
+		put_former(w, head, HTTP_FIELD_FORWARDED);
 	if (v6)
-		http1_put(w, STR("for=\"["), forward->client_ip, STR("]\""));
+		http1_put(w, STR("for=\"["), edits->client_ip, STR("]\""));
 	else
-		http1_put(w, STR("for=\""), forward->client_ip, STR("\""));
-	if (forward->proto.len != 0)
-		http1_put(w, STR(";proto="), forward->proto);
+		http1_put(w, STR("for=\""), edits->client_ip, STR("\""));
+	if (edits->proto.len != 0)
+		http1_put(w, STR(";proto="), edits->proto);
 	if (head->authority.len != 0)
 		http1_put(w, STR(";host=\""), head->authority, STR("\""));
 	http1_put(w, STR(CRLF));
 }
 
 INLINE void put_origin(
-	struct http1_writer *w, const struct http1_head *head, const struct http1_forward *forward)
+	struct http1_writer *w, const struct http_head *head, const struct http_edits *edits)
 {
-	bool trusted = forward->trust_forwarded;
+	bool trusted = edits->trust_forwarded;
 
-	if (forward->client_ip.len != 0) {
+	if (edits->client_ip.len != 0) {
 		http1_put(w, STR("X-Forwarded-For: "));
 		if (trusted)
-			put_former(w, head, HTTP1_FIELD_X_FORWARDED_FOR);
-		http1_put(w, forward->client_ip, STR(CRLF));
+			put_former(w, head, HTTP_FIELD_X_FORWARDED_FOR);
+		http1_put(w, edits->client_ip, STR(CRLF));
 	}
-	if (forward->proto.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_PROTO)))
-		http1_put_field(w, STR("X-Forwarded-Proto"), forward->proto);
-	if (head->authority.len != 0 && !(trusted && head_has(head, HTTP1_FIELD_X_FORWARDED_HOST)))
+	if (edits->proto.len != 0 && !(trusted && head_passes(head, HTTP_FIELD_X_FORWARDED_PROTO)))
+		http1_put_field(w, STR("X-Forwarded-Proto"), edits->proto);
+	if (head->authority.len != 0 &&
+		!(trusted && head_passes(head, HTTP_FIELD_X_FORWARDED_HOST)))
 		http1_put_field(w, STR("X-Forwarded-Host"), head->authority);
-	if (forward->client_ip.len != 0)
-		put_forwarded(w, head, forward);
+	if (edits->client_ip.len != 0)
+		put_forwarded(w, head, edits);
 }
 
 INLINE void put_unless_empty(struct http1_writer *w, struct str name, struct str value)
@@ -158,43 +162,34 @@ INLINE void put_unless_empty(struct http1_writer *w, struct str name, struct str
 		http1_put_field(w, name, value);
 }
 
-void http1_write_request(struct http1_writer *writer, const struct http1_head *head,
-	const struct http1_forward *forward)
+void http1_write_request(
+	struct http1_writer *writer, const struct http1_head *head, const struct http_edits *edits)
 {
 	struct http1_writer out = *writer, *w = &out;
-	uint32_t skipped = 1u << HTTP1_FIELD_HOST | 1u << HTTP1_FIELD_CONTENT_LENGTH |
-			   1u << HTTP1_FIELD_EXPECT | 1u << HTTP1_FIELD_SLUICE |
-			   1u << HTTP1_FIELD_X_FORWARDED_FOR | 1u << HTTP1_FIELD_FORWARDED;
+	const struct http_head *message = &head->message;
 
-	if (!forward->trust_forwarded)
-		skipped |= 1u << HTTP1_FIELD_X_FORWARDED_PROTO |
-			   1u << HTTP1_FIELD_X_FORWARDED_HOST | 1u << HTTP1_FIELD_ADDRESS;
-	if (!forward->pass_overrides)
-		skipped |= 1u << HTTP1_FIELD_OVERRIDE;
-	if (http1_unlikely(head->has_max_forwards))
-		skipped |= 1u << HTTP1_FIELD_MAX_FORWARDS;
-	http1_put(w, head->method, STR(" "), forward->path.len != 0 ? forward->path : head->path);
-	if (head->query.data != NULL)
-		http1_put(w, STR("?"), head->query);
-	if (http1_likely(head->authority.len != 0))
-		http1_put(w, STR(" HTTP/1.1\r\nHost: "), head->authority, STR(CRLF));
+	http1_put(w, message->method, STR(" "), edits->path.len != 0 ? edits->path : message->path);
+	if (message->query.data != NULL)
+		http1_put(w, STR("?"), message->query);
+	if (http_likely(message->authority.len != 0))
+		http1_put(w, STR(" HTTP/1.1\r\nHost: "), message->authority, STR(CRLF));
 	else
 		http1_put(w, STR(" HTTP/1.1\r\n"));
-	put_fields(w, head, skipped, forward->strip_field);
+	put_fields(w, message, http_edits_removed(edits, message), edits->strip_field);
 	if (head->framing == HTTP1_BODY_CHUNKED)
 		http1_put(w, STR("Transfer-Encoding: chunked\r\n"));
 	else if (head->framing == HTTP1_BODY_LENGTH)
-		put_length(w, head->content_length);
-	if (http1_unlikely(head->has_max_forwards)) {
+		put_length(w, message->content_length);
+	if (http_unlikely(message->has_max_forwards)) {
 		http1_put(w, STR("Max-Forwards: "));
-		put_number(w, head->max_forwards - (head->max_forwards != 0));
+		put_number(w, message->max_forwards - (message->max_forwards != 0));
 		http1_put(w, STR(CRLF));
 	}
-	put_via(w, head, forward->via_name);
-	put_origin(w, head, forward);
-	put_unless_empty(w, STR("Sluice-Consumer"), forward->consumer);
-	put_unless_empty(w, STR("Sluice-Plan"), forward->plan);
-	put_unless_empty(w, STR("Sluice-Request-Id"), forward->request_id);
+	put_via(w, head, edits->via_name);
+	put_origin(w, message, edits);
+	put_unless_empty(w, STR("Sluice-Consumer"), edits->consumer);
+	put_unless_empty(w, STR("Sluice-Plan"), edits->plan);
+	put_unless_empty(w, STR("Sluice-Request-Id"), edits->request_id);
 	http1_put(w, STR(CRLF));
 	*writer = out;
 }
@@ -203,21 +198,23 @@ void http1_write_response(struct http1_writer *writer, const struct http1_head *
 	struct str via_name, struct str extra, bool keep_alive, bool http10)
 {
 	struct http1_writer out = *writer, *w = &out;
+	const struct http_head *message = &head->message;
 	bool chunked = head->framing == HTTP1_BODY_CHUNKED;
 	bool endless = head->framing == HTTP1_BODY_UNTIL_CLOSE || (chunked && http10);
 
 	http1_put(w, STR("HTTP/1.1 "));
-	put_number(w, head->status);
+	put_number(w, message->status);
 	/* The space stays without a phrase too, RFC 9112 §4. */
 	http1_put(w, STR(" "), head->phrase, STR(CRLF));
-	put_fields(w, head, 1u << HTTP1_FIELD_CONTENT_LENGTH | 1u << HTTP1_FIELD_SLUICE,
+	put_fields(w, message,
+		HTTP_FIELD_BIT(HTTP_FIELD_CONTENT_LENGTH) | HTTP_FIELD_BIT(HTTP_FIELD_SLUICE),
 		(struct str){ NULL, 0 });
 	if (chunked && !http10)
 		http1_put(w, STR("Transfer-Encoding: chunked\r\n"));
 	else if (head->framing == HTTP1_BODY_LENGTH ||
-		 (head->framing == HTTP1_BODY_NONE && head->status >= 200 && head->status != 204 &&
-			 head_has(head, HTTP1_FIELD_CONTENT_LENGTH)))
-		put_length(w, head->content_length);
+		 (head->framing == HTTP1_BODY_NONE && message->status >= 200 &&
+			 message->status != 204 && head_passes(message, HTTP_FIELD_CONTENT_LENGTH)))
+		put_length(w, message->content_length);
 	if (!keep_alive || endless)
 		http1_put(w, STR("Connection: close\r\n"));
 	else if (http10)
@@ -227,15 +224,15 @@ void http1_write_response(struct http1_writer *writer, const struct http1_head *
 	*writer = out;
 }
 
-void http1_write_trailers(struct http1_writer *w, const struct http1_head *trailers,
+void http1_write_trailers(struct http1_writer *w, const struct http_head *trailers,
 	const struct str *strip, uint32_t strip_count)
 {
 	for (uint32_t i = 0; i < trailers->field_count; i++) {
-		const struct http1_field *field = &trailers->fields[i];
-		bool wanted = http1_field_may_trail(field);
+		const struct http_field *field = &trailers->fields[i];
+		bool wanted = http_field_may_trail(field);
 
 		for (uint32_t k = 0; k < strip_count && wanted; k++)
-			wanted = !http1_name_same(field->name, strip[k]);
+			wanted = !http_name_same(field->name, strip[k]);
 		if (wanted)
 			http1_put_field(w, field->name, field->value);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The field names that the gateway acts on (http1_names.def), recognised once while the head is
+ * The field names that the gateway acts on (fields.def), recognised once while the head is
  * walked. A name's first six letters choose one of 1,024 bits; where the bit is not set, as for
  * most names, that was all. Where it is set, the few names that share it are compared.
  *
@@ -10,7 +10,9 @@
  * A name with "_" in place of "-" is an alias: no field of ours, but CGI-like backends read both as
  * HTTP_TRANSFER_ENCODING, so the alias must not reach them.
  */
-#include "dataplane/http/http1_priv.h"
+#include "dataplane/http/fields.h"
+
+#include "dataplane/http/text.h"
 
 #define SLOT_BITS 10
 #define SLOTS     (1u << SLOT_BITS)
@@ -24,9 +26,9 @@ struct known_name {
 };
 
 static const struct known_name listed[] = {
-#define NAME(text, field)   { text, sizeof(text) - 1, HTTP1_FIELD_##field, false, 0 },
-#define FAMILY(text, field) { text, sizeof(text) - 1, HTTP1_FIELD_##field, true, 0 },
-#include "dataplane/http/http1_names.def"
+#define NAME(text, field)   { text, sizeof(text) - 1, HTTP_FIELD_##field, false, 0 },
+#define FAMILY(text, field) { text, sizeof(text) - 1, HTTP_FIELD_##field, true, 0 },
+#include "dataplane/http/fields.def"
 #undef NAME
 #undef FAMILY
 };
@@ -44,7 +46,7 @@ static struct {
 } known_index;
 
 /* The slot of a name by str_word() of it. Case is not looked at, and neither is what tells "_" from
- * "-": these bits are masked. The factor is one for which http1_names.def and 110 names that are in
+ * "-": these bits are masked. The factor is one for which fields.def and 110 names that are in
  * wide use share no slot unless they share these letters, as Content-Type and Content-Length do;
  * another one would only be slower. */
 #define SLOT_LETTERS UINT64_C(0x0d0d0d0d0d1f)
@@ -93,7 +95,7 @@ __attribute__((constructor)) static void known_names_index(void)
 	known_index.first[ranks] = (uint8_t)count;
 }
 
-/* http1_fold() of eight bytes at once. */
+/* http_name_fold() of eight bytes at once. */
 static inline uint64_t fold_word(uint64_t word)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
@@ -106,11 +108,10 @@ static inline uint64_t fold_word(uint64_t word)
 /* Most names come in the very spelling that they are compared with. */
 static inline bool words_same(uint64_t a, uint64_t b)
 {
-	return http1_likely(a == b) || fold_word(a) == fold_word(b);
+	return http_likely(a == b) || fold_word(a) == fold_word(b);
 }
 
-/** Whether a backend could take one name for the other. */
-bool http1_name_same(struct str a, struct str b)
+bool http_name_same(struct str a, struct str b)
 {
 	uint32_t at = 0;
 
@@ -164,7 +165,7 @@ static inline bool name_may_be(struct str name, const struct known_name *known)
 
 /* Among the names of a slot. Of names that say something about the client none may have "_"
  * anywhere; what is behind "Sluice-" does not matter. */
-static __attribute__((noinline)) enum http1_field_id name_find_among(
+static __attribute__((noinline)) enum http_field_id name_find_among(
 	struct str name, unsigned rank, bool *alias)
 {
 	for (unsigned i = known_index.first[rank]; i < known_index.first[rank + 1]; i++) {
@@ -174,19 +175,19 @@ static __attribute__((noinline)) enum http1_field_id name_find_among(
 		if (!name_may_be(name, known))
 			continue;
 		if (name_is(part, known)) {
-			*alias = known->family && known->id != HTTP1_FIELD_SLUICE &&
+			*alias = known->family && known->id != HTTP_FIELD_SLUICE &&
 				 has_underscore(name);
-			return *alias ? HTTP1_FIELD_OTHER : (enum http1_field_id)known->id;
+			return *alias ? HTTP_FIELD_OTHER : (enum http_field_id)known->id;
 		}
-		*alias = http1_name_same(part, (struct str){ known->text, known->len });
+		*alias = http_name_same(part, (struct str){ known->text, known->len });
 		if (*alias)
-			return HTTP1_FIELD_OTHER;
+			return HTTP_FIELD_OTHER;
 	}
-	return HTTP1_FIELD_OTHER;
+	return HTTP_FIELD_OTHER;
 }
 
 /* In a slot that has names: mostly it is the first one, or none. */
-static __attribute__((noinline)) enum http1_field_id name_find_in(
+static __attribute__((noinline)) enum http_field_id name_find_in(
 	struct str name, uint32_t slot, bool *alias)
 {
 	const uint64_t before = known_index.used[slot / 64] & ((UINT64_C(1) << slot % 64) - 1);
@@ -194,77 +195,31 @@ static __attribute__((noinline)) enum http1_field_id name_find_in(
 	const struct known_name *known = &known_index.names[known_index.first[rank]];
 
 	if ((known->lengths & length_bit(name.len)) == 0)
-		return HTTP1_FIELD_OTHER;
-	if (name.len == known->len && !known->family && http1_likely(name_is(name, known)))
-		return (enum http1_field_id)known->id;
+		return HTTP_FIELD_OTHER;
+	if (name.len == known->len && !known->family && http_likely(name_is(name, known)))
+		return (enum http_field_id)known->id;
 	return name_find_among(name, rank, alias);
 }
 
-/**
- * The id of a field's name.
- * @param name   a token of at least one byte
- * @param alias  set when only "_" tells it from a known name; the id is then HTTP1_FIELD_OTHER
- */
-enum http1_field_id http1_name_find(struct str name, bool *alias)
+enum http_field_id http_field_find(struct str name, bool *alias)
 {
 	uint32_t slot = name_slot(str_word(name.data, name.len));
 
 	*alias = false;
-	if (http1_likely((known_index.used[slot / 64] >> slot % 64 & 1) == 0))
-		return HTTP1_FIELD_OTHER;
+	if (http_likely((known_index.used[slot / 64] >> slot % 64 & 1) == 0))
+		return HTTP_FIELD_OTHER;
 	return name_find_in(name, slot, alias);
 }
 
-/** Fields that concern one connection only, by their nature (RFC 9110 §7.6.1, §11.7). */
-bool http1_id_is_hop(enum http1_field_id id)
+bool http_field_is_hop(enum http_field_id id)
 {
-	const uint32_t hop = 1u << HTTP1_FIELD_CONNECTION | 1u << HTTP1_FIELD_TRANSFER_ENCODING |
-			     1u << HTTP1_FIELD_TE | 1u << HTTP1_FIELD_UPGRADE |
-			     1u << HTTP1_FIELD_KEEP_ALIVE | 1u << HTTP1_FIELD_PROXY_CONNECTION |
-			     1u << HTTP1_FIELD_PROXY_AUTHORIZATION |
-			     1u << HTTP1_FIELD_PROXY_AUTHENTICATE;
+	const uint64_t hop = HTTP_FIELD_BIT(HTTP_FIELD_CONNECTION) |
+			     HTTP_FIELD_BIT(HTTP_FIELD_TRANSFER_ENCODING) |
+			     HTTP_FIELD_BIT(HTTP_FIELD_TE) | HTTP_FIELD_BIT(HTTP_FIELD_UPGRADE) |
+			     HTTP_FIELD_BIT(HTTP_FIELD_KEEP_ALIVE) |
+			     HTTP_FIELD_BIT(HTTP_FIELD_PROXY_CONNECTION) |
+			     HTTP_FIELD_BIT(HTTP_FIELD_PROXY_AUTHORIZATION) |
+			     HTTP_FIELD_BIT(HTTP_FIELD_PROXY_AUTHENTICATE);
 
 	return (hop >> id & 1) != 0;
-}
-
-/*
- * Fields that no trailer section may have besides those above: whoever merged them into the header
- * section would frame, route, authenticate, cache or decode otherwise than without (RFC 9110
- * §6.5.1).
- */
-static const struct str not_in_trailers[] = {
-	STR("age"),
-	STR("allow"),
-	STR("cache-control"),
-	STR("content-disposition"),
-	STR("content-encoding"),
-	STR("content-language"),
-	STR("content-location"),
-	STR("content-range"),
-	STR("content-type"),
-	STR("expires"),
-	STR("if-match"),
-	STR("if-modified-since"),
-	STR("if-none-match"),
-	STR("if-range"),
-	STR("if-unmodified-since"),
-	STR("location"),
-	STR("pragma"),
-	STR("range"),
-	STR("retry-after"),
-	STR("set-cookie"),
-	STR("vary"),
-	STR("warning"),
-	STR("www-authenticate"),
-};
-
-/** Whether the field may be forwarded as a trailer. */
-bool http1_field_may_trail(const struct http1_field *field)
-{
-	if (field->hop || field->id != HTTP1_FIELD_OTHER)
-		return false;
-	for (unsigned i = 0; i < sizeof(not_in_trailers) / sizeof(not_in_trailers[0]); i++)
-		if (http1_name_same(field->name, not_in_trailers[i]))
-			return false;
-	return true;
 }

@@ -4,14 +4,14 @@
  * bits, and finds where the head ends. The second stage then jumps from bit to bit and reads few
  * bytes.
  */
-#ifndef SLUICE_DATAPLANE_HTTP_HTTP1_SCAN_H
-#define SLUICE_DATAPLANE_HTTP_HTTP1_SCAN_H
+#ifndef SLUICE_DATAPLANE_HTTP_H1_SCAN_H
+#define SLUICE_DATAPLANE_HTTP_H1_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dataplane/http/http1.h"
+#include "dataplane/http/h1/http1.h"
 
 /* The classes; bit n of a word is byte n of its 64. */
 enum http1_mask {
@@ -46,7 +46,7 @@ bool http1_scan_choose(enum http1_isa isa);
 /**
  * Classify @p len bytes and look for the end of the head and for bytes that no head may hold. Stops
  * in the 64 bytes where it finds one of them; the one that comes first in the data is reported, so
- * that the answer does not depend on how much is already there.
+ * that the result does not depend on how much is already there.
  *
  * @param scan  filled; its words before from / 64 stay as they are, see http1_scan_before()
  * @param len   at most HTTP1_MAX_HEAD_BYTES; no byte at or beyond data + len is read

@@ -4,9 +4,11 @@
  * place between two bytes, so that a body may be cut anywhere. Data is skipped, only framing is
  * looked at. A trailer section is not followed: it is parsed as a whole, as a head is.
  */
-#include "dataplane/http/http1_priv.h"
+#include "dataplane/http/h1/http1_priv.h"
 
 #define SIZE_DIGITS 16
+
+_Static_assert(REASON_COUNT <= UINT8_MAX, "a reason is kept in a byte");
 
 enum state {
 	STATE_DATA, /* left counts down; the only state of a body by length */
@@ -31,7 +33,7 @@ void http1_body_begin(struct http1_body *body, const struct http1_head *head, bo
 		body->state = STATE_DONE;
 		break;
 	case HTTP1_BODY_LENGTH:
-		body->left = head->content_length;
+		body->left = head->message.content_length;
 		body->state = body->left != 0 ? STATE_DATA : STATE_DONE;
 		break;
 	case HTTP1_BODY_CHUNKED:
@@ -105,7 +107,7 @@ static enum reason extension_step(struct http1_body *body, char c)
 			body->state = STATE_EXTENSION;
 	} else if (c == '"') {
 		body->state = STATE_QUOTED;
-	} else if (c != ';' && c != '=' && !http1_is_space(c) && !byte_is_token(c)) {
+	} else if (c != ';' && c != '=' && !http_is_space(c) && !byte_is_token(c)) {
 		return REASON_CHUNK_FRAMING;
 	}
 	return HTTP1_FINE;
@@ -176,9 +178,9 @@ enum http1_verdict http1_body_feed(
 		if (body->state == STATE_TRAILERS && data[at] != '\r')
 			break;
 		fault = chunked_step(body, data[at++]);
-		if (http1_unlikely(fault != HTTP1_FINE)) {
+		if (http_unlikely(fault != HTTP1_FINE)) {
 			body->state = STATE_BAD;
-			body->left = fault; /* for whoever asks again */
+			body->fault = (uint8_t)fault;
 		}
 	}
 	*used = at;
@@ -186,7 +188,7 @@ enum http1_verdict http1_body_feed(
 		return HTTP1_DONE;
 	if (body->state != STATE_BAD)
 		return body->state == STATE_TRAILERS && at < len ? HTTP1_TRAILERS : HTTP1_MORE;
-	*reason = body->is_request ? (enum reason)body->left : REASON_BACKEND_INVALID;
+	*reason = body->is_request ? (enum reason)body->fault : REASON_BACKEND_INVALID;
 	return HTTP1_BAD;
 }
 

@@ -4,7 +4,9 @@
  * occurrences are given, because a name that comes twice is read differently by different
  * readers.
  */
-#include "dataplane/http/http1_priv.h"
+#include "dataplane/http/values.h"
+
+#include "dataplane/http/text.h"
 
 /* Takes "name=value" up to the separator off the list; false at the end. */
 static bool pair_next(struct str *rest, char separator, struct str *name, struct str *value)
@@ -68,7 +70,7 @@ static bool name_is(struct str raw, struct str name)
 	return raw.len == 0 && at == name.len;
 }
 
-bool http1_query_next(struct str *rest, struct str name, struct str *value)
+bool http_query_next(struct str *rest, struct str name, struct str *value)
 {
 	struct str key;
 
@@ -78,7 +80,7 @@ bool http1_query_next(struct str *rest, struct str name, struct str *value)
 	return false;
 }
 
-struct str http1_query_decode(struct str value, char *buf, size_t size)
+struct str http_query_decode(struct str value, char *buf, size_t size)
 {
 	const struct str none = { NULL, 0 };
 	uint32_t n = 0;
@@ -97,20 +99,20 @@ struct str http1_query_decode(struct str value, char *buf, size_t size)
 }
 
 /* RFC 6265 §4.2.1; white space around the pairs belongs to neither. */
-bool http1_cookie_next(
-	const struct http1_head *head, struct http1_cookies *at, struct str name, struct str *value)
+bool http_cookie_next(
+	const struct http_head *head, struct http_cookies *at, struct str name, struct str *value)
 {
 	struct str key;
 
 	for (;;) {
 		while (pair_next(&at->rest, ';', &key, value)) {
-			key = http1_trim(key.data, key.data + key.len);
-			*value = http1_trim(value->data, value->data + value->len);
+			key = http_trim(key.data, key.data + key.len);
+			*value = http_trim(value->data, value->data + value->len);
 			if (str_equal(key, name))
 				return true;
 		}
 		while (at->field < head->field_count &&
-			head->fields[at->field].id != HTTP1_FIELD_COOKIE)
+			head->fields[at->field].id != HTTP_FIELD_COOKIE)
 			at->field++;
 		if (at->field == head->field_count)
 			return false;

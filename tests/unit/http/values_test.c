@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Query parameters and cookies: each value of a name, and what a query encodes. */
-#include "tests/unit/http/http_test.h"
+#include "dataplane/http/values.h"
+#include "tests/unit/http/h1/http_test.h"
 
 static void assert_param(const char *query, const char *name, const char *value, unsigned times)
 {
 	struct str rest = str_of(query), found;
 	unsigned count = 0;
 
-	while (http1_query_next(&rest, str_of(name), &found)) {
+	while (http_query_next(&rest, str_of(name), &found)) {
 		if (count++ == 0 && (value == NULL || !str_equal(found, str_of(value))))
 			fail_msg("%s: %.*s", query, (int)found.len, found.data);
 	}
@@ -46,13 +47,13 @@ static void query_that_is_absent_has_no_parameters(void **state)
 {
 	struct str rest = { NULL, 0 }, value;
 
-	assert_false(http1_query_next(&rest, STR("a"), &value));
+	assert_false(http_query_next(&rest, STR("a"), &value));
 }
 
 static void assert_decoded(const char *value, const char *expected)
 {
 	char buf[8];
-	struct str out = http1_query_decode(str_of(value), buf, sizeof(buf));
+	struct str out = http_query_decode(str_of(value), buf, sizeof(buf));
 
 	if (expected == NULL)
 		assert_null(out.data);
@@ -79,7 +80,7 @@ static void assert_cookie(const char *fields, const char *name, const char *valu
 	static struct http1_head head;
 	const struct http1_limits limits = { 4096, 256, 16 };
 	enum reason reason;
-	struct http1_cookies at = { 0 };
+	struct http_cookies at = { 0 };
 	unsigned count = 0;
 	struct str found;
 	char text[512];
@@ -87,7 +88,7 @@ static void assert_cookie(const char *fields, const char *name, const char *valu
 
 	assert_int_equal(
 		http1_parse_request(text, (size_t)len, 0, &limits, &head, &reason), HTTP1_DONE);
-	while (http1_cookie_next(&head, &at, str_of(name), &found))
+	while (http_cookie_next(&head.message, &at, str_of(name), &found))
 		if (count++ == 0)
 			assert_true(value != NULL && str_equal(found, str_of(value)));
 	assert_int_equal(count, times);

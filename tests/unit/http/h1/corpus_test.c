@@ -3,7 +3,7 @@
  * The corpora: every row gets its verdict and reason, with every classifier, at every distance from
  * an unreadable page, and however the bytes are cut into calls.
  */
-#include "tests/unit/http/http_test.h"
+#include "tests/unit/http/h1/http_test.h"
 
 struct row {
 	const char *why;
@@ -17,7 +17,7 @@ struct row {
 #define MORE(why, bytes)        { why, STR(bytes), REQUEST, HTTP1_MORE, REASON_PROXIED },
 #define BAD(why, reason, bytes) { why, STR(bytes), REQUEST, HTTP1_BAD, REASON_##reason },
 static const struct row requests[] = {
-#include "tests/unit/http/request_corpus.def"
+#include "tests/unit/http/h1/request_corpus.def"
 };
 #undef DONE
 #undef MORE
@@ -29,7 +29,7 @@ static const struct row requests[] = {
 #define BAD_FRAMING(why, reason, bytes)                                                            \
 	{ why, STR(bytes), RESPONSE, HTTP1_BAD, REASON_BACKEND_##reason },
 static const struct row responses[] = {
-#include "tests/unit/http/response_corpus.def"
+#include "tests/unit/http/h1/response_corpus.def"
 };
 
 static char *region;

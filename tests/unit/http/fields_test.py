@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/http.md lists the fields that are not forwarded as http1_names.def does.
+"""docs/http.md lists the fields that are not forwarded as fields.def does.
 
     names_test.py SOURCE-ROOT
 """
@@ -9,7 +9,7 @@ import re
 import sys
 
 root = sys.argv[1]
-with open(os.path.join(root, "dataplane", "http", "http1_names.def"), encoding="utf-8") as f:
+with open(os.path.join(root, "dataplane", "http", "fields.def"), encoding="utf-8") as f:
     rows = re.findall(r'^(NAME|FAMILY)\("([^"]+)", (\w+)\)', f.read(), re.M)
 with open(os.path.join(root, "docs", "http.md"), encoding="utf-8") as f:
     text = f.read()

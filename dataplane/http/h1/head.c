@@ -6,7 +6,7 @@
  * one place at which it becomes certain: a bad byte where it stands, the request line at its end,
  * the fields at the end of the head; and the fault that becomes certain first is the one reported.
  */
-#include "dataplane/http/http1_priv.h"
+#include "dataplane/http/h1/http1_priv.h"
 #include "lib/base/bytes.h"
 
 #define VERSION_BYTES (sizeof("HTTP/1.1") - 1)
@@ -20,22 +20,22 @@ static uint8_t method_find(struct str method)
 		uint8_t len;
 		uint8_t id;
 	} methods[] = {
-		{ "GET", 3, HTTP1_GET },
-		{ "POST", 4, HTTP1_POST },
-		{ "PUT", 3, HTTP1_PUT },
-		{ "DELETE", 6, HTTP1_DELETE },
-		{ "PATCH", 5, HTTP1_PATCH },
-		{ "HEAD", 4, HTTP1_HEAD },
-		{ "OPTIONS", 7, HTTP1_OPTIONS },
-		{ "TRACE", 5, HTTP1_TRACE },
-		{ "CONNECT", 7, HTTP1_CONNECT },
+		{ "GET", 3, HTTP_GET },
+		{ "POST", 4, HTTP_POST },
+		{ "PUT", 3, HTTP_PUT },
+		{ "DELETE", 6, HTTP_DELETE },
+		{ "PATCH", 5, HTTP_PATCH },
+		{ "HEAD", 4, HTTP_HEAD },
+		{ "OPTIONS", 7, HTTP_OPTIONS },
+		{ "TRACE", 5, HTTP_TRACE },
+		{ "CONNECT", 7, HTTP_CONNECT },
 	};
 
 	for (unsigned i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (method.len == methods[i].len &&
 			memcmp(method.data, methods[i].name, method.len) == 0)
 			return methods[i].id;
-	return HTTP1_OTHER;
+	return HTTP_OTHER;
 }
 
 /* HTTP-version CRLF (RFC 9112 §2.3). 1.2 and later minor versions are taken as 1.1 (RFC 9110
@@ -69,8 +69,8 @@ static enum reason request_line(struct http1_parse *parse, size_t pos, size_t *n
 	if (data[stop] != ' ' || stop == pos)
 		return data[stop] == '\r' || data[stop] == ' ' ? REASON_REQUEST_LINE
 							       : REASON_METHOD_INVALID;
-	head->method = (struct str){ data + pos, (uint32_t)(stop - pos) };
-	head->method_id = method_find(head->method);
+	head->message.method = (struct str){ data + pos, (uint32_t)(stop - pos) };
+	head->message.method_id = method_find(head->message.method);
 
 	pos = stop + 1;
 	stop = http1_scan_next(&parse->scan, HTTP1_NOT_TARGET, pos);
@@ -100,7 +100,8 @@ static enum reason status_line(struct http1_parse *parse, size_t pos, size_t *ne
 	if (len > VERSION_BYTES + 4 && at[12] != ' ')
 		return REASON_BACKEND_INVALID;
 	head->version_minor = at[7] != '0';
-	head->status = (uint16_t)((at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0'));
+	head->message.status =
+		(uint16_t)((at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0'));
 	if (len > VERSION_BYTES + 5)
 		head->phrase = (struct str){ at + 13, (uint32_t)(len - 13) };
 	*next = end + 2;
@@ -136,8 +137,8 @@ static enum reason byte_fault(const char *data, size_t line, size_t bad)
  * since the last call, or when it is longer than @p line_most, which no good one is; then at the
  * byte that the scan stopped at; then at the limit.
  */
-static enum reason unfinished(struct http1_parse *parse, size_t seen, size_t line, size_t line_most,
-	size_t head_most, start_line_fn start_line)
+static enum reason head_unfinished(struct http1_parse *parse, size_t seen, size_t line,
+	size_t line_most, size_t head_most, start_line_fn start_line)
 {
 	const struct http1_scan *scan = &parse->scan;
 	size_t good = scan->bad < parse->avail ? scan->bad : parse->avail;
@@ -148,7 +149,7 @@ static enum reason unfinished(struct http1_parse *parse, size_t seen, size_t lin
 
 	if (lf != NULL ? (size_t)(lf - parse->data) >= seen : line_bytes == line_most) {
 		http1_scan_before(&parse->scan, parse->data, seen);
-		bytes_clear(parse->head, offsetof(struct http1_head, fields));
+		bytes_clear(parse->head, offsetof(struct http1_head, message.fields));
 		fault = start_line(parse, line, &next);
 		if (fault != HTTP1_FINE)
 			return fault;
@@ -179,29 +180,29 @@ enum http1_verdict http1_parse_request(const char *data, size_t len, size_t seen
 	const struct http1_limits *limits, struct http1_head *head, enum reason *reason)
 {
 	struct http1_parse parse;
-	struct http1_known known;
+	struct http1_places places;
 	size_t line, next;
 
 	parse.limits = limits;
 	parse.head = head;
 	parse_begin(&parse, data, len, &seen);
 	line = parse.avail >= 2 && data[0] == '\r' && data[1] == '\n' ? 2 : 0;
-	if (http1_unlikely(parse.scan.end == 0)) {
+	if (http_unlikely(parse.scan.end == 0)) {
 		size_t line_most = HTTP1_MAX_METHOD_BYTES + 1 + (size_t)limits->target_bytes + 1 +
 				   VERSION_BYTES + 2;
 
-		*reason =
-			unfinished(&parse, seen, line, line_most, head_most(limits), request_line);
+		*reason = head_unfinished(
+			&parse, seen, line, line_most, head_most(limits), request_line);
 		return *reason == HTTP1_FINE ? HTTP1_MORE : HTTP1_BAD;
 	}
 	http1_scan_before(&parse.scan, data, seen);
-	bytes_clear(head, offsetof(struct http1_head, fields));
+	bytes_clear(head, offsetof(struct http1_head, message.fields));
 	head->head_bytes = (uint32_t)parse.scan.end;
 	*reason = request_line(&parse, line, &next);
 	if (*reason == HTTP1_FINE)
-		*reason = http1_fields_parse(&parse, next, &known);
+		*reason = http1_fields_parse(&parse, next, &places);
 	if (*reason == HTTP1_FINE)
-		*reason = http1_request_rules(head, &known);
+		*reason = http1_request_rules(head, &places);
 	return *reason == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
 }
 
@@ -225,27 +226,26 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 	enum reason *reason)
 {
 	struct http1_parse parse;
-	struct http1_known known;
+	struct http1_places places;
 	enum reason fault;
 	size_t next;
 
 	parse.limits = limits;
 	parse.head = head;
 	parse_begin(&parse, data, len, &seen);
-	if (http1_unlikely(parse.scan.end == 0)) {
-		fault = unfinished(&parse, seen, 0, SIZE_MAX, head_most(limits), status_line);
+	if (http_unlikely(parse.scan.end == 0)) {
+		fault = head_unfinished(&parse, seen, 0, SIZE_MAX, head_most(limits), status_line);
 		*reason = fault == HTTP1_FINE ? HTTP1_FINE : REASON_BACKEND_INVALID;
 		return fault == HTTP1_FINE ? HTTP1_MORE : HTTP1_BAD;
 	}
 	http1_scan_before(&parse.scan, data, seen);
-	bytes_clear(head, offsetof(struct http1_head, fields));
+	bytes_clear(head, offsetof(struct http1_head, message.fields));
 	head->head_bytes = (uint32_t)parse.scan.end;
 	fault = status_line(&parse, 0, &next);
 	if (fault == HTTP1_FINE)
-		fault = http1_fields_parse(&parse, next, &known);
+		fault = http1_fields_parse(&parse, next, &places);
 	if (fault == HTTP1_FINE)
-		fault = http1_response_rules(head, &known, request_method);
-	head->has_date = fault == HTTP1_FINE && http1_known_has(&known, HTTP1_FIELD_DATE);
+		fault = http1_response_rules(head, &places, request_method);
 	*reason = fault == HTTP1_FINE ? HTTP1_FINE : response_fault(fault);
 	return fault == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
 }
@@ -253,9 +253,9 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 enum http1_verdict http1_parse_trailers(
 	const char *data, size_t len, size_t seen, struct http1_head *head)
 {
-	static const struct http1_limits limits = { HTTP1_MAX_TRAILER_BYTES, 0, HTTP1_MAX_FIELDS };
+	static const struct http1_limits limits = { HTTP1_MAX_TRAILER_BYTES, 0, HTTP_MAX_FIELDS };
 	struct http1_parse parse;
-	struct http1_known known;
+	struct http1_places places;
 
 	parse.limits = &limits;
 	parse.head = head;
@@ -265,7 +265,7 @@ enum http1_verdict http1_parse_trailers(
 			       ? HTTP1_BAD
 			       : HTTP1_MORE;
 	http1_scan_before(&parse.scan, data, seen);
-	bytes_clear(head, offsetof(struct http1_head, fields));
+	bytes_clear(head, offsetof(struct http1_head, message.fields));
 	head->head_bytes = (uint32_t)parse.scan.end;
-	return http1_fields_parse(&parse, 0, &known) == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
+	return http1_fields_parse(&parse, 0, &places) == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
 }

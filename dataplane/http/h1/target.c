@@ -5,14 +5,14 @@
  * matter.
  *
  * A host is narrower than RFC 3986's reg-name: letters, digits, ".", "-" and "_", or an IPv6
- * literal. Names that need more are in nobody's DNS, and what is compared with certificates and
+ * literal. Names that need more are not in the DNS, and what is compared with certificates and
  * routes should have one spelling.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "dataplane/http/http1_priv.h"
+#include "dataplane/http/h1/http1_priv.h"
 
 #define HOST_BYTES_MAX 255 /* RFC 1035 §2.3.4 */
 
@@ -92,9 +92,9 @@ static void path_split(struct http1_head *head, const char *from, const char *en
 	const char *mark = memchr(from, '?', (size_t)(end - from));
 	const char *stop = mark != NULL ? mark : end;
 
-	head->path = (struct str){ from, (uint32_t)(stop - from) };
+	head->message.path = (struct str){ from, (uint32_t)(stop - from) };
 	if (mark != NULL)
-		head->query = (struct str){ mark + 1, (uint32_t)(end - mark - 1) };
+		head->message.query = (struct str){ mark + 1, (uint32_t)(end - mark - 1) };
 }
 
 /* RFC 9112 §3.2.2; an empty path is "/", and for OPTIONS "*" (§3.2.4). */
@@ -108,14 +108,15 @@ static enum reason absolute_form(struct http1_head *head, uint32_t scheme_len)
 	while (slash < end && *slash != '/' && *slash != '?')
 		slash++;
 	head->absolute_form = true;
-	head->authority = (struct str){ from, (uint32_t)(slash - from) };
-	if (!authority_split(&head->authority, &head->host, &port))
+	head->message.authority = (struct str){ from, (uint32_t)(slash - from) };
+	if (!authority_split(&head->message.authority, &head->message.host, &port))
 		return REASON_TARGET_INVALID;
 	path_split(head, slash, end);
-	if (head->path.len == 0)
-		head->path = head->method_id == HTTP1_OPTIONS && head->query.data == NULL
-				     ? STR("*")
-				     : STR("/");
+	if (head->message.path.len == 0)
+		head->message.path =
+			head->message.method_id == HTTP_OPTIONS && head->message.query.data == NULL
+				? STR("*")
+				: STR("/");
 	return HTTP1_FINE;
 }
 
@@ -129,14 +130,14 @@ enum reason http1_target_parse(struct http1_head *head)
 {
 	struct str target = head->target;
 
-	if (http1_unlikely(head->method_id == HTTP1_CONNECT))
+	if (http_unlikely(head->message.method_id == HTTP_CONNECT))
 		return REASON_CONNECT_REFUSED;
-	if (http1_likely(target.data[0] == '/')) {
+	if (http_likely(target.data[0] == '/')) {
 		path_split(head, target.data, target.data + target.len);
 		return HTTP1_FINE;
 	}
-	if (target.len == 1 && target.data[0] == '*' && head->method_id == HTTP1_OPTIONS) {
-		head->path = target;
+	if (target.len == 1 && target.data[0] == '*' && head->message.method_id == HTTP_OPTIONS) {
+		head->message.path = target;
 		return HTTP1_FINE;
 	}
 	if (starts_nocase(target, STR("http://")))
@@ -167,23 +168,24 @@ static bool host_same(struct str a, struct str b)
 }
 
 /** The rules on Host (RFC 9112 §3.2) and its agreement with an absolute-form target. */
-enum reason http1_host_check(struct http1_head *head, const struct http1_known *known)
+enum reason http1_host_check(struct http1_head *head, const struct http1_places *places)
 {
-	struct str asked = head->authority, asked_host = head->host, port, asked_port;
+	struct str asked = head->message.authority, asked_host = head->message.host, port,
+		   asked_port;
 	bool secure;
 
-	if (!http1_known_has(known, HTTP1_FIELD_HOST))
+	if (!http_head_has(&head->message, HTTP_FIELD_HOST))
 		return head->version_minor == 0 ? HTTP1_FINE : REASON_HOST_MISSING;
-	if (http1_known_repeats(known, HTTP1_FIELD_HOST))
+	if (http_head_repeats(&head->message, HTTP_FIELD_HOST))
 		return REASON_HOST_REPEATED;
-	head->authority = head->fields[known->at[HTTP1_FIELD_HOST]].value;
-	if (!authority_split(&head->authority, &head->host, &port))
+	head->message.authority = head->message.fields[places->at[HTTP_FIELD_HOST]].value;
+	if (!authority_split(&head->message.authority, &head->message.host, &port))
 		return REASON_HOST_INVALID;
-	if (http1_likely(!head->absolute_form))
+	if (http_likely(!head->absolute_form))
 		return HTTP1_FINE;
 	secure = ascii_lower(head->target.data[4]) == 's'; /* "http:" or "https" */
 	if (!authority_split(&asked, &asked_host, &asked_port) ||
-		!host_same(head->host, asked_host) ||
+		!host_same(head->message.host, asked_host) ||
 		!str_equal(port_told(port, secure), port_told(asked_port, secure)))
 		return REASON_HOST_CONFLICT;
 	return HTTP1_FINE;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads written anew: what goes to the backend and to the client, byte for byte, and that a parser
+ * Heads as they are written: what goes to the backend and to the client, byte for byte, and that a parser
  * reads from it what was meant.
  */
-#include "tests/unit/http/http_test.h"
+#include "tests/unit/http/h1/http_test.h"
 
 static const struct http1_limits wide = { 65536, 8192, 128 };
 static struct http1_head head, again;
 static char out[65536];
 
-static const struct http1_forward nobody;
-static const struct http1_forward gateway = {
+static const struct http_edits no_edits;
+static const struct http_edits gateway = {
 	.client_ip = { "192.0.2.7", 9 },
 	.proto = { "https", 5 },
 	.via_name = { "sluice", 6 },
@@ -35,7 +35,7 @@ static void response(const char *text, uint8_t method)
 		HTTP1_DONE);
 }
 
-static void writes(const struct http1_forward *forward, const char *expected)
+static void writes(const struct http_edits *forward, const char *expected)
 {
 	struct http1_writer w = { out, sizeof(out) - 1, 0 };
 
@@ -58,8 +58,8 @@ static void answers(bool keep_alive, bool http10, const char *extra, const char 
 static void host_goes_first_and_fields_keep_their_order(void **state)
 {
 	request("GET /a?b HTTP/1.1\r\nB:  2 \r\nA: 1\r\nHOST: x.example:81\r\nC:\t\r\nb: 3\r\n\r\n");
-	writes(&nobody, "GET /a?b HTTP/1.1\r\nHost: x.example:81\r\nB: 2\r\nA: 1\r\nC: \r\n"
-			"b: 3\r\nX-Forwarded-Host: x.example:81\r\n\r\n");
+	writes(&no_edits, "GET /a?b HTTP/1.1\r\nHost: x.example:81\r\nB: 2\r\nA: 1\r\nC: \r\n"
+			  "b: 3\r\nX-Forwarded-Host: x.example:81\r\n\r\n");
 }
 
 static void identity_and_origin_are_added(void **state)
@@ -74,7 +74,7 @@ static void identity_and_origin_are_added(void **state)
 
 static void ipv6_clients_are_bracketed_in_forwarded(void **state)
 {
-	struct http1_forward forward = { .client_ip = STR("2001:db8::7") };
+	struct http_edits forward = { .client_ip = STR("2001:db8::7") };
 
 	request("GET / HTTP/1.0\r\n\r\n");
 	writes(&forward, "GET / HTTP/1.1\r\nX-Forwarded-For: 2001:db8::7\r\n"
@@ -87,12 +87,12 @@ static void what_a_client_claims_is_removed(void **state)
 		"Sluice_Plan: gold\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\n"
 		"X-Forwarded-Host: b\r\nForwarded: for=1.1.1.1\r\nX_Forwarded_For: 2.2.2.2\r\n"
 		"Connection: sluice-consumer\r\n\r\n");
-	writes(&nobody, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
+	writes(&no_edits, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
 }
 
 static void a_trusted_sender_is_appended_to(void **state)
 {
-	struct http1_forward forward = gateway;
+	struct http_edits forward = gateway;
 
 	forward.trust_forwarded = true;
 	forward.consumer = forward.plan = forward.request_id = (struct str){ NULL, 0 };
@@ -110,57 +110,57 @@ static void hop_by_hop_fields_end_here(void **state)
 	request("GET / HTTP/1.1\r\nHost: a\r\nConnection: x-a, close\r\nX-A: 1\r\nX-B: 2\r\n"
 		"Keep-Alive: 5\r\nProxy-Connection: close\r\nTE: trailers\r\nUpgrade: h2c\r\n"
 		"Proxy-Authorization: b\r\nAuthorization: c\r\n\r\n");
-	writes(&nobody, "GET / HTTP/1.1\r\nHost: a\r\nX-B: 2\r\nAuthorization: c\r\n"
-			"X-Forwarded-Host: a\r\n\r\n");
+	writes(&no_edits, "GET / HTTP/1.1\r\nHost: a\r\nX-B: 2\r\nAuthorization: c\r\n"
+			  "X-Forwarded-Host: a\r\n\r\n");
 }
 
 static void credentials_field_is_left_out(void **state)
 {
-	struct http1_forward forward = { .strip_field = STR("X-API-Key") };
+	struct http_edits forward = { .strip_field = STR("X-API-Key") };
 
 	request("GET / HTTP/1.1\r\nHost: a\r\nx-api-key: 1\r\nX_API_Key: 2\r\nX-API-Keys: 3\r\n\r\n");
 	writes(&forward,
 		"GET / HTTP/1.1\r\nHost: a\r\nX-API-Keys: 3\r\nX-Forwarded-Host: a\r\n\r\n");
 }
 
-static void framing_is_made_anew(void **state)
+static void framing_is_made_from_the_verdict(void **state)
 {
 	request("POST / HTTP/1.1\r\nHost: a\r\ncontent-length:   0007\r\nContent_Length: 9\r\n"
 		"Expect: 100-continue\r\nA: b\r\n\r\n");
-	writes(&nobody, "POST / HTTP/1.1\r\nHost: a\r\nA: b\r\nContent-Length: 7\r\n"
-			"X-Forwarded-Host: a\r\n\r\n");
+	writes(&no_edits, "POST / HTTP/1.1\r\nHost: a\r\nA: b\r\nContent-Length: 7\r\n"
+			  "X-Forwarded-Host: a\r\n\r\n");
 	request("POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding:CHUNKED\r\nTrailer: x\r\n\r\n");
-	writes(&nobody, "POST / HTTP/1.1\r\nHost: a\r\nTrailer: x\r\n"
-			"Transfer-Encoding: chunked\r\nX-Forwarded-Host: a\r\n\r\n");
+	writes(&no_edits, "POST / HTTP/1.1\r\nHost: a\r\nTrailer: x\r\n"
+			  "Transfer-Encoding: chunked\r\nX-Forwarded-Host: a\r\n\r\n");
 }
 
 static void target_is_written_in_origin_form(void **state)
 {
 	request("GET http://a/b?c HTTP/1.1\r\nHost: A\r\n\r\n");
-	writes(&nobody, "GET /b?c HTTP/1.1\r\nHost: A\r\nX-Forwarded-Host: A\r\n\r\n");
+	writes(&no_edits, "GET /b?c HTTP/1.1\r\nHost: A\r\nX-Forwarded-Host: A\r\n\r\n");
 	request("GET http://a?c HTTP/1.1\r\nHost: a\r\n\r\n");
-	writes(&nobody, "GET /?c HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
+	writes(&no_edits, "GET /?c HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
 	request("OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n");
-	writes(&nobody, "OPTIONS * HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
+	writes(&no_edits, "OPTIONS * HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
 	request("GET /b? HTTP/1.1\r\nHost: a\r\n\r\n");
-	writes(&nobody, "GET /b? HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
+	writes(&no_edits, "GET /b? HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\n\r\n");
 }
 
 static void via_tells_the_version_received(void **state)
 {
-	struct http1_forward forward = { .via_name = STR("sluice") };
+	struct http_edits forward = { .via_name = STR("sluice") };
 
 	request("GET / HTTP/1.0\r\nVia: 1.1 other\r\nHost: a\r\n\r\n");
 	writes(&forward, "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.1 other\r\nVia: 1.0 sluice\r\n"
 			 "X-Forwarded-Host: a\r\n\r\n");
 }
 
-static void response_is_written_anew(void **state)
+static void response_is_written(void **state)
 {
 	response(
 		"HTTP/1.0 200 Fine \r\nServer:  x\r\nContent-Length: 05\r\nConnection: y\r\nY: 1\r\n"
 		"Keep-Alive: 1\r\nSluice-Plan: z\r\nETag: \"a\"\r\n\r\n",
-		HTTP1_GET);
+		HTTP_GET);
 	answers(true, false, "RateLimit: 1\r\n",
 		"HTTP/1.1 200 Fine \r\nServer: x\r\nETag: \"a\"\r\nContent-Length: 5\r\n"
 		"Via: 1.0 sluice\r\nRateLimit: 1\r\n\r\n");
@@ -174,25 +174,25 @@ static void response_is_written_anew(void **state)
 
 static void body_that_the_client_cannot_delimit_closes(void **state)
 {
-	response("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP1_GET);
+	response("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_GET);
 	answers(true, false, "",
 		"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\nVia: 1.1 sluice\r\n\r\n");
 	answers(true, true, "", "HTTP/1.1 200 \r\nConnection: close\r\nVia: 1.1 sluice\r\n\r\n");
-	response("HTTP/1.1 200 OK\r\n\r\n", HTTP1_GET);
+	response("HTTP/1.1 200 OK\r\n\r\n", HTTP_GET);
 	answers(true, false, "", "HTTP/1.1 200 OK\r\nConnection: close\r\nVia: 1.1 sluice\r\n\r\n");
 }
 
 static void length_stays_where_it_announces_only(void **state)
 {
-	response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", HTTP1_HEAD);
+	response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", HTTP_HEAD);
 	answers(true, false, "", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nVia: 1.1 sluice\r\n\r\n");
-	response("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n", HTTP1_GET);
+	response("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n", HTTP_GET);
 	answers(true, false, "", "HTTP/1.1 304 x\r\nContent-Length: 5\r\nVia: 1.1 sluice\r\n\r\n");
-	response("HTTP/1.1 200 OK\r\n\r\n", HTTP1_HEAD);
+	response("HTTP/1.1 200 OK\r\n\r\n", HTTP_HEAD);
 	answers(true, false, "", "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\n\r\n");
-	response("HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n", HTTP1_GET);
+	response("HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n", HTTP_GET);
 	answers(true, false, "", "HTTP/1.1 204 x\r\nVia: 1.1 sluice\r\n\r\n");
-	response("HTTP/1.1 100 Continue\r\n\r\n", HTTP1_POST);
+	response("HTTP/1.1 100 Continue\r\n\r\n", HTTP_POST);
 	answers(true, false, "", "HTTP/1.1 100 Continue\r\nVia: 1.1 sluice\r\n\r\n");
 }
 
@@ -238,13 +238,13 @@ static void writer_does_not_wrap(void **state)
 #define MORE(why, bytes)
 #define BAD(why, reason, bytes)
 static const struct str good_requests[] = {
-#include "tests/unit/http/request_corpus.def"
+#include "tests/unit/http/h1/request_corpus.def"
 };
 #undef BAD
 #define BAD(why, bytes)
 #define BAD_FRAMING(why, reason, bytes)
 static const struct str good_responses[] = {
-#include "tests/unit/http/response_corpus.def"
+#include "tests/unit/http/h1/response_corpus.def"
 };
 
 static bool ours(struct str name)
@@ -261,25 +261,26 @@ static void written_requests_parse_as_they_were_meant(void **state)
 		assert_int_equal(http1_parse_request(good_requests[i].data, good_requests[i].len, 0,
 					 &wide, &head, &reason),
 			HTTP1_DONE);
-		if (head.authority.len == 0)
+		if (head.message.authority.len == 0)
 			continue; /* HTTP/1.0 without Host: the proxy cannot route it */
-		http1_write_request(&w, &head, &nobody);
+		http1_write_request(&w, &head, &no_edits);
 		assert_int_equal(
 			http1_parse_request(out, w.len, 0, &wide, &again, &reason), HTTP1_DONE);
 		assert_int_equal(again.head_bytes, w.len);
 		assert_int_equal(again.framing, head.framing);
-		assert_int_equal(again.content_length, head.content_length);
-		assert_true(str_equal(again.method, head.method));
-		assert_true(str_equal(again.path, head.path));
-		assert_true(str_equal(again.query, head.query));
-		assert_true(str_equal(again.authority, head.authority));
+		assert_int_equal(again.message.content_length, head.message.content_length);
+		assert_true(str_equal(again.message.method, head.message.method));
+		assert_true(str_equal(again.message.path, head.message.path));
+		assert_true(str_equal(again.message.query, head.message.query));
+		assert_true(str_equal(again.message.authority, head.message.authority));
 		assert_true(again.keep_alive);
-		assert_int_equal(again.fields[0].id, HTTP1_FIELD_HOST);
-		for (uint32_t f = 0; f < again.field_count; f++) {
-			assert_false(ours(again.fields[f].name));
-			assert_true(again.fields[f].plain || again.fields[f].value.len == 0);
-			assert_true(!again.fields[f].hop ||
-				    again.fields[f].id == HTTP1_FIELD_TRANSFER_ENCODING);
+		assert_int_equal(again.message.fields[0].id, HTTP_FIELD_HOST);
+		for (uint32_t f = 0; f < again.message.field_count; f++) {
+			assert_false(ours(again.message.fields[f].name));
+			assert_true(again.message.fields[f].plain ||
+				    again.message.fields[f].value.len == 0);
+			assert_true(!again.message.fields[f].hop ||
+				    again.message.fields[f].id == HTTP_FIELD_TRANSFER_ENCODING);
 		}
 	}
 }
@@ -291,17 +292,17 @@ static void written_responses_parse_as_they_were_meant(void **state)
 		enum reason reason = REASON_PROXIED;
 
 		assert_int_equal(http1_parse_response(good_responses[i].data, good_responses[i].len,
-					 0, &wide, HTTP1_GET, &head, &reason),
+					 0, &wide, HTTP_GET, &head, &reason),
 			HTTP1_DONE);
 		http1_write_response(
 			&w, &head, STR("sluice"), STR("X: y\r\n"), head.keep_alive, false);
 		assert_int_equal(
-			http1_parse_response(out, w.len, 0, &wide, HTTP1_GET, &again, &reason),
+			http1_parse_response(out, w.len, 0, &wide, HTTP_GET, &again, &reason),
 			HTTP1_DONE);
 		assert_int_equal(again.head_bytes, w.len);
 		assert_int_equal(again.framing, head.framing);
-		assert_int_equal(again.content_length, head.content_length);
-		assert_int_equal(again.status, head.status);
+		assert_int_equal(again.message.content_length, head.message.content_length);
+		assert_int_equal(again.message.status, head.message.status);
 		assert_int_equal(again.keep_alive, head.keep_alive);
 		assert_true(str_equal(again.phrase, head.phrase));
 	}
@@ -317,10 +318,10 @@ int main(void)
 		cmocka_unit_test(a_trusted_sender_is_appended_to),
 		cmocka_unit_test(hop_by_hop_fields_end_here),
 		cmocka_unit_test(credentials_field_is_left_out),
-		cmocka_unit_test(framing_is_made_anew),
+		cmocka_unit_test(framing_is_made_from_the_verdict),
 		cmocka_unit_test(target_is_written_in_origin_form),
 		cmocka_unit_test(via_tells_the_version_received),
-		cmocka_unit_test(response_is_written_anew),
+		cmocka_unit_test(response_is_written),
 		cmocka_unit_test(body_that_the_client_cannot_delimit_closes),
 		cmocka_unit_test(length_stays_where_it_announces_only),
 		cmocka_unit_test(numbers_are_decimal),

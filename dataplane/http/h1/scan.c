@@ -9,7 +9,7 @@
  * of the six rows 2x to 7x of the ASCII chart, the table for the high nibble holds that row's bit,
  * and a byte is in the class when both share a bit. Bytes from 80 up give zero in both.
  */
-#include "dataplane/http/http1_scan.h"
+#include "dataplane/http/h1/scan.h"
 
 #if defined(__x86_64__) && defined(__SSSE3__)
 #define HTTP1_HAVE_SIMD 1

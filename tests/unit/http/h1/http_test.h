@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the HTTP tests share: input against guard pages, parsing in pieces, comparing of heads. */
-#ifndef SLUICE_TESTS_UNIT_HTTP_HTTP_TEST_H
-#define SLUICE_TESTS_UNIT_HTTP_HTTP_TEST_H
+#ifndef SLUICE_TESTS_UNIT_HTTP_H1_HTTP_TEST_H
+#define SLUICE_TESTS_UNIT_HTTP_H1_HTTP_TEST_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "dataplane/http/http1.h"
-#include "dataplane/http/http1_scan.h"
+#include "dataplane/http/h1/http1.h"
+#include "dataplane/http/h1/scan.h"
 
 #define GUARDED_BYTES (2 * 65536)
 
@@ -83,7 +83,7 @@ static inline void parse_once(enum kind kind, const char *data, size_t len, size
 			http1_parse_request(data, len, seen, limits, &out->head, &out->reason);
 	else
 		out->verdict = http1_parse_response(
-			data, len, seen, limits, HTTP1_GET, &out->head, &out->reason);
+			data, len, seen, limits, HTTP_GET, &out->head, &out->reason);
 	if (out->verdict != HTTP1_BAD)
 		out->reason = REASON_PROXIED;
 }
@@ -105,22 +105,23 @@ static inline bool outcome_same(const struct outcome *a, const struct outcome *b
 		return false;
 	if (a->verdict != HTTP1_DONE)
 		return true;
-	if (!str_same(x->method, a->base, y->method, b->base) ||
+	if (!str_same(x->message.method, a->base, y->message.method, b->base) ||
 		!str_same(x->target, a->base, y->target, b->base) ||
-		!str_same(x->path, a->base, y->path, b->base) ||
-		!str_same(x->query, a->base, y->query, b->base) ||
-		!str_same(x->host, a->base, y->host, b->base) ||
-		!str_same(x->authority, a->base, y->authority, b->base) ||
+		!str_same(x->message.path, a->base, y->message.path, b->base) ||
+		!str_same(x->message.query, a->base, y->message.query, b->base) ||
+		!str_same(x->message.host, a->base, y->message.host, b->base) ||
+		!str_same(x->message.authority, a->base, y->message.authority, b->base) ||
 		!str_same(x->phrase, a->base, y->phrase, b->base))
 		return false;
-	if (x->method_id != y->method_id || x->absolute_form != y->absolute_form ||
-		x->expect_continue != y->expect_continue || x->status != y->status ||
-		x->version_minor != y->version_minor || x->keep_alive != y->keep_alive ||
-		x->framing != y->framing || x->content_length != y->content_length ||
-		x->head_bytes != y->head_bytes || x->field_count != y->field_count)
+	if (x->message.method_id != y->message.method_id || x->absolute_form != y->absolute_form ||
+		x->message.expect_continue != y->message.expect_continue ||
+		x->message.status != y->message.status || x->version_minor != y->version_minor ||
+		x->keep_alive != y->keep_alive || x->framing != y->framing ||
+		x->message.content_length != y->message.content_length ||
+		x->head_bytes != y->head_bytes || x->message.field_count != y->message.field_count)
 		return false;
-	for (uint32_t i = 0; i < x->field_count; i++) {
-		const struct http1_field *f = &x->fields[i], *g = &y->fields[i];
+	for (uint32_t i = 0; i < x->message.field_count; i++) {
+		const struct http_field *f = &x->message.fields[i], *g = &y->message.fields[i];
 
 		if (!str_same(f->name, a->base, g->name, b->base) ||
 			!str_same(f->value, a->base, g->value, b->base) || f->id != g->id ||
