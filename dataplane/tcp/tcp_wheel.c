@@ -21,6 +21,7 @@ void tcp_wheel_start(struct tcp_wheel *w, uint32_t now)
 {
 	w->now = now;
 	w->limit = now - 1;
+	w->empty = now;
 }
 
 void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t stride)
@@ -31,8 +32,6 @@ void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t strid
 	w->nodes = nodes;
 	w->filled = memory;
 	w->first = (uint32_t *)(w->filled + WORDS);
-	memset(w->filled, 0, WORDS * sizeof(uint64_t));
-	memset(w->first, 0xff, TCP_WHEEL_SLOTS * sizeof(uint32_t));
 }
 
 void tcp_wheel_disarm(struct tcp_wheel *w, uint32_t index)
@@ -46,7 +45,7 @@ void tcp_wheel_disarm(struct tcp_wheel *w, uint32_t index)
 	if (node->prev & FIRST) {
 		uint32_t slot = node->prev & SLOT_MASK;
 
-		w->first[slot] = node->next;
+		w->first[slot] = node->next + 1;
 		if (node->next == TCP_WHEEL_NIL)
 			w->filled[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
 	} else {
@@ -68,20 +67,21 @@ void tcp_wheel_arm(struct tcp_wheel *w, uint32_t index, uint32_t at)
 		at = w->now + TCP_WHEEL_HORIZON;
 	slot = at & SLOT_MASK;
 	node->at = at;
-	node->next = w->first[slot];
+	node->next = w->first[slot] - 1;
 	node->prev = FIRST | slot;
 	if (node->next != TCP_WHEEL_NIL)
 		NODE(w, node->next)->prev = index;
 	else
 		w->filled[slot / 64] |= UINT64_C(1) << (slot % 64);
-	w->first[slot] = index;
-	w->count++;
+	w->first[slot] = index + 1;
+	if (w->count++ == 0 || (int32_t)(at - w->empty) < 0)
+		w->empty = at;
 }
 
 /* Ticks from w->now to the first filled slot; TCP_WHEEL_SLOTS when all are empty. */
 static uint32_t distance(const struct tcp_wheel *w)
 {
-	uint32_t slot = w->now & SLOT_MASK;
+	uint32_t slot = w->empty & SLOT_MASK;
 	uint32_t word = slot / 64;
 	uint64_t bits = w->filled[word] & ~UINT64_C(0) << (slot % 64);
 
@@ -92,7 +92,7 @@ static uint32_t distance(const struct tcp_wheel *w)
 		if (bits != 0) {
 			uint32_t hit = word * 64 + (uint32_t)__builtin_ctzll(bits);
 
-			return (hit - slot) & SLOT_MASK;
+			return w->empty - w->now + ((hit - slot) & SLOT_MASK);
 		}
 		word = (word + 1) % WORDS;
 		bits = w->filled[word];
@@ -108,12 +108,13 @@ uint32_t tcp_wheel_expire(struct tcp_wheel *w, uint32_t tick)
 		return TCP_WHEEL_NIL;
 	w->limit = tick;
 	ahead = distance(w);
+	w->empty = w->now + ahead;
 	if (ahead == TCP_WHEEL_SLOTS || ahead > tick - w->now) {
 		w->now = tick + 1;
 		return TCP_WHEEL_NIL;
 	}
 	w->now += ahead;
-	index = w->first[w->now & SLOT_MASK];
+	index = w->first[w->now & SLOT_MASK] - 1;
 	tcp_wheel_disarm(w, index);
 	return index;
 }

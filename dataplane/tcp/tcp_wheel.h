@@ -24,19 +24,21 @@ struct tcp_wheel_node {
 };
 
 struct tcp_wheel {
-	uint32_t now;     /* every tick before this one has been worked */
-	uint32_t limit;   /* the tick that is being worked: what is armed now comes after it */
-	uint32_t count;   /* nodes on the wheel */
-	size_t stride;    /* bytes from one node to the next */
-	uint8_t *nodes;   /* the first node */
-	uint32_t *first;  /* of each slot */
+	uint32_t now;   /* every tick before this one has been worked */
+	uint32_t limit; /* the tick that is being worked: what is armed now comes after it */
+	uint32_t count; /* nodes on the wheel */
+	uint32_t empty; /* with nodes: no slot before this tick is filled */
+	size_t stride;  /* bytes from one node to the next */
+	uint8_t *nodes; /* the first node */
+	uint32_t *
+		first; /* of each slot, one more than its index: memory of zeros is an empty wheel */
 	uint64_t *filled; /* a bit for each slot */
 };
 
 /** Bytes of the block that tcp_wheel_init() wants. */
 size_t tcp_wheel_bytes(void);
 
-/** @param memory  tcp_wheel_bytes(), 8-byte aligned  @param nodes  the first node, of objects that
+/** @param memory  tcp_wheel_bytes(), 8-byte aligned, zeroed  @param nodes  the first node, of objects that
  * are @p stride bytes apart; each node must have been through tcp_wheel_node_init() */
 void tcp_wheel_init(struct tcp_wheel *w, void *memory, void *nodes, size_t stride);
 

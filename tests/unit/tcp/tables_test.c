@@ -99,7 +99,7 @@ struct node {
 
 static void wheel_fires_every_node_in_its_tick(void **state)
 {
-	void *memory = aligned_alloc(64, tcp_wheel_bytes());
+	void *memory = calloc(1, tcp_wheel_bytes());
 	static struct node nodes[NODES];
 	static uint32_t at[NODES];
 	static bool armed[NODES];
@@ -148,7 +148,7 @@ static void wheel_fires_every_node_in_its_tick(void **state)
 
 static void wheel_waits_with_what_a_handler_arms_for_now(void **state)
 {
-	void *memory = aligned_alloc(64, tcp_wheel_bytes());
+	void *memory = calloc(1, tcp_wheel_bytes());
 	struct tcp_wheel_node node;
 	struct tcp_wheel w;
 
