@@ -49,6 +49,13 @@ bool kept_segments(struct world *w)
 	return true;
 }
 
+struct worker_shared *kept_shared(struct world_kept *kept)
+{
+	memset((char *)&kept->shared + sizeof(kept->shared.sources), 0,
+		sizeof(kept->shared) - sizeof(kept->shared.sources));
+	return &kept->shared;
+}
+
 void kept_build(struct world *w, const struct snapshot *previous, struct snapshot *snapshot,
 	struct secrets *secrets)
 {

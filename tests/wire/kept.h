@@ -11,6 +11,8 @@ void segments_close(struct world_worker *at);
 
 /** The kept segments, as new, for the world's only worker. @return false without memory */
 bool kept_segments(struct world *w);
+/** What workers share, as new but for the counters of sources, which are zero already. */
+struct worker_shared *kept_shared(struct world_kept *kept);
 /**
  * The world's generation, compiled when it is the first world that comes so far. What is compiled
  * stays with what is kept: the caller may close its copies or not.

@@ -294,11 +294,11 @@ static bool world_statement(struct run *run, struct cursor *c)
 		world_hold(run->w, (uint32_t)cursor_number(c, "mbufs"));
 	} else if (cursor_word(c, "link-up")) {
 		run_wait(run);
-		atomic_fetch_add(&run->w->shared.links_up, 1);
+		atomic_fetch_add(&run->w->shared->links_up, 1);
 		world_settle(run->w);
 	} else if (cursor_word(c, "drain")) {
 		run_wait(run);
-		atomic_store(&run->w->shared.stop, WORKER_DRAIN);
+		atomic_store(&run->w->shared->stop, WORKER_DRAIN);
 		world_settle(run->w);
 	} else if (cursor_word(c, "forget")) {
 		run_wait(run);

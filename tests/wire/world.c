@@ -138,7 +138,7 @@ static void make_tables(struct world *w)
 		w->generation = 1;
 		w->tables = w->kept->tables;
 		w->kept->tables = NULL;
-		atomic_store(&w->shared.tables, w->tables);
+		atomic_store(&w->shared->tables, w->tables);
 		return;
 	}
 	build(w, &snapshot, &secrets);
@@ -149,10 +149,10 @@ static void make_tables(struct world *w)
 		snapshot_close(&snapshot);
 		wire_fail("the tables were not made: %s", why);
 	}
-	atomic_store(&w->shared.tables, next);
+	atomic_store(&w->shared->tables, next);
 	if (w->at[0].worker) {
 		if (!all_took(w)) {
-			atomic_store(&w->shared.tables, w->tables);
+			atomic_store(&w->shared->tables, w->tables);
 			tables_destroy(next);
 			wire_fail("the worker did not take generation %lu", w->generation);
 		}
@@ -199,6 +199,12 @@ static void make_usage(struct usage *usage)
 		wire_fail("no shared memory");
 }
 
+static struct worker_shared *own_shared(struct world *w)
+{
+	memset(&w->own_shared, 0, sizeof(w->own_shared));
+	return &w->own_shared;
+}
+
 void world_start(struct world *w)
 {
 	struct worker_config config = { .tcp = w->config.tcp, .proxy = w->config.proxy };
@@ -209,6 +215,7 @@ void world_start(struct world *w)
 	fake_ports_on_frame(take_frame);
 	w->pool = pool_of(w->config.pool);
 	w->workers = w->config.workers;
+	w->shared = w->kept ? kept_shared(w->kept) : own_shared(w);
 	w->queue_rule = w->config.reta_size ? QUEUE_RSS : w->queue_rule;
 	make_usage(usage_of(w));
 	for (uint32_t i = 0; i < w->workers; i++)
@@ -219,7 +226,7 @@ void world_start(struct world *w)
 	world_fill_net(w, &config.net);
 	config.proxy.endpoint_slots = 32;
 	config.pool = w->pool;
-	config.shared = &w->shared;
+	config.shared = w->shared;
 	config.count = w->workers;
 	config.mesh = w->mesh;
 	for (uint32_t i = 0; i < w->workers; i++)
@@ -388,7 +395,7 @@ void world_settle(struct world *w)
 {
 	unsigned idle = 0;
 
-	for (unsigned i = 0; idle < 2; i++) {
+	for (unsigned i = 0; idle < (w->hasty ? 1 : 2); i++) {
 		if (i == TURNS_MAX)
 			wire_fail("%d turns at one moment and packets still flow", TURNS_MAX);
 		idle = turn(w) ? 0 : idle + 1;

@@ -45,6 +45,8 @@ struct kept_generation {
  * that they point to, statistics and events. The next world finds the segments as they were when
  * they were new. */
 struct world_kept {
+	struct worker_shared
+		shared; /* of its sources none is counted once a world was wound down */
 	struct kept_generation generations[KEPT_GENERATIONS];
 	struct tables *tables;
 	struct usage usage;
@@ -68,7 +70,7 @@ struct world {
 	uint32_t stalled;    /* one more than the worker that is not turned; 0: none */
 	struct steer_mesh *mesh;
 	struct owner_rss *rss[PORTS];
-	struct worker_shared shared;
+	struct worker_shared *shared;
 	struct tables *tables;
 	struct usage usage;
 	uint64_t now_ns, generation, turns;
@@ -82,6 +84,7 @@ struct world {
 	uint32_t held_count;
 	/* What is large comes last, and world_init() does not zero it. */
 	struct wire_config config;
+	struct worker_shared own_shared; /* where none is kept */
 	struct frame sent, handed;    /* the last one to the gateway, the last one to the kernel */
 	struct rte_mbuf *held[65536]; /* mbufs that the script keeps from the gateway */
 };
