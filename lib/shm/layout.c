@@ -5,6 +5,7 @@
  * come from .def files are listed by the same files.
  */
 #include "lib/base/crc32c.h"
+#include "lib/shm/ask.h"
 #include "lib/shm/delta.h"
 #include "lib/shm/events.h"
 #include "lib/shm/shm_priv.h"
@@ -280,6 +281,36 @@ static const struct layout_field delta_fields[] = {
 	FIELD(delta, digest),
 };
 
+/* A question carries the number of its kind, so that ask.def is part of the layout. */
+static const struct layout_field ask_fields[] = {
+	RECORD(ask_ring_header),
+	FIELD(ask_ring_header, records),
+	FIELD(ask_ring_header, record_bytes),
+	FIELD(ask_ring_header, asked),
+	FIELD(ask_ring_header, taken),
+	FIELD(ask_ring_header, sleeps),
+	FIELD(ask_ring_header, replied),
+	FIELD(ask_ring_header, read),
+	RECORD(ask_question),
+	FIELD(ask_question, sequence),
+	FIELD(ask_question, number),
+	FIELD(ask_question, asked_ns),
+	FIELD(ask_question, deadline_ns),
+	FIELD(ask_question, kind),
+	FIELD(ask_question, bytes),
+	FIELD(ask_question, data),
+	RECORD(ask_reply),
+	FIELD(ask_reply, sequence),
+	FIELD(ask_reply, life),
+	FIELD(ask_reply, number),
+	FIELD(ask_reply, verdict),
+	FIELD(ask_reply, bytes),
+	FIELD(ask_reply, data),
+#define ASK(NAME, name, deadline_ms, fallback, text) { "ask." #name, ASK_##NAME, 0 },
+#include "lib/shm/ask.def"
+#undef ASK
+};
+
 struct layout {
 	const struct layout_field *fields;
 	size_t count;
@@ -297,6 +328,7 @@ static const struct layout layouts[] = {
 	[SEGMENT_USAGE] = LAYOUT(usage_fields),
 	[SEGMENT_EVENTS] = LAYOUT(event_fields),
 	[SEGMENT_DELTA] = LAYOUT(delta_fields),
+	[SEGMENT_ASK] = LAYOUT(ask_fields),
 };
 
 const struct layout_field *segment_fields(enum segment_type type, size_t *count)

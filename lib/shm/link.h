@@ -9,15 +9,17 @@
  *                          SEGMENT(snapshot) [fd]       what it runs, if anything
  *                          SEGMENT(secrets) [fd]        to control only
  *                          SEGMENT(usage) [fd]          if it has one
+ *                          BELL [eventfd]               to control only: a worker asked something
  *                          SEGMENT(stats, i) [fd]...    once workers run
  *                          SEGMENT(events, i) [fd]...   to control only
+ *                          SEGMENT(ask, i) [fd]...      to control only
  *                          READY                        all of the above was sent
  *   control -> dataplane   SEGMENT(usage) [fd]          only when the dataplane has none
  *                          SEGMENT(delta) [fd]
  *                          SEGMENT(secrets) [fd], SEGMENT(snapshot) [fd]   an apply; the snapshot last
  *   dataplane -> control   ACK(generation, status, text)   when every worker runs it, or it was refused
  *   after the first snapshot the dataplane starts its ports and workers and sends SEGMENT(stats…),
- *   SEGMENT(events…), READY before that ACK.
+ *   SEGMENT(events…), SEGMENT(ask…), READY before that ACK.
  *   control -> dataplane   PING; dataplane -> control PONG   liveness of the main core
  *
  * Readers get WELCOME, the snapshot, usage and stats, all read-only, READY, and nothing else. A second
@@ -42,6 +44,7 @@ enum link_type {
 	LINK_ACK = 5,
 	LINK_PING = 6,
 	LINK_PONG = 7,
+	LINK_BELL = 8,
 };
 
 enum link_role { LINK_ROLE_CONTROL = 1, LINK_ROLE_READER = 2 };

@@ -24,6 +24,7 @@ enum segment_type {
 	SEGMENT_USAGE = 4,
 	SEGMENT_EVENTS = 5,
 	SEGMENT_DELTA = 6,
+	SEGMENT_ASK = 7,
 };
 
 struct segment_header {

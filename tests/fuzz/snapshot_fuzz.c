@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/crc32c.h"
+#include "lib/shm/ask.h"
 #include "lib/shm/delta.h"
 #include "lib/shm/events.h"
 #include "lib/shm/link.h"
@@ -173,6 +174,34 @@ static void delta_read(int fd)
 	delta_ring_close(&ring);
 }
 
+/* Both sides of the rings on the same memory: control's opens it, the worker's is made of that. */
+static void asks_read(int fd)
+{
+	const struct ask_reply reply = { .number = 1, .verdict = ASK_ALLOW };
+	const struct ask_question question = { .number = 1 };
+	struct ask_ring control, worker;
+	struct ask_question q;
+	struct ask_reply r;
+	bool wake;
+
+	if (ask_ring_open(fd, &control)) {
+		close(fd);
+		return;
+	}
+	worker = control;
+	worker.put = worker.got = worker.room_seen = 0;
+	(void)ask_ring_put(&worker, &question, NULL, &wake);
+	for (int got; (got = ask_ring_take(&control, &q)) != 0;)
+		if (got > 0 && q.bytes > ASK_DATA_BYTES)
+			abort();
+	(void)ask_ring_reply(&control, &reply, NULL);
+	for (int got; (got = ask_ring_reply_take(&worker, &r)) != 0;)
+		if (got > 0 && (r.bytes > ASK_DATA_BYTES ||
+				       (r.verdict != ASK_ALLOW && r.verdict != ASK_REFUSE)))
+			abort();
+	ask_ring_close(&control);
+}
+
 static const enum segment_type types[] = { SEGMENT_SNAPSHOT, SEGMENT_SECRETS, SEGMENT_STATS,
 	SEGMENT_USAGE, SEGMENT_EVENTS, SEGMENT_DELTA };
 #define TYPES (sizeof(types) / sizeof(types[0]))
@@ -198,17 +227,21 @@ static void segment_read(enum segment_type type, const uint8_t *data, size_t siz
 	case SEGMENT_DELTA:
 		delta_read(memfd_copy(data, size, type));
 		break;
+	case SEGMENT_ASK:
+		asks_read(memfd_copy(data, size, type));
+		break;
 	}
 }
 
 /* A good segment of each type, made once. */
 static const struct segment *good_segment(enum segment_type type)
 {
-	static struct segment made[SEGMENT_DELTA + 1];
+	static struct segment made[SEGMENT_ASK + 1];
 	const struct stats_shape shape = { 1, 1, 1, 1 };
 	struct segment *s = &made[type];
 	struct event_ring events;
 	struct delta_ring deltas;
+	struct ask_ring asks;
 	struct stats stats;
 	struct usage usage;
 	int err = 0;
@@ -227,6 +260,8 @@ static const struct segment *good_segment(enum segment_type type)
 		*s = events.segment;
 	else if (type == SEGMENT_DELTA && (err = delta_ring_create(4, 1, &deltas)) == 0)
 		*s = deltas.segment;
+	else if (type == SEGMENT_ASK && (err = ask_ring_create(0, 2, 1, &asks)) == 0)
+		*s = asks.segment;
 	if (err || !s->base)
 		abort();
 	return s;
@@ -252,8 +287,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1 || size > INPUT_MAX)
 		return 0;
-	type = types[data[0] % TYPES];
-	if (data[0] / TYPES % 2)
+	/* A number of its own, so that seeds of the others keep their meaning. */
+	type = data[0] / 2 == 0x48 ? SEGMENT_ASK : types[data[0] % TYPES];
+	if (type == SEGMENT_ASK ? data[0] & 1 : data[0] / TYPES % 2)
 		changed_read(type, data + 1, size - 1);
 	else
 		segment_read(type, data + 1, size - 1);

@@ -74,7 +74,7 @@ static void write_fields(FILE *out, const struct layout_field *fields, size_t co
 static void write_layout(FILE *out)
 {
 	write_fields(out, common, sizeof(common) / sizeof(common[0]));
-	for (unsigned type = SEGMENT_SNAPSHOT; type <= SEGMENT_DELTA; type++) {
+	for (unsigned type = SEGMENT_SNAPSHOT; type <= SEGMENT_ASK; type++) {
 		size_t count;
 		const struct layout_field *fields = segment_fields(type, &count);
 
@@ -112,7 +112,9 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(SEGMENT_USAGE, 4);
 	assert_int_equal(SEGMENT_EVENTS, 5);
 	assert_int_equal(SEGMENT_DELTA, 6);
+	assert_int_equal(SEGMENT_ASK, 7);
 	assert_int_equal(LINK_PONG, 7);
+	assert_int_equal(LINK_BELL, 8);
 	assert_int_equal(SNAP_STRINGS, 0);
 	assert_int_equal(SNAP_ROUTES, 16);
 	assert_int_equal(SNAP_WAYS, 23);
@@ -123,12 +125,12 @@ static void numbers_mean_what_they_always_meant(void **state)
 
 static void each_type_has_a_layout_of_its_own(void **state)
 {
-	for (unsigned a = SEGMENT_SNAPSHOT; a <= SEGMENT_DELTA; a++) {
+	for (unsigned a = SEGMENT_SNAPSHOT; a <= SEGMENT_ASK; a++) {
 		assert_int_not_equal(segment_layout(a), 0);
 		for (unsigned b = SEGMENT_SNAPSHOT; b < a; b++)
 			assert_int_not_equal(segment_layout(a), segment_layout(b));
 	}
-	assert_int_equal(segment_layout(7), 0);
+	assert_int_equal(segment_layout(8), 0);
 }
 
 int main(int argc, char **argv)
