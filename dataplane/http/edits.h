@@ -11,6 +11,7 @@
 /* Of a forwarded request. Empty strs are left out. */
 struct http_edits {
 	struct str path;        /* instead of the head's path; empty: that one */
+	struct str host;        /* Host of a request that names none; empty: no Host */
 	struct str client_ip;   /* text; goes into X-Forwarded-For and Forwarded */
 	struct str proto;       /* "http" or "https" */
 	struct str via_name;    /* our pseudonym in Via, e.g. "sluice" */

@@ -153,15 +153,22 @@ bool chain_move(struct chain *to, struct chain *from, uint32_t n, struct rte_mem
 	return true;
 }
 
-void chain_peek(const struct chain *chain, char *out, uint32_t n)
+void chain_peek_at(const struct chain *chain, uint32_t offset, char *out, uint32_t n)
 {
 	for (const struct rte_mbuf *m = chain->head; n > 0; m = m->next) {
-		uint32_t part = RTE_MIN(n, (uint32_t)m->data_len);
+		uint32_t skip = RTE_MIN(offset, (uint32_t)m->data_len);
+		uint32_t part = RTE_MIN(n, (uint32_t)m->data_len - skip);
 
-		memcpy(out, rte_pktmbuf_mtod(m, char *), part);
+		memcpy(out, rte_pktmbuf_mtod_offset(m, char *, skip), part);
 		out += part;
 		n -= part;
+		offset -= skip;
 	}
+}
+
+void chain_peek(const struct chain *chain, char *out, uint32_t n)
+{
+	chain_peek_at(chain, 0, out, n);
 }
 
 void chain_free(struct chain *chain)

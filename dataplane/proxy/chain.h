@@ -41,8 +41,10 @@ bool chain_move(struct chain *to, struct chain *from, uint32_t n, struct rte_mem
  * was */
 struct rte_mbuf *chain_packet(struct chain *chain);
 
-/** Copy @p n bytes (at most chain->bytes) from the front; they stay. */
+/** Copy @p n bytes from the front; they stay. @pre n <= chain->bytes */
 void chain_peek(const struct chain *chain, char *out, uint32_t n);
+/** The same from @p offset on. @pre offset + n <= chain->bytes */
+void chain_peek_at(const struct chain *chain, uint32_t offset, char *out, uint32_t n);
 
 void chain_free(struct chain *chain);
 

@@ -182,15 +182,8 @@ static void conclude(struct proxy *p, struct decision *d)
 		respond(p, ex, d->verdict, d);
 		return;
 	}
-	if (!forward_write_head(p, ex, d)) {
-		respond(p, ex, REASON_OVERLOADED, d);
-		return;
-	}
-	if (hold_request(p, ex, d))
-		stream_forget_head(&c->rx, &p->heads);
-	else
-		stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
-	exchange_dispatch(p, ex);
+	hold_request(p, ex, d);
+	exchange_dispatch(p, ex, d);
 }
 
 enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d)

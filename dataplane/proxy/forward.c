@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moves a request and its answer between two connections: heads are written anew, bodies move by
+ * Moves a request and its response between two connections: heads are written again, bodies move by
  * pointer. Nothing is taken from one side before the other side has room, so that a slow reader
  * holds at most its send buffer and one receive window.
  */
@@ -32,104 +32,12 @@ struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const vo
 	return http1_writer_ok(&w) ? chain_copy(p->scratch_head, w.len, p->config.pool) : NULL;
 }
 
-struct request_writing {
-	const struct http1_head *head;
-	struct http_edits edits;
-};
-
-static void write_request(struct http1_writer *w, const void *ctx)
-{
-	const struct request_writing *r = ctx;
-
-	http1_write_request(w, r->head, &r->edits);
-}
-
-static uint32_t format_id(uint64_t id, char *out)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (int i = 0; i < 16; i++)
-		out[i] = hex[(id >> (60 - 4 * i)) & 15];
-	return 16;
-}
-
-/* The path that was matched, where it is not the one that the client sent. */
-static struct str path_matched(struct proxy *p, const struct client *c, struct str sent)
-{
-	const uint32_t listener = tables_listener(p->tables, c->listener_slot);
-	struct str path = sent;
-
-	if (listener != SNAP_NONE)
-		route_path_normalise(sent,
-			SNAP_AT(&p->tables->snapshot, SNAP_LISTENERS, snap_listener, listener)
-				->paths,
-			p->scratch_path, sizeof(p->scratch_path), &path);
-	return path;
-}
-
-bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decision *d)
-{
-	const struct snapshot *snapshot = &p->tables->snapshot;
-	const struct snap_settings *settings = snap_settings(snapshot);
-	const struct client *c = ex->client;
-	char id[16];
-	struct request_writing r = { .head = &d->received };
-
-	r.edits.client_ip = (struct str){ c->ip_text, c->ip_bytes };
-	r.edits.proto = c->tls ? STR("https") : STR("http");
-	r.edits.via_name = snap_str(snapshot, settings->via);
-	r.edits.request_id = (struct str){ id, format_id(ex->request_id, id) };
-	r.edits.trust_forwarded = settings->trust_forwarded;
-	r.edits.pass_overrides = settings->pass_overrides;
-	if (unlikely(d->match.rewritten))
-		r.edits.path = path_matched(p, c, decision_head(d)->path);
-	if (d->has_caller) {
-		r.edits.strip_field = d->credential.field;
-		r.edits.consumer = d->caller.name;
-		r.edits.plan = policy_plan_name(p->tables->policy, ex->plan);
-	}
-	if (unlikely(decision_head(d)->authority.len == 0))
-		ex->flags |= EX_NO_HOST;
-	ex->head = forward_write(p, write_request, &r);
-	return ex->head != NULL;
-}
-
-/* A request of HTTP/1.0 may name no host, which HTTP/1.1 asks for (RFC 9112 §3.2): the endpoint's
- * own goes behind the request line. @return the head; as it was without memory for another one */
-static __attribute__((noinline)) struct rte_mbuf *head_with_host(
-	struct proxy *p, struct rte_mbuf *head, const struct upstream *u)
-{
-	char *const upper = p->scratch_head + HTTP1_MAX_HEAD_BYTES, *at = p->scratch_head;
-	char address[IP_TEXT_BYTES], host[IP_TEXT_BYTES + 32];
-	struct rte_mbuf *out;
-	const char *bytes;
-	size_t line, n;
-
-	if (head->pkt_len + sizeof(host) > HTTP1_MAX_HEAD_BYTES)
-		return head;
-	bytes = rte_pktmbuf_read(head, 0, head->pkt_len, upper);
-	line = (size_t)((const char *)memchr(bytes, '\n', head->pkt_len) + 1 - bytes);
-	ip_format(&u->addr, address);
-	n = (size_t)snprintf(host, sizeof(host),
-		ip_is_v4(&u->addr) ? "Host: %s:%u\r\n" : "Host: [%s]:%u\r\n", address, u->port);
-	memcpy(at, bytes, line);
-	memcpy(at + line, host, n);
-	memcpy(at + line + n, bytes + line, head->pkt_len - line);
-	out = chain_copy(at, head->pkt_len + (uint32_t)n, p->config.pool);
-	if (!out)
-		return head;
-	rte_pktmbuf_free(head);
-	return out;
-}
-
 void forward_send_head(struct proxy *p, struct exchange *ex)
 {
 	struct upstream *u = ex->upstream;
 	struct rte_mbuf *head = ex->head;
 
 	ex->head = NULL;
-	if (unlikely(ex->flags & EX_NO_HOST))
-		head = head_with_host(p, head, u);
 	ex->flags |= EX_SENT;
 	ex->reason = REASON_PROXIED;
 	ex->sent_ns = p->now_ns;
@@ -137,8 +45,10 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 	outcome_sent(&p->backends, u->slot, u->reused);
 	tcp_ask(u->tcp);
 	tcp_send(u->tcp, head);
-	if (ex->flags & EX_HEAD_HELD)
+	if (ex->flags & EX_REPEATS)
 		ex->flags |= EX_REQUEST_DONE;
+	else
+		hold_drop(p, ex);
 	forward_request_body(p, ex);
 }
 
@@ -391,9 +301,8 @@ static enum round response_head(struct proxy *p, struct exchange *ex, struct rte
 		ex->flags |= EX_RESPONDING;
 	}
 	stream_consume_head(&u->rx, &p->heads, head_bytes);
-	if ((ex->flags & EX_RESPONDING) && (ex->flags & EX_HEAD_HELD)) {
+	if ((ex->flags & EX_RESPONDING) && (ex->flags & EX_REPEATS))
 		hold_drop(p, ex);
-	}
 	return ROUND_MORE;
 }
 

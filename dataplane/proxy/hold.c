@@ -6,7 +6,6 @@
  * their bytes are copied to the backend's connection instead of moved, which bounds their size.
  */
 #include "dataplane/proxy/proxy_priv.h"
-#include "lib/base/bytes.h"
 
 #define HOLD_BODY_BYTES 4096 /* of a body with its framing */
 
@@ -16,10 +15,9 @@ bool hold_method_repeats(uint8_t method)
 	       method == HTTP_DELETE || method == HTTP_OPTIONS || method == HTTP_TRACE;
 }
 
-/* Follow the body from @p offset of the stream on and copy it. @return its bytes; 0 when not all of
- * it is here, or it is longer */
-static uint32_t body_copy(
-	const struct stream *s, uint32_t offset, struct http1_body *body, char *out)
+/* Follow the body from @p offset of the stream on. @return its bytes; 0 when not all of it is here,
+ * or it is longer than what is held */
+static uint32_t hold_body_bytes(const struct stream *s, uint32_t offset, struct http1_body *body)
 {
 	uint32_t bytes = 0;
 
@@ -34,8 +32,6 @@ static uint32_t body_copy(
 		verdict = http1_body_feed(body, data, m->data_len - skip, &used, &reason);
 		if (verdict == HTTP1_BAD || bytes + used > HOLD_BODY_BYTES)
 			return 0;
-		if (used)
-			bytes_copy(out + bytes, data, (uint32_t)used);
 		bytes += (uint32_t)used;
 		if (verdict == HTTP1_DONE)
 			return bytes;
@@ -43,20 +39,8 @@ static uint32_t body_copy(
 	return 0;
 }
 
-/* Put the body behind the head that was written for the backend. */
-static bool send_copy(struct proxy *p, struct exchange *ex, const char *body, uint32_t bytes)
+static bool hold_body(const struct proxy *p, struct exchange *ex, const struct http1_head *head)
 {
-	struct rte_mbuf *m = chain_copy(body, bytes, p->config.pool);
-
-	if (!m)
-		return false;
-	ex->head = chain_join(ex->head, m);
-	return true;
-}
-
-static bool hold_body(struct proxy *p, struct exchange *ex, const struct http1_head *head)
-{
-	const struct stream *s = &ex->client->rx;
 	uint64_t body_max = proxy_body_max(p, ex->body_max);
 	struct http1_body body;
 	uint32_t bytes;
@@ -65,9 +49,8 @@ static bool hold_body(struct proxy *p, struct exchange *ex, const struct http1_h
 		head->message.content_length > HOLD_BODY_BYTES)
 		return false;
 	http1_body_begin(&body, head, true);
-	bytes = body_copy(s, head->head_bytes, &body, p->scratch_head);
-	if (bytes == 0 || (body_max && bytes > body_max) ||
-		!send_copy(p, ex, p->scratch_head, bytes))
+	bytes = hold_body_bytes(&ex->client->rx, head->head_bytes, &body);
+	if (bytes == 0 || (body_max && bytes > body_max))
 		return false;
 	ex->request_body = body;
 	ex->held_body = bytes;
@@ -76,27 +59,30 @@ static bool hold_body(struct proxy *p, struct exchange *ex, const struct http1_h
 	return true;
 }
 
-bool hold_request(struct proxy *p, struct exchange *ex, const struct decision *d)
+void hold_request(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
 	const struct http1_head *head = &d->received;
 	bool empty = head->message.content_length == 0;
 
-	if (!empty && (!hold_method_repeats(ex->method) || !hold_body(p, ex, head)))
+	if (empty || (hold_method_repeats(ex->method) && hold_body(p, ex, head)))
+		ex->flags |= EX_REPEATS;
+}
+
+static __attribute__((noinline)) bool hold_copy_body(struct proxy *p, struct exchange *ex)
+{
+	struct rte_mbuf *m;
+
+	chain_peek_at(&ex->client->rx.chain, ex->head_bytes, p->scratch_head, ex->held_body);
+	m = chain_copy(p->scratch_head, ex->held_body, p->config.pool);
+	if (!m)
 		return false;
-	ex->flags |= EX_HEAD_HELD;
+	ex->head = chain_join(ex->head, m);
 	return true;
 }
 
-bool hold_send_again(struct proxy *p, struct exchange *ex, const struct decision *d)
+bool hold_append_body(struct proxy *p, struct exchange *ex)
 {
-	const struct stream *s = &ex->client->rx;
-	struct http1_body body;
-
-	if (ex->held_body == 0)
-		return true;
-	http1_body_begin(&body, &d->received, true);
-	return body_copy(s, ex->head_bytes, &body, p->scratch_head) == ex->held_body &&
-	       send_copy(p, ex, p->scratch_head, ex->held_body);
+	return likely(ex->held_body == 0) || hold_copy_body(p, ex);
 }
 
 void hold_drop(struct proxy *p, struct exchange *ex)
@@ -105,5 +91,5 @@ void hold_drop(struct proxy *p, struct exchange *ex)
 
 	stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
 	chain_drop(&c->rx.chain, ex->held_body);
-	ex->flags &= ~(uint32_t)EX_HEAD_HELD;
+	ex->flags &= ~(uint32_t)(EX_HEAD_HELD | EX_REPEATS);
 }

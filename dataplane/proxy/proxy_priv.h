@@ -70,8 +70,7 @@ struct client {
 };
 
 enum exchange_flag {
-	EX_HEAD_HELD =
-		1 << 0, /* all of the request is still in client->rx, to be sent again if need be */
+	EX_HEAD_HELD = 1 << 0,    /* the request's head is still in client->rx */
 	EX_SENT = 1 << 1,         /* the head was given to the backend's connection */
 	EX_REQUEST_DONE = 1 << 2, /* the whole request was forwarded */
 	EX_RESPONDING = 1 << 3,   /* the answer's head went to the client */
@@ -82,8 +81,9 @@ enum exchange_flag {
 	EX_BODY_STOPPED = 1 << 8, /* the backend takes no more of the body */
 	EX_DECHUNK = 1 << 9,      /* chunked answer to an HTTP/1.0 client */
 	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
-	EX_NO_HOST = 1 << 12,     /* the client named no host: the endpoint's own is sent */
-	EX_RATED = 1 << 13,       /* exchange->rate is in use */
+	EX_REPEATS = 1 << 12, /* all of the request stays in client->rx until its response begins,
+				   * to be sent again if need be */
+	EX_RATED = 1 << 13,   /* exchange->rate is in use */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -325,8 +325,9 @@ void pressure_forget(struct proxy *p, struct client *c);
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct decision *d);
 /* The answer is complete, or it never will be: record it and free the exchange. */
 void exchange_end(struct proxy *p, struct exchange *ex, enum reason why);
-/* Find a backend for it; also after a failure. */
-void exchange_dispatch(struct proxy *p, struct exchange *ex);
+/* Choose an endpoint, write the head for it and send it; also after a failure. @param d  its head is
+ * parsed. The client may be gone after it */
+void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decision *d);
 /* Its upstream is gone before the answer's head: another one, or the reason's own answer. */
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why);
 /* Answer in Sluice's own name and let the backend go. */
@@ -335,14 +336,13 @@ void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why);
 /* hold.c */
 /* Whether the method may be sent again (RFC 9110 §9.2.2: idempotent). */
 bool hold_method_repeats(uint8_t method);
-/* Keep the request in client->rx until its response begins, if it is all there and may be repeated;
- * its body, if any, is put behind ex->head. @return false when it is not kept: its head is to be
- * consumed */
-bool hold_request(struct proxy *p, struct exchange *ex, const struct decision *d);
-/* Put the body of a request that is held behind ex->head, which was written again. @return false
- * without memory */
-bool hold_send_again(struct proxy *p, struct exchange *ex, const struct decision *d);
-/* The request is not sent again: consume it. */
+/* Decide whether the request stays in client->rx until its response begins: if it is all there and
+ * may be repeated (EX_REPEATS). Without that its head goes once it is sent. */
+void hold_request(struct proxy *p, struct exchange *ex, const struct decision *d);
+/* Put the body of a request that is held, if it has one, behind ex->head. @return false without
+ * memory */
+bool hold_append_body(struct proxy *p, struct exchange *ex);
+/* Take the request's head, and its body if that is held, off client->rx. */
 void hold_drop(struct proxy *p, struct exchange *ex);
 
 /* wait.c */
@@ -400,8 +400,7 @@ typedef void (*forward_write_fn)(struct http1_writer *w, const void *ctx);
 /* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. NULL
  * when no mbuf was free. */
 struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const void *ctx);
-/* Write the request's head for the backend into ex->head. @return false when no mbuf was free */
-bool forward_write_head(struct proxy *p, struct exchange *ex, const struct decision *d);
+/* Send ex->head to the endpoint. */
 void forward_send_head(struct proxy *p, struct exchange *ex);
 void forward_request_body(struct proxy *p, struct exchange *ex);
 void forward_response(struct proxy *p, struct exchange *ex);
@@ -409,6 +408,15 @@ void forward_response(struct proxy *p, struct exchange *ex);
  * beyond the client's send space once, by what the receive queue held. @return true when that ended
  * the exchange */
 bool forward_rest(struct proxy *p, struct exchange *ex);
+
+/* head.c */
+/**
+ * Write the request's head for an endpoint into ex->head, with the body behind it if that is held.
+ * @param d         the decision; its head is parsed
+ * @param endpoint  index into SNAP_ENDPOINTS
+ * @return false when no mbuf was free
+ */
+bool head_write(struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint);
 
 /* trailers.c */
 /**

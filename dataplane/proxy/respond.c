@@ -272,18 +272,18 @@ static uint32_t compose(struct proxy *p, const struct exchange *ex, enum reason 
 
 /* Drop the refused request from the stream. A body that is here as a whole goes too; for another
  * one the connection must close, because where the next request begins is not known yet. */
-static void skip_request(struct proxy *p, struct exchange *ex, const struct decision *d)
+static void skip_request(struct proxy *p, struct exchange *ex)
 {
 	struct client *c = ex->client;
+	bool whole;
 
 	if (!c->keep_alive)
 		return;
-	if (ex->flags & EX_HEAD_HELD) {
+	whole = ex->flags & EX_REPEATS;
+	if (ex->flags & EX_HEAD_HELD)
 		hold_drop(p, ex);
+	if (whole)
 		return;
-	}
-	if (d)
-		stream_consume_head(&c->rx, &p->heads, ex->head_bytes);
 	if ((ex->flags & EX_REQUEST_DONE) || ex->request_body.framing == HTTP1_BODY_NONE)
 		return;
 	if (ex->request_body.framing == HTTP1_BODY_LENGTH &&
@@ -300,7 +300,7 @@ void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct
 	struct rte_mbuf *m;
 	uint32_t len;
 
-	skip_request(p, ex, d);
+	skip_request(p, ex);
 	if (p->draining || c->leaving)
 		c->keep_alive = false;
 	len = compose(p, ex, why, d, buf, sizeof(buf));

@@ -173,6 +173,8 @@ void http1_write_request(
 		http1_put(w, STR("?"), message->query);
 	if (http_likely(message->authority.len != 0))
 		http1_put(w, STR(" HTTP/1.1\r\nHost: "), message->authority, STR(CRLF));
+	else if (edits->host.len != 0)
+		http1_put(w, STR(" HTTP/1.1\r\nHost: "), edits->host, STR(CRLF));
 	else
 		http1_put(w, STR(" HTTP/1.1\r\n"));
 	put_fields(w, message, http_edits_removed(edits, message), edits->strip_field);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request's head for the endpoint that was chosen. It is parsed where it was received and written
+ * once for each attempt, so that what is written may depend on the endpoint. Until the attempt sends
+ * it the client's bytes stay in the stream: another endpoint gets a head of its own.
+ */
+#include "dataplane/proxy/proxy_priv.h"
+
+struct head_writing {
+	const struct http1_head *head;
+	struct http_edits edits;
+};
+
+static void head_put(struct http1_writer *w, const void *ctx)
+{
+	const struct head_writing *r = ctx;
+
+	http1_write_request(w, r->head, &r->edits);
+}
+
+static uint32_t head_format_id(uint64_t id, char *out)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++)
+		out[i] = hex[(id >> (60 - 4 * i)) & 15];
+	return 16;
+}
+
+/* The path that was matched, where it is not the one that the client sent. */
+static struct str head_path_matched(struct proxy *p, const struct client *c, struct str sent)
+{
+	const uint32_t listener = tables_listener(p->tables, c->listener_slot);
+	struct str path = sent;
+
+	if (listener != SNAP_NONE)
+		route_path_normalise(sent,
+			SNAP_AT(&p->tables->snapshot, SNAP_LISTENERS, snap_listener, listener)
+				->paths,
+			p->scratch_path, sizeof(p->scratch_path), &path);
+	return path;
+}
+
+#define HEAD_HOST_BYTES (IP_TEXT_BYTES + sizeof("[]:65535"))
+
+/* A request of HTTP/1.0 may name no host: the endpoint's own is named. */
+static __attribute__((noinline)) struct str head_endpoint_host(
+	const struct proxy *p, uint32_t endpoint, char *out)
+{
+	const struct snap_endpoint *to =
+		SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint);
+	char address[IP_TEXT_BYTES];
+
+	ip_format(&to->addr, address);
+	return (struct str){ out,
+		(uint32_t)snprintf(out, HEAD_HOST_BYTES, ip_is_v4(&to->addr) ? "%s:%u" : "[%s]:%u",
+			address, to->tcp_port) };
+}
+
+static bool head_write_fields(
+	struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint)
+{
+	const struct snapshot *snapshot = &p->tables->snapshot;
+	const struct snap_settings *settings = snap_settings(snapshot);
+	const struct client *c = ex->client;
+	struct head_writing r = { .head = &d->received };
+	char id[16], host[HEAD_HOST_BYTES];
+
+	r.edits.client_ip = (struct str){ c->ip_text, c->ip_bytes };
+	r.edits.proto = c->tls ? STR("https") : STR("http");
+	r.edits.via_name = snap_str(snapshot, settings->via);
+	r.edits.request_id = (struct str){ id, head_format_id(ex->request_id, id) };
+	r.edits.trust_forwarded = settings->trust_forwarded;
+	r.edits.pass_overrides = settings->pass_overrides;
+	if (unlikely(d->match.rewritten))
+		r.edits.path = head_path_matched(p, c, decision_head(d)->path);
+	if (unlikely(decision_head(d)->authority.len == 0))
+		r.edits.host = head_endpoint_host(p, endpoint, host);
+	if (d->has_caller) {
+		r.edits.strip_field = d->credential.field;
+		r.edits.consumer = d->caller.name;
+		r.edits.plan = policy_plan_name(p->tables->policy, ex->plan);
+	}
+	ex->head = forward_write(p, head_put, &r);
+	return ex->head != NULL;
+}
+
+bool head_write(struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint)
+{
+	return head_write_fields(p, ex, d, endpoint) && hold_append_body(p, ex);
+}
