@@ -305,7 +305,7 @@ void client_refuse(struct proxy *p, struct client *c, enum reason why)
 			rte_pktmbuf_mtod(c->rx.chain.head, const char *),
 			c->rx.chain.head->data_len, ex->path, sizeof(ex->path));
 	if (ex)
-		respond(p, ex, why, NULL);
+		problem(p, ex, why, NULL);
 	else
 		client_abort(p, c);
 }

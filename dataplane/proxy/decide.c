@@ -179,7 +179,7 @@ static void conclude(struct proxy *p, struct decision *d)
 		d->verdict == REASON_PROXIED)
 		d->verdict = REASON_MAX_FORWARDS;
 	if (d->verdict != REASON_PROXIED) {
-		respond(p, ex, d->verdict, d);
+		problem(p, ex, d->verdict, d);
 		return;
 	}
 	hold_request(p, ex, d);

@@ -130,7 +130,7 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decisi
 		}
 		why = REASON_OVERLOADED;
 	}
-	respond(p, ex, why, NULL);
+	problem(p, ex, why, NULL);
 }
 
 /* Parse the request once more, where it was received, decide it in the running generation and
@@ -149,7 +149,7 @@ static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum r
 	}
 	verdict = decide_again(p, ex, d);
 	if (verdict != REASON_PROXIED) {
-		respond(p, ex, verdict, d);
+		problem(p, ex, verdict, d);
 		return;
 	}
 	p->counters->retries++;
@@ -190,5 +190,5 @@ void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why)
 		client_break(p, ex->client, why);
 		return;
 	}
-	respond(p, ex, why, NULL);
+	problem(p, ex, why, NULL);
 }

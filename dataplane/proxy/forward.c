@@ -81,7 +81,7 @@ static enum round more_of_body(struct proxy *p, struct exchange *ex, uint32_t ro
 	if (ex->flags & EX_EXPECT) {
 		ex->flags &= ~(uint32_t)EX_EXPECT;
 		if (stream_bytes(&c->rx) == 0)
-			respond_continue(p, c);
+			reply_continue(p, c);
 	}
 	if (client_pull(p, c, room) && stream_bytes(&c->rx) > before)
 		return ROUND_MORE;
@@ -258,9 +258,9 @@ static struct rte_mbuf *final_head(struct proxy *p, struct exchange *ex, struct 
 		c->keep_alive = false;
 	r.via = snap_str(&p->tables->snapshot, proxy_settings(p)->via);
 	if (!http_head_has(&head->message, HTTP_FIELD_DATE))
-		respond_date(p, &w);
+		reply_date(p, &w);
 	if (ex->flags & EX_RATE_FIELDS)
-		respond_rate_fields(p, ex, &w);
+		reply_rate_fields(p, ex, &w);
 	if (http1_writer_ok(&w))
 		r.extra = (struct str){ fields, w.len };
 	r.keep_alive = c->keep_alive;

@@ -428,16 +428,30 @@ bool head_write(struct proxy *p, struct exchange *ex, const struct decision *d, 
 enum http1_verdict trailers_take(struct proxy *p, struct chain *chain, struct http1_body *body,
 	bool forward, uint32_t *used, struct rte_mbuf **out);
 
-/* respond.c */
-/* Answer in Sluice's own name and end the exchange. @param d the decision, when it is made now;
- * NULL when the request was decided earlier or never understood. The client may be gone after
- * it. */
-void respond(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
-void respond_continue(struct proxy *p, struct client *c);
-/* Write the Date that an answer without one needs (RFC 9110 §6.6.1). */
-void respond_date(struct proxy *p, struct http1_writer *w);
+/* reply.c */
+#define REPLY_FIELDS_BYTES 1536 /* that a reply may have */
+/* A response that Sluice gives itself. */
+struct reply {
+	enum reason reason; /* of the exchange's end */
+	uint16_t status;
+	struct str type; /* media type of the body; empty: none */
+	struct str
+		fields; /* more field lines, each with its CRLF; left out where they are too long */
+	struct str body; /* not sent in response to HEAD, nor with a status that has none */
+};
+/* Send it and end the exchange; a part of its request that is here is dropped. The strings are copied.
+ * The client may be gone after it. */
+void reply(struct proxy *p, struct exchange *ex, const struct reply *r);
+void reply_continue(struct proxy *p, struct client *c);
+/* Write the Date that a response without one needs (RFC 9110 §6.6.1). */
+void reply_date(struct proxy *p, struct http1_writer *w);
 /* Write the field lines of the plan's limits. */
-void respond_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
+void reply_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
+
+/* problem.c */
+/* Reply with an error of Sluice's own. @param d  the decision, where its head is parsed; NULL when the
+ * request was decided earlier or never understood. The client may be gone after it. */
+void problem(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
 
 /* record.c */
 void record_exchange(struct proxy *p, struct exchange *ex);

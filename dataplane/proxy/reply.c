@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Responses that Sluice gives itself: one function sends all of them and ends their exchanges, so
+ * that each has its reason, its counter and its record. What is in one is its caller's: an error
+ * (problem.c), or a response that a route is configured to give.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "dataplane/proxy/proxy_priv.h"
+
+#define REPLY_BYTES 2560 /* a response that fits is one copy: fields of REPLY_FIELDS_BYTES do */
+
+static struct str reply_phrase(unsigned status)
+{
+	static const struct {
+		uint16_t status;
+		const char *phrase;
+	} phrases[] = {
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 301, "Moved Permanently" },
+		{ 302, "Found" },
+		{ 303, "See Other" },
+		{ 304, "Not Modified" },
+		{ 307, "Temporary Redirect" },
+		{ 308, "Permanent Redirect" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 408, "Request Timeout" },
+		{ 410, "Gone" },
+		{ 413, "Content Too Large" },
+		{ 414, "URI Too Long" },
+		{ 417, "Expectation Failed" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 501, "Not Implemented" },
+		{ 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
+		{ 505, "HTTP Version Not Supported" },
+	};
+
+	for (unsigned i = 0; i < RTE_DIM(phrases); i++)
+		if (phrases[i].status == status)
+			return str_of(phrases[i].phrase);
+	return (struct str){ NULL, 0 }; /* RFC 9112 §4: it may be empty */
+}
+
+/* RFC 9110 §5.6.7; made once a second. */
+static struct str reply_date_text(struct proxy *p)
+{
+	if (p->date_s != p->wall_s) {
+		time_t t = (time_t)p->wall_s;
+		struct tm tm;
+
+		p->date_s = p->wall_s;
+		gmtime_r(&t, &tm);
+		strftime(p->date_text, sizeof(p->date_text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	}
+	return (struct str){ p->date_text, (uint32_t)strlen(p->date_text) };
+}
+
+void reply_date(struct proxy *p, struct http1_writer *w)
+{
+	http1_put_field(w, STR("Date"), reply_date_text(p));
+}
+
+void reply_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w)
+{
+	const struct policy *policy = p->tables->policy;
+
+	if (ex->generation != p->tables->snapshot.generation)
+		return;
+	http1_put(w, STR("RateLimit-Policy: "), policy_plan_header(policy, ex->plan),
+		STR("\r\nRateLimit: \""), policy_limit_name(policy, ex->limit.limit), STR("\";r="));
+	http1_put_number(w, ex->limit.remaining);
+	http1_put(w, STR(";t="));
+	http1_put_number(w, ex->limit.reset_s);
+	http1_put(w, STR("\r\n"));
+}
+
+/* RFC 9110 §6.4.1, §8.6: no content, and no length of one. */
+static bool reply_is_empty(unsigned status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
+static void reply_put_head(struct proxy *p, const struct exchange *ex, const struct reply *r,
+	struct str fields, struct http1_writer *w)
+{
+	http1_put(w, STR("HTTP/1.1 "));
+	http1_put_number(w, r->status);
+	http1_put(w, STR(" "), reply_phrase(r->status), STR("\r\n"));
+	reply_date(p, w);
+	if (r->type.len)
+		http1_put_field(w, STR("Content-Type"), r->type);
+	if (!reply_is_empty(r->status)) {
+		http1_put(w, STR("Content-Length: "));
+		http1_put_number(w, r->body.len);
+		http1_put(w, STR("\r\n"));
+	}
+	http1_put(w, fields);
+	if (!ex->client->keep_alive)
+		http1_put(w, STR("Connection: close\r\n"));
+	else if (ex->flags & EX_HTTP10)
+		http1_put(w, STR("Connection: keep-alive\r\n"));
+	http1_put(w, STR("\r\n"));
+}
+
+/* @return the response, or NULL when no mbuf was free */
+static struct rte_mbuf *reply_write(
+	struct proxy *p, const struct exchange *ex, const struct reply *r)
+{
+	const bool body = r->body.len && ex->method != HTTP_HEAD && !reply_is_empty(r->status);
+	char buf[REPLY_BYTES];
+	struct http1_writer w = { buf, sizeof(buf), 0 };
+	struct rte_mbuf *head, *rest;
+
+	reply_put_head(p, ex, r, r->fields, &w);
+	if (unlikely(!http1_writer_ok(&w))) {
+		/* A response without them is better than none. */
+		w.len = 0;
+		reply_put_head(p, ex, r, (struct str){ NULL, 0 }, &w);
+	}
+	if (!body)
+		return chain_copy(buf, w.len, p->config.pool);
+	if (r->body.len <= sizeof(buf) - w.len) {
+		http1_put(&w, r->body);
+		return chain_copy(buf, w.len, p->config.pool);
+	}
+	head = chain_copy(buf, w.len, p->config.pool);
+	rest = head ? chain_copy(r->body.data, r->body.len, p->config.pool) : NULL;
+	if (rest)
+		return chain_join(head, rest);
+	rte_pktmbuf_free(head);
+	return NULL;
+}
+
+/* Take the request off the stream. A body that is here as a whole goes too; for another one the
+ * connection must close, because where the next request begins is not known yet. */
+static void reply_skip_request(struct proxy *p, struct exchange *ex)
+{
+	struct client *c = ex->client;
+	const bool whole = ex->flags & EX_REPEATS;
+
+	if (!c->keep_alive)
+		return;
+	if (ex->flags & EX_HEAD_HELD)
+		hold_drop(p, ex);
+	if (whole || (ex->flags & EX_REQUEST_DONE) || ex->request_body.framing == HTTP1_BODY_NONE)
+		return;
+	if (ex->request_body.framing == HTTP1_BODY_LENGTH &&
+		ex->request_body.left <= c->rx.chain.bytes)
+		chain_drop(&c->rx.chain, (uint32_t)ex->request_body.left);
+	else
+		c->keep_alive = false;
+}
+
+void reply(struct proxy *p, struct exchange *ex, const struct reply *r)
+{
+	struct client *c = ex->client;
+	struct rte_mbuf *m;
+
+	reply_skip_request(p, ex);
+	if (p->draining || c->leaving)
+		c->keep_alive = false;
+	m = reply_write(p, ex, r);
+	ex->status = r->status;
+	ex->bytes_out += m ? m->pkt_len : 0;
+	if (!m || !client_send(p, c, m)) {
+		ex->reason = r->reason;
+		client_abort(p, c);
+		return;
+	}
+	exchange_end(p, ex, r->reason);
+	client_answered(p, c);
+}
+
+void reply_continue(struct proxy *p, struct client *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct rte_mbuf *m = chain_copy(text, sizeof(text) - 1, p->config.pool);
+
+	/* Without memory for it the client waits a little and sends its body all the same. */
+	if (m)
+		client_send(p, c, m);
+}
