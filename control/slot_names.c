@@ -50,7 +50,7 @@ void slot_names_free(struct slot_names *names)
 }
 
 /* The record of a slot, or SNAP_NONE. */
-static uint32_t find(const uint32_t *table, uint32_t capacity, uint32_t slot)
+static uint32_t slot_names_find(const uint32_t *table, uint32_t capacity, uint32_t slot)
 {
 	return table && slot < capacity ? table[slot] : SNAP_NONE;
 }
@@ -59,7 +59,8 @@ struct str slot_listener(const struct slot_names *n, uint32_t slot)
 {
 	if (!n->snapshot)
 		return STR("");
-	uint32_t i = find(n->listeners, snap_settings(n->snapshot)->listener_capacity, slot);
+	uint32_t i =
+		slot_names_find(n->listeners, snap_settings(n->snapshot)->listener_capacity, slot);
 
 	if (i == SNAP_NONE)
 		return STR("");
@@ -70,7 +71,7 @@ static const struct snap_api *api_of(const struct slot_names *n, uint32_t slot)
 {
 	if (!n->snapshot)
 		return NULL;
-	uint32_t i = find(n->apis, snap_settings(n->snapshot)->api_capacity, slot);
+	uint32_t i = slot_names_find(n->apis, snap_settings(n->snapshot)->api_capacity, slot);
 
 	return i == SNAP_NONE ? NULL : SNAP_AT(n->snapshot, SNAP_APIS, snap_api, i);
 }
@@ -93,7 +94,8 @@ static const struct snap_endpoint *endpoint_of(const struct slot_names *n, uint3
 {
 	if (!n->snapshot)
 		return NULL;
-	uint32_t i = find(n->endpoints, snap_settings(n->snapshot)->endpoint_capacity, slot);
+	uint32_t i =
+		slot_names_find(n->endpoints, snap_settings(n->snapshot)->endpoint_capacity, slot);
 
 	return i == SNAP_NONE ? NULL : SNAP_AT(n->snapshot, SNAP_ENDPOINTS, snap_endpoint, i);
 }
@@ -119,7 +121,8 @@ struct str slot_consumer(const struct slot_names *n, uint32_t slot)
 {
 	if (!n->snapshot)
 		return STR("");
-	uint32_t i = find(n->consumers, snap_settings(n->snapshot)->consumer_capacity, slot);
+	uint32_t i =
+		slot_names_find(n->consumers, snap_settings(n->snapshot)->consumer_capacity, slot);
 
 	if (i == SNAP_NONE)
 		return STR("");

@@ -109,7 +109,7 @@ static bool read_all(int fd, void *data, size_t bytes)
 
 /* --- the child of one compilation --- */
 
-static void limit(int resource, uint64_t value)
+static void compiler_limit(int resource, uint64_t value)
 {
 	const struct rlimit both = { value, value };
 
@@ -118,10 +118,10 @@ static void limit(int resource, uint64_t value)
 
 static void child_confine(const struct compiler_limits *limits)
 {
-	limit(RLIMIT_CPU, limits->processor_s);
-	limit(RLIMIT_FSIZE, DATABASE_MAX + sizeof(struct compiler_result));
+	compiler_limit(RLIMIT_CPU, limits->processor_s);
+	compiler_limit(RLIMIT_FSIZE, DATABASE_MAX + sizeof(struct compiler_result));
 	if (MEMORY_LIMITED)
-		limit(RLIMIT_AS, limits->memory_bytes);
+		compiler_limit(RLIMIT_AS, limits->memory_bytes);
 	if (harden_compiler())
 		_exit(3);
 }

@@ -57,7 +57,7 @@ static const struct link_server_ops link_ops = {
 	.history = on_history,
 };
 
-static uint64_t seconds(void)
+static uint64_t main_seconds(void)
 {
 	struct timespec now;
 
@@ -74,7 +74,7 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int serve(struct link_server *link, struct gateway *gateway, struct compiler *compiler)
+static int main_serve(struct link_server *link, struct gateway *gateway, struct compiler *compiler)
 {
 	uint64_t housekept_s = 0;
 
@@ -93,8 +93,8 @@ static int serve(struct link_server *link, struct gateway *gateway, struct compi
 			log_error("the ports were not started: the dataplane ends");
 			return EXIT_FAILURE;
 		}
-		if (seconds() != housekept_s) {
-			housekept_s = seconds();
+		if (main_seconds() != housekept_s) {
+			housekept_s = main_seconds();
 			gateway_housekeeping(gateway);
 			compiler_keep(compiler);
 		}
@@ -103,14 +103,14 @@ static int serve(struct link_server *link, struct gateway *gateway, struct compi
 }
 
 /* Requests under way may finish; a second signal cuts them off. */
-static void drain(struct link_server *link, struct gateway *gateway, uint32_t longest_s)
+static void main_drain(struct link_server *link, struct gateway *gateway, uint32_t longest_s)
 {
-	uint64_t end_s = seconds() + longest_s;
+	uint64_t end_s = main_seconds() + longest_s;
 
 	log_notice("stopping: waiting up to %u s for requests under way", longest_s);
 	link_server_stopping(link);
 	gateway_drain(gateway);
-	while (signals_seen < 2 && seconds() < end_s && !gateway_drained(gateway))
+	while (signals_seen < 2 && main_seconds() < end_s && !gateway_drained(gateway))
 		if (link_server_poll(link, 20))
 			break;
 }
@@ -151,9 +151,9 @@ int main(int argc, char **argv)
 	gateway_set_boot_id(gateway, link_server_boot_id(link));
 	catch_signals();
 	log_notice("waiting for control on %s", options.socket);
-	rc = serve(link, gateway, compiler);
+	rc = main_serve(link, gateway, compiler);
 	if (!gateway_failed(gateway))
-		drain(link, gateway, options.drain_s);
+		main_drain(link, gateway, options.drain_s);
 	gateway_destroy(gateway);
 	link_server_destroy(link);
 	compiler_stop(compiler);

@@ -67,7 +67,7 @@ static const struct option longs[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int wrong(const char *text, const char *value)
+static int options_wrong(const char *text, const char *value)
 {
 	fprintf(stderr, "sluice-dataplane: %s: %s\nTry --help.\n", text, value);
 	return 2;
@@ -78,7 +78,7 @@ static int set_user(const char *name, struct options *o)
 	const struct passwd *user = getpwnam(name);
 
 	if (!user)
-		return wrong("no such user", name);
+		return options_wrong("no such user", name);
 	o->access.control = user->pw_uid;
 	return 0;
 }
@@ -88,7 +88,7 @@ static int set_run_as(const char *name, struct options *o)
 	const struct passwd *user = getpwnam(name);
 
 	if (!user)
-		return wrong("no such user", name);
+		return options_wrong("no such user", name);
 	o->gateway.privileges.user = name;
 	o->gateway.privileges.uid = user->pw_uid;
 	o->gateway.privileges.gid = user->pw_gid;
@@ -100,7 +100,7 @@ static int set_readers(const char *name, struct options *o)
 	const struct group *group = getgrnam(name);
 
 	if (!group)
-		return wrong("no such group", name);
+		return options_wrong("no such group", name);
 	o->access.readers = group->gr_gid;
 	return 0;
 }
@@ -113,7 +113,7 @@ static int set_drain(const char *text, struct options *o)
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (errno || *end || end == text || n > 3600)
-		return wrong("--drain wants 0 to 3600 seconds", text);
+		return options_wrong("--drain wants 0 to 3600 seconds", text);
 	o->drain_s = (uint32_t)n;
 	return 0;
 }
@@ -130,7 +130,7 @@ static int set_option(int c, struct options *o)
 		return set_run_as(optarg, o);
 	case OPT_DRIVER:
 		if (o->gateway.driver_count == OPTIONS_EXTRA_MAX)
-			return wrong("too many --allow-driver", optarg);
+			return options_wrong("too many --allow-driver", optarg);
 		o->drivers[o->gateway.driver_count++] = optarg;
 		return 0;
 	case OPT_CORE_DUMPS:
@@ -152,7 +152,7 @@ static int set_option(int c, struct options *o)
 		return 0;
 	case OPT_EAL:
 		if (o->gateway.extra_count == OPTIONS_EXTRA_MAX)
-			return wrong("too many --eal", optarg);
+			return options_wrong("too many --eal", optarg);
 		o->extra[o->gateway.extra_count++] = optarg;
 		return 0;
 	case OPT_EAL_LOG:
@@ -161,8 +161,9 @@ static int set_option(int c, struct options *o)
 	case OPT_DRAIN:
 		return set_drain(optarg, o);
 	case 'v':
-		return log_level_parse(optarg, &o->log_level) ? wrong("unknown log level", optarg)
-							      : 0;
+		return log_level_parse(optarg, &o->log_level)
+			       ? options_wrong("unknown log level", optarg)
+			       : 0;
 	case 'V':
 		printf("sluice-dataplane %s\n", SLUICE_VERSION);
 		return 1;
@@ -195,6 +196,6 @@ int options_parse(int argc, char **argv, struct options *options)
 			return rc;
 	}
 	if (optind < argc)
-		return wrong("unexpected argument", argv[optind]);
+		return options_wrong("unexpected argument", argv[optind]);
 	return 0;
 }

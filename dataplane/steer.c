@@ -137,7 +137,7 @@ static void take_news(struct steer *s, struct rte_ring *ring, uint64_t now_ns)
 	}
 }
 
-static uint16_t take(struct steer *s, struct rte_mbuf **segs, uint16_t room, uint64_t now_ns)
+static uint16_t steer_take(struct steer *s, struct rte_mbuf **segs, uint16_t room, uint64_t now_ns)
 {
 	uint16_t n = 0;
 
@@ -179,11 +179,11 @@ uint16_t steer_exchange(
 		else
 			hand_over(s, segs[i], to);
 	}
-	return (uint16_t)(kept + take(s, segs + kept, (uint16_t)(room - kept), now_ns));
+	return (uint16_t)(kept + steer_take(s, segs + kept, (uint16_t)(room - kept), now_ns));
 }
 
 /* A full ring loses a hint; the next packet brings it again. */
-static void tell(struct steer *s, uint32_t to, struct news *news)
+static void steer_tell(struct steer *s, uint32_t to, struct news *news)
 {
 	rte_ring_sp_enqueue_elem(s->mesh->news[s->worker * s->workers + to], news, sizeof(*news));
 }
@@ -197,7 +197,7 @@ static void neighbour_seen(void *ctx, uint32_t port_index, const struct ip_addr 
 
 	for (uint32_t to = 0; to < s->workers; to++)
 		if (to != s->worker)
-			tell(s, to, &news);
+			steer_tell(s, to, &news);
 }
 
 static bool icmp_error(void *ctx, const struct net_icmp_error *error)
@@ -213,7 +213,7 @@ static bool icmp_error(void *ctx, const struct net_icmp_error *error)
 
 	if (to == s->worker)
 		return false;
-	tell(s, to, &news);
+	steer_tell(s, to, &news);
 	return true;
 }
 

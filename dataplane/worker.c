@@ -143,7 +143,7 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 }
 
 /* Close one stage: its cycles are those since the border before. */
-static inline uint64_t border(struct worker *w, enum stage stage, uint64_t before)
+static inline uint64_t worker_border(struct worker *w, enum stage stage, uint64_t before)
 {
 	uint64_t now = rte_rdtsc();
 
@@ -181,7 +181,7 @@ static void write_gauges(struct worker *w, uint64_t now_ns)
 	}
 }
 
-static uint16_t receive(struct worker *w, uint32_t i)
+static uint16_t worker_receive(struct worker *w, uint32_t i)
 {
 	const struct port *port = w->config.net.ports[i].port;
 	struct stats_port *stats = &w->config.stats->port[i];
@@ -201,14 +201,14 @@ bool worker_turn(struct worker *w, uint64_t now_ns, uint64_t wall_s)
 
 	follow_main_core(w, now_ns);
 	for (uint32_t i = 0; i < w->config.net.port_count; i++) {
-		uint16_t n = receive(w, i);
+		uint16_t n = worker_receive(w, i);
 
 		if (n == 0)
 			continue;
 		packets = (uint16_t)(packets + n);
-		t = border(w, STAGE_RX, t);
+		t = worker_border(w, STAGE_RX, t);
 		segs = (uint16_t)(segs + net_input(w->net, i, w->rx, n, w->segs + segs, now_ns));
-		t = border(w, STAGE_NET, t);
+		t = worker_border(w, STAGE_NET, t);
 	}
 	if (w->steer)
 		segs = steer_exchange(w->steer, w->segs, segs, SEGS_MAX, now_ns);
@@ -216,28 +216,28 @@ bool worker_turn(struct worker *w, uint64_t now_ns, uint64_t wall_s)
 	timer_due = tcp_next_timer(w->tcp) <= now_ns;
 	if (segs > 0) {
 		tcp_input(w->tcp, w->segs, segs, now_ns);
-		t = border(w, STAGE_TCP_IN, t);
+		t = worker_border(w, STAGE_TCP_IN, t);
 	}
 	net_timers(w->net, now_ns);
 	tcp_timers(w->tcp, now_ns);
 	proxy_begin(w->proxy, now_ns, wall_s);
 	if (packets == 0)
-		t = border(w, timer_due ? STAGE_TIMERS : STAGE_IDLE, t);
+		t = worker_border(w, timer_due ? STAGE_TIMERS : STAGE_IDLE, t);
 	else
-		t = border(w, STAGE_TIMERS, t);
+		t = worker_border(w, STAGE_TIMERS, t);
 
 	tcp_dispatch(w->tcp, now_ns);
 	proxy_run(w->proxy);
 	proxy_timers(w->proxy);
-	t = border(w, packets || timer_due ? STAGE_PROXY : STAGE_IDLE, t);
+	t = worker_border(w, packets || timer_due ? STAGE_PROXY : STAGE_IDLE, t);
 
 	if (unlikely(w->has_kernel))
 		packets = (uint16_t)(packets + net_kernel_turn(w->net));
 	tcp_output(w->tcp, now_ns);
-	t = border(w, packets || timer_due ? STAGE_TCP_OUT : STAGE_IDLE, t);
+	t = worker_border(w, packets || timer_due ? STAGE_TCP_OUT : STAGE_IDLE, t);
 	for (uint32_t i = 0; i < w->config.net.port_count; i++)
 		port_tx_flush(net_tx(w->net, i));
-	t = border(w, packets || timer_due ? STAGE_TX : STAGE_IDLE, t);
+	t = worker_border(w, packets || timer_due ? STAGE_TX : STAGE_IDLE, t);
 
 	w->counters->loops++;
 	if (packets > 0)
@@ -269,7 +269,7 @@ const char *worker_fault(const struct worker *w)
 /* Nothing to do: give the core's resources away a little, and after a quiet while the core itself,
  * so that an idle gateway does not burn it. The first packet after a nap waits IDLE_NAP_US at
  * most. */
-static void rest(struct worker *w, uint64_t quiet_ns, uint32_t empty_turns)
+static void worker_rest(struct worker *w, uint64_t quiet_ns, uint32_t empty_turns)
 {
 	struct rte_rcu_qsbr *qsbr = w->config.shared->qsbr;
 
@@ -279,14 +279,14 @@ static void rest(struct worker *w, uint64_t quiet_ns, uint32_t empty_turns)
 		rte_rcu_qsbr_thread_offline(qsbr, w->config.index);
 		usleep(IDLE_NAP_US);
 		rte_rcu_qsbr_thread_online(qsbr, w->config.index);
-		border(w, STAGE_IDLE, before);
+		worker_border(w, STAGE_IDLE, before);
 	} else if (empty_turns > IDLE_PAUSE_TURNS) {
 		rte_pause();
 	}
 }
 
 /* Whoever is still connected hears of the end now, not by silence when he next sends something. */
-static void leave(struct worker *w)
+static void worker_leave(struct worker *w)
 {
 	tcp_stack_abort(w->tcp, clock_ns(&w->config.shared->clock, rte_rdtsc()));
 	for (uint32_t i = 0; i < w->config.net.port_count; i++)
@@ -311,11 +311,11 @@ int worker_main(void *arg)
 			empty_turns = 0;
 			last_packet_ns = now_ns;
 		} else {
-			rest(w, now_ns - last_packet_ns, ++empty_turns);
+			worker_rest(w, now_ns - last_packet_ns, ++empty_turns);
 		}
 		rte_rcu_qsbr_quiescent(shared->qsbr, w->config.index);
 	}
-	leave(w);
+	worker_leave(w);
 	rte_rcu_qsbr_thread_offline(shared->qsbr, w->config.index);
 	rte_rcu_qsbr_thread_unregister(shared->qsbr, w->config.index);
 	return 0;

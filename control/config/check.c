@@ -9,7 +9,7 @@
 #include "control/config/nearest.h"
 #include "control/config/roll.h"
 
-static const struct cfg_named *named(const struct cfg_list *list, size_t bytes, uint32_t i)
+static const struct cfg_named *check_named(const struct cfg_list *list, size_t bytes, uint32_t i)
 {
 	return (const struct cfg_named *)((const char *)list->items + i * bytes);
 }
@@ -24,7 +24,7 @@ struct names *check_names(
 		return NULL;
 	}
 	for (uint32_t i = 0; i < list->count; i++) {
-		const struct cfg_named *item = named(list, bytes, i);
+		const struct cfg_named *item = check_named(list, bytes, i);
 
 		if (!item->name.valid)
 			continue;
@@ -35,7 +35,7 @@ struct names *check_names(
 			mistake_add(c->mistakes, item->name.at,
 				"there is a %s '%.*s' already (line %u)", noun,
 				(int)item->name.text.len, item->name.text.data,
-				named(list, bytes, first)->place.at.line);
+				check_named(list, bytes, first)->place.at.line);
 	}
 	return names;
 }
@@ -57,8 +57,8 @@ bool check_reference(struct check *c, struct cfg_value *value, const struct name
 
 	value->valid = false;
 	for (uint32_t i = 0; i < list->count; i++)
-		if (named(list, bytes, i)->name.valid)
-			nearest_offer(&near, named(list, bytes, i)->name.text);
+		if (check_named(list, bytes, i)->name.valid)
+			nearest_offer(&near, check_named(list, bytes, i)->name.text);
 	if (near.best.data)
 		mistake_add(c->mistakes, value->at, "no %s is named '%.*s'; did you mean '%.*s'?",
 			noun, (int)value->text.len, value->text.data, (int)near.best.len,

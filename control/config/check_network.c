@@ -43,7 +43,7 @@ static bool is_link_local(const struct ip_addr *addr)
 }
 
 /* Why no host can have the address, or NULL. */
-static const char *unusable(const struct ip_addr *addr)
+static const char *network_unusable(const struct ip_addr *addr)
 {
 	static const struct ip_addr zero;
 	const uint8_t *v4 = addr->bytes + 12;
@@ -81,7 +81,7 @@ static void check_usable(struct check *c, struct cfg_value *value)
 
 	if (!value->valid)
 		return;
-	why = unusable(&value->addr);
+	why = network_unusable(&value->addr);
 	if (ip_is_v4(&value->addr) && is_written_as_ipv6(value->text))
 		why = "an IPv4 address: write it as one";
 	if (!why)

@@ -87,7 +87,7 @@ static void check_used_by_apis(struct check *c)
 }
 
 /* "orders" in a plan opens all versions of the API, "orders/v2" one. */
-static bool opens(const struct cfg_value *opened, const struct cfg_api *api)
+static bool use_opens(const struct cfg_value *opened, const struct cfg_api *api)
 {
 	const struct str name = api->name.text, version = api->version.text;
 	struct str rest = opened->text;
@@ -106,7 +106,7 @@ static bool is_in_a_plan(const struct cfg_root *root, const struct cfg_api *api)
 		const struct cfg_list *apis = &CFG_ITEM(root->plans, struct cfg_plan, p)->apis;
 
 		for (uint32_t i = 0; i < apis->count; i++)
-			if (opens(CFG_ITEM(*apis, struct cfg_value, i), api))
+			if (use_opens(CFG_ITEM(*apis, struct cfg_value, i), api))
 				return true;
 	}
 	return false;

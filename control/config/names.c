@@ -29,7 +29,7 @@ static uint32_t hash_of(struct str name)
 	return hash ? hash : 1;
 }
 
-static struct entry *seek(const struct names *names, struct str name, uint32_t hash)
+static struct entry *names_seek(const struct names *names, struct str name, uint32_t hash)
 {
 	for (uint32_t i = hash & names->mask;; i = (i + 1) & names->mask) {
 		struct entry *e = &names->entries[i];
@@ -68,12 +68,12 @@ uint32_t names_find(const struct names *names, struct str name)
 {
 	if (!names)
 		return NAMES_NONE;
-	const struct entry *e = seek(names, name, hash_of(name));
+	const struct entry *e = names_seek(names, name, hash_of(name));
 
 	return e->hash ? e->number : NAMES_NONE;
 }
 
-static bool grow(struct names *names)
+static bool names_grow(struct names *names)
 {
 	struct names bigger = { .mask = names->mask * 2 + 1 };
 
@@ -82,7 +82,7 @@ static bool grow(struct names *names)
 		return false;
 	for (uint32_t i = 0; i <= names->mask; i++)
 		if (names->entries[i].hash)
-			*seek(&bigger, names->entries[i].name, names->entries[i].hash) =
+			*names_seek(&bigger, names->entries[i].name, names->entries[i].hash) =
 				names->entries[i];
 	free(names->entries);
 	names->entries = bigger.entries;
@@ -95,9 +95,9 @@ uint32_t names_add(struct names *names, struct str name, uint32_t number)
 	uint32_t hash = hash_of(name);
 	struct entry *e;
 
-	if (!names || (names->count >= names->mask / 2 && !grow(names)))
+	if (!names || (names->count >= names->mask / 2 && !names_grow(names)))
 		return NAMES_NONE;
-	e = seek(names, name, hash);
+	e = names_seek(names, name, hash);
 	if (e->hash)
 		return e->number;
 	*e = (struct entry){ name, number, hash };
@@ -107,7 +107,7 @@ uint32_t names_add(struct names *names, struct str name, uint32_t number)
 
 void names_set(struct names *names, struct str name, uint32_t number)
 {
-	struct entry *e = seek(names, name, hash_of(name));
+	struct entry *e = names_seek(names, name, hash_of(name));
 
 	if (e->hash)
 		e->number = number;

@@ -18,7 +18,7 @@ struct nearest nearest_begin(struct str given)
 	return (struct nearest){ .given = given, .distance = limit + 1 };
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
+static unsigned nearest_min3(unsigned a, unsigned b, unsigned c)
 {
 	unsigned ab = a < b ? a : b;
 
@@ -39,7 +39,7 @@ unsigned edit_distance(struct str a, struct str b, unsigned limit)
 		for (unsigned j = 1; j <= b.len; j++) {
 			char x = ascii_lower(a.data[i - 1]), y = ascii_lower(b.data[j - 1]);
 
-			now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (x != y));
+			now[j] = nearest_min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (x != y));
 			if (i > 1 && j > 1 && x == ascii_lower(b.data[j - 2]) &&
 				y == ascii_lower(a.data[i - 2]) && before[j - 2] + 1 < now[j])
 				now[j] = before[j - 2] + 1;

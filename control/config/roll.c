@@ -92,7 +92,7 @@ struct lines {
 #define COLUMNS 5
 
 /* Cut a line at its commas. @return the number of columns, COLUMNS + 1 when there are more */
-static unsigned cut(struct str line, struct str *columns)
+static unsigned roll_cut(struct str line, struct str *columns)
 {
 	unsigned n = 0;
 
@@ -170,7 +170,7 @@ static void read_line(struct lines *l, struct str line)
 	struct str columns[COLUMNS] = { { 0 } };
 	struct roll_key key = { .line = l->at.line, .file = l->at.file };
 	struct cfg_value ignored;
-	unsigned n = cut(line, columns);
+	unsigned n = roll_cut(line, columns);
 
 	if (n < COLUMNS - 1 || n > COLUMNS) {
 		mistake_add(l->mistakes, l->at,

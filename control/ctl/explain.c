@@ -223,7 +223,7 @@ void explain_backend(struct explain *e)
 	}
 }
 
-static enum reason walk(struct explain *e)
+static enum reason explain_walk(struct explain *e)
 {
 	static struct http1_head head;
 	char *buf = malloc(EXPLAIN_HEAD_BYTES);
@@ -243,7 +243,7 @@ static enum reason walk(struct explain *e)
 	return reason;
 }
 
-static void conclude(struct explain *e, enum reason reason)
+static void explain_verdict(struct explain *e, enum reason reason)
 {
 	json_object_set_new(e->out, "reason", json_string(reason_name(reason)));
 	json_object_set_new(e->out, "status", json_integer((json_int_t)reason_status(reason)));
@@ -318,7 +318,7 @@ int ctl_explain(const struct ctl *options)
 	e.s = source.s;
 	reached = alone ? explain_consumer(&e) : choose_listener(&e);
 	if (reached && !alone)
-		conclude(&e, walk(&e));
+		explain_verdict(&e, explain_walk(&e));
 	json_object_set_new(e.out, "steps", json_incref(e.steps));
 	if (ctl->json) {
 		ctl_print_json(e.out);

@@ -95,7 +95,7 @@ static int compare_digest(const void *digest, const void *key)
 	return memcmp(digest, ((const struct snap_key *)key)->digest, SNAP_DIGEST_BYTES);
 }
 
-static enum reason identify(struct explain *e, const struct policy_credential *found)
+static enum reason caller_identify(struct explain *e, const struct policy_credential *found)
 {
 	uint8_t digest[SNAP_DIGEST_BYTES];
 	uint32_t count;
@@ -191,7 +191,7 @@ struct standing {
 	double reset_s;
 };
 
-static struct standing look(const struct snap_limit *l, const _Atomic uint64_t *word)
+static struct standing caller_look(const struct snap_limit *l, const _Atomic uint64_t *word)
 {
 	struct timespec now;
 
@@ -249,7 +249,7 @@ static enum reason explain_limit(struct explain *e, const struct snap_limit *l, 
 		return REASON_PROXIED;
 	}
 
-	struct standing now = look(l, &usage->lines[slot].limit[l->word]);
+	struct standing now = caller_look(l, &usage->lines[slot].limit[l->word]);
 
 	json_object_set_new(limit, "left", json_integer((json_int_t)now.left));
 	json_object_set_new(limit, "reset_s", json_real(now.reset_s));
@@ -330,7 +330,7 @@ enum reason explain_caller(struct explain *e)
 		json_object_set_new(e->out, "credential", json_str(name));
 		explain_step(e, "credential", "%.*s, in %s %.*s", (int)name.len, name.data,
 			where_text(k->where), (int)field.len, field.data);
-		reason = identify(e, &found);
+		reason = caller_identify(e, &found);
 	} else if (reason == REASON_KEY_MISSING) {
 		explain_step(e, "credential",
 			e->ctl->key ? "the key looks like none that the API accepts"

@@ -16,7 +16,7 @@
 #define KEY_CHARACTERS 32
 #define PREFIX_MAX     64
 
-static bool draw(char *out, unsigned count)
+static bool key_draw(char *out, unsigned count)
 {
 	static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -58,7 +58,7 @@ static int key_new(const struct ctl *ctl)
 	}
 	memcpy(key, prefix, len);
 	key[len + KEY_CHARACTERS] = '\0';
-	if (!draw(key + len, KEY_CHARACTERS)) {
+	if (!key_draw(key + len, KEY_CHARACTERS)) {
 		fprintf(stderr, "sluicectl key new: no random numbers: %s\n", strerror(errno));
 		return CTL_FAILED;
 	}

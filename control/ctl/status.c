@@ -30,7 +30,7 @@ static const char *state_name(const struct link_client *link)
 }
 
 /* What an operator should look into, in words. */
-static json_t *alarms(const struct link_client *link)
+static json_t *status_alarms(const struct link_client *link)
 {
 	json_t *ports = stats_ports(link), *list = json_array(), *p;
 	size_t i;
@@ -58,7 +58,7 @@ static json_t *dataplane_tree(const struct link_client *link)
 		json_object_set_new(out, "workers", stats_workers(link));
 		json_object_set_new(out, "totals", stats_totals(link));
 		json_object_set_new(out, "stages", stats_stages(link));
-		json_object_set_new(out, "alarms", alarms(link));
+		json_object_set_new(out, "alarms", status_alarms(link));
 		json_object_set_new(out, "over_s", stats_over_s(link));
 	}
 	return out;
@@ -75,7 +75,7 @@ static bool is_absent(int err)
 }
 
 /* What keeps us from a process. @param err  errno @param absent  for one that is not there */
-static const char *obstacle(int err, const char *absent)
+static const char *status_obstacle(int err, const char *absent)
 {
 	return err == EACCES      ? "unknown: not allowed to ask at"
 	       : err == EBUSY     ? "unknown: too many connections at"
@@ -117,7 +117,8 @@ static void print_dataplane(const json_t *tree, const char *socket, int err)
 	size_t i;
 
 	if (!tree || json_is_null(tree)) {
-		printf("dataplane   %s %s\n", obstacle(err, "down: nobody listens on"), socket);
+		printf("dataplane   %s %s\n", status_obstacle(err, "down: nobody listens on"),
+			socket);
 		return;
 	}
 	printf("dataplane   %s (pid %u), generation %llu\n",
@@ -187,8 +188,8 @@ static void print_control(const json_t *tree, const char *socket, int err)
 	struct tm tm;
 
 	if (!tree || json_is_null(tree)) {
-		printf("control     %s %s%s\n", obstacle(err, "down: nobody answers on"), socket,
-			is_absent(err) ? "; the dataplane goes on without it" : "");
+		printf("control     %s %s%s\n", status_obstacle(err, "down: nobody answers on"),
+			socket, is_absent(err) ? "; the dataplane goes on without it" : "");
 		return;
 	}
 	if (applied && gmtime_r(&applied, &tm))

@@ -18,7 +18,7 @@ static unsigned width_of(const char *text)
 	return width;
 }
 
-static void add(struct table *t, char *text)
+static void table_append(struct table *t, char *text)
 {
 	unsigned column = t->count % t->columns;
 
@@ -47,7 +47,7 @@ void table_begin(struct table *t, const char *heads)
 		size_t len = strcspn(heads, "|");
 
 		t->right[i] = heads[0] == '>';
-		add(t, strndup(heads + t->right[i], len - t->right[i]));
+		table_append(t, strndup(heads + t->right[i], len - t->right[i]));
 		heads += len + (heads[len] == '|');
 	}
 }
@@ -61,7 +61,7 @@ void table_cell(struct table *t, const char *format, ...)
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
 	va_end(args);
-	add(t, text);
+	table_append(t, text);
 }
 
 void table_count(struct table *t, uint64_t n)

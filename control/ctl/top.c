@@ -33,12 +33,12 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static double value(const json_t *object, const char *name)
+static double top_value(const json_t *object, const char *name)
 {
 	return json_number_value(json_object_get(object, name));
 }
 
-static const json_t *find(const json_t *list, const char *name)
+static const json_t *top_find(const json_t *list, const char *name)
 {
 	const char *other;
 	json_t *item;
@@ -62,7 +62,7 @@ static const json_t *entry_of(const json_t *list, const json_t *item, size_t i)
 		json_equal(json_object_get(same, "version"), json_object_get(item, "version")))
 		return same;
 	if (json_object_get(item, "version") == NULL)
-		return find(list, json_string_value(json_object_get(item, "name")));
+		return top_find(list, json_string_value(json_object_get(item, "name")));
 	json_array_foreach(
 		(json_t *)list, i, same) if (json_equal(json_object_get(same, "name"),
 						     json_object_get(item, "name")) &&
@@ -72,9 +72,9 @@ static const json_t *entry_of(const json_t *list, const json_t *item, size_t i)
 }
 
 /* Growth a second of one counter. A restarted dataplane counts anew: no negative rates. */
-static double rate(const json_t *now, const json_t *before, const char *name, double seconds)
+static double top_rate(const json_t *now, const json_t *before, const char *name, double seconds)
 {
-	double grown = value(now, name) - value(before, name);
+	double grown = top_value(now, name) - top_value(before, name);
 
 	return grown > 0 && seconds > 0 ? grown / seconds : 0;
 }
@@ -95,19 +95,20 @@ static void show_head(const struct reading *now, const struct reading *before, d
 		     *b = json_object_get(before->tree, "totals");
 	const json_t *x = json_object_get(json_object_get(now->tree, "stages"), "cycles");
 	const json_t *y = json_object_get(json_object_get(before->tree, "stages"), "cycles");
-	double busy = 0, requests = value(a, "requests") - value(b, "requests");
-	double idle = value(x, "idle") - value(y, "idle");
+	double busy = 0, requests = top_value(a, "requests") - top_value(b, "requests");
+	double idle = top_value(x, "idle") - top_value(y, "idle");
 	const char *name;
 	json_t *cycles;
 
 	json_object_foreach((json_t *)x, name, cycles) if (strcmp(name, "idle") != 0) busy +=
-		json_number_value(cycles) - value(y, name);
+		json_number_value(cycles) - top_value(y, name);
 	printf("generation %.0f   %.0f requests/s   load %.1f %%   %.0f cycles/request\n"
 	       "%.0f clients   %.0f backend connections   mbufs free %.0f of %.0f\n\n",
-		value(a, "generation"), rate(a, b, "requests", seconds),
+		top_value(a, "generation"), top_rate(a, b, "requests", seconds),
 		busy + idle > 0 ? 100 * busy / (busy + idle) : 0,
-		requests > 0 ? busy / requests : 0, value(a, "client_connections"),
-		value(a, "backend_connections"), value(a, "mbufs_free"), value(a, "mbufs_total"));
+		requests > 0 ? busy / requests : 0, top_value(a, "client_connections"),
+		top_value(a, "backend_connections"), top_value(a, "mbufs_free"),
+		top_value(a, "mbufs_total"));
 }
 
 static void show_apis(const struct reading *now, const struct reading *before, double seconds)
@@ -127,13 +128,13 @@ static void show_apis(const struct reading *now, const struct reading *before, d
 
 		table_cell(&t, "%s", json_string_value(json_object_get(a, "name")));
 		table_cell(&t, "%s", json_string_value(json_object_get(a, "version")));
-		cell_rate(&t, rate(a, b, "requests", seconds));
-		cell_rate(&t, rate(a, b, "status_2xx", seconds));
-		cell_rate(&t, rate(a, b, "status_4xx", seconds));
-		cell_rate(&t, rate(a, b, "status_5xx", seconds));
-		cell_rate(&t, rate(a, b, "limited", seconds));
-		table_count(&t, (uint64_t)value(latency, "p50"));
-		table_count(&t, (uint64_t)value(latency, "p99"));
+		cell_rate(&t, top_rate(a, b, "requests", seconds));
+		cell_rate(&t, top_rate(a, b, "status_2xx", seconds));
+		cell_rate(&t, top_rate(a, b, "status_4xx", seconds));
+		cell_rate(&t, top_rate(a, b, "status_5xx", seconds));
+		cell_rate(&t, top_rate(a, b, "limited", seconds));
+		table_count(&t, (uint64_t)top_value(latency, "p50"));
+		table_count(&t, (uint64_t)top_value(latency, "p99"));
 	}
 	table_end(&t, stdout, "APIs: rates of the last %.1f s; latency of %s", seconds, over);
 }
@@ -156,13 +157,13 @@ static void show_endpoints(const struct reading *now, const struct reading *befo
 
 			table_cell(&t, "%s", json_string_value(json_object_get(backend, "name")));
 			table_cell(&t, "%s", json_string_value(json_object_get(e, "name")));
-			table_cell(&t, "%.0f", value(e, "weight"));
-			cell_rate(&t, rate(e, b, "requests", seconds));
-			cell_rate(&t, rate(e, b, "status_5xx", seconds));
-			cell_rate(&t, rate(e, b, "connect_failures", seconds));
-			cell_rate(&t, rate(e, b, "timeouts", seconds));
-			table_count(&t, (uint64_t)value(e, "active"));
-			table_count(&t, (uint64_t)value(e, "open"));
+			table_cell(&t, "%.0f", top_value(e, "weight"));
+			cell_rate(&t, top_rate(e, b, "requests", seconds));
+			cell_rate(&t, top_rate(e, b, "status_5xx", seconds));
+			cell_rate(&t, top_rate(e, b, "connect_failures", seconds));
+			cell_rate(&t, top_rate(e, b, "timeouts", seconds));
+			table_count(&t, (uint64_t)top_value(e, "active"));
+			table_count(&t, (uint64_t)top_value(e, "open"));
 		}
 	}
 	table_end(&t, stdout, "Backends: rates of the last %.1f s; active and open now", seconds);
@@ -185,7 +186,7 @@ static void show_consumers(const struct reading *now, const struct reading *befo
 
 		json_array_foreach((json_t *)list, i, c)
 		{
-			double r = rate(c, entry_of(old, c, i), "requests", seconds);
+			double r = top_rate(c, entry_of(old, c, i), "requests", seconds);
 
 			if (r > best_rate && r < ceiling) {
 				best = c;
@@ -199,7 +200,8 @@ static void show_consumers(const struct reading *now, const struct reading *befo
 		table_cell(&t, "%s", json_string_value(json_object_get(best, "plan")));
 		cell_rate(&t, best_rate);
 		cell_rate(
-			&t, rate(best, find(old, json_string_value(json_object_get(best, "name"))),
+			&t, top_rate(best,
+				    top_find(old, json_string_value(json_object_get(best, "name"))),
 				    "limited", seconds));
 	}
 	table_end(&t, stdout, "Consumers that call most: rates of the last %.1f s", seconds);
@@ -214,7 +216,7 @@ static void show_reasons(const struct reading *now, const struct reading *before
 	table_begin(&t, "reason|>requests/s|meaning");
 	for (unsigned i = 0; i < REASON_COUNT; i++) {
 		const char *name = reason_name((enum reason)i);
-		double r = rate(a, b, name, seconds);
+		double r = top_rate(a, b, name, seconds);
 
 		if (r <= 0)
 			continue;
@@ -227,7 +229,7 @@ static void show_reasons(const struct reading *now, const struct reading *before
 
 /* The growth a second of every counter, in the shape of the tree that it is read from. Texts, which name
  * things, stay. */
-static json_t *growth(const json_t *now, const json_t *before, double seconds)
+static json_t *top_growth(const json_t *now, const json_t *before, double seconds)
 {
 	json_t *out = NULL, *part;
 	const char *key;
@@ -236,11 +238,11 @@ static json_t *growth(const json_t *now, const json_t *before, double seconds)
 	if (json_is_object(now)) {
 		out = json_object();
 		json_object_foreach((json_t *)now, key, part) json_object_set_new(
-			out, key, growth(part, json_object_get(before, key), seconds));
+			out, key, top_growth(part, json_object_get(before, key), seconds));
 	} else if (json_is_array(now)) {
 		out = json_array();
 		json_array_foreach((json_t *)now, i, part) json_array_append_new(
-			out, growth(part, entry_of(before, part, i), seconds));
+			out, top_growth(part, entry_of(before, part, i), seconds));
 	} else if (json_is_number(now)) {
 		double grown = json_number_value(now) - json_number_value(before);
 
@@ -281,9 +283,9 @@ int ctl_top(const struct ctl *ctl)
 		if (screen)
 			terminal_clear();
 		if (ctl->json) {
-			ctl_print_json(
-				json_pack("{s:f, s:o, s:O}", "seconds", seconds, "per_second",
-					growth(now.tree, before.tree, seconds), "now", now.tree));
+			ctl_print_json(json_pack("{s:f, s:o, s:O}", "seconds", seconds,
+				"per_second", top_growth(now.tree, before.tree, seconds), "now",
+				now.tree));
 		} else {
 			show_head(&now, &before, seconds);
 			show_apis(&now, &before, seconds);

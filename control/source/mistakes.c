@@ -17,7 +17,7 @@
 #define FORMAT_CONVERSIONS "csduxXfge"
 
 /* A message may quote a value of any length. */
-static void clip(char *text)
+static void mistake_clip(char *text)
 {
 	static const char mark[] = "…";
 	size_t at = TEXT_BYTES_MAX - sizeof(mark);
@@ -60,7 +60,7 @@ static char *form_make(const char *format)
 	return strdup("a mistake of which nothing can be told without what the file contains");
 }
 
-static void add(
+static void mistake_append(
 	struct mistakes *m, struct cfg_at at, bool warning, const char *format, va_list args)
 {
 	if (!warning)
@@ -87,7 +87,7 @@ static void add(
 	if (vasprintf(&mistake->text, format, args) < 0)
 		mistake->text = NULL;
 	mistake->form = form_make(format);
-	clip(mistake->text);
+	mistake_clip(mistake->text);
 	plain = mistake->text;
 	mistake->text = text_escaped(plain);
 	free(plain);
@@ -99,7 +99,7 @@ void mistake_add(struct mistakes *m, struct cfg_at at, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add(m, at, false, format, args);
+	mistake_append(m, at, false, format, args);
 	va_end(args);
 }
 
@@ -108,11 +108,11 @@ void mistake_warn(struct mistakes *m, struct cfg_at at, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add(m, at, true, format, args);
+	mistake_append(m, at, true, format, args);
 	va_end(args);
 }
 
-static int compare(const void *a, const void *b, void *first)
+static int mistake_compare(const void *a, const void *b, void *first)
 {
 	const struct mistake *x = a, *y = b;
 	const char *xf = x->file ? x->file : "", *yf = y->file ? y->file : "";
@@ -132,7 +132,7 @@ static int compare(const void *a, const void *b, void *first)
 void mistakes_sort(struct mistakes *m, const char *first)
 {
 	if (m->count > 1)
-		qsort_r(m->list, m->count, sizeof(*m->list), compare, (void *)first);
+		qsort_r(m->list, m->count, sizeof(*m->list), mistake_compare, (void *)first);
 }
 
 int mistake_format(const struct mistake *mistake, char *out, size_t bytes)

@@ -36,7 +36,7 @@ static bool hex_run(const char **p, unsigned min, unsigned max)
 	return n >= min && n <= max;
 }
 
-static bool literal(const char **p, char c)
+static bool eal_literal(const char **p, char c)
 {
 	if (**p != c)
 		return false;
@@ -48,11 +48,11 @@ bool eal_is_pci(const char *device)
 {
 	const char *p = device;
 
-	if (hex_run(&p, 4, 8) && literal(&p, ':'))
+	if (hex_run(&p, 4, 8) && eal_literal(&p, ':'))
 		device = p; /* with its domain */
 	p = device;
-	return hex_run(&p, 2, 2) && literal(&p, ':') && hex_run(&p, 2, 2) && literal(&p, '.') &&
-	       *p >= '0' && *p <= '7' && (p[1] == 0 || p[1] == ',');
+	return hex_run(&p, 2, 2) && eal_literal(&p, ':') && hex_run(&p, 2, 2) &&
+	       eal_literal(&p, '.') && *p >= '0' && *p <= '7' && (p[1] == 0 || p[1] == ',');
 }
 
 static uint64_t number_read(const char *directory, const char *name)

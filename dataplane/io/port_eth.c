@@ -17,7 +17,7 @@ uint16_t port_rx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts
  * chains nor follows them: it sends pkt_len bytes from the first segment on, memory of others among
  * them. So the last look is here, whatever the layers above promise.
  */
-static struct rte_mbuf *flatten(struct port_tx *tx, struct rte_mbuf *m)
+static struct rte_mbuf *port_flatten(struct port_tx *tx, struct rte_mbuf *m)
 {
 	struct rte_mbuf *copy = NULL;
 
@@ -51,7 +51,7 @@ static uint16_t send_some(struct port_tx *tx, uint16_t from)
 /* The rare ways of port_tx_put(), so that the usual one keeps no registers. */
 static __rte_noinline void put_flat(struct port_tx *tx, struct rte_mbuf *m)
 {
-	m = flatten(tx, m);
+	m = port_flatten(tx, m);
 	if (m)
 		port_tx_put(tx, m);
 }

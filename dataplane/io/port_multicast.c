@@ -21,7 +21,7 @@
 
 static int sockets[RTE_MAX_ETHPORTS]; /* descriptor + 1 */
 
-static int join(int fd, unsigned if_index, const struct rte_ether_addr *mac)
+static int multicast_join(int fd, unsigned if_index, const struct rte_ether_addr *mac)
 {
 	struct packet_mreq request = { .mr_ifindex = (int)if_index,
 		.mr_type = PACKET_MR_MULTICAST,
@@ -40,7 +40,7 @@ static int join_all(
 	if (fd < 0)
 		return -errno;
 	for (uint32_t i = 0; i < count; i++) {
-		if (join(fd, if_index, &macs[i]) != 0) {
+		if (multicast_join(fd, if_index, &macs[i]) != 0) {
 			err = -errno;
 			close(fd);
 			return err;

@@ -202,7 +202,7 @@ static int pools_check(const struct port_setup_config *config, const struct rte_
 }
 
 /* Drivers that fail for a reason of their own return -1, which reads as a lack of rights. */
-static const char *failure(int err)
+static const char *setup_failure(int err)
 {
 	return err == -EPERM ? "its driver says why, before this line" : rte_strerror(-err);
 }
@@ -221,7 +221,7 @@ static int memif_check(
 	return -EINVAL;
 }
 
-static const char *where(bool hardware)
+static const char *setup_where(bool hardware)
 {
 	return hardware ? "port" : "software";
 }
@@ -235,8 +235,8 @@ static void choice_log(
 		port->rx_queues, port->tx_queues, port->rss.reta_size ? ", RSS" : "");
 	log_notice(
 		"port %u: sums of received packets by %s, of sent IPv4 by %s, of sent TCP by %s; %s%s",
-		port->id, where(port->caps.rx_checksum), where(port->caps.tx_ipv4_checksum),
-		where(port->caps.tx_tcp_checksum),
+		port->id, setup_where(port->caps.rx_checksum),
+		setup_where(port->caps.tx_ipv4_checksum), setup_where(port->caps.tx_tcp_checksum),
 		port->caps.multi_segs ? "sends chains" : "sends one mbuf a packet",
 		port->caps.tso ? ", cuts segments (TSO)" : "");
 	if (is_tap(info))
@@ -355,12 +355,12 @@ static int device_setup(
 	memset(out, 0, sizeof(*out));
 	err = device_find(device, out);
 	if (err) {
-		log_error("device %s: %s", device, failure(err));
+		log_error("device %s: %s", device, setup_failure(err));
 		return err;
 	}
 	err = port_start(device, config, out);
 	if (err) {
-		log_error("device %s does not start: %s", device, failure(err));
+		log_error("device %s does not start: %s", device, setup_failure(err));
 		port_unplug(out->id);
 	}
 	return err;

@@ -10,7 +10,7 @@
 #include "dataplane/net/net_priv.h"
 
 /* One mbuf, for a port that sends no chains. */
-static struct rte_mbuf *linear(struct net *net, struct rte_mbuf *m)
+static struct rte_mbuf *fragment_linear(struct net *net, struct rte_mbuf *m)
 {
 	struct rte_mbuf *copy = rte_pktmbuf_copy(m, net->config.pool, 0, UINT32_MAX);
 
@@ -22,7 +22,7 @@ static struct rte_mbuf *linear(struct net *net, struct rte_mbuf *m)
 	return copy;
 }
 
-static void finish(struct rte_mbuf *m, bool v4, uint32_t id)
+static void fragment_finish(struct rte_mbuf *m, bool v4, uint32_t id)
 {
 	struct rte_ipv4_hdr *ip4 = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
 
@@ -49,8 +49,8 @@ uint32_t fragment_split(
 	if (n < 0)
 		net_drop(net, NULL, DROP_NO_MBUF);
 	for (int i = 0; i < n; i++) {
-		finish(out[i], v4, id);
-		out[count] = chains ? out[i] : linear(net, out[i]);
+		fragment_finish(out[i], v4, id);
+		out[count] = chains ? out[i] : fragment_linear(net, out[i]);
 		if (out[count])
 			count++;
 		else

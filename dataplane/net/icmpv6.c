@@ -23,7 +23,7 @@ void icmpv6_seal(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_
 }
 
 /* Send a message from the port that the packet it answers came to. */
-static void answer(struct net *net, struct rte_mbuf *m, const struct ip_addr *local,
+static void icmpv6_respond(struct net *net, struct rte_mbuf *m, const struct ip_addr *local,
 	const struct ip_addr *remote, uint64_t now_ns)
 {
 	struct net_path path;
@@ -59,7 +59,7 @@ static void echo_answer(struct net *net, uint32_t port_index, struct rte_mbuf *m
 	}
 	/* The request's own buffer carries the answer: what was received is ours alone. */
 	rte_pktmbuf_mtod(m, struct icmpv6_hdr *)->type = ICMPV6_ECHO_REPLY;
-	answer(net, m, local, &info->src, now_ns);
+	icmpv6_respond(net, m, local, &info->src, now_ns);
 }
 
 void icmpv6_refuse(struct net *net, uint32_t port_index, struct rte_mbuf *m,
@@ -84,7 +84,7 @@ void icmpv6_refuse(struct net *net, uint32_t port_index, struct rte_mbuf *m,
 		rte_cpu_to_be_32(fault->pointer) };
 	if (m->pkt_len > MTU_LEAST - sizeof(*ip))
 		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - (MTU_LEAST - sizeof(*ip))));
-	answer(net, m, local, &src, now_ns);
+	icmpv6_respond(net, m, local, &src, now_ns);
 }
 
 /* What comes back of our packets: the IPv6 header and the start of TCP's (RFC 4443 §3). */

@@ -157,8 +157,8 @@ struct rte_mbuf *ipv4_input(
 }
 
 /* @return NULL when there is no room */
-static inline struct rte_ipv4_hdr *push(const struct net_path *path, const struct ip_addr *remote,
-	struct rte_mbuf *m, uint8_t protocol, uint8_t tos)
+static inline struct rte_ipv4_hdr *ipv4_push(const struct net_path *path,
+	const struct ip_addr *remote, struct rte_mbuf *m, uint8_t protocol, uint8_t tos)
 {
 	struct rte_ipv4_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
 
@@ -183,7 +183,7 @@ void ipv4_output(struct net *net, const struct net_path *path, const struct ip_a
 	struct rte_mbuf *m, uint8_t protocol, uint8_t tos, uint64_t now_ns)
 {
 	struct net_port *port = &net->ports[path->port_index];
-	struct rte_ipv4_hdr *ip = push(path, remote, m, protocol, tos);
+	struct rte_ipv4_hdr *ip = ipv4_push(path, remote, m, protocol, tos);
 
 	if (unlikely(!ip)) {
 		net_drop(net, m, DROP_NO_MBUF);
@@ -207,7 +207,7 @@ void ipv4_output_any(struct net *net, const struct net_path *path, const struct 
 		ipv4_output(net, path, remote, m, protocol, 0, now_ns);
 		return;
 	}
-	ip = push(path, remote, m, protocol, 0);
+	ip = ipv4_push(path, remote, m, protocol, 0);
 	if (!ip) {
 		net_drop(net, m, DROP_NO_MBUF);
 		return;

@@ -191,7 +191,7 @@ static bool chain_judge(const struct rte_mbuf *m, const struct chain *c, bool mu
 	return true;
 }
 
-static void refuse(struct net *net, uint32_t port_index, struct rte_mbuf *m, bool may_answer,
+static void ipv6_refuse(struct net *net, uint32_t port_index, struct rte_mbuf *m, bool may_answer,
 	const struct icmpv6_fault *fault, uint64_t now_ns)
 {
 	if (may_answer && fault->type)
@@ -211,7 +211,7 @@ static bool extensions_pass(struct net *net, uint32_t port_index, struct rte_mbu
 		may_answer = !multicast;
 	else if (likely(c->count == 0) || chain_judge(m, c, multicast, &may_answer, &fault))
 		return true;
-	refuse(net, port_index, m, may_answer, &fault, now_ns);
+	ipv6_refuse(net, port_index, m, may_answer, &fault, now_ns);
 	return false;
 }
 
@@ -241,7 +241,7 @@ static void protocol_refuse(struct net *net, uint32_t port_index, struct rte_mbu
 	if (c->protocol == IPPROTO_UDP)
 		fault = (struct icmpv6_fault){ DROP_IP_PROTOCOL, ICMPV6_UNREACHABLE,
 			UNREACHABLE_PORT, 0 };
-	refuse(net, port_index, m, !multicast && c->protocol != IPPROTO_NONE, &fault, now_ns);
+	ipv6_refuse(net, port_index, m, !multicast && c->protocol != IPPROTO_NONE, &fault, now_ns);
 }
 
 /* @return false when it was not for the kernel; @p m begins at the IPv6 header then as before */

@@ -85,7 +85,7 @@ void kernel_hand(struct net *net, uint32_t port_index, struct rte_mbuf *m, enum 
 		port_tx_put(&port->kernel->tx, m);
 }
 
-static bool owns(const struct net_port *port, const struct ip_addr *addr)
+static bool kernel_port_owns(const struct net_port *port, const struct ip_addr *addr)
 {
 	const struct net_kernel *k = port->config.kernel;
 
@@ -107,7 +107,7 @@ bool kernel_serves(const struct net *net, uint32_t port_index, uint16_t a, uint1
 
 bool kernel_owns(const struct net *net, uint32_t port_index, const struct ip_addr *addr)
 {
-	return owns(&net->ports[port_index], addr);
+	return kernel_port_owns(&net->ports[port_index], addr);
 }
 
 static enum kernel_class class_of_ports(const struct ports *p)
@@ -120,7 +120,7 @@ static enum kernel_class class_of_ports(const struct ports *p)
 }
 
 /* @param at  where the IP header's payload begins */
-static enum kernel_class classify(const struct rte_mbuf *m, uint8_t protocol, uint32_t at)
+static enum kernel_class kernel_classify(const struct rte_mbuf *m, uint8_t protocol, uint32_t at)
 {
 	uint8_t type;
 
@@ -153,7 +153,7 @@ bool kernel_take_ipv4(struct net *net, uint32_t port_index, struct rte_mbuf *m, 
 	if (!kernel_owns(net, port_index, &dst))
 		return false;
 	if (!(ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_OFFSET_MASK)))
-		class = classify(m, ip->next_proto_id, rte_ipv4_hdr_len(ip));
+		class = kernel_classify(m, ip->next_proto_id, rte_ipv4_hdr_len(ip));
 	kernel_hand(net, port_index, m, class);
 	return true;
 }
@@ -178,9 +178,9 @@ bool kernel_take_ipv6(
 	const struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *);
 	const struct net_port *port = &net->ports[port_index];
 
-	if (ip_is_v4(dst) || (!owns(port, dst) && !kernel_hears(port, dst)))
+	if (ip_is_v4(dst) || (!kernel_port_owns(port, dst) && !kernel_hears(port, dst)))
 		return false;
-	kernel_hand(net, port_index, m, classify(m, ip->proto, sizeof(*ip)));
+	kernel_hand(net, port_index, m, kernel_classify(m, ip->proto, sizeof(*ip)));
 	return true;
 }
 

@@ -50,7 +50,7 @@ void mld_start(struct net *net, uint32_t port_index)
 }
 
 /* Before it is known to be ours alone, an address is no source (RFC 3590 §4). */
-static const struct ip_addr *source(const struct net_port *port)
+static const struct ip_addr *mld_source(const struct net_port *port)
 {
 	for (uint32_t i = 0; i < port->ndp_count; i++)
 		if (port->ndp[i].state == NDP_PREFERRED && ip_is_link_local(&port->ndp[i].addr))
@@ -64,7 +64,7 @@ static void report_send(
 {
 	struct net_port *port = &net->ports[port_index];
 	const struct rte_ether_addr mac = ndp_group_mac(dst);
-	const struct ip_addr *src = source(port);
+	const struct ip_addr *src = mld_source(port);
 	void *options;
 
 	icmpv6_seal(m, src, dst);
@@ -78,7 +78,7 @@ static void report_send(
 		port_tx_put(&port->tx, m);
 }
 
-static void report(struct net *net, uint32_t port_index, uint8_t record_type)
+static void mld_report(struct net *net, uint32_t port_index, uint8_t record_type)
 {
 	struct ip_addr groups[MLD_GROUPS];
 	uint32_t count = ndp_groups(&net->ports[port_index], groups);
@@ -195,7 +195,7 @@ void mld_timers(struct net *net, uint64_t now_ns)
 		if (mld->unsolicited_left && now_ns >= mld->unsolicited_ns) {
 			mld->unsolicited_left--;
 			mld->unsolicited_ns = now_ns + 1 + net_random(net) % UNSOLICITED_NS;
-			report(net, p, RECORD_TO_EXCLUDE);
+			mld_report(net, p, RECORD_TO_EXCLUDE);
 		}
 		if (mld->answer_ns == 0 || now_ns < mld->answer_ns)
 			continue;
@@ -203,6 +203,6 @@ void mld_timers(struct net *net, uint64_t now_ns)
 		if (mld->answer_v1)
 			report_v1(net, p);
 		else
-			report(net, p, RECORD_IS_EXCLUDE);
+			mld_report(net, p, RECORD_IS_EXCLUDE);
 	}
 }

@@ -66,7 +66,7 @@ static struct ip_addr link_local(const struct rte_ether_addr *mac)
 }
 
 /* All addresses of a port; those of the configuration first. @return how many */
-static uint32_t collect(const struct net_port_config *config, struct ndp_address *out)
+static uint32_t ndp_collect(const struct net_port_config *config, struct ndp_address *out)
 {
 	uint32_t count = 0;
 	bool linked = false;
@@ -88,7 +88,7 @@ static uint32_t collect(const struct net_port_config *config, struct ndp_address
 uint32_t net_multicast_macs(const struct net_port_config *config, struct rte_ether_addr *macs)
 {
 	struct ndp_address addresses[NDP_ADDRESSES];
-	uint32_t count = collect(config, addresses), out = 0;
+	uint32_t count = ndp_collect(config, addresses), out = 0;
 
 	if (count)
 		macs[out++] = ndp_group_mac(&all_nodes);
@@ -101,7 +101,7 @@ uint32_t net_multicast_macs(const struct net_port_config *config, struct rte_eth
 }
 
 /* One worker speaks for all, as with ARP. */
-static uint8_t advertisements(const struct net *net)
+static uint8_t ndp_advertisements(const struct net *net)
 {
 	return net->config.queue == 0 ? ADVERTISEMENTS : 0;
 }
@@ -110,16 +110,16 @@ void ndp_init(struct net *net, uint32_t port_index)
 {
 	struct net_port *port = &net->ports[port_index];
 
-	port->ndp_count = (uint8_t)collect(&port->config, port->ndp);
+	port->ndp_count = (uint8_t)ndp_collect(&port->config, port->ndp);
 	for (uint32_t i = 0; i < port->ndp_count; i++) {
 		port->ndp[i].state = net->config.dad_transmits ? NDP_TENTATIVE : NDP_PREFERRED;
-		port->ndp[i].left =
-			net->config.dad_transmits ? net->config.dad_transmits : advertisements(net);
+		port->ndp[i].left = net->config.dad_transmits ? net->config.dad_transmits
+							      : ndp_advertisements(net);
 	}
 	mld_start(net, port_index);
 }
 
-static struct ndp_address *find(struct net_port *port, const struct ip_addr *addr)
+static struct ndp_address *ndp_entry(struct net_port *port, const struct ip_addr *addr)
 {
 	for (uint32_t i = 0; i < port->ndp_count; i++)
 		if (ip_equal(&port->ndp[i].addr, addr))
@@ -129,7 +129,7 @@ static struct ndp_address *find(struct net_port *port, const struct ip_addr *add
 
 const struct ndp_address *ndp_find(const struct net_port *port, const struct ip_addr *addr)
 {
-	return find((struct net_port *)(uintptr_t)port, addr);
+	return ndp_entry((struct net_port *)(uintptr_t)port, addr);
 }
 
 bool ndp_accepts(const struct net_port *port, const struct ip_addr *addr)
@@ -230,7 +230,7 @@ void ndp_solicit(struct net *net, uint32_t port_index, const struct ip_addr *tar
 
 /* Is somebody there (RFC 4862 §5.4.2)? Our MAC address as the nonce tells a probe of our own that
  * comes back from another's (RFC 7527); it is the same for all workers. */
-static void probe(struct net *net, uint32_t port_index, const struct ndp_address *a)
+static void ndp_probe(struct net *net, uint32_t port_index, const struct ndp_address *a)
 {
 	struct ip_addr group = solicited_node(&a->addr);
 
@@ -243,7 +243,7 @@ static void probe(struct net *net, uint32_t port_index, const struct ndp_address
 		net->now_ns);
 }
 
-static void advertise(struct net *net, uint32_t port_index, const struct ndp_address *a,
+static void ndp_advertise(struct net *net, uint32_t port_index, const struct ndp_address *a,
 	const struct ip_addr *dst, const struct rte_ether_addr *mac)
 {
 	uint32_t flags = FLAG_OVERRIDE | (dst == &all_nodes ? 0 : FLAG_SOLICITED);
@@ -305,7 +305,7 @@ void ndp_conflict(struct net *net, uint32_t port_index, const struct ip_addr *ad
 	const struct rte_ether_addr *mac, uint64_t now_ns)
 {
 	struct net_port *port = &net->ports[port_index];
-	struct ndp_address *a = find(port, addr);
+	struct ndp_address *a = ndp_entry(port, addr);
 	char text[IP_TEXT_BYTES];
 
 	if (!a || a->state == NDP_DUPLICATE)
@@ -328,7 +328,7 @@ void ndp_conflict(struct net *net, uint32_t port_index, const struct ip_addr *ad
 }
 
 /* Somebody claims or asks for an address of ours. A tentative one is theirs. */
-static void claimed(struct net *net, uint32_t port_index, const struct ndp_address *a,
+static void ndp_claimed(struct net *net, uint32_t port_index, const struct ndp_address *a,
 	const struct rte_ether_addr *mac, uint64_t now_ns)
 {
 	static const struct rte_ether_addr not_told;
@@ -349,9 +349,9 @@ static void solicitation_input(struct net *net, uint32_t port_index, const struc
 		if (options->nonce && memcmp(options->nonce, our_mac->addr_bytes, 6) == 0)
 			return;
 		if (own->state == NDP_TENTATIVE)
-			claimed(net, port_index, own, NULL, now_ns);
+			ndp_claimed(net, port_index, own, NULL, now_ns);
 		else
-			advertise(net, port_index, own, &all_nodes, NULL);
+			ndp_advertise(net, port_index, own, &all_nodes, NULL);
 		return;
 	}
 	if (own->state != NDP_PREFERRED || net_port_owns(&net->ports[port_index], &info->src))
@@ -362,7 +362,7 @@ static void solicitation_input(struct net *net, uint32_t port_index, const struc
 			net->relay->neighbour_seen(
 				net->relay_ctx, port_index, &info->src, options->mac, false);
 	}
-	advertise(net, port_index, own, &info->src, options->mac);
+	ndp_advertise(net, port_index, own, &info->src, options->mac);
 }
 
 static void advertisement_input(struct net *net, uint32_t port_index, const struct ip_addr *target,
@@ -375,7 +375,7 @@ static void advertisement_input(struct net *net, uint32_t port_index, const stru
 	if (!own)
 		neigh_advertised(net, port_index, target, &news, now_ns);
 	else if (!options->mac || !rte_is_same_ether_addr(options->mac, &port->config.port->mac))
-		claimed(net, port_index, own, options->mac, now_ns);
+		ndp_claimed(net, port_index, own, options->mac, now_ns);
 }
 
 void ndp_input(struct net *net, uint32_t port_index, struct rte_mbuf *m,
@@ -421,7 +421,7 @@ static void address_step(
 		return;
 	if (a->state == NDP_TENTATIVE && a->left == 0) {
 		a->state = NDP_PREFERRED;
-		a->left = advertisements(net);
+		a->left = ndp_advertisements(net);
 		neigh_ask_again(net, port_index, now_ns);
 		/* Now from an address that switches take reports from (RFC 3590 §4). */
 		if (ip_is_link_local(&a->addr))
@@ -432,9 +432,9 @@ static void address_step(
 	a->left--;
 	a->due_ns = now_ns + RETRANS_NS;
 	if (a->state == NDP_PREFERRED)
-		advertise(net, port_index, a, &all_nodes, NULL);
+		ndp_advertise(net, port_index, a, &all_nodes, NULL);
 	else if (net->config.queue == 0)
-		probe(net, port_index, a);
+		ndp_probe(net, port_index, a);
 }
 
 void ndp_announce(struct net *net)
@@ -445,7 +445,7 @@ void ndp_announce(struct net *net)
 		for (uint32_t i = 0; i < port->ndp_count; i++) {
 			if (port->ndp[i].state != NDP_PREFERRED)
 				continue;
-			port->ndp[i].left = advertisements(net);
+			port->ndp[i].left = ndp_advertisements(net);
 			port->ndp[i].due_ns = 0;
 		}
 		mld_start(net, p);

@@ -38,7 +38,7 @@ static unsigned family_of(const struct ip_addr *addr)
 }
 
 /* The 32 bits of the key that begin at a bit. */
-static uint32_t window(const uint8_t *key, unsigned bit)
+static uint32_t owner_window(const uint8_t *key, unsigned bit)
 {
 	uint64_t five = 0;
 
@@ -53,7 +53,7 @@ static void words_make(struct owner_rss *rss, const uint8_t *key)
 		for (unsigned value = 0; value < 256; value++)
 			for (unsigned bit = 0; bit < 8; bit++)
 				if (value & (0x80u >> bit))
-					rss->word[byte][value] ^= window(key, byte * 8 + bit);
+					rss->word[byte][value] ^= owner_window(key, byte * 8 + bit);
 }
 
 static uint32_t add_bytes(
@@ -88,7 +88,7 @@ static uint32_t hash_of(const struct owner_rss *rss, const struct net_meta *in, 
 }
 
 /* @param class_of  the class of each number */
-static void sort(struct sorted *s, uint32_t count, uint32_t classes, const uint16_t *class_of)
+static void owner_sort(struct sorted *s, uint32_t count, uint32_t classes, const uint16_t *class_of)
 {
 	uint32_t next[PORT_RETA_MAX];
 
@@ -116,7 +116,7 @@ static bool classes_make(struct owner_rss *rss, unsigned family)
 		class_of[i] = (uint16_t)(add_port(rss, local_port_at(family),
 						 (uint16_t)(OWNER_PORT_FIRST + i)) &
 					 rss->mask);
-	sort(&rss->ports[family], LOCAL_PORTS, rss->mask + 1, class_of);
+	owner_sort(&rss->ports[family], LOCAL_PORTS, rss->mask + 1, class_of);
 	for (uint32_t c = 0; c <= rss->mask; c++) {
 		uint32_t size = class_size(&rss->ports[family], c);
 
@@ -127,7 +127,7 @@ static bool classes_make(struct owner_rss *rss, unsigned family)
 	return true;
 }
 
-static bool fill(struct owner_rss *rss, const struct port_rss *from, uint32_t workers)
+static bool owner_fill(struct owner_rss *rss, const struct port_rss *from, uint32_t workers)
 {
 	rss->mask = from->reta_size - 1u;
 	rss->hashes[V4] = from->ipv4;
@@ -138,7 +138,7 @@ static bool fill(struct owner_rss *rss, const struct port_rss *from, uint32_t wo
 			return false;
 		rss->queue[i] = from->reta[i];
 	}
-	sort(&rss->slots, from->reta_size, workers, rss->queue);
+	owner_sort(&rss->slots, from->reta_size, workers, rss->queue);
 	for (uint32_t w = 0; w < workers; w++)
 		if (class_size(&rss->slots, w) == 0)
 			return false;
@@ -156,7 +156,7 @@ struct owner_rss *owner_rss_create(const struct port_rss *from, uint32_t workers
 		return NULL;
 	}
 	rss = calloc(1, sizeof(*rss));
-	if (!rss || fill(rss, from, workers))
+	if (!rss || owner_fill(rss, from, workers))
 		return rss;
 	free(rss);
 	errno = EINVAL;

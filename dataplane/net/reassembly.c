@@ -61,7 +61,7 @@ void reassembly_fini(struct net *net)
 	free(net->reassembly);
 }
 
-static void bury(struct net *net, enum drop why)
+static void reassembly_bury(struct net *net, enum drop why)
 {
 	struct rte_ip_frag_death_row *dead = &net->reassembly->dead;
 
@@ -88,7 +88,7 @@ void reassembly_timers(struct net *net, uint64_t now_ns)
 	low = pool_is_low(net);
 	/* One call gives up as many as the row holds. */
 	do {
-		bury(net, low ? DROP_POOL_LOW : DROP_IP_FRAGMENT_TIMEOUT);
+		reassembly_bury(net, low ? DROP_POOL_LOW : DROP_IP_FRAGMENT_TIMEOUT);
 		rte_ip_frag_table_del_expired_entries(
 			r->table, &r->dead, low ? UINT64_MAX : now_ns);
 	} while (r->dead.cnt > 0);
@@ -98,7 +98,7 @@ void reassembly_timers(struct net *net, uint64_t now_ns)
 
 /* @param offset, len of the fragment's data in bytes, the latter without headers @param most bytes
  * of a whole datagram's data @return DROP_COUNT for a fragment to take */
-static enum drop judge(
+static enum drop reassembly_judge(
 	const struct net *net, uint32_t offset, uint32_t len, bool more, uint32_t most)
 {
 	if (len == 0 || (more && len % 8 != 0) || offset + len > most)
@@ -115,14 +115,14 @@ static void frame_restore(struct rte_mbuf *m, uint16_t l3_len)
 }
 
 /* After the library's look at @p fragment. @return the datagram, from its IP header on, or NULL */
-static struct rte_mbuf *conclude(
+static struct rte_mbuf *reassembly_complete(
 	struct net *net, const struct rte_mbuf *fragment, struct rte_mbuf *whole)
 {
 	struct reassembly *r = net->reassembly;
 	/* Nothing given up but the new one: the table has no place. */
 	bool full = r->dead.cnt == 1 && r->dead.row[0] == fragment;
 
-	bury(net, full ? DROP_IP_FRAGMENT_FULL : DROP_IP_FRAGMENT_INVALID);
+	reassembly_bury(net, full ? DROP_IP_FRAGMENT_FULL : DROP_IP_FRAGMENT_INVALID);
 	r->until_ns = net->now_ns + TIMEOUT_NS;
 	if (whole) {
 		whole->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
@@ -132,7 +132,8 @@ static struct rte_mbuf *conclude(
 }
 
 /* What is not ICMP: the kernel's, or refused. */
-static void leave(struct net *net, uint32_t port_index, struct rte_mbuf *m, uint8_t protocol)
+static void reassembly_leave(
+	struct net *net, uint32_t port_index, struct rte_mbuf *m, uint8_t protocol)
 {
 	if (protocol == IPPROTO_UDP && kernel_shares(net, port_index))
 		kernel_hand(net, port_index, m, KERNEL_OTHER);
@@ -147,10 +148,10 @@ struct rte_mbuf *reassembly_ipv4(struct net *net, uint32_t port_index, struct rt
 	enum drop verdict;
 
 	if (ip->next_proto_id != IPPROTO_ICMP) {
-		leave(net, port_index, m, ip->next_proto_id);
+		reassembly_leave(net, port_index, m, ip->next_proto_id);
 		return NULL;
 	}
-	verdict = judge(net, (field & RTE_IPV4_HDR_OFFSET_MASK) * 8u,
+	verdict = reassembly_judge(net, (field & RTE_IPV4_HDR_OFFSET_MASK) * 8u,
 		rte_be_to_cpu_16(ip->total_length) - (uint32_t)sizeof(*ip),
 		field & RTE_IPV4_HDR_MF_FLAG, UINT16_MAX - sizeof(*ip));
 	if (verdict != DROP_COUNT) {
@@ -158,7 +159,7 @@ struct rte_mbuf *reassembly_ipv4(struct net *net, uint32_t port_index, struct rt
 		return NULL;
 	}
 	frame_restore(m, sizeof(*ip));
-	return conclude(net, m,
+	return reassembly_complete(net, m,
 		rte_ipv4_frag_reassemble_packet(
 			net->reassembly->table, &net->reassembly->dead, m, net->now_ns, ip));
 }
@@ -208,7 +209,7 @@ struct rte_mbuf *reassembly_ipv6(struct net *net, uint32_t port_index, struct rt
 		return NULL;
 	}
 	if (ext->next_header != IPPROTO_ICMPV6) {
-		leave(net, port_index, m, ext->next_header);
+		reassembly_leave(net, port_index, m, ext->next_header);
 		return NULL;
 	}
 	field = rte_be_to_cpu_16(ext->frag_data);
@@ -216,7 +217,7 @@ struct rte_mbuf *reassembly_ipv6(struct net *net, uint32_t port_index, struct rt
 	payload -= (uint32_t)sizeof(*ext);
 	if (offset == 0 && !(field & RTE_IPV6_EHDR_MF_MASK))
 		return unwrap_ipv6(m, payload);
-	verdict = judge(net, offset, payload, field & RTE_IPV6_EHDR_MF_MASK, UINT16_MAX);
+	verdict = reassembly_judge(net, offset, payload, field & RTE_IPV6_EHDR_MF_MASK, UINT16_MAX);
 	if (verdict == DROP_IP_FRAGMENT_INVALID) {
 		invalid_ipv6(net, port_index, m, offset + payload > UINT16_MAX);
 		return NULL;
@@ -226,7 +227,7 @@ struct rte_mbuf *reassembly_ipv6(struct net *net, uint32_t port_index, struct rt
 		return NULL;
 	}
 	frame_restore(m, sizeof(*ip) + sizeof(*ext));
-	return conclude(net, m,
+	return reassembly_complete(net, m,
 		rte_ipv6_frag_reassemble_packet(
 			net->reassembly->table, &net->reassembly->dead, m, net->now_ns, ip, ext));
 }

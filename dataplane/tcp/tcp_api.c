@@ -99,7 +99,7 @@ bool tcp_unasked(const struct tcp_conn *c)
 	return c->asked == TCP_UNASKED;
 }
 
-static bool sendable(const struct tcp_conn *c)
+static bool api_sendable(const struct tcp_conn *c)
 {
 	return c->state > TCP_CLOSED && !(c->flags & TCP_F_FIN_QUEUED);
 }
@@ -108,7 +108,7 @@ uint32_t tcp_send_space(const struct tcp_conn *c)
 {
 	uint32_t limit = tcp_buf_limit(c->stack, c->stack->config.snd_buf_bytes);
 
-	return sendable(c) && c->sq_bytes < limit && c->sq_mbufs < tcp_mbuf_limit(limit)
+	return api_sendable(c) && c->sq_bytes < limit && c->sq_mbufs < tcp_mbuf_limit(limit)
 		       ? limit - c->sq_bytes
 		       : 0;
 }
@@ -173,7 +173,7 @@ static void queue_append(struct tcp_conn *c, struct rte_mbuf *m)
 
 int tcp_send(struct tcp_conn *c, struct rte_mbuf *chain)
 {
-	if (!sendable(c)) {
+	if (!api_sendable(c)) {
 		rte_pktmbuf_free(chain);
 		return -EPIPE;
 	}
@@ -200,7 +200,7 @@ void tcp_abort(struct tcp_conn *c)
 	tcp_conn_free(c);
 }
 
-static bool settled(const struct tcp_conn *c)
+static bool api_settled(const struct tcp_conn *c)
 {
 	return c->state < TCP_ESTABLISHED || (c->sq_bytes == 0 && c->snd_una == c->snd_nxt) ||
 	       tcp_cold(c)->retries >= TCP_SETTLE_RETRIES;
@@ -208,7 +208,7 @@ static bool settled(const struct tcp_conn *c)
 
 bool tcp_stack_settled(struct tcp_stack *s)
 {
-	while (s->settled < s->config.connection_limit && settled(&s->conns[s->settled]))
+	while (s->settled < s->config.connection_limit && api_settled(&s->conns[s->settled]))
 		s->settled++;
 	return s->settled == s->config.connection_limit;
 }
@@ -268,7 +268,7 @@ static bool deliver_event(struct tcp_stack *s, struct tcp_conn *c, uint8_t event
 
 /* The block stays in the ring's possession meanwhile (TCP_F_ON_READY): whatever the upcalls do, it
  * is not used anew before this is through with it. */
-static void deliver(struct tcp_stack *s, struct tcp_conn *c)
+static void api_deliver(struct tcp_stack *s, struct tcp_conn *c)
 {
 	if ((c->events & TCP_EV_ACCEPTED) && !deliver_accepted(s, c))
 		return;
@@ -303,7 +303,7 @@ void tcp_dispatch(struct tcp_stack *s, uint64_t now_ns)
 			look_ahead(s);
 		c = &s->conns[tcp_ring_get(&s->ready)];
 		if (c->state != TCP_FREE)
-			deliver(s, c);
+			api_deliver(s, c);
 		c->flags &= ~TCP_F_ON_READY;
 		if (c->state == TCP_FREE)
 			tcp_conn_reap(c);

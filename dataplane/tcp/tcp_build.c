@@ -121,7 +121,7 @@ static struct place place_find(const struct tcp_conn *c, uint32_t seq)
 	return p;
 }
 
-static unsigned pieces(struct place p, uint32_t len)
+static unsigned build_pieces(struct place p, uint32_t len)
 {
 	unsigned n = 0;
 
@@ -196,7 +196,7 @@ static bool payload_put(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, ui
 	struct place p = place_find(c, seq);
 
 	if ((c->flags & TCP_F_LINEAR) || len <= TCP_COPY_BYTES ||
-		pieces(p, len) > (len > c->mss ? PORT_RUN_PIECES : TCP_CHAIN_SEGS))
+		build_pieces(p, len) > (len > c->mss ? PORT_RUN_PIECES : TCP_CHAIN_SEGS))
 		return payload_copy(c, m, p, len);
 	return payload_refer(c, m, p, len);
 }

@@ -171,7 +171,7 @@ static void syn_take(struct tcp_conn *c, const struct tcp_seg *seg)
 }
 
 /* The SYN of ours is acknowledged. */
-static void connected(struct tcp_conn *c)
+static void connect_done(struct tcp_conn *c)
 {
 	uint8_t retries = tcp_cold(c)->retries;
 
@@ -235,7 +235,7 @@ void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *seg)
 	tcp_connect_over(c);
 	syn_take(c, seg);
 	if (seg->flags & TCP_ACK) {
-		connected(c);
+		connect_done(c);
 	} else { /* both sides opened at once */
 		c->state = TCP_SYN_RCVD;
 		c->flags |= TCP_F_SYN_NOW;
@@ -260,5 +260,5 @@ void tcp_in_syn_rcvd(struct tcp_conn *c, struct tcp_seg *seg)
 	c->snd_wnd = seg->wnd << c->snd_scale;
 	c->snd_wl1 = seg->seq;
 	c->snd_wl2 = seg->ack;
-	connected(c);
+	connect_done(c);
 }

@@ -115,12 +115,12 @@ static bool icmp_error(void *ctx, const struct net_icmp_error *error)
 }
 
 /* To connections that are open it is a soft error: they go on as long as they have tries left. */
-static void unreachable(void *ctx, const struct ip_addr *remote)
+static void icmp_unreachable(void *ctx, const struct ip_addr *remote)
 {
 	tcp_connect_unreachable(ctx, remote);
 }
 
 const struct net_ops tcp_icmp_ops = {
 	.icmp_error = icmp_error,
-	.unreachable = unreachable,
+	.unreachable = icmp_unreachable,
 };

@@ -65,7 +65,7 @@ void tcp_mtu_lower(struct tcp_conn *c, uint16_t mtu)
 }
 
 /* What the path may take where a segment of @p len bytes does not get through, or 0. */
-static uint16_t smaller(const struct tcp_conn *c, uint32_t len)
+static uint16_t mtu_smaller(const struct tcp_conn *c, uint32_t len)
 {
 	uint16_t low = tcp_mtu_min(&c->remote);
 
@@ -97,7 +97,7 @@ void tcp_mtu_timeout(struct tcp_conn *c)
 	}
 	if (cold->retries + 1 < BLACK_HOLE_TIMEOUTS || tcp_peer_shut(c))
 		return;
-	mtu = smaller(c, head->len);
+	mtu = mtu_smaller(c, head->len);
 	if (mtu == 0)
 		return;
 	c->stack->count->black_holes++;
@@ -108,7 +108,7 @@ void tcp_mtu_timeout(struct tcp_conn *c)
 }
 
 /* The next size to try, or 0 when the search is over for now. */
-static uint16_t candidate(struct tcp_conn *c)
+static uint16_t mtu_candidate(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
 
@@ -132,7 +132,7 @@ void tcp_mtu_probe(struct tcp_conn *c)
 	if ((c->flags & (TCP_F_LOSS | TCP_F_SACK)) != TCP_F_SACK || cold->mtu_probe != 0 ||
 		seq_lt(c->stack->tick, cold->mtu_due))
 		return;
-	mtu = candidate(c);
+	mtu = mtu_candidate(c);
 	if (mtu == 0)
 		return;
 	len = mss_at(c, mtu) - tcp_build_sack_bytes(c);

@@ -18,12 +18,12 @@ enum {
 	OPT_TS = 8,
 };
 
-static uint16_t read16(const uint8_t *p)
+static uint16_t options_read16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-static uint32_t read32(const uint8_t *p)
+static uint32_t options_read32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
@@ -34,8 +34,8 @@ static void sack_read(const uint8_t *value, size_t len, struct tcp_options *out)
 		return;
 	out->sack_count = (uint8_t)(len / 8);
 	for (size_t i = 0; i < out->sack_count; i++) {
-		out->sack[i].left = read32(value + 8 * i);
-		out->sack[i].right = read32(value + 8 * i + 4);
+		out->sack[i].left = options_read32(value + 8 * i);
+		out->sack[i].right = options_read32(value + 8 * i + 4);
 	}
 }
 
@@ -45,7 +45,7 @@ static void option_read(uint8_t kind, const uint8_t *value, size_t len, struct t
 	case OPT_MSS:
 		if (len != 2)
 			return;
-		out->mss = read16(value);
+		out->mss = options_read16(value);
 		out->present |= TCP_OPT_MSS;
 		return;
 	case OPT_WSCALE:
@@ -64,8 +64,8 @@ static void option_read(uint8_t kind, const uint8_t *value, size_t len, struct t
 	case OPT_TS:
 		if (len != 8)
 			return;
-		out->ts_val = read32(value);
-		out->ts_ecr = read32(value + 4);
+		out->ts_val = options_read32(value);
+		out->ts_ecr = options_read32(value + 4);
 		out->present |= TCP_OPT_TS;
 		return;
 	default:

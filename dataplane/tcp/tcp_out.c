@@ -361,7 +361,7 @@ void tcp_out_conn(struct tcp_conn *c)
 }
 
 /* The connection that waits @p ahead places behind the next one, or NULL. */
-static const struct tcp_conn *waiting(const struct tcp_stack *s, uint32_t ahead)
+static const struct tcp_conn *out_waiting(const struct tcp_stack *s, uint32_t ahead)
 {
 	const struct tcp_ring *ring = &s->output;
 	uint32_t at = ring->head + ahead;
@@ -375,7 +375,7 @@ static const struct tcp_conn *waiting(const struct tcp_stack *s, uint32_t ahead)
  * thousand connections none is in the nearer caches. */
 static void fetch_ahead(const struct tcp_stack *s)
 {
-	const struct tcp_conn *far = waiting(s, FAR_AHEAD), *near = waiting(s, NEAR_AHEAD);
+	const struct tcp_conn *far = out_waiting(s, FAR_AHEAD), *near = out_waiting(s, NEAR_AHEAD);
 
 	if (far != NULL) {
 		for (size_t at = 0; at < sizeof(*far); at += RTE_CACHE_LINE_SIZE)

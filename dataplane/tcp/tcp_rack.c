@@ -96,7 +96,7 @@ static bool sent_before(const struct tcp_cold *cold, const struct tcp_rec *rec)
 }
 
 /* Step 5. @return microseconds after which more may be lost; 0 for never */
-static uint32_t detect(struct tcp_conn *c)
+static uint32_t rack_detect(struct tcp_conn *c)
 {
 	const struct tcp_cold *cold = tcp_cold(c);
 	uint32_t wait_us = cold->rack_rtt_us + reo_window_us(c), longest_us = 0;
@@ -129,7 +129,7 @@ void tcp_rack_detect(struct tcp_conn *c)
 
 	if (cold->rack_known && c->rec_head != TCP_NIL &&
 		(cold->sack_segs > 0 || c->recovery != TCP_OPEN))
-		wait_us = detect(c);
+		wait_us = rack_detect(c);
 	if (wait_us > 0 && wait_us / 1000 + 1 < c->rto_ms) {
 		c->flags = (c->flags & ~TCP_F_PTO) | TCP_F_REO;
 		tcp_timer_set(c, TCP_TIMER_RTX, wait_us / 1000 + 1);

@@ -7,7 +7,7 @@
  */
 #include "dataplane/tcp/tcp_priv.h"
 
-static uint32_t larger(uint32_t a, uint32_t b)
+static uint32_t recovery_larger(uint32_t a, uint32_t b)
 {
 	return a > b ? a : b;
 }
@@ -29,7 +29,7 @@ void tcp_loss_flag(struct tcp_conn *c)
 
 /* What a loss is judged by: in flight, but not what limited transmit sent on top (RFC 5681
  * §3.2). */
-static uint32_t flight(const struct tcp_conn *c)
+static uint32_t recovery_flight(const struct tcp_conn *c)
 {
 	uint32_t bytes = c->snd_nxt - c->snd_una;
 
@@ -43,7 +43,7 @@ static void recovery_enter(struct tcp_conn *c)
 	tcp_undo_note(c);
 	cold->prr_flight = c->snd_nxt - c->snd_una;
 	cold->prr_delivered = cold->prr_out = 0;
-	c->ssthresh = c->stack->cc->ssthresh(c, flight(c));
+	c->ssthresh = c->stack->cc->ssthresh(c, recovery_flight(c));
 	c->recovery = TCP_RECOVERY;
 	cold->recover = c->snd_nxt;
 	tcp_ecn_reduced(c);
@@ -59,7 +59,7 @@ static void recovery_leave(struct tcp_conn *c)
 	cold->reno_bytes = 0;
 	cold->dup_acks = 0;
 	if (c->recovery == TCP_RECOVERY) {
-		uint32_t room = larger(c->pipe, c->mss) + c->mss;
+		uint32_t room = recovery_larger(c->pipe, c->mss) + c->mss;
 
 		/* RFC 6937 §3.1; without SACK RFC 6582 §3.2 (3), first choice: no burst. */
 		c->cwnd = (c->flags & TCP_F_SACK) || c->ssthresh < room ? c->ssthresh : room;
@@ -86,10 +86,10 @@ static void recovery_reduce(struct tcp_conn *c, uint32_t delivered)
 	} else {
 		ahead = cold->prr_delivered > cold->prr_out ? cold->prr_delivered - cold->prr_out
 							    : 0;
-		limit = larger(ahead, delivered) + c->mss;
+		limit = recovery_larger(ahead, delivered) + c->mss;
 		send = c->ssthresh - pipe < limit ? c->ssthresh - pipe : limit;
 	}
-	c->cwnd = larger(pipe + send, c->mss);
+	c->cwnd = recovery_larger(pipe + send, c->mss);
 }
 
 void tcp_recovery_timeout(struct tcp_conn *c)
@@ -101,7 +101,7 @@ void tcp_recovery_timeout(struct tcp_conn *c)
 	 * out in recovery is of the same congestion, for which the window gave way. */
 	if (c->recovery == TCP_OPEN) {
 		tcp_undo_note(c);
-		c->ssthresh = c->stack->cc->ssthresh(c, flight(c));
+		c->ssthresh = c->stack->cc->ssthresh(c, recovery_flight(c));
 	}
 	if (c->recovery != TCP_LOSS && c->stack->cc->timeout != NULL)
 		c->stack->cc->timeout(c);

@@ -32,7 +32,7 @@ void tcp_shed_init(struct tcp_shed *shed, uint32_t syn_limit, void *memory)
 	shed->before = shed->now + filter_bits(syn_limit) / WORD_BITS;
 }
 
-static void turn(struct tcp_shed *shed, uint32_t tick)
+static void shed_turn(struct tcp_shed *shed, uint32_t tick)
 {
 	uint64_t *old = shed->before;
 
@@ -44,7 +44,7 @@ static void turn(struct tcp_shed *shed, uint32_t tick)
 	shed->begin = tick;
 }
 
-static bool has(const uint64_t *filter, uint32_t bit)
+static bool shed_has(const uint64_t *filter, uint32_t bit)
 {
 	return filter[bit / WORD_BITS] >> bit % WORD_BITS & 1;
 }
@@ -52,7 +52,7 @@ static bool has(const uint64_t *filter, uint32_t bit)
 /* Two bits of the tuple's hash, which nobody outside knows. */
 static bool is_in(const uint64_t *filter, uint32_t a, uint32_t b)
 {
-	return has(filter, a) && has(filter, b);
+	return shed_has(filter, a) && shed_has(filter, b);
 }
 
 bool tcp_shed_syn(struct tcp_stack *s, uint64_t hash)
@@ -62,7 +62,7 @@ bool tcp_shed_syn(struct tcp_stack *s, uint64_t hash)
 
 	if (!s->burst_full || shed->count++ % TCP_SYN_SHARE == 0)
 		return false;
-	turn(shed, s->tick);
+	shed_turn(shed, s->tick);
 	if (is_in(shed->now, a, b) || is_in(shed->before, a, b))
 		return false;
 	shed->now[a / WORD_BITS] |= UINT64_C(1) << a % WORD_BITS;

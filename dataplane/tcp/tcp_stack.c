@@ -23,7 +23,7 @@ struct layout {
 	uint32_t rec_count, tw_limit, flow_limit;
 };
 
-static uint64_t carve(struct layout *l, uint64_t bytes)
+static uint64_t stack_carve(struct layout *l, uint64_t bytes)
 {
 	uint64_t at = l->total;
 
@@ -31,7 +31,7 @@ static uint64_t carve(struct layout *l, uint64_t bytes)
 	return at;
 }
 
-static uint32_t clamp(uint64_t v, uint32_t low, uint32_t high)
+static uint32_t stack_clamp(uint64_t v, uint32_t low, uint32_t high)
 {
 	return v < low ? low : v > high ? high : (uint32_t)v;
 }
@@ -41,20 +41,20 @@ static void layout_plan(const struct tcp_config *config, struct layout *l)
 	uint64_t n = config->connection_limit;
 
 	memset(l, 0, sizeof(*l));
-	l->rec_count = (uint32_t)n + clamp(n * REC_EXTRA_EACH, REC_EXTRA_MIN, REC_EXTRA_MAX);
-	l->tw_limit = clamp(n, TIME_WAIT_MIN, CONNECTIONS_MAX);
+	l->rec_count = (uint32_t)n + stack_clamp(n * REC_EXTRA_EACH, REC_EXTRA_MIN, REC_EXTRA_MAX);
+	l->tw_limit = stack_clamp(n, TIME_WAIT_MIN, CONNECTIONS_MAX);
 	l->flow_limit = (uint32_t)n + config->syn_limit + l->tw_limit;
-	l->stack = carve(l, sizeof(struct tcp_stack));
-	l->conns = carve(l, n * sizeof(struct tcp_conn));
-	l->cold = carve(l, n * sizeof(struct tcp_cold));
-	l->flow = carve(l, tcp_flow_bytes(l->flow_limit));
-	l->wheel = carve(l, tcp_wheel_bytes());
-	l->ready = carve(l, n * sizeof(uint32_t));
-	l->output = carve(l, n * sizeof(uint32_t));
-	l->recs = carve(l, l->rec_count * sizeof(struct tcp_rec));
-	l->syns = carve(l, (uint64_t)config->syn_limit * sizeof(struct tcp_syn));
-	l->shed = carve(l, tcp_shed_bytes(config->syn_limit));
-	l->tws = carve(l, (uint64_t)l->tw_limit * sizeof(struct tcp_tw));
+	l->stack = stack_carve(l, sizeof(struct tcp_stack));
+	l->conns = stack_carve(l, n * sizeof(struct tcp_conn));
+	l->cold = stack_carve(l, n * sizeof(struct tcp_cold));
+	l->flow = stack_carve(l, tcp_flow_bytes(l->flow_limit));
+	l->wheel = stack_carve(l, tcp_wheel_bytes());
+	l->ready = stack_carve(l, n * sizeof(uint32_t));
+	l->output = stack_carve(l, n * sizeof(uint32_t));
+	l->recs = stack_carve(l, l->rec_count * sizeof(struct tcp_rec));
+	l->syns = stack_carve(l, (uint64_t)config->syn_limit * sizeof(struct tcp_syn));
+	l->shed = stack_carve(l, tcp_shed_bytes(config->syn_limit));
+	l->tws = stack_carve(l, (uint64_t)l->tw_limit * sizeof(struct tcp_tw));
 }
 
 static bool config_valid(const struct tcp_config *config)

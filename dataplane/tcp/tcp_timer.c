@@ -120,7 +120,7 @@ static void persist_fire(struct tcp_conn *c)
 }
 
 /* Nobody waits for the connection any more but the peer, if it lives. */
-static bool orphan(const struct tcp_conn *c)
+static bool timer_orphan(const struct tcp_conn *c)
 {
 	return (c->flags & TCP_F_RCV_SHUT) || c->state == TCP_LAST_ACK || c->state == TCP_CLOSING;
 }
@@ -128,15 +128,15 @@ static bool orphan(const struct tcp_conn *c)
 /* Whether what is in flight was sent often enough (RFC 9293 §3.8.3; RFC 1122 §4.2.3.5 speaks of
  * open connections: a block that only waits for the ACK of its FIN is worth less, unless the peer
  * still speaks: it waits, too). */
-static bool exhausted(struct tcp_conn *c)
+static bool timer_exhausted(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
 	uint32_t silent_ms = c->stack->tick - c->rcv_tick;
-	uint8_t most = orphan(c) && silent_ms >= c->rto_ms ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
+	uint8_t most = timer_orphan(c) && silent_ms >= c->rto_ms ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
 
 	if (tcp_peer_shut(c))
 		cold->retries = cold->retries < most ? cold->retries : most - 1;
-	if (orphan(c) && c->sq_bytes == 0 && cold->retries >= TCP_ORPHAN_FINS &&
+	if (timer_orphan(c) && c->sq_bytes == 0 && cold->retries >= TCP_ORPHAN_FINS &&
 		silent_ms >= TCP_ORPHAN_MS)
 		return true;
 	return cold->retries >= most;
@@ -146,7 +146,7 @@ static void retransmit_fire(struct tcp_conn *c)
 {
 	struct tcp_cold *cold = tcp_cold(c);
 
-	if (exhausted(c)) {
+	if (timer_exhausted(c)) {
 		tcp_timer_abandon(c);
 		return;
 	}

@@ -79,7 +79,7 @@ void tcp_wheel_arm(struct tcp_wheel *w, uint32_t index, uint32_t at)
 }
 
 /* Ticks from w->now to the first filled slot; TCP_WHEEL_SLOTS when all are empty. */
-static uint32_t distance(const struct tcp_wheel *w)
+static uint32_t wheel_distance(const struct tcp_wheel *w)
 {
 	uint32_t slot = w->empty & SLOT_MASK;
 	uint32_t word = slot / 64;
@@ -107,7 +107,7 @@ uint32_t tcp_wheel_expire(struct tcp_wheel *w, uint32_t tick)
 	if ((int32_t)(tick - w->now) < 0)
 		return TCP_WHEEL_NIL;
 	w->limit = tick;
-	ahead = distance(w);
+	ahead = wheel_distance(w);
 	w->empty = w->now + ahead;
 	if (ahead == TCP_WHEEL_SLOTS || ahead > tick - w->now) {
 		w->now = tick + 1;
@@ -121,7 +121,7 @@ uint32_t tcp_wheel_expire(struct tcp_wheel *w, uint32_t tick)
 
 bool tcp_wheel_next(const struct tcp_wheel *w, uint32_t *at)
 {
-	uint32_t ahead = distance(w);
+	uint32_t ahead = wheel_distance(w);
 
 	if (ahead == TCP_WHEEL_SLOTS)
 		return false;

@@ -17,7 +17,7 @@ static bool size_valid(const struct ring_kind *kind, uint32_t records)
 	return records >= 1 && records <= kind->records_max && (records & (records - 1)) == 0;
 }
 
-static void place(const struct ring_kind *kind, uint32_t records, struct ring_map *map)
+static void ring_place(const struct ring_kind *kind, uint32_t records, struct ring_map *map)
 {
 	uint8_t *base = map->segment.base;
 
@@ -39,7 +39,7 @@ int ring_create(const struct ring_kind *kind, const char *name, uint32_t records
 		records_at(kind) + (size_t)records * kind->record_bytes, boot_id, &out->segment);
 	if (err)
 		return err;
-	place(kind, records, out);
+	ring_place(kind, records, out);
 	memcpy(out->header, numbers, sizeof(numbers));
 	return 0;
 }
@@ -59,7 +59,7 @@ int ring_open(const struct ring_kind *kind, int fd, struct ring_map *out)
 		if (size_valid(kind, numbers[0]) && numbers[1] == kind->record_bytes &&
 			records_at(kind) + (uint64_t)numbers[0] * kind->record_bytes <=
 				out->segment.length) {
-			place(kind, numbers[0], out);
+			ring_place(kind, numbers[0], out);
 			return 0;
 		}
 	}
