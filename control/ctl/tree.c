@@ -17,52 +17,16 @@
 #define CONSUMERS_LISTED 10000
 
 /* How often statistics are read again because an apply came between. */
-#define READ_AGAIN 5
+#define READ_AGAIN   5
 
-static const char *const worker_names[] = {
-#define WORKER_COUNTER(name, text) #name,
-#include "lib/shm/worker_counters.def"
-#undef WORKER_COUNTER
-};
+#define COUNTERS_MAX 64 /* of a block */
 
-static const char *const tcp_names[] = {
-#define TCP_COUNTER(name, text) #name,
-#include "lib/shm/tcp_counters.def"
-#undef TCP_COUNTER
-};
-
-static const char *const port_names[] = {
-#define PORT_COUNTER(name, text) #name,
-#include "lib/shm/port_counters.def"
-#undef PORT_COUNTER
-};
-
-static const char *const listener_names[] = {
-#define LISTENER_COUNTER(name, text) #name,
-#include "lib/shm/listener_counters.def"
-#undef LISTENER_COUNTER
-};
-
-static const char *const api_names[] = {
-#define API_COUNTER(name, text) #name,
-#include "lib/shm/api_counters.def"
-#undef API_COUNTER
-};
-
-static const char *const endpoint_names[] = {
-#define ENDPOINT_COUNTER(name, text) #name,
-#include "lib/shm/endpoint_counters.def"
-#undef ENDPOINT_COUNTER
-};
-
-#define NAMES(list) (list), sizeof(list) / sizeof((list)[0])
-
-static uint64_t load(const uint64_t *counter)
+static uint64_t tree_load(const uint64_t *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static json_t *number(uint64_t n)
+static json_t *tree_number(uint64_t n)
 {
 	return json_integer((json_int_t)n);
 }
@@ -125,7 +89,7 @@ static const uint64_t *stage_at(const struct stats *s, uint32_t index)
 	return s->stage_cycles;
 }
 
-static void sum(
+static void tree_sum(
 	const struct link_client *link, block_at at, uint32_t index, uint64_t *out, size_t n)
 {
 	memset(out, 0, n * sizeof(*out));
@@ -135,7 +99,7 @@ static void sum(
 		if (link->stats[w].segment.base)
 			block = at(&link->stats[w], index);
 		for (size_t i = 0; block && i < n; i++)
-			out[i] += load(&block[i]);
+			out[i] += tree_load(&block[i]);
 	}
 }
 
@@ -144,7 +108,8 @@ static const struct stats *before_of(const struct link_client *link, uint32_t w)
 {
 	const struct stats *before = &link->before[w];
 
-	return w < link->before_count && before->segment.base && load(&before->worker->heartbeat_ns)
+	return w < link->before_count && before->segment.base &&
+			       tree_load(&before->worker->heartbeat_ns)
 		       ? before
 		       : NULL;
 }
@@ -163,7 +128,7 @@ static void sum_of_late(
 		if (before)
 			then = at(before, index);
 		for (size_t i = 0; now && i < n; i++) {
-			uint64_t a = load(&now[i]), b = then ? load(&then[i]) : 0;
+			uint64_t a = tree_load(&now[i]), b = then ? tree_load(&then[i]) : 0;
 
 			out[i] += a >= b ? a - b : a;
 		}
@@ -180,31 +145,33 @@ json_t *stats_over_s(const struct link_client *link)
 
 		if (!link->stats[w].segment.base)
 			continue;
-		now = load(&link->stats[w].worker->heartbeat_ns);
-		if (!before || now < load(&before->worker->heartbeat_ns))
+		now = tree_load(&link->stats[w].worker->heartbeat_ns);
+		if (!before || now < tree_load(&before->worker->heartbeat_ns))
 			return json_null();
-		now -= load(&before->worker->heartbeat_ns);
+		now -= tree_load(&before->worker->heartbeat_ns);
 		longest = now > longest ? now : longest;
 	}
 	return longest ? json_real((double)longest / 1e9) : json_null();
 }
 
-static void add_counters(json_t *object, const uint64_t *values, const char *const *names, size_t n)
+static void tree_add_counters(json_t *object, const uint64_t *values, struct stats_names names)
 {
-	for (size_t i = 0; i < n; i++)
-		json_object_set_new(object, names[i], number(values[i]));
+	for (uint32_t i = 0; i < names.count; i++)
+		json_object_set_new(object, names.list[i], tree_number(values[i]));
 }
 
-static void add_sums(json_t *object, const struct link_client *link, block_at at, uint32_t index,
-	const char *const *names, size_t n)
+/* @param row  of the statistics' directory that names the counters */
+static void tree_add_sums(json_t *object, const struct link_client *link, block_at at,
+	uint32_t index, const char *row)
 {
-	uint64_t values[64];
+	const struct stats_names names = stats_names(row);
+	uint64_t values[COUNTERS_MAX];
 
-	sum(link, at, index, values, n);
-	add_counters(object, values, names, n);
+	tree_sum(link, at, index, values, names.count);
+	tree_add_counters(object, values, names);
 }
 
-static json_t *quantiles(const struct link_client *link, block_at at, uint32_t index)
+static json_t *tree_quantiles(const struct link_client *link, block_at at, uint32_t index)
 {
 	static uint64_t counts[HIST_BUCKETS];
 
@@ -237,8 +204,8 @@ static double load_percent(const uint64_t *cycles)
 json_t *stats_workers(const struct link_client *link)
 {
 	json_t *list = json_array();
-	uint64_t values[64], cycles[STAGE_COUNT];
-	const size_t n = sizeof(worker_names) / sizeof(worker_names[0]);
+	uint64_t values[COUNTERS_MAX], cycles[STAGE_COUNT];
+	const struct stats_names names = stats_names("worker");
 
 	for (uint32_t w = 0; w < link->stats_count; w++) {
 		const struct stats *s = &link->stats[w], *before = before_of(link, w);
@@ -248,11 +215,11 @@ json_t *stats_workers(const struct link_client *link)
 			json_decref(worker);
 			continue;
 		}
-		for (size_t i = 0; i < n; i++)
-			values[i] = load(&worker_at(s, 0)[i]);
+		for (uint32_t i = 0; i < names.count; i++)
+			values[i] = tree_load(&worker_at(s, 0)[i]);
 		for (unsigned i = 0; i < STAGE_COUNT; i++)
-			cycles[i] = load(&s->stage_cycles[i]) -
-				    (before ? load(&before->stage_cycles[i]) : 0);
+			cycles[i] = tree_load(&s->stage_cycles[i]) -
+				    (before ? tree_load(&before->stage_cycles[i]) : 0);
 
 		const struct stats_worker *copy = (const struct stats_worker *)values;
 		int64_t age_ns = (int64_t)(now_ns() - copy->heartbeat_ns);
@@ -261,7 +228,7 @@ json_t *stats_workers(const struct link_client *link)
 		json_object_set_new(worker, "heartbeat_age_ms",
 			json_real(copy->heartbeat_ns && age_ns > 0 ? (double)age_ns / 1e6 : 0));
 		json_object_set_new(worker, "load_percent", json_real(load_percent(cycles)));
-		add_counters(worker, values, worker_names, n);
+		tree_add_counters(worker, values, names);
 		json_array_append_new(list, worker);
 	}
 	return list;
@@ -273,41 +240,44 @@ json_t *stats_totals(const struct link_client *link)
 	json_t *totals = json_object();
 	uint64_t heartbeat = 0, generation = UINT64_MAX, longest = 0, hz = 0;
 
-	add_sums(totals, link, worker_at, 0, NAMES(worker_names));
+	tree_add_sums(totals, link, worker_at, 0, "worker");
 	for (uint32_t w = 0; w < link->stats_count; w++) {
 		const struct stats_worker *s = link->stats[w].worker;
 
 		if (!link->stats[w].segment.base)
 			continue;
-		heartbeat = load(&s->heartbeat_ns) > heartbeat ? load(&s->heartbeat_ns) : heartbeat;
-		generation = load(&s->generation) < generation ? load(&s->generation) : generation;
-		longest = load(&s->loop_max_cycles) > longest ? load(&s->loop_max_cycles) : longest;
-		hz = load(&s->tsc_hz);
+		heartbeat = tree_load(&s->heartbeat_ns) > heartbeat ? tree_load(&s->heartbeat_ns)
+								    : heartbeat;
+		generation = tree_load(&s->generation) < generation ? tree_load(&s->generation)
+								    : generation;
+		longest = tree_load(&s->loop_max_cycles) > longest ? tree_load(&s->loop_max_cycles)
+								   : longest;
+		hz = tree_load(&s->tsc_hz);
 	}
-	json_object_set_new(totals, "heartbeat_ns", number(heartbeat));
+	json_object_set_new(totals, "heartbeat_ns", tree_number(heartbeat));
 	json_object_set_new(
-		totals, "generation", number(generation == UINT64_MAX ? 0 : generation));
-	json_object_set_new(totals, "loop_max_cycles", number(longest));
-	json_object_set_new(totals, "tsc_hz", number(hz));
+		totals, "generation", tree_number(generation == UINT64_MAX ? 0 : generation));
+	json_object_set_new(totals, "loop_max_cycles", tree_number(longest));
+	json_object_set_new(totals, "tsc_hz", tree_number(hz));
 	return totals;
 }
 
 json_t *stats_stages(const struct link_client *link)
 {
 	json_t *cycles = json_object(), *each = json_object();
-	uint64_t values[STAGE_COUNT], since_start[STAGE_COUNT], counters[64];
+	uint64_t values[STAGE_COUNT], since_start[STAGE_COUNT], counters[COUNTERS_MAX];
 	double busy = 0;
 
-	sum(link, stage_at, 0, since_start, STAGE_COUNT);
+	tree_sum(link, stage_at, 0, since_start, STAGE_COUNT);
 	sum_of_late(link, stage_at, 0, values, STAGE_COUNT);
-	sum_of_late(link, worker_at, 0, counters, sizeof(worker_names) / sizeof(worker_names[0]));
+	sum_of_late(link, worker_at, 0, counters, stats_names("worker").count);
 
 	uint64_t requests = ((const struct stats_worker *)counters)->requests;
 
 	for (unsigned i = 0; i < STAGE_COUNT; i++) {
 		const char *name = stage_name((enum stage)i);
 
-		json_object_set_new(cycles, name, number(since_start[i]));
+		json_object_set_new(cycles, name, tree_number(since_start[i]));
 		if (i == STAGE_IDLE)
 			continue;
 		busy += (double)values[i];
@@ -338,13 +308,13 @@ json_t *stats_ports(const struct link_client *link)
 			"device", json_str(snap_str(s, p->device)), "kernel",
 			(int)has_kernel(s, i));
 
-		add_sums(port, link, port_at, i, NAMES(port_names));
+		tree_add_sums(port, link, port_at, i, "port");
 		json_array_append_new(list, port);
 	}
 	return list;
 }
 
-static json_t *listeners(const struct link_client *link)
+static json_t *tree_listeners(const struct link_client *link)
 {
 	const struct snapshot *s = &link->snapshot;
 	json_t *list = json_array();
@@ -354,7 +324,7 @@ static json_t *listeners(const struct link_client *link)
 		json_t *listener = json_pack(
 			"{s:o, s:b}", "name", json_str(snap_str(s, l->name)), "tls", (int)l->tls);
 
-		add_sums(listener, link, listener_at, l->slot, NAMES(listener_names));
+		tree_add_sums(listener, link, listener_at, l->slot, "listener");
 		json_array_append_new(list, listener);
 	}
 	return list;
@@ -365,7 +335,7 @@ static bool is_other(const char *only, struct str name)
 	return only && !str_equal(str_of(only), name);
 }
 
-static json_t *apis(const struct link_client *link, const char *only)
+static json_t *tree_apis(const struct link_client *link, const char *only)
 {
 	const struct snapshot *s = &link->snapshot;
 	json_t *list = json_array();
@@ -378,8 +348,9 @@ static json_t *apis(const struct link_client *link, const char *only)
 			continue;
 		api = json_pack("{s:o, s:o}", "name", json_str(snap_str(s, a->name)), "version",
 			json_str(snap_str(s, a->version)));
-		add_sums(api, link, api_at, a->slot, NAMES(api_names));
-		json_object_set_new(api, "latency_us", quantiles(link, api_latency_at, a->slot));
+		tree_add_sums(api, link, api_at, a->slot, "api");
+		json_object_set_new(
+			api, "latency_us", tree_quantiles(link, api_latency_at, a->slot));
 		json_array_append_new(list, api);
 	}
 	return list;
@@ -393,11 +364,11 @@ uint64_t stats_ejected(const struct link_client *link, uint32_t slot, uint64_t *
 		const struct stats *s = &link->stats[w];
 
 		if (!s->segment.base || slot >= s->shape.endpoints ||
-			!load(&s->endpoint[slot].ejected))
+			!tree_load(&s->endpoint[slot].ejected))
 			continue;
 		workers++;
-		if (load(&s->endpoint[slot].probe_ns) < first_ns)
-			first_ns = load(&s->endpoint[slot].probe_ns);
+		if (tree_load(&s->endpoint[slot].probe_ns) < first_ns)
+			first_ns = tree_load(&s->endpoint[slot].probe_ns);
 	}
 	*next_probe_ms = workers && first_ns > now ? (first_ns - now) / 1000000 : 0;
 	return workers;
@@ -410,10 +381,10 @@ static void add_ejection(json_t *endpoint, const struct link_client *link, uint3
 
 	json_object_del(endpoint, "probe_ns");
 	json_object_set_new(
-		endpoint, "next_probe_ms", workers ? number(next_probe_ms) : json_null());
+		endpoint, "next_probe_ms", workers ? tree_number(next_probe_ms) : json_null());
 }
 
-static json_t *endpoints(const struct link_client *link, const struct snap_backend *b)
+static json_t *tree_endpoints(const struct link_client *link, const struct snap_backend *b)
 {
 	const struct snapshot *s = &link->snapshot;
 	json_t *list = json_array(), *endpoint;
@@ -427,10 +398,10 @@ static json_t *endpoints(const struct link_client *link, const struct snap_backe
 
 		endpoint = json_pack("{s:o, s:I}", "name", json_str(snap_str(s, e->name)), "weight",
 			(json_int_t)e->weight);
-		add_sums(endpoint, link, endpoint_at, e->slot, NAMES(endpoint_names));
+		tree_add_sums(endpoint, link, endpoint_at, e->slot, "endpoint");
 		add_ejection(endpoint, link, e->slot);
 		json_object_set_new(
-			endpoint, "latency_us", quantiles(link, endpoint_latency_at, e->slot));
+			endpoint, "latency_us", tree_quantiles(link, endpoint_latency_at, e->slot));
 		if (requests)
 			sum_of_late(link, endpoint_at, e->slot, &requests[k], 1);
 		all += requests ? requests[k] : 0;
@@ -450,7 +421,7 @@ static json_t *endpoints(const struct link_client *link, const struct snap_backe
 	return list;
 }
 
-static json_t *backends(const struct link_client *link, const char *only)
+static json_t *tree_backends(const struct link_client *link, const char *only)
 {
 	const struct snapshot *s = &link->snapshot;
 	json_t *list = json_array();
@@ -462,12 +433,12 @@ static json_t *backends(const struct link_client *link, const char *only)
 			continue;
 		json_array_append_new(
 			list, json_pack("{s:o, s:o}", "name", json_str(snap_str(s, b->name)),
-				      "endpoints", endpoints(link, b)));
+				      "endpoints", tree_endpoints(link, b)));
 	}
 	return list;
 }
 
-static json_t *consumer(const struct link_client *link, const struct snap_consumer *c)
+static json_t *tree_consumer(const struct link_client *link, const struct snap_consumer *c)
 {
 	const struct snapshot *s = &link->snapshot;
 	const struct snap_plan *plan = SNAP_AT(s, SNAP_PLANS, snap_plan, c->plan);
@@ -487,7 +458,7 @@ static json_t *consumer(const struct link_client *link, const struct snap_consum
 		(json_int_t)last_seen);
 }
 
-static json_t *consumers(const struct link_client *link, const char *only)
+static json_t *tree_consumers(const struct link_client *link, const char *only)
 {
 	const struct snapshot *s = &link->snapshot;
 	uint32_t count = s->sections[SNAP_CONSUMERS].count;
@@ -502,38 +473,38 @@ static json_t *consumers(const struct link_client *link, const char *only)
 		if (is_other(only, snap_str(s, c->name)) ||
 			(!only && count > CONSUMERS_LISTED && !seen))
 			continue;
-		json_array_append_new(list, consumer(link, c));
+		json_array_append_new(list, tree_consumer(link, c));
 	}
 	return list;
 }
 
-static json_t *reasons(const struct link_client *link)
+static json_t *tree_reasons(const struct link_client *link)
 {
 	uint64_t values[REASON_COUNT];
 	json_t *out = json_object();
 
-	sum(link, reason_at, 0, values, REASON_COUNT);
+	tree_sum(link, reason_at, 0, values, REASON_COUNT);
 	for (unsigned i = 0; i < REASON_COUNT; i++)
-		json_object_set_new(out, reason_name((enum reason)i), number(values[i]));
+		json_object_set_new(out, reason_name((enum reason)i), tree_number(values[i]));
 	return out;
 }
 
-static json_t *drops(const struct link_client *link)
+static json_t *tree_drops(const struct link_client *link)
 {
 	uint64_t values[DROP_COUNT];
 	json_t *out = json_object();
 
-	sum(link, drop_at, 0, values, DROP_COUNT);
+	tree_sum(link, drop_at, 0, values, DROP_COUNT);
 	for (unsigned i = 0; i < DROP_COUNT; i++)
-		json_object_set_new(out, drop_name((enum drop)i), number(values[i]));
+		json_object_set_new(out, drop_name((enum drop)i), tree_number(values[i]));
 	return out;
 }
 
-static json_t *tcp(const struct link_client *link)
+static json_t *tree_tcp(const struct link_client *link)
 {
 	json_t *out = json_object();
 
-	add_sums(out, link, tcp_at, 0, NAMES(tcp_names));
+	tree_add_sums(out, link, tcp_at, 0, "tcp");
 	return out;
 }
 
@@ -550,19 +521,19 @@ json_t *stats_tree(const struct link_client *link, unsigned views, const char *o
 	if (views & 1u << VIEW_PORTS)
 		json_object_set_new(out, "ports", stats_ports(link));
 	if (views & 1u << VIEW_LISTENERS)
-		json_object_set_new(out, "listeners", listeners(link));
+		json_object_set_new(out, "listeners", tree_listeners(link));
 	if (views & 1u << VIEW_CONSUMERS)
-		json_object_set_new(out, "consumers", consumers(link, only));
+		json_object_set_new(out, "consumers", tree_consumers(link, only));
 	if (views & 1u << VIEW_APIS)
-		json_object_set_new(out, "apis", apis(link, only));
+		json_object_set_new(out, "apis", tree_apis(link, only));
 	if (views & 1u << VIEW_BACKENDS)
-		json_object_set_new(out, "backends", backends(link, only));
+		json_object_set_new(out, "backends", tree_backends(link, only));
 	if (views & 1u << VIEW_REASONS)
-		json_object_set_new(out, "reasons", reasons(link));
+		json_object_set_new(out, "reasons", tree_reasons(link));
 	if (views & 1u << VIEW_DROPS)
-		json_object_set_new(out, "drops", drops(link));
+		json_object_set_new(out, "drops", tree_drops(link));
 	if (views & 1u << VIEW_TCP)
-		json_object_set_new(out, "tcp", tcp(link));
+		json_object_set_new(out, "tcp", tree_tcp(link));
 	return out;
 }
 
@@ -571,7 +542,7 @@ static bool stats_settled(const struct link_client *link)
 {
 	for (uint32_t w = 0; w < link->stats_count; w++)
 		if (link->stats[w].segment.base &&
-			load(&link->stats[w].worker->generation) != link->generation)
+			tree_load(&link->stats[w].worker->generation) != link->generation)
 			return false;
 	return true;
 }

@@ -135,6 +135,14 @@ const char *stats_field_name(const struct stats_entry *entry, uint32_t field)
 	return NULL;
 }
 
+struct stats_names stats_names(const char *row)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].names && strcmp(row, rows[i].name) == 0)
+			return (struct stats_names){ rows[i].names, rows[i].fields };
+	return (struct stats_names){ NULL, 0 };
+}
+
 static uint32_t block_instances(const struct stats_shape *shape, enum block block)
 {
 	switch (block) {

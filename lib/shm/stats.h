@@ -148,4 +148,13 @@ void stats_close(struct stats *stats);
  *  another version and beyond the row's fields. */
 const char *stats_field_name(const struct stats_entry *entry, uint32_t field);
 
+/** Names of a block's counters, in the order in which they lie. */
+struct stats_names {
+	const char *const *list; /* static */
+	uint32_t count;
+};
+/** @param row  of the directory, as this version writes it: "worker", "drop", "tcp" …
+ *  @return the names of its counters; none for histograms and rows that are not there */
+struct stats_names stats_names(const char *row);
+
 #endif
