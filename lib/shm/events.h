@@ -11,7 +11,7 @@
 #include "lib/base/ip.h"
 #include "lib/shm/shm.h"
 
-enum event_type { EVENT_ACCESS = 1, EVENT_HEALTH = 2, EVENT_SECURITY = 3 };
+enum event_type { EVENT_ACCESS = 1 };
 
 #define EVENT_PATH_BYTES 112
 #define EVENT_HOST_BYTES 40

@@ -237,7 +237,7 @@ static void names_are_those_of_the_tables(void **state)
 	assert_int_equal(reason_status(REASON_RATE_LIMITED), 429);
 	assert_string_equal(reason_title(REASON_KEY_MISSING), "No credential in the request");
 	assert_string_equal(drop_name(DROP_FRAME_SHORT), "frame_short");
-	assert_string_equal(drop_text(DROP_TX_FULL), "transmit queue full");
+	assert_string_equal(drop_text(DROP_NO_MBUF), "mbuf pool empty");
 	assert_string_equal(stage_name(STAGE_TCP_IN), "tcp_in");
 	assert_string_equal(reason_name(REASON_COUNT), "unknown");
 	assert_string_equal(drop_name((enum drop) - 1), "unknown");
