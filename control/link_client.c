@@ -31,7 +31,9 @@ int link_client_connect(
 	const char *path, enum link_role role, uint64_t boot_id, struct link_client *out)
 {
 	struct link_message hello = link_message_make(LINK_HELLO, boot_id);
-	struct link_client c = { .fd = -1, .role = role, .boot_id = boot_id, .secrets_fd = -1 };
+	struct link_client c = {
+		.fd = -1, .role = role, .boot_id = boot_id, .secrets_fd = -1, .bell = -1
+	};
 	int err;
 
 	c.snapshot.segment.fd = c.usage.segment.fd = -1;
@@ -39,12 +41,14 @@ int link_client_connect(
 	c.stats = calloc(SNAP_WORKERS_MAX, sizeof(*c.stats));
 	c.before = calloc(SNAP_WORKERS_MAX, sizeof(*c.before));
 	c.events = calloc(SNAP_WORKERS_MAX, sizeof(*c.events));
-	if (!c.stats || !c.before || !c.events) {
+	c.asks = calloc(SNAP_WORKERS_MAX, sizeof(*c.asks));
+	if (!c.stats || !c.before || !c.events || !c.asks) {
 		err = -ENOMEM;
 		goto fail;
 	}
 	for (uint32_t i = 0; i < SNAP_WORKERS_MAX; i++)
-		c.stats[i].segment.fd = c.before[i].segment.fd = c.events[i].segment.fd = -1;
+		c.stats[i].segment.fd = c.before[i].segment.fd = c.events[i].segment.fd =
+			c.asks[i].segment.fd = -1;
 	c.fd = link_connect(path);
 	err = c.fd;
 	if (c.fd < 0)
@@ -62,6 +66,7 @@ fail:
 	free(c.stats);
 	free(c.before);
 	free(c.events);
+	free(c.asks);
 	return err;
 }
 
@@ -79,6 +84,9 @@ void link_client_close(struct link_client *c)
 	link_client_forget_before(c);
 	for (uint32_t i = 0; i < c->events_count; i++)
 		event_ring_close(&c->events[i]);
+	for (uint32_t i = 0; i < c->asks_count; i++)
+		ask_ring_close(&c->asks[i]);
+	free(c->asks);
 	free(c->stats);
 	free(c->before);
 	free(c->events);
@@ -86,9 +94,11 @@ void link_client_close(struct link_client *c)
 	usage_close(&c->usage);
 	if (c->secrets_fd >= 0)
 		close(c->secrets_fd);
+	if (c->bell >= 0)
+		close(c->bell);
 	if (c->fd >= 0)
 		close(c->fd);
-	*c = (struct link_client){ .fd = -1, .secrets_fd = -1 };
+	*c = (struct link_client){ .fd = -1, .secrets_fd = -1, .bell = -1 };
 	c->snapshot.segment.fd = c->usage.segment.fd = -1;
 }
 
@@ -155,6 +165,21 @@ static int events_take(struct link_client *c, uint32_t worker, int fd)
 	return 0;
 }
 
+static int asks_take(struct link_client *c, uint32_t worker, int fd)
+{
+	struct ask_ring ring;
+	int err = worker < SNAP_WORKERS_MAX ? ask_ring_open(fd, &ring) : -EPROTO;
+
+	if (err)
+		return err;
+	if (worker < c->asks_count)
+		ask_ring_close(&c->asks[worker]);
+	c->asks[worker] = ring;
+	if (worker >= c->asks_count)
+		c->asks_count = worker + 1;
+	return 0;
+}
+
 /* Keep what a SEGMENT message carries. @p fd is taken over. */
 static int segment_take(struct link_client *c, const struct link_message *m, int fd)
 {
@@ -180,6 +205,9 @@ static int segment_take(struct link_client *c, const struct link_message *m, int
 		break;
 	case SEGMENT_EVENTS:
 		err = events_take(c, m->index, fd);
+		break;
+	case SEGMENT_ASK:
+		err = asks_take(c, m->index, fd);
 		break;
 	default:
 		err = -EPROTO;
@@ -213,6 +241,10 @@ static int message_take(struct link_client *c, const struct link_message *m, int
 {
 	if (m->type == LINK_SEGMENT && fd >= 0)
 		return segment_take(c, m, fd);
+	if (m->type == LINK_BELL && fd >= 0 && c->bell < 0) {
+		c->bell = fd;
+		return 0;
+	}
 	if (fd >= 0) {
 		close(fd);
 		return client_fail(c, -EPROTO, "the dataplane sent a descriptor for nothing");

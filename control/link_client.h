@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/shm/ask.h"
 #include "lib/shm/delta.h"
 #include "lib/shm/events.h"
 #include "lib/shm/link.h"
@@ -48,6 +49,9 @@ struct link_client {
 	uint32_t stats_count, before_count;
 	struct event_ring *events; /* control only */
 	uint32_t events_count;
+	struct ask_ring *asks; /* control only */
+	uint32_t asks_count;
+	int bell; /* control only: eventfd, readable when a worker asked; -1: none */
 	struct link_client_ack ack;
 	uint64_t pongs;
 	char why[LINK_TEXT_BYTES]; /* after an error: a sentence */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <openssl/rand.h>
@@ -41,15 +42,18 @@ struct gateway *gateway_create(const struct gateway_options *options)
 		return NULL;
 	g->options = options;
 	for (uint32_t i = 0; i < TABLES_WORKERS_MAX; i++) {
-		g->stats[i].segment.fd = g->events[i].segment.fd = -1;
+		g->stats[i].segment.fd = g->events[i].segment.fd = g->asks[i].segment.fd = -1;
 		for (unsigned k = 0; k < HISTORY_COPIES; k++)
 			g->history[i].copies[k].segment.fd = -1;
 	}
+	g->ask_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	/* The secret before counts, too: it must not be zeros. */
-	if (!rotate_tickets(g, 0) || !rotate_tickets(g, 0) ||
+	if (g->ask_bell < 0 || !rotate_tickets(g, 0) || !rotate_tickets(g, 0) ||
 		RAND_bytes(g->tcp_secret, sizeof(g->tcp_secret)) != 1 ||
 		RAND_bytes((uint8_t *)&g->shared.sources.key, sizeof(g->shared.sources.key)) != 1 ||
 		RAND_bytes((uint8_t *)&g->seed, sizeof(g->seed)) != 1) {
+		if (g->ask_bell >= 0)
+			close(g->ask_bell);
 		free(g);
 		return NULL;
 	}
@@ -185,6 +189,23 @@ struct event_ring *gateway_events(struct gateway *g, uint32_t worker)
 	return &g->events[worker];
 }
 
+struct ask_ring *gateway_asks(struct gateway *g, uint32_t worker)
+{
+	return &g->asks[worker];
+}
+
+int gateway_ask_bell(const struct gateway *g)
+{
+	return g->ask_bell;
+}
+
+/* A number for each connection and each gap: odd while control is there. */
+void gateway_set_control(struct gateway *g, bool connected)
+{
+	if ((atomic_load_explicit(&g->shared.control, memory_order_relaxed) & 1) != connected)
+		atomic_fetch_add_explicit(&g->shared.control, 1, memory_order_relaxed);
+}
+
 static void watch_workers(struct gateway *g)
 {
 	uint64_t now_ns = clock_ns(&g->shared.clock, rte_rdtsc());
@@ -271,6 +292,7 @@ void gateway_destroy(struct gateway *g)
 		stats_close(&g->stats[w]);
 		history_close(&g->history[w]);
 		event_ring_close(&g->events[w]);
+		ask_ring_close(&g->asks[w]);
 	}
 	steer_mesh_destroy(g->mesh);
 	for (uint32_t i = 0; i < PORT_MAX; i++)
@@ -283,6 +305,7 @@ void gateway_destroy(struct gateway *g)
 			port_close(&g->kernels[i].port);
 	if (g->eal_started)
 		rte_eal_cleanup();
+	close(g->ask_bell);
 	OPENSSL_cleanse(&g->tickets, sizeof(g->tickets));
 	OPENSSL_cleanse(g->tcp_secret, sizeof(g->tcp_secret));
 	free(g);

@@ -12,6 +12,7 @@
 
 #include "dataplane/policy/patterns.h"
 #include "dataplane/privileges.h"
+#include "lib/shm/ask.h"
 #include "lib/shm/delta.h"
 #include "lib/shm/events.h"
 #include "lib/shm/snapshot.h"
@@ -66,6 +67,11 @@ struct stats *gateway_stats(struct gateway *gateway, uint32_t worker);
 /** The worker's statistics of some seconds ago. */
 struct stats *gateway_history(struct gateway *gateway, uint32_t worker);
 struct event_ring *gateway_events(struct gateway *gateway, uint32_t worker);
+struct ask_ring *gateway_asks(struct gateway *gateway, uint32_t worker);
+/** The eventfd by which workers wake control; -1: none. */
+int gateway_ask_bell(const struct gateway *gateway);
+/** Tell the workers whether control is connected, so that they ask it or do not. */
+void gateway_set_control(struct gateway *gateway, bool connected);
 
 /** What the main core does now and then: wall clock, port counters, stuck workers. */
 void gateway_housekeeping(struct gateway *gateway);

@@ -26,6 +26,8 @@ struct gateway {
 	struct stats stats[TABLES_WORKERS_MAX];
 	struct history history[TABLES_WORKERS_MAX];
 	struct event_ring events[TABLES_WORKERS_MAX];
+	struct ask_ring asks[TABLES_WORKERS_MAX];
+	int ask_bell; /* eventfd that wakes control; -1: none */
 	struct steer_mesh *mesh;
 	struct owner_rss *rss[PORT_MAX]; /* by port; NULL where ports or one worker need none */
 	struct steer_watch watch[PORT_MAX];

@@ -218,6 +218,8 @@ static int make_segments(struct gateway *g, const struct snapshot *snapshot)
 		if (rc == 0)
 			rc = event_ring_create(
 				w, settings->event_records, g->boot_id, &g->events[w]);
+		if (rc == 0)
+			rc = ask_ring_create(w, ASK_RECORDS, g->boot_id, &g->asks[w]);
 		if (rc)
 			return rc;
 	}
@@ -275,6 +277,8 @@ static int make_worker(struct gateway *g, const struct snapshot *snapshot, uint3
 		.pool = g->pools[index],
 		.stats = &g->stats[index],
 		.events = &g->events[index],
+		.asks = &g->asks[index],
+		.ask_bell = g->ask_bell,
 		.shared = &g->shared,
 		.mesh = g->mesh,
 		.seed = g->seed + index * 16,

@@ -31,13 +31,18 @@ static int on_apply(void *ctx, struct snapshot *snapshot, const struct secrets *
 	return gateway_apply(ctx, snapshot, secrets, usage, why, why_bytes);
 }
 
-static int on_segments(void *ctx, uint32_t worker, struct stats **stats, struct event_ring **events)
+static int on_segments(void *ctx, uint32_t worker, struct link_segments *out)
 {
 	if (worker >= gateway_workers(ctx))
 		return -ENOENT;
-	*stats = gateway_stats(ctx, worker);
-	*events = gateway_events(ctx, worker);
+	*out = (struct link_segments){ gateway_stats(ctx, worker), gateway_history(ctx, worker),
+		gateway_events(ctx, worker), gateway_asks(ctx, worker) };
 	return 0;
+}
+
+static int on_bell(void *ctx)
+{
+	return gateway_ask_bell(ctx);
 }
 
 static int on_delta(void *ctx, const struct delta *delta)
@@ -45,16 +50,11 @@ static int on_delta(void *ctx, const struct delta *delta)
 	return gateway_delta(ctx, delta);
 }
 
-static struct stats *on_history(void *ctx, uint32_t worker)
-{
-	return worker < gateway_workers(ctx) ? gateway_history(ctx, worker) : NULL;
-}
-
 static const struct link_server_ops link_ops = {
 	.apply = on_apply,
 	.segments = on_segments,
 	.delta = on_delta,
-	.history = on_history,
+	.bell = on_bell,
 };
 
 static uint64_t main_seconds(void)
@@ -85,6 +85,7 @@ static int main_serve(struct link_server *link, struct gateway *gateway, struct 
 			log_error("the link fails: %s", strerror(-rc));
 			return EXIT_FAILURE;
 		}
+		gateway_set_control(gateway, link_server_has_control(link));
 		/* Its reason is in the log; control gets it before the end. A supervisor may begin anew. */
 		if (gateway_failed(gateway)) {
 			link_server_stopping(link);

@@ -31,13 +31,14 @@ struct worker {
 	struct steer *steer; /* NULL for a single worker */
 	struct tcp_stack *tcp;
 	struct proxy *proxy;
+	struct asks *asks;           /* questions to control; NULL without a ring for them */
 	const struct tables *tables; /* that it runs; NULL before the first */
 	struct stats_worker *counters;
 	uint64_t *stage_cycles;
 	uint64_t long_loop_cycles;
 	uint64_t gauges_ns; /* when they were written last */
 	bool has_kernel;    /* a port has a kernel's side */
-	uint32_t stop, links_up;
+	uint32_t stop, links_up, control;
 	_Atomic uint64_t generation;
 	_Atomic bool idle;
 	struct rte_mbuf *rx[PORT_RX_BURST];
@@ -57,6 +58,12 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	w->counters->mbufs_total = config->pool->size;
 	w->long_loop_cycles = rte_get_tsc_hz() / 1000000 * LONG_LOOP_US;
 
+	if (config->asks) {
+		w->asks = asks_create(
+			&(struct asks_config){ config->asks, config->ask_bell, w->counters });
+		if (!w->asks)
+			goto no_memory;
+	}
 	w->config.net.pool = config->pool;
 	w->config.net.drops = config->stats->drop;
 	w->config.net.seed = config->seed;
@@ -85,13 +92,14 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 		if (w->steer)
 			net_set_relay(w->net, &steer_relay_ops, w->steer);
 	}
-	if (!w->tcp || (config->mesh && !w->steer)) {
-		worker_destroy(w);
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (!w->tcp || (config->mesh && !w->steer))
+		goto no_memory;
 	proxy_attach(w->proxy, w->tcp);
 	return w;
+no_memory:
+	worker_destroy(w);
+	errno = ENOMEM;
+	return NULL;
 }
 
 void worker_destroy(struct worker *w)
@@ -105,6 +113,7 @@ void worker_destroy(struct worker *w)
 	if (w->net)
 		net_destroy(w->net);
 	steer_destroy(w->steer);
+	asks_destroy(w->asks);
 	rte_free(w);
 }
 
@@ -124,12 +133,18 @@ static void follow_main_core(struct worker *w, uint64_t now_ns)
 	struct tables *tables = atomic_load_explicit(&shared->tables, memory_order_acquire);
 	uint32_t stop = atomic_load_explicit(&shared->stop, memory_order_relaxed);
 	uint32_t links_up = atomic_load_explicit(&shared->links_up, memory_order_relaxed);
+	uint32_t control = atomic_load_explicit(&shared->control, memory_order_relaxed);
 
 	if (unlikely(tables != w->tables))
 		follow_tables(w, w->tables ? w->tables->next : tables, now_ns);
 	if (unlikely(links_up != w->links_up)) {
 		w->links_up = links_up;
 		net_announce(w->net);
+	}
+	if (unlikely(control != w->control)) {
+		w->control = control;
+		if (w->asks)
+			asks_follow_control(w->asks, control, now_ns);
 	}
 	if (stop != w->stop) {
 		w->stop = stop;
@@ -181,6 +196,13 @@ static void write_gauges(struct worker *w, uint64_t now_ns)
 	}
 }
 
+/* What is asked without a request; and replies to questions that nothing waits for any more. */
+static void worker_ask(struct worker *w, uint64_t now_ns)
+{
+	asks_turn(w->asks, now_ns);
+	asks_ping(w->asks, now_ns);
+}
+
 static uint16_t worker_receive(struct worker *w, uint32_t i)
 {
 	const struct port *port = w->config.net.ports[i].port;
@@ -221,6 +243,8 @@ bool worker_turn(struct worker *w, uint64_t now_ns, uint64_t wall_s)
 	net_timers(w->net, now_ns);
 	tcp_timers(w->tcp, now_ns);
 	proxy_begin(w->proxy, now_ns, wall_s);
+	if (unlikely(w->asks && asks_open(w->asks)))
+		asks_turn(w->asks, now_ns);
 	if (packets == 0)
 		t = worker_border(w, timer_due ? STAGE_TIMERS : STAGE_IDLE, t);
 	else
@@ -246,8 +270,11 @@ bool worker_turn(struct worker *w, uint64_t now_ns, uint64_t wall_s)
 		w->counters->long_loops++;
 	if (t - start > w->counters->loop_max_cycles)
 		w->counters->loop_max_cycles = t - start;
-	if (now_ns - w->gauges_ns > GAUGE_NS)
+	if (now_ns - w->gauges_ns > GAUGE_NS) {
 		write_gauges(w, now_ns);
+		if (w->asks)
+			worker_ask(w, now_ns);
+	}
 	return packets > 0;
 }
 

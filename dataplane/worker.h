@@ -11,6 +11,7 @@
 
 #include <rte_rcu_qsbr.h>
 
+#include "dataplane/ask/ask.h"
 #include "dataplane/clock.h"
 #include "dataplane/net/net.h"
 #include "dataplane/proxy/proxy.h"
@@ -25,6 +26,7 @@ struct worker_shared {
 	_Atomic uint64_t wall_offset_ns; /* see clock_wall_s() */
 	_Atomic uint32_t stop;           /* enum worker_stop */
 	_Atomic uint32_t links_up;       /* how often a port's link came up since the start */
+	_Atomic uint32_t control;        /* asks_follow_control(): odd while control is connected */
 	struct rte_rcu_qsbr *qsbr;       /* readers of the key tables; NULL in tests */
 	struct clock clock;
 };
@@ -39,6 +41,8 @@ struct worker_config {
 	struct rte_mempool *pool;
 	struct stats *stats;
 	struct event_ring *events;
+	struct ask_ring *asks; /* NULL: the worker asks nothing */
+	int ask_bell;          /* wakes control; -1: none */
 	struct worker_shared *shared;
 	struct steer_mesh *mesh; /* NULL for a single worker */
 	uint64_t seed;

@@ -252,6 +252,35 @@ void print_workers(const json_t *list, const char *over)
 		"Workers: load of %s; requests, long loops and events since the start", over);
 }
 
+/* What workers asked control. */
+static void print_questions(const json_t *list)
+{
+	struct table t;
+	json_t *w;
+	size_t i;
+
+	table_begin(&t,
+		">worker|>asked|>answered|>too many|>late|>no control|>stray replies|>round trip");
+	json_array_foreach(list, i, w)
+	{
+		table_cell(&t, "%u", (unsigned)count_of(w, "worker"));
+		table_count(&t, count_of(w, "asks"));
+		table_count(&t, count_of(w, "asks_answered"));
+		table_count(&t, count_of(w, "asks_full"));
+		table_count(&t, count_of(w, "asks_late"));
+		table_count(&t, count_of(w, "asks_no_control"));
+		table_count(&t, count_of(w, "asks_stray"));
+		table_cell(&t, "%llu µs", (unsigned long long)count_of(w, "control_rtt_us"));
+	}
+	table_end(&t, stdout, "Questions to control since the start; the latest round trip");
+}
+
+static void print_workers_and_questions(const json_t *list, const char *over)
+{
+	print_workers(list, over);
+	print_questions(list);
+}
+
 static void print_stages(const json_t *stages, const char *over)
 {
 	const json_t *each = json_object_get(stages, "cycles_per_request_by_stage");
@@ -367,7 +396,7 @@ void print_stats(const json_t *tree)
 		{ "listeners", print_listeners },
 		{ "reasons", print_reasons },
 		{ "drops", print_drops },
-		{ "workers", print_workers },
+		{ "workers", print_workers_and_questions },
 		{ "stages", print_stages },
 		{ "ports", print_ports },
 		{ "tcp", print_tcp },

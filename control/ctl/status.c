@@ -29,11 +29,35 @@ static const char *state_name(const struct link_client *link)
 	return "unknown";
 }
 
+#define UNANSWERED_NS UINT64_C(3000000000) /* of pings, of which a worker sends one a second */
+
+/* A control that holds its connection and does nothing. */
+static void alarm_unanswered(const struct link_client *link, json_t *list)
+{
+	for (uint32_t w = 0; w < link->stats_count; w++) {
+		const struct stats_worker *s = link->stats[w].worker;
+		uint64_t beat, answered;
+
+		if (!link->stats[w].segment.base ||
+			!__atomic_load_n(&s->control_connected, __ATOMIC_RELAXED))
+			continue;
+		answered = __atomic_load_n(&s->control_answered_ns, __ATOMIC_RELAXED);
+		beat = __atomic_load_n(&s->heartbeat_ns, __ATOMIC_RELAXED);
+		if (beat > answered + UNANSWERED_NS)
+			json_array_append_new(list,
+				json_sprintf("control is connected, but has not answered worker %u "
+					     "for %llu s: what it would be asked gets the fallback",
+					w, (unsigned long long)(beat - answered) / 1000000000));
+	}
+}
+
 /* What an operator should look into, in words. */
 static json_t *status_alarms(const struct link_client *link)
 {
 	json_t *ports = stats_ports(link), *list = json_array(), *p;
 	size_t i;
+
+	alarm_unanswered(link, list);
 
 	json_array_foreach(ports, i, p)
 	{
@@ -108,6 +132,30 @@ static int refusal_errno(const json_t *answer)
 						    : EPROTO;
 }
 
+/* How long control takes to answer a worker: the quickest and the slowest. */
+static void print_answers(const json_t *workers)
+{
+	uint64_t least = UINT64_MAX, most = 0;
+	json_t *w;
+	size_t i;
+
+	json_array_foreach(workers, i, w)
+	{
+		const uint64_t us = count_of(w, "control_rtt_us");
+
+		if (us == 0)
+			continue;
+		least = us < least ? us : least;
+		most = us > most ? us : most;
+	}
+	if (most > 0 && least == most)
+		printf("            control answers its workers in %llu µs\n",
+			(unsigned long long)most);
+	else if (most > 0)
+		printf("            control answers its workers in %llu to %llu µs\n",
+			(unsigned long long)least, (unsigned long long)most);
+}
+
 static void print_dataplane(const json_t *tree, const char *socket, int err)
 {
 	const json_t *totals = json_object_get(tree, "totals");
@@ -134,6 +182,7 @@ static void print_dataplane(const json_t *tree, const char *socket, int err)
 		(unsigned long long)count_of(totals, "requests"),
 		(unsigned long long)count_of(totals, "mbufs_free"),
 		(unsigned long long)count_of(totals, "mbufs_total"));
+	print_answers(json_object_get(tree, "workers"));
 	json_array_foreach(json_object_get(tree, "alarms"), i, alarm)
 	{
 		printf("alarm       ");

@@ -235,6 +235,11 @@ void daemon_meet(struct daemon *d)
 
 static void link_readable(void *context);
 
+static void link_bell(void *context)
+{
+	daemon_drain_asks(context);
+}
+
 static void link_connect_now(uv_timer_t *timer)
 {
 	struct daemon *d = timer->loop->data;
@@ -268,6 +273,7 @@ void daemon_connect_in(struct daemon *d, uint64_t ms)
 
 void daemon_link_close(struct daemon *d)
 {
+	watch_close(&d->bell_watch);
 	watch_close(&d->link_watch);
 	link_client_close(&d->link);
 }
@@ -323,6 +329,9 @@ static void link_readable(void *context)
 		daemon_go_on(d);
 		return;
 	}
+	/* Without a watch questions wait for the timer of the events. */
+	if (d->link.bell >= 0 && !d->bell_watch)
+		d->bell_watch = watch_open(&d->loop, d->link.bell, link_bell, d);
 	if (d->attached || !d->link.ready)
 		return;
 	d->attached = true;

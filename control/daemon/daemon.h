@@ -13,6 +13,7 @@
 
 #include "control/compile/compile.h"
 #include "control/daemon/access_log.h"
+#include "control/daemon/ask.h"
 #include "control/daemon/state.h"
 #include "control/daemon/admin.h"
 #include "control/daemon/watch.h"
@@ -104,7 +105,7 @@ struct daemon {
 
 	/* The dataplane. */
 	struct link_client link;
-	struct watch *link_watch;
+	struct watch *link_watch, *bell_watch;
 	bool connected, attached; /* attached: READY came */
 	bool said_absent;
 	uint64_t reconnect_ms; /* the last interval between attempts */
@@ -128,6 +129,8 @@ struct daemon {
 	struct slot_names names; /* of ran */
 	struct event *batch;
 	uint64_t events, dropped_seen;
+
+	struct ask_counts asks;
 
 	/* sluicectl. */
 	int listen_fd;

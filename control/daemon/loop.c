@@ -36,8 +36,11 @@ static void loop_on_drain(uv_timer_t *timer)
 {
 	struct daemon *d = timer->loop->data;
 
-	if (d->connected)
-		daemon_drain_events(d);
+	if (!d->connected)
+		return;
+	daemon_drain_events(d);
+	/* Rings that have just come may hold questions; from then on workers wake us. */
+	daemon_drain_asks(d);
 }
 
 static void loop_on_expire(uv_timer_t *timer)

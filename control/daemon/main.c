@@ -259,7 +259,7 @@ int main(int argc, char **argv)
 		return rc;
 	end_core_files(&d);
 	lock_memory();
-	d.listen_fd = d.link.fd = d.log.fd = d.link.secrets_fd = -1;
+	d.listen_fd = d.link.fd = d.log.fd = d.link.secrets_fd = d.link.bell = -1;
 	d.link.snapshot.segment.fd = d.link.usage.segment.fd = d.usage.segment.fd = -1;
 	d.wanted.secrets.fd = d.wanted.snapshot.segment.fd = -1;
 	d.ran.secrets.fd = d.ran.snapshot.segment.fd = -1;

@@ -16,6 +16,14 @@ static json_t *status_under_way(const struct daemon *d)
 		(int)daemon_applies_queued(d));
 }
 
+/* What workers asked, since the start. */
+static json_t *status_questions(const struct daemon *d)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "answered", (json_int_t)d->asks.answered, "late",
+		(json_int_t)d->asks.late, "damaged", (json_int_t)d->asks.damaged, "lost",
+		(json_int_t)d->asks.lost);
+}
+
 json_t *daemon_status(const struct daemon *d, bool own)
 {
 	json_t *mistakes = own ? d->mistakes : d->mistakes_bare;
@@ -24,8 +32,8 @@ json_t *daemon_status(const struct daemon *d, bool own)
 			    : d->changed            ? "not applied"
 						    : "applied";
 
-	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:b, s:I, s:I, s:s?, s:o, s:o}", "pid",
-		(int)getpid(), "config", d->config, "started_with", d->options.config,
+	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:b, s:I, s:I, s:s?, s:o, s:o, s:o}",
+		"pid", (int)getpid(), "config", d->config, "started_with", d->options.config,
 		"not_recalled", d->not_recalled[0] ? d->not_recalled : NULL, "state", state,
 		"under_way", status_under_way(d), "attached", d->attached, "generation",
 		(json_int_t)(d->has_ran ? d->ran.snapshot.generation : 0), "applied_at",
@@ -33,5 +41,6 @@ json_t *daemon_status(const struct daemon *d, bool own)
 		"mistakes", mistakes ? json_incref(mistakes) : json_array(), "access_log",
 		json_pack("{s:s?, s:I, s:I, s:I, s:b}", "path", d->log.path, "written",
 			(json_int_t)d->log.written, "lost", (json_int_t)d->log.lost, "dropped",
-			(json_int_t)d->dropped_seen, "failing", d->log.failing));
+			(json_int_t)d->dropped_seen, "failing", d->log.failing),
+		"questions", status_questions(d));
 }

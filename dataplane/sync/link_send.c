@@ -25,13 +25,12 @@ static int parcel_attach(struct parcel *p, const struct segment *s, bool readonl
 
 static uint32_t server_workers(const struct link_server *server)
 {
-	struct stats *stats;
-	struct event_ring *events;
+	struct link_segments segments;
 	uint32_t n = 0;
 
 	if (server->generation == 0)
 		return 0;
-	while (n < SNAP_WORKERS_MAX && server->ops->segments(server->ctx, n, &stats, &events) == 0)
+	while (n < SNAP_WORKERS_MAX && server->ops->segments(server->ctx, n, &segments) == 0)
 		n++;
 	return n;
 }
@@ -39,25 +38,28 @@ static uint32_t server_workers(const struct link_server *server)
 static int parcel_of_worker(const struct link_server *server, const struct peer *peer,
 	unsigned number, struct parcel *p)
 {
-	enum { STATS, HISTORY, EVENTS, KINDS };
-	struct stats *stats = NULL;
-	struct event_ring *events = NULL;
+	enum { STATS, HISTORY, EVENTS, ASKS, KINDS };
+	static const enum segment_type types[KINDS] = { SEGMENT_STATS, SEGMENT_STATS,
+		SEGMENT_EVENTS, SEGMENT_ASK };
 	const unsigned kind = number % KINDS;
+	const bool control = peer->role == LINK_ROLE_CONTROL;
+	struct link_segments s;
 
 	p->message.index = number / KINDS;
-	p->message.segment = kind == EVENTS ? SEGMENT_EVENTS : SEGMENT_STATS;
-	if (server->generation == 0 || (kind == EVENTS && peer->role != LINK_ROLE_CONTROL))
+	p->message.segment = types[kind];
+	if (server->generation == 0 || server->ops->segments(server->ctx, p->message.index, &s))
 		return 0;
-	if (server->ops->segments(server->ctx, p->message.index, &stats, &events))
-		return 0;
-	if (kind == EVENTS)
-		return events ? parcel_attach(p, &events->segment, false) : 0;
-	if (kind == HISTORY) {
-		stats = server->ops->history ? server->ops->history(server->ctx, p->message.index)
-					     : NULL;
+	switch (kind) {
+	case EVENTS:
+		return control && s.events ? parcel_attach(p, &s.events->segment, false) : 0;
+	case ASKS:
+		return control && s.asks ? parcel_attach(p, &s.asks->segment, false) : 0;
+	case HISTORY:
 		p->message.index += SNAP_WORKERS_MAX;
+		return s.history ? parcel_attach(p, &s.history->segment, true) : 0;
+	default:
+		return s.stats ? parcel_attach(p, &s.stats->segment, true) : 0;
 	}
-	return stats ? parcel_attach(p, &stats->segment, true) : 0;
 }
 
 /* Make the peer's next item. @return 1, 0 when there is none of this kind, or -errno */
@@ -89,6 +91,10 @@ static int parcel_make(const struct link_server *server, const struct peer *peer
 		return server->usage.segment.fd < 0
 			       ? 0
 			       : parcel_attach(p, &server->usage.segment, readonly);
+	case SEND_BELL:
+		m->type = LINK_BELL;
+		p->fd = readonly || !server->ops->bell ? -1 : server->ops->bell(server->ctx);
+		return p->fd < 0 ? 0 : 1;
 	case SEND_READY:
 		m->type = LINK_READY;
 		return 1;

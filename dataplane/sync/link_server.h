@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/shm/ask.h"
 #include "lib/shm/delta.h"
 #include "lib/shm/events.h"
 #include "lib/shm/link.h"
@@ -22,6 +23,14 @@
 #include "lib/shm/usage.h"
 
 #define LINK_SERVER_READERS 16 /* at once */
+
+/* What one worker writes and control reads; NULL: there is none. */
+struct link_segments {
+	struct stats *stats;
+	struct stats *history; /* what it had counted some seconds ago (lib/shm/history.h) */
+	struct event_ring *events;
+	struct ask_ring *asks;
+};
 
 /* The main program. All are called from link_server_poll(). */
 struct link_server_ops {
@@ -42,17 +51,16 @@ struct link_server_ops {
 	int (*apply)(void *ctx, struct snapshot *snapshot, const struct secrets *secrets,
 		struct usage *usage, char *why, size_t why_bytes);
 
-	/** What worker @p worker counts into. Called once an apply succeeded.
+	/** What worker @p worker counts into and asks by. Called once an apply succeeded.
 	 *  @return 0, or -ENOENT beyond the last worker */
-	int (*segments)(
-		void *ctx, uint32_t worker, struct stats **stats, struct event_ring **events);
+	int (*segments)(void *ctx, uint32_t worker, struct link_segments *out);
 
 	/** Make one change to the running tables; its base is the running generation, its indices are
 	 *  checked. May be NULL. @return 0 or -errno, which is counted in the ring */
 	int (*delta)(void *ctx, const struct delta *delta);
-	/** What worker @p worker had counted some seconds ago (lib/shm/history.h). May be NULL.
-	 *  @return NULL beyond the last worker */
-	struct stats *(*history)(void *ctx, uint32_t worker);
+	/** The eventfd by which workers wake control when they asked something. May be NULL.
+	 *  @return -1: none */
+	int (*bell)(void *ctx);
 };
 
 struct link_server;

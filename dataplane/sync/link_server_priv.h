@@ -17,8 +17,9 @@ enum send_item {
 	SEND_SNAPSHOT,
 	SEND_SECRETS,
 	SEND_USAGE,
-	SEND_WORKERS, /* + 3 × worker: statistics; + 1: as they were some seconds ago; + 2: events */
-	SEND_READY = SEND_WORKERS + 3 * SNAP_WORKERS_MAX,
+	SEND_BELL,
+	SEND_WORKERS, /* + 4 × worker: statistics, as they were some seconds ago, events, questions */
+	SEND_READY = SEND_WORKERS + 4 * SNAP_WORKERS_MAX,
 	SEND_DONE,
 };
 

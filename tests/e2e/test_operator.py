@@ -33,6 +33,14 @@ def test_explain_says_what_the_gateway_does(gateway, connect, path, key, reason,
     assert gateway.stats().reason(reason) == before + 1
 
 
+def test_workers_ask_control_and_status_tells_how_long_it_takes(gateway):
+    def answered():
+        workers = gateway.ctl_json("status")["dataplane"]["workers"]
+        return all(w["control_connected"] and w["control_rtt_us"] and w["asks_answered"] for w in workers) and workers
+    wait_for(answered, 10, "answers to all workers")
+    assert re.search(r"control answers its workers in \d+ (to \d+ )?µs", gateway.ctl("status"))
+
+
 def test_explain_takes_nothing_from_a_limit(gateway):
     name = "reload"
     before = gateway.stats().consumers()[name]["requests"]

@@ -312,6 +312,8 @@ void config_line(struct wire_config *c, struct cursor *cursor)
 		c->dad = true;
 	else if (cursor_word(cursor, "mld"))
 		c->mld = true;
+	else if (cursor_word(cursor, "asks"))
+		c->asks = true;
 	else if (cursor_word(cursor, "events"))
 		c->events = (uint32_t)cursor_number(cursor, "records");
 	else if (cursor_word(cursor, "backlog"))

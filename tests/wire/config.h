@@ -22,6 +22,7 @@
  *   config tcp|proxy KEY VALUE    a member of struct tcp_config, struct proxy_config
  *   config backlog N              of all listeners, smaller than allowed
  *   config events N               records of the event ring
+ *   config asks                   the first worker has rings of questions to control
  *   config pool N                 mbufs
  *   config workers N [rss=SLOTS]  several, behind ports that spread by RSS over so many slots or
  *                                 know nothing
@@ -84,6 +85,7 @@ struct wire_config {
 	struct tcp_config tcp;
 	struct proxy_config proxy;
 	uint32_t pool, events;
+	bool asks;
 	uint32_t backlog; /* 0: as configured */
 	bool mld;
 	uint32_t workers, reta_size;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements about the world and about packets, see run.h. */
+#include "tests/wire/control.h"
 #include "tests/wire/run.h"
 #include "tests/wire/six.h"
 
@@ -296,6 +297,8 @@ static bool world_statement(struct run *run, struct cursor *c)
 		run_wait(run);
 		atomic_fetch_add(&run->w->shared->links_up, 1);
 		world_settle(run->w);
+	} else if (cursor_word(c, "control")) {
+		run_control(run, c);
 	} else if (cursor_word(c, "drain")) {
 		run_wait(run);
 		atomic_store(&run->w->shared->stop, WORKER_DRAIN);

@@ -12,6 +12,8 @@
  *   end, its own port, its first number hold N · hold 0 keep mbufs until only N are free; give them
  *   back link-up a port's link came up drain as before a stop forget throw away the packets that
  *   nobody expected so far leave do not fail for packets that were not expected, do not wind down
+ *   control comes · goes · takes N · replies [twice] with `config asks`: N questions wait for
+ *   control, which keeps them; replies go to those that it keeps
  *   broken WHY the script is known to fail: says what is wrong with the gateway queue N|rss|wrong
  *   to which queue frames come from here on: always that one, as RSS tells, the next one stall N ·
  *   stall none the worker's loop stands still tx PORT N the port takes only N more frames (`tx PORT

@@ -185,6 +185,8 @@ static void make_worker(struct world *w, uint32_t index, struct worker_config *c
 	config->stats = &at->stats;
 	config->events = &at->events;
 	config->seed = WORLD_SEED + index;
+	config->asks = index == 0 && w->config.asks ? &w->asks : NULL;
+	config->ask_bell = -1;
 	at->worker = worker_create(config, w->now_ns);
 	if (!at->worker)
 		wire_fail("worker %u was not made", index);
@@ -221,6 +223,9 @@ void world_start(struct world *w)
 	for (uint32_t i = 0; i < w->workers; i++)
 		if (!(w->kept ? kept_segments(w) : segments_make(&w->at[i], i, w->config.events)))
 			wire_fail("no shared memory");
+	if (w->config.asks && (ask_ring_create(0, WORLD_ASKED, 1, &w->asks) ||
+				      ask_ring_open(dup(w->asks.segment.fd), &w->control)))
+		wire_fail("no shared memory");
 	make_tables(w);
 	make_steering(w);
 	world_fill_net(w, &config.net);
@@ -546,6 +551,10 @@ const char *world_stop(struct world *w)
 		segments_close(&w->at[i]);
 	if (!w->kept)
 		usage_close(&w->usage);
+	if (w->config.asks) {
+		ask_ring_close(&w->control);
+		ask_ring_close(&w->asks);
+	}
 	w->started = false;
 	missing = w->pool->size - rte_mempool_avail_count(w->pool);
 	if (missing == 0)

@@ -21,6 +21,7 @@
 
 struct conn;
 
+#define WORLD_ASKED   8 /* questions that control keeps */
 #define WORLD_WORKERS FAKE_QUEUES
 #define QUEUE_RSS     UINT32_MAX       /* as the port's RSS tells */
 #define QUEUE_WRONG   (UINT32_MAX - 1) /* the one after that */
@@ -76,6 +77,9 @@ struct world {
 	uint64_t now_ns, generation, turns;
 	/* Frames of the turn that runs, then those that the script has to expect, by port. */
 	struct seen *fresh, *queue[PORTS];
+	struct ask_ring asks, control; /* the first worker's side, and control's */
+	uint64_t asked[WORLD_ASKED];   /* numbers of questions that control took */
+	uint32_t asked_count;
 	struct net_kernel kernel; /* the outside port's */
 	uint32_t handed_count;    /* since the script looked */
 	const char *trace[WORLD_TRACE];

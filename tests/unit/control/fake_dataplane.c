@@ -15,6 +15,9 @@
  *   later               all that was counted so far was some seconds ago
  *   missteer N          a port missteered N segments, which is an alarm unless N is 0
  *   eject MS            a worker ejected the first endpoint and probes it in so many milliseconds; 0: no more
+ *   ask N               worker 0 asks control N times at once
+ *   silent              workers ask nothing by themselves from now on
+ *   asks                print how worker 0's questions ended
  *   weights             print endpoint=weight of what runs
  */
 #include <errno.h>
@@ -23,8 +26,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "dataplane/ask/ask.h"
 #include "dataplane/sync/link_server.h"
 #include "lib/base/log.h"
 #include "lib/shm/history.h"
@@ -42,6 +47,10 @@ struct fake {
 	struct stats stats[WORKERS];
 	struct history history[WORKERS];
 	struct event_ring events[WORKERS];
+	struct ask_ring rings[WORKERS];
+	struct asks *asks[WORKERS];
+	int bell;
+	bool silent;
 	char refusal[200];
 	uint64_t requests;
 };
@@ -68,6 +77,10 @@ static int start(struct fake *f, const struct snapshot *snapshot)
 			rc = history_create(w, &shape, boot_id, &f->history[w]);
 		if (rc == 0)
 			rc = event_ring_create(w, s->event_records, boot_id, &f->events[w]);
+		if (rc == 0)
+			rc = ask_ring_create(w, 4, boot_id, &f->rings[w]);
+		f->asks[w] = asks_create(
+			&(struct asks_config){ &f->rings[w], f->bell, f->stats[w].worker });
 	}
 	return rc;
 }
@@ -94,22 +107,20 @@ static int on_apply(void *ctx, struct snapshot *snapshot, const struct secrets *
 	return 0;
 }
 
-static int on_segments(void *ctx, uint32_t worker, struct stats **stats, struct event_ring **events)
+static int on_segments(void *ctx, uint32_t worker, struct link_segments *out)
 {
 	struct fake *f = ctx;
 
 	if (worker >= WORKERS)
 		return -ENOENT;
-	*stats = &f->stats[worker];
-	*events = &f->events[worker];
+	*out = (struct link_segments){ &f->stats[worker], history_oldest(&f->history[worker]),
+		&f->events[worker], &f->rings[worker] };
 	return 0;
 }
 
-static struct stats *on_history(void *ctx, uint32_t worker)
+static int on_bell(void *ctx)
 {
-	struct fake *f = ctx;
-
-	return worker < WORKERS ? history_oldest(&f->history[worker]) : NULL;
+	return ((struct fake *)ctx)->bell;
 }
 
 /* All that was counted so far is some seconds ago. */
@@ -211,6 +222,34 @@ static void print_weights(const struct fake *f)
 	printf("\n");
 }
 
+/* What workers do about their questions, of which each asks a ping a second. */
+static void turn_asks(struct fake *f)
+{
+	for (uint32_t w = 0; f->running && w < WORKERS; w++) {
+		asks_follow_control(f->asks[w], link_server_has_control(f->server), now_ns());
+		asks_turn(f->asks[w], now_ns());
+		if (!f->silent)
+			asks_ping(f->asks[w], now_ns());
+	}
+}
+
+/* Ask @p n times at once. */
+static void ask_burst(struct fake *f, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		(void)ask_submit(f->asks[0], ASK_PING, NULL, 0, now_ns(), now_ns(), NULL);
+}
+
+static void print_asks(const struct fake *f)
+{
+	const struct stats_worker *s = f->stats[0].worker;
+
+	printf("asks %" PRIu64 " answered %" PRIu64 " full %" PRIu64 " late %" PRIu64
+	       " no_control %" PRIu64 " stray %" PRIu64 " open %u\n",
+		s->asks, s->asks_answered, s->asks_full, s->asks_late, s->asks_no_control,
+		s->asks_stray, asks_open(f->asks[0]));
+}
+
 static void command(struct fake *f, const char *text)
 {
 	struct usage_line *line;
@@ -253,6 +292,14 @@ static void command(struct fake *f, const char *text)
 	} else if (sscanf(text, "limit %" SCNu64, &n) == 1) {
 		f->limit = n;
 		puts("done");
+	} else if (sscanf(text, "ask %" SCNu64, &n) == 1 && f->running) {
+		ask_burst(f, n);
+		puts("done");
+	} else if (strcmp(text, "silent\n") == 0) {
+		f->silent = true;
+		puts("done");
+	} else if (strcmp(text, "asks\n") == 0 && f->running) {
+		print_asks(f);
 	} else if (strcmp(text, "weights\n") == 0) {
 		print_weights(f);
 	} else {
@@ -263,7 +310,7 @@ static void command(struct fake *f, const char *text)
 
 int main(int argc, char **argv)
 {
-	static const struct link_server_ops ops = { on_apply, on_segments, NULL, on_history };
+	static const struct link_server_ops ops = { on_apply, on_segments, NULL, on_bell };
 	static struct fake f = { .latency_us = 1500 };
 	struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
 	char text[400];
@@ -274,6 +321,7 @@ int main(int argc, char **argv)
 	if (argc < 2 || argc > 3 ||
 		link_server_create(argv[1], &access, &ops, &f, &f.server, text, sizeof(text)) < 0)
 		return 1;
+	f.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	setvbuf(stdin, NULL, _IONBF, 0);
 	puts("listening");
 	fflush(stdout);
@@ -282,6 +330,7 @@ int main(int argc, char **argv)
 
 		if (link_server_poll(f.server, 10) < 0)
 			return 1;
+		turn_asks(&f);
 		if (poll(&in, 1, 0) <= 0)
 			continue;
 		if (!fgets(text, sizeof(text), stdin))

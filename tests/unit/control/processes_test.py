@@ -971,6 +971,80 @@ class Log(Case):
         eventually(lambda: self.status()["control"]["access_log"]["dropped"] == 488, "the count")
 
 
+class Questions(Case):
+    """Workers ask control; the fake ones do it with the real code."""
+
+    def asks(self):
+        words = self.dataplane.ask("asks").split()
+        return dict(zip(words[::2], map(int, words[1::2])))
+
+    def start_silent(self):
+        self.start()
+        self.assertEqual(self.dataplane.ask("silent"), "done")
+        eventually(lambda: self.asks()["open"] == 0 and self.asks()["answered"], "the last pings")
+        return self.asks()
+
+    def test_control_answers_each_worker_and_status_tells_how_fast(self):
+        self.start()
+        eventually(lambda: all(w["control_rtt_us"] for w in self.status()["dataplane"]["workers"]), "pings")
+        self.assertRegex(self.ctl("status").stdout, r"control answers its workers in \d+ (to \d+ )?µs")
+        status = self.status()
+        self.assertGreaterEqual(status["control"]["questions"]["answered"], 2)
+        self.assertEqual(status["dataplane"]["alarms"], [])
+        table = self.ctl("stats", "--workers").stdout
+        self.assertIn("Questions to control", table)
+        self.assertIn("no control", table)
+
+    def test_questions_beyond_the_cap_are_not_asked(self):
+        before = self.start_silent()
+        self.assertEqual(self.dataplane.ask("ask 10"), "done")
+        after = eventually(lambda: (now := self.asks())["open"] == 0 and now, "the answers")
+        self.assertEqual(after["answered"] - before["answered"], 4)
+        self.assertEqual(after["full"] - before["full"], 6)
+        self.assertEqual(after["late"], before["late"])
+
+    def test_a_stopped_control_is_late_and_then_answers_nothing_that_is_over(self):
+        before = self.start_silent()
+        self.control.send_signal(signal.SIGSTOP)
+        self.dataplane.ask("ask 3")
+        late = eventually(lambda: (now := self.asks())["open"] == 0 and now, "the deadlines")
+        self.assertEqual(late["late"] - before["late"], 3)
+        self.assertEqual(late["no_control"], before["no_control"])
+        self.control.send_signal(signal.SIGCONT)
+        eventually(lambda: self.status()["control"]["questions"]["late"] == 3, "what control found too late")
+        self.assertEqual(self.asks()["stray"], before["stray"])
+        self.dataplane.ask("ask 1")
+        eventually(lambda: self.asks()["answered"] == before["answered"] + 1, "an answer again")
+
+    def test_a_stopped_control_is_an_alarm(self):
+        self.start()
+        self.control.send_signal(signal.SIGSTOP)
+
+        def alarm():
+            self.dataplane.ask("requests 2")  # both workers live
+            stats = json.loads(self.ctl("status", "--json").stdout)["dataplane"]
+            return [text for text in stats["alarms"] if "has not answered worker 1" in text]
+        eventually(alarm, "the alarm", 40)
+        self.control.send_signal(signal.SIGCONT)
+        eventually(lambda: not alarm(), "its end", 40)
+
+    def test_a_killed_control_ends_the_questions_and_the_next_one_answers(self):
+        before = self.start_silent()
+        self.control.send_signal(signal.SIGSTOP)
+        self.dataplane.ask("ask 2")
+        self.stop_control(signal.SIGKILL)
+        gone = eventually(lambda: (now := self.asks())["open"] == 0 and now, "the end of both")
+        self.assertEqual(gone["no_control"] + gone["late"] - before["no_control"] - before["late"], 2)
+        self.dataplane.ask("ask 1")
+        self.assertEqual(self.asks()["no_control"], gone["no_control"] + 1)
+        self.start_control()
+
+        def answered():
+            self.dataplane.ask("ask 1")
+            return self.asks()["answered"] > gone["answered"]
+        eventually(answered, "an answer of the next control")
+
+
 class Ctl(Case):
     def test_stats(self):
         self.start()

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -30,6 +31,7 @@ static void program_make_workers(void)
 		assert_int_equal(stats_create(i, &shape, boot_id, &program.stats[i]), 0);
 		assert_int_equal(
 			event_ring_create(i, s->event_records, boot_id, &program.events[i]), 0);
+		assert_int_equal(ask_ring_create(i, 4, boot_id, &program.asks[i]), 0);
 	}
 }
 
@@ -56,15 +58,15 @@ static int program_apply(void *ctx, struct snapshot *snapshot, const struct secr
 	return 0;
 }
 
-static int program_segments(
-	void *ctx, uint32_t worker, struct stats **stats, struct event_ring **events)
+static int program_segments(void *ctx, uint32_t worker, struct link_segments *out)
 {
 	struct program *p = ctx;
 
 	if (worker >= PROGRAM_WORKERS)
 		return -ENOENT;
-	*stats = &p->stats[worker];
-	*events = &p->events[worker];
+	*out = (struct link_segments){
+		.stats = &p->stats[worker], .events = &p->events[worker], .asks = &p->asks[worker]
+	};
 	return 0;
 }
 
@@ -77,16 +79,22 @@ static int program_delta(void *ctx, const struct delta *delta)
 	return p->verdict;
 }
 
+static int program_bell(void *ctx)
+{
+	return ((struct program *)ctx)->bell;
+}
+
 int program_setup(void **state)
 {
-	static const struct link_server_ops ops = { program_apply, program_segments,
-		program_delta };
+	static const struct link_server_ops ops = { program_apply, program_segments, program_delta,
+		program_bell };
 
 	const struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
 	char why[200];
 
 	log_set_level(LOG_ERROR); /* refusals are what is tested here */
-	program = (struct program){ .why = "ports cannot be started" };
+	program = (struct program){ .why = "ports cannot be started",
+		.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
 	snprintf(directory, sizeof(directory), "/tmp/sluice-sync-XXXXXX");
 	if (!mkdtemp(directory))
 		return -1;
@@ -98,11 +106,13 @@ int program_setup(void **state)
 int program_teardown(void **state)
 {
 	link_server_destroy(program.server);
+	close(program.bell);
 	if (program.runs) {
 		snapshot_close(&program.snapshot);
 		for (uint32_t i = 0; i < PROGRAM_WORKERS; i++) {
 			stats_close(&program.stats[i]);
 			event_ring_close(&program.events[i]);
+			ask_ring_close(&program.asks[i]);
 		}
 	}
 	return rmdir(directory); /* fails when the socket is left behind */

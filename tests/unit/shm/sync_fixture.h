@@ -21,6 +21,8 @@ struct program {
 	struct usage *usage;
 	struct stats stats[PROGRAM_WORKERS];
 	struct event_ring events[PROGRAM_WORKERS];
+	struct ask_ring asks[PROGRAM_WORKERS];
+	int bell;
 	struct delta deltas[PROGRAM_DELTAS];
 	unsigned delta_count;
 };

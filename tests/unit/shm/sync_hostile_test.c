@@ -72,9 +72,10 @@ static void the_protocol_has_its_order(void **state)
 {
 	static const uint32_t order[][2] = { { LINK_WELCOME, 0 },
 		{ LINK_SEGMENT, SEGMENT_SNAPSHOT }, { LINK_SEGMENT, SEGMENT_SECRETS },
-		{ LINK_SEGMENT, SEGMENT_USAGE }, { LINK_SEGMENT, SEGMENT_STATS },
-		{ LINK_SEGMENT, SEGMENT_EVENTS }, { LINK_SEGMENT, SEGMENT_STATS },
-		{ LINK_SEGMENT, SEGMENT_EVENTS }, { LINK_READY, 0 } };
+		{ LINK_SEGMENT, SEGMENT_USAGE }, { LINK_BELL, 0 }, { LINK_SEGMENT, SEGMENT_STATS },
+		{ LINK_SEGMENT, SEGMENT_EVENTS }, { LINK_SEGMENT, SEGMENT_ASK },
+		{ LINK_SEGMENT, SEGMENT_STATS }, { LINK_SEGMENT, SEGMENT_EVENTS },
+		{ LINK_SEGMENT, SEGMENT_ASK }, { LINK_READY, 0 } };
 	struct link_message m;
 	struct link_client c;
 	int fd;
@@ -95,7 +96,7 @@ static void the_protocol_has_its_order(void **state)
 static void workers_come_before_the_first_answer(void **state)
 {
 	static const uint32_t order[] = { LINK_SEGMENT, LINK_SEGMENT, LINK_SEGMENT, LINK_SEGMENT,
-		LINK_READY, LINK_ACK };
+		LINK_SEGMENT, LINK_SEGMENT, LINK_READY, LINK_ACK };
 	struct link_message m;
 	struct segment s;
 	int fd = raw_control();
@@ -133,6 +134,8 @@ static void who_breaks_the_protocol_is_closed(void **state)
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_STATS, true },
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_USAGE, true },
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_DELTA, true },
+		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_ASK, true },
+		{ LINK_ROLE_CONTROL, LINK_BELL, 0, true },
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, 99, true },
 	};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -56,6 +56,32 @@ static void the_first_apply_brings_workers(void **state)
 	link_client_close(&c);
 }
 
+/* A question of a worker reaches control, which wakes for it, and the reply its worker. */
+static void control_gets_the_rings_of_questions(void **state)
+{
+	const struct ask_question asked = { .number = 7 };
+	struct ask_reply reply = { .number = 7, .verdict = ASK_REFUSE };
+	struct ask_question q;
+	struct link_client c;
+	uint64_t count = 1;
+	bool wake;
+
+	control_start(&c, 5);
+	assert_int_equal(c.asks_count, 2);
+	assert_true(ask_ring_sleep(&c.asks[1]));
+	assert_true(ask_ring_put(&program.asks[1], &asked, NULL, &wake));
+	assert_true(wake);
+	assert_int_equal(write(program.bell, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(read(c.bell, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(ask_ring_take(&c.asks[1], &q), 1);
+	reply.life = c.asks[1].life;
+	assert_int_equal(reply.life, link_server_boot_id(program.server));
+	assert_true(ask_ring_reply(&c.asks[1], &reply, NULL));
+	assert_int_equal(ask_ring_reply_take(&program.asks[1], &reply), 1);
+	assert_int_equal(reply.verdict, ASK_REFUSE);
+	link_client_close(&c);
+}
+
 /* Apply a snapshot; @return the verdict. Takes both segments. */
 static int apply(struct link_client *c, struct segment *snapshot, struct segment *secrets)
 {
@@ -180,6 +206,8 @@ static void a_new_control_finds_what_ran(void **state)
 	assert_int_equal(next.generation, 5);
 	assert_int_equal(next.workers, 2);
 	assert_int_equal(next.events_count, 2);
+	assert_int_equal(next.asks_count, 2);
+	assert_true(next.bell >= 0);
 	s = next.snapshot;
 	assert_true(snapshot_walk(&s) > 0);
 	assert_int_equal(segment_map(dup(next.secrets_fd), SEGMENT_SECRETS, false, true, &map), 0);
@@ -220,6 +248,8 @@ static void readers_only_read(void **state)
 	assert_true(reader.ready && reader.has_snapshot && reader.has_usage);
 	assert_int_equal(reader.stats_count, 2);
 	assert_int_equal(reader.events_count, 0);
+	assert_int_equal(reader.asks_count, 0);
+	assert_int_equal(reader.bell, -1);
 	assert_int_equal(reader.secrets_fd, -1);
 	assert_ptr_equal(
 		mmap(NULL, 64, PROT_WRITE, MAP_SHARED, reader.usage.segment.fd, 0), MAP_FAILED);
@@ -390,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_empty_dataplane_says_so),
 		TEST(the_first_apply_brings_workers),
+		TEST(control_gets_the_rings_of_questions),
 		TEST(a_refusal_changes_nothing),
 		TEST(a_first_apply_may_fail_and_be_repeated),
 		TEST(what_does_not_fit_what_runs_is_refused),
