@@ -22,7 +22,7 @@ MAX_LEN = {"frame": 4096, "config": 8192}  # 64 steps; the largest example is ha
 SEEDS_MAX = 200
 # Entropic schedules count how often each feature was seen: five sixths of an input's time where one reaches tens of
 # thousands. Names of new functions are asked of another process.
-FLAGS = ("-entropic=0", "-print_funcs=0", "-timeout=10", "-rss_limit_mb=2048")
+FLAGS = ("-entropic=0", "-print_funcs=0", "-timeout=60", "-rss_limit_mb=2048")
 # Freed memory is kept from use for a while; with the default of 256 MB it is always new to the kernel.
 ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": ":".join(filter(None, ["quarantine_size_mb=16", os.environ.get("ASAN_OPTIONS")]))}
 
