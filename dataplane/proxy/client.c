@@ -11,16 +11,21 @@ static uint64_t ms_ns(uint32_t ms)
 	return (uint64_t)ms * 1000000;
 }
 
-static void arm(struct proxy *p, struct client *c, uint32_t ms)
+static void client_arm(struct proxy *p, struct client *c, uint32_t ms)
 {
 	deadline_set(&p->wheel, &c->deadline, p->now_ns + ms_ns(ms));
 }
 
-static struct tls_conn *tls_begin(struct proxy *p, uint32_t listener)
+/* Begin the connection's transport, with TLS where the listener has it. @return false without memory */
+static bool client_open_transport(
+	struct proxy *p, struct client *c, struct tcp_conn *tcp, uint32_t index, bool secure)
 {
 	struct tls_contexts *contexts = p->tables->worker[p->config.worker_index].tls;
+	struct tls_conn *tls = secure && contexts ? tls_conn_create(contexts, index) : NULL;
 
-	return contexts ? tls_conn_create(contexts, listener) : NULL;
+	transport_accept(&c->transport, tcp, tls);
+	c->state = secure ? CLIENT_HANDSHAKE : CLIENT_HEAD;
+	return transport_secure(&c->transport) == secure;
 }
 
 static void client_uncount_source(struct proxy *p, struct client *c)
@@ -64,17 +69,11 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 		return NULL;
 	}
 	c->kind = c->deadline.kind = PEER_CLIENT;
-	c->tcp = tcp;
 	c->listener_slot = listener_slot;
-	c->state = CLIENT_HEAD;
-	if (listener->tls) {
-		c->tls = tls_begin(p, index);
-		c->state = CLIENT_HANDSHAKE;
-		if (!c->tls) {
-			client_uncount_source(p, c);
-			slab_put(&p->clients, c);
-			return NULL;
-		}
+	if (!client_open_transport(p, c, tcp, index, listener->tls)) {
+		client_uncount_source(p, c);
+		slab_put(&p->clients, c);
+		return NULL;
 	}
 	c->ip_bytes = (uint8_t)ip_format(&c->peer.remote, c->ip_text);
 	LIST_INSERT_HEAD(&p->all, c, all_entry);
@@ -83,7 +82,7 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 	p->counters->client_connections = p->client_count;
 	record_listener(p, listener_slot)->accepted++;
 	record_listener(p, listener_slot)->open++;
-	arm(p, c, proxy_settings(p)->head_timeout_ms);
+	client_arm(p, c, proxy_settings(p)->head_timeout_ms);
 	return c;
 }
 
@@ -98,8 +97,6 @@ static void client_free(struct proxy *p, struct client *c)
 	LIST_REMOVE(c, all_entry);
 	deadline_remove(&c->deadline);
 	stream_free(&c->rx, &p->heads);
-	if (c->tls)
-		tls_conn_destroy(c->tls);
 	p->client_count--;
 	p->counters->client_connections = p->client_count;
 	record_listener(p, c->listener_slot)->open--;
@@ -114,106 +111,71 @@ void client_ready(struct proxy *p, struct client *c)
 	TAILQ_INSERT_TAIL(&p->ready, c, ready_entry);
 }
 
-uint32_t client_send_space(const struct client *c)
-{
-	return tcp_send_space(c->tcp);
-}
-
-static void tls_flush(struct client *c)
-{
-	struct rte_mbuf *out = tls_output(c->tls);
-
-	if (out)
-		tcp_send(c->tcp, out);
-}
-
-bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain)
-{
-	if (!c->tls)
-		return tcp_send(c->tcp, chain) == 0;
-	if (tls_write(c->tls, chain, p->now_ns))
-		return false;
-	tls_flush(c);
-	return true;
-}
-
-static void count_handshake(struct proxy *p, struct client *c)
+static void client_count_handshake(struct proxy *p, struct client *c)
 {
 	p->counters->tls_handshakes++;
 	record_listener(p, c->listener_slot)->tls_handshakes++;
-	if (tls_resumed(c->tls))
+	if (transport_resumed(&c->transport))
 		p->counters->tls_resumed++;
 }
 
-/* @return false when the connection is over */
-static bool tls_received(struct proxy *p, struct client *c, struct rte_mbuf *ciphertext)
+/* The alert is queued; an exchange under way cannot be finished. */
+static void client_fail_tls(struct proxy *p, struct client *c)
 {
-	enum tls_state before = tls_state(c->tls), after;
-	struct rte_mbuf *clear = NULL;
+	if (c->exchange)
+		exchange_end(p, c->exchange, REASON_CLIENT_CLOSED);
+	client_close(p, c);
+}
 
-	after = tls_input(c->tls, ciphertext, &clear);
-	if (clear)
-		chain_put(&c->rx.chain, clear);
-	if (unlikely(tls_clear_http(c->tls))) {
-		tls_conn_destroy(c->tls);
-		c->tls = NULL;
+/* What TLS says besides content. @return false when the connection is over */
+static __attribute__((noinline)) bool client_follow_tls(
+	struct proxy *p, struct client *c, enum transport_read read)
+{
+	switch (read) {
+	case TRANSPORT_NOTHING:
+	case TRANSPORT_BYTES:
+		return true;
+	case TRANSPORT_OPENED:
+		client_count_handshake(p, c);
+		c->state = CLIENT_HEAD;
+		return true;
+	case TRANSPORT_CLEAR:
 		c->clear_on_tls = true;
 		c->state = CLIENT_HEAD;
 		p->counters->tls_failures++;
 		record_listener(p, c->listener_slot)->tls_failures++;
 		return true;
+	case TRANSPORT_REFUSED:
+		record_handshake_failed(p, c);
+		break;
+	case TRANSPORT_CORRUPTED:
+		break;
 	}
-	tls_flush(c);
-	if (after == TLS_FAILED) {
-		if (before == TLS_HANDSHAKE)
-			record_handshake_failed(p, c);
-		return false;
-	}
-	if (before == TLS_HANDSHAKE && after != TLS_HANDSHAKE) {
-		count_handshake(p, c);
-		c->state = CLIENT_HEAD;
-	}
-	return true;
+	client_fail_tls(p, c);
+	return false;
 }
 
 bool client_pull(struct proxy *p, struct client *c, uint32_t bytes)
 {
 	do {
-		struct rte_mbuf *m = tcp_recv_some(c->tcp, bytes);
+		enum transport_read read = transport_read(&c->transport, bytes, &c->rx.chain);
 
-		if (!m)
+		if (read == TRANSPORT_NOTHING)
 			break;
-		tcp_recv_credit(c->tcp, m->pkt_len);
-		if (!c->tls) {
-			chain_put(&c->rx.chain, m);
-		} else if (!tls_received(p, c, m)) {
-			/* The alert is queued; an exchange under way cannot be finished. */
-			if (c->exchange)
-				exchange_end(p, c->exchange, REASON_CLIENT_CLOSED);
-			client_close(p, c);
+		if (unlikely(read != TRANSPORT_BYTES) && !client_follow_tls(p, c, read))
 			return false;
-		}
 	} while (stream_bytes(&c->rx) == 0);
 	return stream_bytes(&c->rx) > 0;
-}
-
-static bool client_at_eof(const struct client *c)
-{
-	return tcp_recv_eof(c->tcp) || (c->tls && tls_state(c->tls) == TLS_CLOSED);
 }
 
 /* Throw away what comes after our last response, or what its request's body has left. @return false
  * for nothing */
 static bool client_discard(struct proxy *p, struct client *c)
 {
-	struct rte_mbuf *m = tcp_recv(c->tcp);
+	uint32_t bytes = transport_discard(&c->transport);
 
-	if (!m)
-		return false;
-	p->counters->lingered_bytes += m->pkt_len;
-	tcp_recv_credit(c->tcp, m->pkt_len);
-	rte_pktmbuf_free(m);
-	return true;
+	p->counters->lingered_bytes += bytes;
+	return bytes > 0;
 }
 
 /* A client that writes all of its request before it reads gets its response only if it can go on:
@@ -265,12 +227,12 @@ void client_writable(struct proxy *p, struct client *c)
 	if (c->state == CLIENT_EXCHANGE && c->exchange->upstream) {
 		forward_response(p, c->exchange);
 	} else if (c->state == CLIENT_BREAKING) {
-		if (tcp_send_pending(c->tcp) == 0)
+		if (transport_pending(&c->transport) == 0)
 			client_abort(p, c);
 	} else if (c->state == CLIENT_HEAD && c->no_room) {
 		c->no_room = false;
 		c->first_byte_ns = 0;
-		arm(p, c, proxy_settings(p)->idle_timeout_ms);
+		client_arm(p, c, proxy_settings(p)->idle_timeout_ms);
 		client_ready(p, c);
 	}
 }
@@ -283,16 +245,16 @@ enum http1_verdict client_parse_request(const char *data, size_t len, size_t see
 }
 
 /* No complete head yet: wait for the rest, or the client has gone. */
-static void await_head(struct proxy *p, struct client *c)
+static void client_await_head(struct proxy *p, struct client *c)
 {
-	if (client_at_eof(c)) {
+	if (transport_at_eof(&c->transport)) {
 		client_close(p, c);
 		return;
 	}
 	if (c->state == CLIENT_HANDSHAKE || c->first_byte_ns != 0 || !stream_head_begun(&c->rx))
 		return; /* what runs is the time for an idle connection */
 	c->first_byte_ns = p->now_ns;
-	arm(p, c, proxy_settings(p)->head_timeout_ms);
+	client_arm(p, c, proxy_settings(p)->head_timeout_ms);
 }
 
 void client_refuse(struct proxy *p, struct client *c, enum reason why)
@@ -313,9 +275,9 @@ void client_refuse(struct proxy *p, struct client *c, enum reason why)
 /* The client has to read within the send timeout. */
 static void client_wait_reading(struct proxy *p, struct client *c)
 {
-	c->pending_seen = tcp_send_pending(c->tcp);
+	c->pending_seen = transport_pending(&c->transport);
 	c->pending_ms = proxy_settings(p)->send_timeout_ms;
-	arm(p, c, c->pending_ms);
+	client_arm(p, c, c->pending_ms);
 }
 
 /* @return true when TCP had more of a head */
@@ -331,7 +293,8 @@ static bool client_pull_head(struct proxy *p, struct client *c)
  * requests would take for their responses what has been freed for others. */
 static bool client_owes_reading(const struct proxy *p, const struct client *c)
 {
-	return unlikely(tcp_send_pending(c->tcp) > 0) && tcp_pool_level(p->tcp) != TCP_POOL_FINE;
+	return unlikely(transport_pending(&c->transport) > 0) &&
+	       tcp_pool_level(p->tcp) != TCP_POOL_FINE;
 }
 
 void client_advance(struct proxy *p, struct client *c)
@@ -342,7 +305,7 @@ void client_advance(struct proxy *p, struct client *c)
 
 	if (c->state != CLIENT_HEAD) {
 		if (c->state == CLIENT_HANDSHAKE)
-			await_head(p, c);
+			client_await_head(p, c);
 		return;
 	}
 	if (unlikely(!client_has_room(c) || client_owes_reading(p, c))) {
@@ -361,7 +324,7 @@ void client_advance(struct proxy *p, struct client *c)
 	} while (verdict == STREAM_MORE && client_pull_head(p, c));
 	if (verdict == STREAM_MORE) {
 		if (c->state == CLIENT_HEAD)
-			await_head(p, c);
+			client_await_head(p, c);
 		return;
 	}
 	p->counters->requests++;
@@ -378,36 +341,22 @@ void client_advance(struct proxy *p, struct client *c)
 	decide_add(p, c, d);
 }
 
-/* What is encrypted is queued already, and nothing more is decrypted. */
-static void client_forget_tls(struct client *c)
-{
-	if (c->tls)
-		tls_conn_destroy(c->tls);
-	c->tls = NULL;
-}
-
 /* It has no exchange any more: give it time to read what it was sent, and throw away what it
  * sends. */
 static void client_leave(struct proxy *p, struct client *c)
 {
-	c->pending_seen = tcp_send_pending(c->tcp);
+	c->pending_seen = transport_pending(&c->transport);
 	c->pending_ms = LINGER_MS;
 	c->unread = false;
-	arm(p, c, LINGER_MS);
+	client_arm(p, c, LINGER_MS);
 	stream_free(&c->rx, &p->heads);
 	client_discard(p, c);
 }
 
 void client_close(struct proxy *p, struct client *c)
 {
-	if (c->tls) {
-		tls_shutdown(c->tls);
-		tls_flush(c);
-		/* What was taken of a record is not kept while the client reads. */
-		client_forget_tls(c);
-	}
 	c->state = CLIENT_CLOSING;
-	tcp_close(c->tcp);
+	transport_close(&c->transport);
 	c->linger_end_ns = p->now_ns + LINGER_ALL_NS;
 	client_leave(p, c);
 }
@@ -421,7 +370,7 @@ void client_abort(struct proxy *p, struct client *c)
 		exchange_end(
 			p, ex, ex->reason == REASON_PROXIED ? REASON_CLIENT_CLOSED : ex->reason);
 	}
-	tcp_abort(c->tcp);
+	transport_abort(&c->transport);
 	client_free(p, c);
 }
 
@@ -429,12 +378,12 @@ void client_break(struct proxy *p, struct client *c, enum reason why)
 {
 	c->exchange->reason = why;
 	/* TCP throws away what it has queued when it resets. */
-	if (tcp_send_pending(c->tcp) == 0) {
+	if (transport_pending(&c->transport) == 0) {
 		client_abort(p, c);
 		return;
 	}
 	exchange_end(p, c->exchange, why);
-	client_forget_tls(c);
+	transport_forget_tls(&c->transport);
 	c->state = CLIENT_BREAKING;
 	client_leave(p, c);
 }
@@ -448,6 +397,7 @@ void client_ended(struct proxy *p, struct client *c, enum tcp_end why)
 		exchange_end(p, ex,
 			why == TCP_END_TIMEOUT ? REASON_CLIENT_TIMEOUT : REASON_CLIENT_CLOSED);
 	}
+	transport_forget_tls(&c->transport);
 	client_free(p, c);
 }
 
@@ -461,11 +411,12 @@ void client_answered(struct proxy *p, struct client *c)
 		return;
 	}
 	c->state = CLIENT_HEAD;
-	arm(p, c, proxy_settings(p)->idle_timeout_ms);
+	client_arm(p, c, proxy_settings(p)->idle_timeout_ms);
 	/* A pipelined request may be there already, or the client's FIN. */
 	if (stream_bytes(&c->rx) == 0)
 		client_pull(p, c, UINT32_MAX);
-	if (c->state == CLIENT_HEAD && (stream_bytes(&c->rx) > 0 || client_at_eof(c)))
+	if (c->state == CLIENT_HEAD &&
+		(stream_bytes(&c->rx) > 0 || transport_at_eof(&c->transport)))
 		client_ready(p, c);
 }
 
@@ -476,9 +427,9 @@ static void client_unread(struct proxy *p, struct client *c)
 		client_wait_reading(p, c);
 		return;
 	}
-	p->config.stats
-		->reason[tcp_send_pending(c->tcp) < c->pending_seen ? REASON_SEND_RATE
-								    : REASON_CLIENT_TIMEOUT]++;
+	p->config.stats->reason[transport_pending(&c->transport) < c->pending_seen
+					? REASON_SEND_RATE
+					: REASON_CLIENT_TIMEOUT]++;
 	client_abort(p, c);
 }
 
@@ -487,7 +438,7 @@ static void client_unread(struct proxy *p, struct client *c)
  * @return false when its time is over */
 static bool client_lingers_on(struct proxy *p, struct client *c)
 {
-	uint32_t pending = tcp_send_pending(c->tcp), ms = LINGER_MS;
+	uint32_t pending = transport_pending(&c->transport), ms = LINGER_MS;
 	uint32_t limit_ms = p->draining ? 0 : proxy_settings(p)->send_timeout_ms;
 	bool unread = c->unread;
 
@@ -503,7 +454,7 @@ static bool client_lingers_on(struct proxy *p, struct client *c)
 	} else {
 		return false;
 	}
-	arm(p, c, ms);
+	client_arm(p, c, ms);
 	return true;
 }
 

@@ -43,8 +43,8 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 	ex->sent_ns = p->now_ns;
 	ex->backend_slot = u->slot;
 	outcome_sent(&p->backends, u->slot, u->reused);
-	tcp_ask(u->tcp);
-	tcp_send(u->tcp, head);
+	transport_ask(&u->transport);
+	transport_send(&u->transport, head, p->now_ns);
 	if (ex->flags & EX_REPEATS)
 		ex->flags |= EX_REQUEST_DONE;
 	else
@@ -87,7 +87,7 @@ static enum round more_of_body(struct proxy *p, struct exchange *ex, uint32_t ro
 		return ROUND_MORE;
 	if (c->exchange != ex)
 		return ROUND_OVER;
-	if (tcp_recv_eof(c->tcp) || (c->tls && tls_state(c->tls) == TLS_CLOSED)) {
+	if (transport_at_eof(&c->transport)) {
 		client_abort(p, c);
 		return ROUND_OVER;
 	}
@@ -142,7 +142,7 @@ static enum round body_round(struct proxy *p, struct exchange *ex)
 		return ROUND_OVER;
 	}
 	if (m)
-		tcp_send(ex->upstream->tcp, m);
+		transport_send(&ex->upstream->transport, m, p->now_ns);
 	if (verdict != HTTP1_DONE)
 		return ROUND_MORE;
 	ex->flags |= EX_REQUEST_DONE;
@@ -156,7 +156,7 @@ static enum round body_rounds(struct proxy *p, struct exchange *ex)
 
 	if (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED))
 		return ROUND_WAIT;
-	while (round == ROUND_MORE && (room = tcp_send_space(ex->upstream->tcp)) > 0) {
+	while (round == ROUND_MORE && (room = transport_send_space(&ex->upstream->transport)) > 0) {
 		if (ex->client->rx.chain.bytes == 0 || http1_body_at_trailers(&ex->request_body))
 			round = more_of_body(p, ex, room);
 		if (round == ROUND_MORE)
@@ -444,32 +444,27 @@ static enum round response_rounds(struct proxy *p, struct exchange *ex, bool all
 	struct upstream *u = ex->upstream;
 
 	for (;;) {
-		struct rte_mbuf *m;
+		enum transport_read read;
 		enum round round;
-
-		uint32_t room = all ? UINT32_MAX : client_send_space(ex->client);
+		uint32_t room = all ? UINT32_MAX : transport_send_space(&ex->client->transport);
 
 		if (room == 0)
 			return ROUND_WAIT;
-		m = tcp_recv_some(u->tcp, room);
-		if (m) {
-			tcp_recv_credit(u->tcp, m->pkt_len);
-			chain_put(&u->rx.chain, m);
-		}
-		if (!m && stream_bytes(&u->rx) == 0)
+		read = transport_read(&u->transport, room, &u->rx.chain);
+		if (read == TRANSPORT_NOTHING && stream_bytes(&u->rx) == 0)
 			break;
 		if (!(ex->flags & EX_SENT) ||
-			(!(ex->flags & EX_RESPONDING) && tcp_unasked(u->tcp))) {
+			(!(ex->flags & EX_RESPONDING) && transport_unasked(&u->transport))) {
 			upstream_spoke_early(p, u);
 			return ROUND_OVER;
 		}
 		round = response_round(p, ex);
 		if (round == ROUND_OVER)
 			return round;
-		if (round == ROUND_WAIT && !m)
+		if (round == ROUND_WAIT && read == TRANSPORT_NOTHING)
 			break;
 	}
-	if (!tcp_recv_eof(u->tcp))
+	if (!transport_at_eof(&u->transport))
 		return ROUND_WAIT;
 	response_eof(p, ex);
 	return ROUND_OVER;

@@ -67,7 +67,7 @@ static bool head_write_fields(
 	char id[16], host[HEAD_HOST_BYTES];
 
 	r.edits.client_ip = (struct str){ c->ip_text, c->ip_bytes };
-	r.edits.proto = c->tls ? STR("https") : STR("http");
+	r.edits.proto = transport_secure(&c->transport) ? STR("https") : STR("http");
 	r.edits.via_name = snap_str(snapshot, settings->via);
 	r.edits.request_id = (struct str){ id, head_format_id(ex->request_id, id) };
 	r.edits.trust_forwarded = settings->trust_forwarded;

@@ -51,21 +51,18 @@ static bool pressure_unfinished(const struct client *c)
 static struct holding pressure_holding(const struct client *c)
 {
 	const struct upstream *u = pressure_upstream(c);
-	uint32_t received = stream_bytes(&c->rx) + tcp_recv_pending(c->tcp);
-	uint32_t mbufs = tcp_mbufs(c->tcp) + c->rx.chain.mbufs;
-	struct holding h = { .bytes = tcp_send_pending(c->tcp),
-		.done = tcp_send_acked(c->tcp) + tcp_recv_taken(c->tcp) };
+	const struct transport *t = &c->transport;
+	uint32_t received = stream_bytes(&c->rx) + transport_held_bytes(t);
+	uint32_t mbufs = transport_held_mbufs(t) + c->rx.chain.mbufs;
+	struct holding h = { .bytes = transport_pending(t),
+		.done = transport_acked(t) + transport_taken(t) };
 
-	if (c->tls) {
-		received += tls_held_bytes(c->tls);
-		mbufs += tls_held_mbufs(c->tls);
-	}
 	if (pressure_unfinished(c) || mbufs > FEW_MBUFS)
 		h.bytes += received;
 	if (u) {
-		h.bytes += tcp_send_pending(u->tcp);
-		h.done += tcp_send_acked(u->tcp);
-		mbufs += tcp_mbufs(u->tcp) + u->rx.chain.mbufs;
+		h.bytes += transport_pending(&u->transport);
+		h.done += transport_acked(&u->transport);
+		mbufs += transport_held_mbufs(&u->transport) + u->rx.chain.mbufs;
 	}
 	h.mbufs = mbufs;
 	return h;
@@ -73,7 +70,7 @@ static struct holding pressure_holding(const struct client *c)
 
 static void pressure_give_up(struct proxy *p, struct client *c)
 {
-	if (tcp_send_pending(c->tcp) == 0) {
+	if (transport_pending(&c->transport) == 0) {
 		c->keep_alive = false;
 		if (c->exchange) /* the backend does not read, or does not respond */
 			exchange_refuse(p, c->exchange, REASON_OVERLOADED);

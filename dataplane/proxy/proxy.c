@@ -69,8 +69,7 @@ void proxy_destroy(struct proxy *p)
 				stream_free(&c->exchange->upstream->rx, &p->heads);
 		}
 		stream_free(&c->rx, &p->heads);
-		if (c->tls)
-			tls_conn_destroy(c->tls);
+		transport_forget_tls(&c->transport);
 	}
 	free_upstreams(p);
 	backends_fini(&p->backends);
@@ -291,7 +290,7 @@ static void on_ahead(void *ctx, void *user, uint32_t left)
 		if (ex->consumer_slot != SNAP_NONE)
 			__builtin_prefetch(&p->tables->usage->lines[ex->consumer_slot], 1);
 	} else {
-		tcp_fetch(ex->client->tcp);
+		transport_fetch(&ex->client->transport);
 		bytes_fetch(ex->client->rx.chain.head, sizeof(struct rte_mbuf));
 	}
 }

@@ -14,6 +14,7 @@
 #include "dataplane/proxy/proxy.h"
 #include "dataplane/proxy/slab.h"
 #include "dataplane/proxy/stream.h"
+#include "dataplane/proxy/transport.h"
 
 #define TRIED_MAX        4    /* endpoints that one request may be refused by */
 #define INTERIM_RESTARTS 10   /* interim responses that begin the route's timeout anew */
@@ -50,8 +51,7 @@ struct client {
 	uint32_t
 		pending_seen; /* unacknowledged bytes when the deadline was set, while closing, breaking or no_room, */
 	uint32_t pending_ms; /* and for how long */
-	struct tcp_conn *tcp;
-	struct tls_conn *tls; /* NULL: clear text */
+	struct transport transport;
 	struct exchange *exchange;
 	struct stream rx; /* clear bytes that were not consumed */
 	struct deadline deadline;
@@ -160,7 +160,7 @@ struct upstream {
 	bool reused;   /* carried an earlier request */
 	bool reusable; /* the answer allows another request */
 	bool ended;    /* by a reset or a timeout: TCP is through with it */
-	struct tcp_conn *tcp;
+	struct transport transport;
 	struct exchange *exchange;
 	struct stream rx;
 	struct deadline deadline; /* while idle; an exchange has its client's */
@@ -265,16 +265,18 @@ void client_ready(struct proxy *p, struct client *c);
 void client_refuse(struct proxy *p, struct client *c, enum reason why);
 /* Parse what it has. */
 void client_advance(struct proxy *p, struct client *c);
-/* Room for clear bytes towards the client. */
-uint32_t client_send_space(const struct client *c);
 /* Whether there is any. Of TCP's lines it reads one, where the client has read all that was sent to
  * it. */
 static inline bool client_has_room(const struct client *c)
 {
-	return likely(tcp_send_pending(c->tcp) == 0) || client_send_space(c) > 0;
+	return likely(transport_pending(&c->transport) == 0) ||
+	       transport_send_space(&c->transport) > 0;
 }
 /* Send clear bytes; consumes the chain. @return false when they are lost: abort the client */
-bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain);
+static inline bool client_send(struct proxy *p, struct client *c, struct rte_mbuf *chain)
+{
+	return transport_send(&c->transport, chain, p->now_ns) == 0;
+}
 /* Take so much of what TCP has into rx, in whole mbufs and TLS records. @return true when there is
  * anything */
 bool client_pull(struct proxy *p, struct client *c, uint32_t bytes);

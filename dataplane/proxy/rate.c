@@ -26,7 +26,7 @@ static uint32_t rate_min(const struct proxy *p, uint8_t owes)
 static uint32_t rate_bytes(const struct exchange *ex)
 {
 	return ex->rate.owes == OWES_BODY ? (uint32_t)ex->bytes_in
-					  : tcp_send_acked(ex->client->tcp);
+					  : transport_acked(&ex->client->transport);
 }
 
 /* Measure from now on. */
@@ -77,7 +77,7 @@ bool rate_late(const struct proxy *p, struct exchange *ex)
 bool rate_reads(const struct proxy *p, const struct client *c)
 {
 	uint64_t least = (uint64_t)proxy_settings(p)->send_rate_min * c->pending_ms / 1000;
-	uint32_t pending = tcp_send_pending(c->tcp);
+	uint32_t pending = transport_pending(&c->transport);
 
 	return pending < c->pending_seen && c->pending_seen - pending >= least;
 }

@@ -89,7 +89,7 @@ static void write_event(struct proxy *p, const struct exchange *ex, uint64_t dur
 	e->bytes_out = ex->bytes_out;
 	e->client = c->peer.remote;
 	e->client_port = c->peer.remote_port;
-	e->tls = c->tls != NULL;
+	e->tls = transport_secure(&c->transport);
 	e->host_bytes = ex->host_bytes;
 	e->path_bytes = ex->path_bytes;
 	e->reserved = 0;

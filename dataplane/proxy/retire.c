@@ -65,7 +65,7 @@ static bool retire_speaks_otherwise(const struct tables *now, const struct clien
 	uint32_t i = tables_listener(now, c->listener_slot);
 
 	return i != SNAP_NONE && (SNAP_AT(&now->snapshot, SNAP_LISTENERS, snap_listener, i)->tls !=
-					 0) != (c->tls != NULL);
+					 0) != transport_secure(&c->transport);
 }
 
 static void retire_client(struct proxy *p, const struct tables *now, struct client *c)

@@ -40,14 +40,13 @@ static void upstream_free(struct proxy *p, struct upstream *u)
 /* Close in order and forget: TCP finishes by itself. */
 static void upstream_close(struct proxy *p, struct upstream *u)
 {
-	tcp_set_user(u->tcp, NULL);
-	tcp_close_both(u->tcp);
+	transport_let_go(&u->transport);
 	upstream_free(p, u);
 }
 
 void upstream_abort(struct proxy *p, struct upstream *u)
 {
-	tcp_abort(u->tcp);
+	transport_abort(&u->transport);
 	upstream_free(p, u);
 }
 
@@ -55,7 +54,7 @@ void upstream_abort(struct proxy *p, struct upstream *u)
  * behind the last response, wherever they wait, would be taken for it. */
 static bool upstream_quiet(const struct upstream *u)
 {
-	return stream_bytes(&u->rx) == 0 && tcp_quiet(u->tcp);
+	return stream_bytes(&u->rx) == 0 && transport_quiet(&u->transport);
 }
 
 /* A pooled connection. Bytes on one, or its end, may have come in this very loop, before their
@@ -96,7 +95,7 @@ static struct upstream *upstream_connect(struct proxy *p, uint32_t index, bool p
 	u->idle_limit = backend->idle_connections;
 	u->connect_timeout_ms = backend->connect_timeout_ms;
 	u->keep_alive_s = HTTP1_KEEP_ALIVE_UNSAID;
-	if (tcp_connect(p->tcp, &u->addr, u->port, u, p->now_ns, &u->tcp)) {
+	if (transport_connect(&u->transport, p->tcp, &u->addr, u->port, u, p->now_ns)) {
 		slab_put(&p->upstreams, u);
 		return NULL;
 	}
@@ -258,8 +257,7 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 
 void upstream_closed_early(struct proxy *p, struct upstream *u)
 {
-	tcp_set_user(u->tcp, NULL);
-	tcp_close_both(u->tcp);
+	transport_let_go(&u->transport);
 	upstream_lost(p, u);
 }
 
@@ -272,13 +270,13 @@ void upstream_spoke_early(struct proxy *p, struct upstream *u)
 		exchange_refuse(p, ex, REASON_BACKEND_INVALID);
 		return;
 	}
-	tcp_abort(u->tcp);
+	transport_abort(&u->transport);
 	upstream_lost(p, u);
 }
 
 void upstream_connect_late(struct proxy *p, struct upstream *u)
 {
-	tcp_abort(u->tcp);
+	transport_abort(&u->transport);
 	upstream_connect_failed(p, u, REASON_CONNECT_TIMEOUT, true);
 }
 

@@ -13,7 +13,7 @@
 static bool body_wanted(const struct exchange *ex)
 {
 	return !(ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED)) &&
-	       tcp_send_pending(ex->upstream->tcp) == 0;
+	       transport_pending(&ex->upstream->transport) == 0;
 }
 
 static bool connecting(const struct exchange *ex)
@@ -23,7 +23,7 @@ static bool connecting(const struct exchange *ex)
 
 static enum wait_owes client_owes(const struct exchange *ex)
 {
-	if (tcp_send_pending(ex->client->tcp) > 0)
+	if (transport_pending(&ex->client->transport) > 0)
 		return OWES_READING;
 	return !connecting(ex) && body_wanted(ex) ? OWES_BODY : OWES_NOTHING;
 }
@@ -42,14 +42,15 @@ static enum wait_owes backend_owes(const struct exchange *ex)
 /* What differs between two looks when the side did something meanwhile. */
 static uint32_t client_mark(const struct exchange *ex)
 {
-	return tcp_send_acked(ex->client->tcp) + (uint32_t)ex->bytes_in;
+	return transport_acked(&ex->client->transport) + (uint32_t)ex->bytes_in;
 }
 
 static uint32_t backend_mark(const struct exchange *ex)
 {
 	if (connecting(ex))
 		return ex->tried_count;
-	return tcp_send_acked(ex->upstream->tcp) + ex->progress + !!(ex->flags & EX_REQUEST_DONE);
+	return transport_acked(&ex->upstream->transport) + ex->progress +
+	       !!(ex->flags & EX_REQUEST_DONE);
 }
 
 static void side_update(
@@ -105,7 +106,7 @@ static __attribute__((noinline)) void wait_update_sides(struct proxy *p, struct 
 static bool only_response_owed(const struct proxy *p, const struct exchange *ex)
 {
 	return (ex->flags & EX_REQUEST_DONE) && !connecting(ex) &&
-	       tcp_send_pending(ex->client->tcp) == 0 && !rate_wanted(p);
+	       transport_pending(&ex->client->transport) == 0 && !rate_wanted(p);
 }
 
 void wait_update(struct proxy *p, struct exchange *ex)

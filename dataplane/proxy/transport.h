@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What carries bytes between a peer and the proxy: TCP, or TLS over it, the same towards clients and
+ * backends. Bytes are taken into a chain and given as a chain; whether they are encrypted on the way is
+ * known here only. Clear text costs one test more than TCP itself.
+ */
+#ifndef SLUICE_DATAPLANE_PROXY_TRANSPORT_H
+#define SLUICE_DATAPLANE_PROXY_TRANSPORT_H
+
+#include "dataplane/proxy/chain.h"
+#include "dataplane/tcp/tcp.h"
+#include "dataplane/tls/tls.h"
+
+struct transport {
+	struct tcp_conn *tcp;
+	struct tls_conn *tls; /* NULL: clear text */
+};
+
+/* What came of transport_read(). */
+enum transport_read {
+	TRANSPORT_NOTHING, /* TCP had nothing */
+	TRANSPORT_BYTES,  /* bytes were taken; of an encrypted record there may be no content yet */
+	TRANSPORT_OPENED, /* the handshake is complete, and content may have come with it */
+	TRANSPORT_CLEAR, /* the client speaks HTTP where TLS is spoken: it is clear text from now on */
+	TRANSPORT_REFUSED,   /* the handshake failed; the alert is queued */
+	TRANSPORT_CORRUPTED, /* the peer broke TLS; the alert is queued */
+};
+
+/** Begin with an accepted connection. @param tls  its TLS, owned from now on; NULL: clear text */
+static inline void transport_accept(struct transport *t, struct tcp_conn *tcp, struct tls_conn *tls)
+{
+	*t = (struct transport){ tcp, tls };
+}
+
+/**
+ * Begin to connect; TCP's upcalls for @p user follow.
+ * @return as tcp_connect() does
+ */
+static inline int transport_connect(struct transport *t, struct tcp_stack *stack,
+	const struct ip_addr *remote, uint16_t port, void *user, uint64_t now_ns)
+{
+	t->tls = NULL;
+	return tcp_connect(stack, remote, port, user, now_ns, &t->tcp);
+}
+
+/** Whether what is sent is encrypted. */
+static inline bool transport_secure(const struct transport *t)
+{
+	return t->tls != NULL;
+}
+
+/** transport_read() with bytes that TCP had for an encrypted connection; consumes them. */
+enum transport_read transport_decrypt(
+	struct transport *t, struct rte_mbuf *ciphertext, struct chain *to);
+
+/**
+ * Take what came, in whole mbufs and TLS records.
+ * @param most  no more mbufs than hold so many bytes; what is left waits, without an upcall of its own
+ * @param to    content is appended to it
+ */
+static inline enum transport_read transport_read(
+	struct transport *t, uint32_t most, struct chain *to)
+{
+	struct rte_mbuf *m = tcp_recv_some(t->tcp, most);
+
+	if (!m)
+		return TRANSPORT_NOTHING;
+	tcp_recv_credit(t->tcp, m->pkt_len);
+	if (unlikely(t->tls))
+		return transport_decrypt(t, m, to);
+	chain_put(to, m);
+	return TRANSPORT_BYTES;
+}
+
+/** Throw away what came, as it came. @return its bytes; 0: there was nothing */
+uint32_t transport_discard(struct transport *t);
+
+/** Whether the peer has ended its direction, by a FIN or by close_notify, and all before that was taken. */
+static inline bool transport_at_eof(const struct transport *t)
+{
+	return tcp_recv_eof(t->tcp) || (t->tls && tls_state(t->tls) == TLS_CLOSED);
+}
+
+/** transport_send() of an encrypted connection. */
+int transport_encrypt(struct transport *t, struct rte_mbuf *chain, uint64_t now_ns);
+
+/**
+ * Send a chain; consumes it, also on failure.
+ * @return 0; -EPIPE when the connection is gone, -ENOMEM: the bytes are lost, abort the connection
+ */
+static inline int transport_send(struct transport *t, struct rte_mbuf *chain, uint64_t now_ns)
+{
+	if (unlikely(t->tls))
+		return transport_encrypt(t, chain, now_ns);
+	return tcp_send(t->tcp, chain);
+}
+
+/** Bytes that transport_send() takes now; see tcp_send_space(). */
+static inline uint32_t transport_send_space(const struct transport *t)
+{
+	return tcp_send_space(t->tcp);
+}
+
+/** Bytes sent or queued, as they go over the wire, that the peer has not acknowledged. */
+static inline uint32_t transport_pending(const struct transport *t)
+{
+	return tcp_send_pending(t->tcp);
+}
+
+/** A number that moves with each byte that the peer acknowledges, modulo 2^32. */
+static inline uint32_t transport_acked(const struct transport *t)
+{
+	return tcp_send_acked(t->tcp);
+}
+
+/** A number that moves with each byte that was taken, modulo 2^32. */
+static inline uint32_t transport_taken(const struct transport *t)
+{
+	return tcp_recv_taken(t->tcp);
+}
+
+/** Bytes that arrived and were not read: those of an unfinished TLS record count. */
+uint32_t transport_held_bytes(const struct transport *t);
+
+/** The mbufs in which these and the bytes that were not acknowledged lie. */
+uint32_t transport_held_mbufs(const struct transport *t);
+
+/** Whether an idle connection is just that: see tcp_quiet(). */
+static inline bool transport_quiet(const struct transport *t)
+{
+	return tcp_quiet(t->tcp);
+}
+
+/** A request follows: what arrives before the peer has any of it is unasked. See tcp_ask(). */
+static inline void transport_ask(struct transport *t)
+{
+	tcp_ask(t->tcp);
+}
+
+/** Whether bytes have come since transport_ask() that the peer sent before. */
+static inline bool transport_unasked(const struct transport *t)
+{
+	return tcp_unasked(t->tcp);
+}
+
+/** Whether the peer's session was resumed. */
+static inline bool transport_resumed(const struct transport *t)
+{
+	return t->tls && tls_resumed(t->tls);
+}
+
+/** Free what TLS holds, at once: what is encrypted is queued already, and nothing more is decrypted. */
+void transport_forget_tls(struct transport *t);
+
+/** Say that nothing more will be sent, by close_notify and FIN, after what is queued. The peer may go on
+ *  sending, which is to be thrown away. */
+void transport_close(struct transport *t);
+
+/** Close, and answer with RST what the peer still sends: TCP finishes by itself, without upcalls. */
+void transport_let_go(struct transport *t);
+
+/** Send RST and free all. */
+void transport_abort(struct transport *t);
+
+/** Fetch it into the cache: it will be given bytes soon. */
+static inline void transport_fetch(const struct transport *t)
+{
+	tcp_fetch(t->tcp);
+}
+
+#endif
