@@ -65,13 +65,37 @@ enum http_field_id {
 _Static_assert(HTTP_FIELD_COUNT <= 64, "a set of known fields is one word");
 #define HTTP_FIELD_BIT(id) (UINT64_C(1) << (id))
 
-struct http_field {
-	struct str name;  /* as sent */
-	struct str value; /* without white space around it */
-	uint8_t id;       /* enum http_field_id */
-	bool hop;   /* not forwarded: hop-by-hop by its nature, named in Connection, or an alias */
-	bool plain; /* sent as name ": " value CRLF, in one piece: may be copied as it lies there */
+enum http_field_flag {
+	/* Not forwarded: hop-by-hop by its nature, named in Connection, or an alias. */
+	HTTP_IS_HOP = 1 << 0,
+	/* Sent as name ": " value CRLF, in one piece: may be copied as it lies there. */
+	HTTP_IS_PLAIN = 1 << 1,
 };
+
+/*
+ * A field line, in 16 bytes: a burst's heads are read again when its requests are decided and written, and
+ * should not push each other out of the cache meanwhile. Name and value lie in one piece of received bytes,
+ * of less than 64 KiB.
+ */
+struct http_field {
+	const char *name_at; /* name as sent */
+	uint16_t name_bytes;
+	uint16_t value_from; /* name_at; value without white space around it */
+	uint8_t id;          /* enum http_field_id */
+	uint8_t flags;       /* enum http_field_flag */
+	uint16_t value_bytes;
+};
+_Static_assert(sizeof(struct http_field) == 16, "four fields a cache line");
+
+static inline struct str http_field_name(const struct http_field *field)
+{
+	return (struct str){ field->name_at, field->name_bytes };
+}
+
+static inline struct str http_field_value(const struct http_field *field)
+{
+	return (struct str){ field->name_at + field->value_from, field->value_bytes };
+}
 
 /*
  * The head of a request, of a response, or a trailer section. All str point into the caller's buffer,

@@ -34,10 +34,10 @@ static const struct str not_in_trailers[] = {
 
 bool http_field_may_trail(const struct http_field *field)
 {
-	if (field->hop || field->id != HTTP_FIELD_OTHER)
+	if ((field->flags & HTTP_IS_HOP) || field->id != HTTP_FIELD_OTHER)
 		return false;
 	for (unsigned i = 0; i < sizeof(not_in_trailers) / sizeof(not_in_trailers[0]); i++)
-		if (http_name_same(field->name, not_in_trailers[i]))
+		if (http_name_same(http_field_name(field), not_in_trailers[i]))
 			return false;
 	return true;
 }

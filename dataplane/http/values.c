@@ -116,6 +116,6 @@ bool http_cookie_next(
 			at->field++;
 		if (at->field == head->field_count)
 			return false;
-		at->rest = head->fields[at->field++].value;
+		at->rest = http_field_value(&head->fields[at->field++]);
 	}
 }

@@ -299,16 +299,19 @@ static void find_in_fields(struct search *s, uint32_t index)
 	const struct credential *credential = &s->set->credentials[index];
 	const bool authorization = credential->where == SNAP_IN_AUTHORIZATION;
 
+	if (authorization && !http_head_has(s->head, HTTP_FIELD_AUTHORIZATION))
+		return;
 	for (uint32_t i = 0; i < s->head->field_count; i++) {
 		const struct http_field *field = &s->head->fields[i];
 		struct str value;
 
 		if (!authorization) {
-			if (str_equal_nocase(field->name, credential->field))
-				value_found(s, index, field->value, field->name);
+			if (str_equal_nocase(http_field_name(field), credential->field))
+				value_found(
+					s, index, http_field_value(field), http_field_name(field));
 		} else if (field->id == HTTP_FIELD_AUTHORIZATION) {
-			if (authorization_value(credential->field, field->value, &value))
-				value_found(s, index, value, field->name);
+			if (authorization_value(credential->field, http_field_value(field), &value))
+				value_found(s, index, value, http_field_name(field));
 		}
 	}
 }

@@ -150,8 +150,8 @@ static void problem_put_trace(struct problem_text *b, const struct http1_head *h
 
 		if (field->id == HTTP_FIELD_HOST || field->id == HTTP_FIELD_VIA ||
 			field->id == HTTP_FIELD_MAX_FORWARDS)
-			problem_put(b, "%.*s: %.*s\r\n", (int)field->name.len, field->name.data,
-				(int)field->value.len, field->value.data);
+			problem_put(b, "%.*s: %.*s\r\n", (int)field->name_bytes, field->name_at,
+				(int)field->value_bytes, field->name_at + field->value_from);
 	}
 	problem_put(b, "\r\n");
 	if (b->len + 1 == b->size)

@@ -135,7 +135,7 @@ static void read_trailers(const char *text, size_t size, size_t at, unsigned see
 	require(part.head_bytes == w.len);
 	for (uint32_t i = 0; i < part.message.field_count; i++)
 		require(part.message.fields[i].id == HTTP_FIELD_OTHER &&
-			!part.message.fields[i].hop);
+			!(part.message.fields[i].flags & HTTP_IS_HOP));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,6 +7,8 @@
 #include "dataplane/http/fields.h"
 #include "dataplane/http/h1/http1_priv.h"
 
+_Static_assert(HTTP1_MAX_HEAD_BYTES <= UINT16_MAX + 1, "places in a head are 16 bits");
+
 /* Why the byte at @p stop, which is not of the token that begins at @p pos, is no colon. */
 static enum reason name_fault(const char *data, size_t pos, size_t stop)
 {
@@ -22,10 +24,14 @@ static enum reason name_fault(const char *data, size_t pos, size_t stop)
 /* The value between the colon and CR: nearly always one space, and none at the end. */
 static inline void field_value(struct http_field *field, const char *from, const char *cr)
 {
-	field->plain = from[0] == ' ' && !http_is_space(from[1]) && !http_is_space(cr[-1]);
-	field->value = http_likely(field->plain)
-			       ? (struct str){ from + 1, (uint32_t)(cr - from - 1) }
-			       : http_trim(from, cr);
+	const bool plain = from[0] == ' ' && !http_is_space(from[1]) && !http_is_space(cr[-1]);
+	const struct str value = http_likely(plain)
+					 ? (struct str){ from + 1, (uint32_t)(cr - from - 1) }
+					 : http_trim(from, cr);
+
+	field->flags = plain ? HTTP_IS_PLAIN : 0;
+	field->value_from = (uint16_t)(value.data - field->name_at);
+	field->value_bytes = (uint16_t)value.len;
 }
 
 /* Which of the known fields a head has, while it is walked: in registers. */
@@ -33,18 +39,22 @@ struct field_sets {
 	uint64_t known, repeated;
 };
 
-static inline void field_note(
-	struct field_sets *sets, struct http1_places *places, struct http_field *field, uint32_t at)
+static inline void field_note(struct field_sets *sets, struct http1_places *places,
+	struct http_field *field, struct str name, uint32_t at)
 {
 	bool alias;
-	enum http_field_id id = http_field_find(field->name, &alias);
+	enum http_field_id id = http_field_find(name, &alias);
 
 	field->id = (uint8_t)id;
-	field->hop = alias || http_field_is_hop(id);
 	/* The upper bound is for the compiler, which cannot see it where sanitizers hide the
 	 * table. */
-	if (id == HTTP_FIELD_OTHER || id >= HTTP_FIELD_COUNT)
+	if (id == HTTP_FIELD_OTHER || id >= HTTP_FIELD_COUNT) {
+		if (http_unlikely(alias))
+			field->flags |= HTTP_IS_HOP;
 		return;
+	}
+	if (http_field_is_hop(id))
+		field->flags |= HTTP_IS_HOP;
 	sets->repeated |= sets->known & HTTP_FIELD_BIT(id);
 	if ((sets->known & HTTP_FIELD_BIT(id)) == 0)
 		places->at[id] = (uint8_t)at;
@@ -73,6 +83,7 @@ enum reason http1_fields_parse(struct http1_parse *parse, size_t pos, struct htt
 	for (n = 0; pos < last; n++) {
 		struct http_field *field = &head->message.fields[n];
 		size_t colon, end;
+		struct str name;
 
 		if (http_unlikely(n == most))
 			return REASON_TOO_MANY_FIELDS;
@@ -83,9 +94,11 @@ enum reason http1_fields_parse(struct http1_parse *parse, size_t pos, struct htt
 			ends = parse->scan.word[++word][HTTP1_CR];
 		end = word * 64 + (size_t)__builtin_ctzll(ends);
 		ends &= ends - 1;
-		field->name = (struct str){ data + pos, (uint32_t)(colon - pos) };
+		name = (struct str){ data + pos, (uint32_t)(colon - pos) };
+		field->name_at = name.data;
+		field->name_bytes = (uint16_t)name.len;
 		field_value(field, data + colon + 1, data + end);
-		field_note(&sets, places, field, n);
+		field_note(&sets, places, field, name, n);
 		pos = end + 2;
 	}
 	head->message.field_count = n;

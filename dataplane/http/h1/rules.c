@@ -9,7 +9,7 @@
 static struct str known_value(
 	const struct http1_head *head, const struct http1_places *places, enum http_field_id id)
 {
-	return head->message.fields[places->at[id]].value;
+	return http_field_value(&head->message.fields[places->at[id]]);
 }
 
 /* RFC 9110 §8.6; a list of equal values may be taken as one, or refused: refused. */
@@ -97,8 +97,9 @@ static enum reason option_take(struct http1_head *head, struct options *options,
 		for (uint32_t i = 0; i < head->message.field_count; i++) {
 			struct http_field *field = &head->message.fields[i];
 
-			if (str_equal_nocase(field->name, option) && option_may_name(field))
-				field->hop = true;
+			if (str_equal_nocase(http_field_name(field), option) &&
+				option_may_name(field))
+				field->flags |= HTTP_IS_HOP;
 		}
 	}
 	return HTTP1_FINE;
@@ -111,7 +112,7 @@ static enum reason connection_parse(
 	if (http_head_has(&head->message, HTTP_FIELD_CONNECTION)) {
 		for (uint32_t i = places->at[HTTP_FIELD_CONNECTION]; i < head->message.field_count;
 			i++) {
-			struct str rest = head->message.fields[i].value, option;
+			struct str rest = http_field_value(&head->message.fields[i]), option;
 
 			if (head->message.fields[i].id != HTTP_FIELD_CONNECTION)
 				continue;
@@ -200,7 +201,7 @@ static uint32_t keep_alive_parse(const struct http1_head *head, const struct htt
 	uint32_t least = HTTP1_KEEP_ALIVE_UNSAID, n;
 
 	for (uint32_t i = places->at[HTTP_FIELD_KEEP_ALIVE]; i < head->message.field_count; i++) {
-		struct str rest = head->message.fields[i].value, item;
+		struct str rest = http_field_value(&head->message.fields[i]), item;
 
 		if (head->message.fields[i].id != HTTP_FIELD_KEEP_ALIVE)
 			continue;

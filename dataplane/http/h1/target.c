@@ -178,7 +178,8 @@ enum reason http1_host_check(struct http1_head *head, const struct http1_places 
 		return head->version_minor == 0 ? HTTP1_FINE : REASON_HOST_MISSING;
 	if (http_head_repeats(&head->message, HTTP_FIELD_HOST))
 		return REASON_HOST_REPEATED;
-	head->message.authority = head->message.fields[places->at[HTTP_FIELD_HOST]].value;
+	head->message.authority =
+		http_field_value(&head->message.fields[places->at[HTTP_FIELD_HOST]]);
 	if (!authority_split(&head->message.authority, &head->message.host, &port))
 		return REASON_HOST_INVALID;
 	if (http_likely(!head->absolute_form))

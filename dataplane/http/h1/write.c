@@ -46,16 +46,16 @@ INLINE void run_flush(struct http1_writer *w, struct run *run)
 
 INLINE void run_add(struct http1_writer *w, struct run *run, const struct http_field *field)
 {
-	if (!field->plain) {
+	if (!(field->flags & HTTP_IS_PLAIN)) {
 		run_flush(w, run);
-		http1_put_field(w, field->name, field->value);
+		http1_put_field(w, http_field_name(field), http_field_value(field));
 		return;
 	}
-	if (run->from == NULL || run->end != field->name.data) {
+	if (run->from == NULL || run->end != field->name_at) {
 		run_flush(w, run);
-		run->from = field->name.data;
+		run->from = field->name_at;
 	}
-	run->end = field->value.data + field->value.len + sizeof(CRLF) - 1;
+	run->end = field->name_at + field->value_from + field->value_bytes + sizeof(CRLF) - 1;
 }
 
 INLINE void put_fields(
@@ -66,10 +66,10 @@ INLINE void put_fields(
 	for (uint32_t i = 0; i < head->field_count; i++) {
 		const struct http_field *field = &head->fields[i];
 
-		if (field->hop || (removed >> field->id & 1) != 0)
+		if ((field->flags & HTTP_IS_HOP) || (removed >> field->id & 1) != 0)
 			continue;
-		if (http_unlikely(strip.len == field->name.len && strip.len != 0) &&
-			http_name_same(field->name, strip))
+		if (http_unlikely(strip.len == field->name_bytes && strip.len != 0) &&
+			http_name_same(http_field_name(field), strip))
 			continue;
 		run_add(w, &run, field);
 	}
@@ -98,9 +98,9 @@ INLINE void put_length(struct http1_writer *w, uint64_t length)
 INLINE void put_former(struct http1_writer *w, const struct http_head *head, enum http_field_id id)
 {
 	for (uint32_t i = 0; i < head->field_count; i++) {
-		if (head->fields[i].id != id || head->fields[i].value.len == 0)
+		if (head->fields[i].id != id || http_field_value(&head->fields[i]).len == 0)
 			continue;
-		http1_put(w, head->fields[i].value, STR(", "));
+		http1_put(w, http_field_value(&head->fields[i]), STR(", "));
 	}
 }
 
@@ -110,7 +110,7 @@ static bool head_passes(const struct http_head *head, enum http_field_id id)
 	if (http_likely(!http_head_has(head, id)))
 		return false;
 	for (uint32_t i = 0; i < head->field_count; i++)
-		if (head->fields[i].id == id && !head->fields[i].hop)
+		if (head->fields[i].id == id && !(head->fields[i].flags & HTTP_IS_HOP))
 			return true;
 	return false;
 }
@@ -234,9 +234,9 @@ void http1_write_trailers(struct http1_writer *w, const struct http_head *traile
 		bool wanted = http_field_may_trail(field);
 
 		for (uint32_t k = 0; k < strip_count && wanted; k++)
-			wanted = !http_name_same(field->name, strip[k]);
+			wanted = !http_name_same(http_field_name(field), strip[k]);
 		if (wanted)
-			http1_put_field(w, field->name, field->value);
+			http1_put_field(w, http_field_name(field), http_field_value(field));
 	}
 	http1_put(w, STR(CRLF));
 }

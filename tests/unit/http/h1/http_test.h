@@ -123,9 +123,9 @@ static inline bool outcome_same(const struct outcome *a, const struct outcome *b
 	for (uint32_t i = 0; i < x->message.field_count; i++) {
 		const struct http_field *f = &x->message.fields[i], *g = &y->message.fields[i];
 
-		if (!str_same(f->name, a->base, g->name, b->base) ||
-			!str_same(f->value, a->base, g->value, b->base) || f->id != g->id ||
-			f->hop != g->hop || f->plain != g->plain)
+		if (!str_same(http_field_name(f), a->base, http_field_name(g), b->base) ||
+			!str_same(http_field_value(f), a->base, http_field_value(g), b->base) ||
+			f->id != g->id || f->flags != g->flags)
 			return false;
 	}
 	return true;
