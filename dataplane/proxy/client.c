@@ -4,7 +4,7 @@
  * taken from TCP only when somebody wants them, so that a window closes by itself behind a slow
  * backend or a request that is being answered.
  */
-#include "dataplane/proxy/proxy_priv.h"
+#include "dataplane/proxy/h1.h"
 
 static uint64_t ms_ns(uint32_t ms)
 {
@@ -237,13 +237,6 @@ void client_writable(struct proxy *p, struct client *c)
 	}
 }
 
-enum http1_verdict client_parse_request(const char *data, size_t len, size_t seen, void *ctx)
-{
-	struct request_parse *a = ctx;
-
-	return http1_parse_request(data, len, seen, a->limits, a->head, &a->reason);
-}
-
 /* No complete head yet: wait for the rest, or the client has gone. */
 static void client_await_head(struct proxy *p, struct client *c)
 {
@@ -300,8 +293,8 @@ static bool client_owes_reading(const struct proxy *p, const struct client *c)
 void client_advance(struct proxy *p, struct client *c)
 {
 	struct decision *d = &p->decisions[p->decision_count];
-	struct request_parse args = { &p->limits, &d->received, REASON_PROXIED };
 	enum stream_verdict verdict;
+	enum reason why;
 
 	if (c->state != CLIENT_HEAD) {
 		if (c->state == CLIENT_HANDSHAKE)
@@ -319,8 +312,7 @@ void client_advance(struct proxy *p, struct client *c)
 		return;
 	}
 	do {
-		stream_drop_empty_lines(&c->rx);
-		verdict = stream_parse(&c->rx, &p->heads, client_parse_request, &args);
+		verdict = h1_read_request(p, c, d, &why);
 	} while (verdict == STREAM_MORE && client_pull_head(p, c));
 	if (verdict == STREAM_MORE) {
 		if (c->state == CLIENT_HEAD)
@@ -331,10 +323,8 @@ void client_advance(struct proxy *p, struct client *c)
 	record_listener(p, c->listener_slot)->requests++;
 	if (c->first_byte_ns == 0)
 		c->first_byte_ns = p->now_ns;
-	if (verdict == STREAM_NO_MEMORY)
-		args.reason = REASON_OVERLOADED;
 	if (verdict != STREAM_HEAD) {
-		client_refuse(p, c, args.reason);
+		client_refuse(p, c, why);
 		return;
 	}
 	deadline_clear(&c->deadline);

@@ -5,7 +5,7 @@
  * one, or when a pooled connection turned out to be closed and repeating the method is safe (RFC
  * 9110 §9.2.2).
  */
-#include "dataplane/proxy/proxy_priv.h"
+#include "dataplane/proxy/h1.h"
 #include "lib/base/bytes.h"
 
 static void exchange_copy_names(struct exchange *ex, const struct http_head *head)
@@ -36,19 +36,10 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 	ex->request_id = (uint64_t)p->config.worker_index << 48 |
 			 (++p->request_id & UINT64_C(0xffffffffffff));
 	if (d) {
-		const struct http1_head *head = &d->received;
-
-		ex->method = head->message.method_id;
-		ex->head_bytes = head->head_bytes;
-		ex->bytes_in = head->head_bytes;
-		if (head->message.expect_continue && head->framing != HTTP1_BODY_NONE)
-			ex->flags |= EX_EXPECT;
-		if (head->version_minor == 0)
-			ex->flags |= EX_HTTP10;
+		ex->method = decision_head(d)->method_id;
 		ex->flags |= EX_HEAD_HELD;
-		http1_body_begin(&ex->request_body, head, true);
-		c->keep_alive = head->keep_alive;
-		exchange_copy_names(ex, &head->message);
+		h1_begin_request(ex, d);
+		exchange_copy_names(ex, decision_head(d));
 	}
 	c->exchange = ex;
 	pressure_watch(p, c);
@@ -138,12 +129,10 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decisi
 static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	struct decision *d = &p->again;
-	struct request_parse args = { &p->limits, &d->received, REASON_PROXIED };
 	enum reason verdict;
 
 	exchange_drop_head(ex);
-	if (stream_parse_again(&ex->client->rx, &p->heads, client_parse_request, &args) !=
-		STREAM_HEAD) {
+	if (!h1_read_request_again(p, ex->client, d)) {
 		exchange_refuse(p, ex, why);
 		return;
 	}

@@ -247,13 +247,6 @@ static inline uint64_t proxy_body_max(const struct proxy *p, uint32_t own)
 }
 
 /* client.c */
-struct request_parse {
-	const struct http1_limits *limits;
-	struct http1_head *head;
-	enum reason reason;
-};
-/* A stream_parse_fn whose context is a struct request_parse. */
-enum http1_verdict client_parse_request(const char *data, size_t len, size_t seen, void *ctx);
 void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_slot);
 void client_readable(struct proxy *p, struct client *c);
 void client_writable(struct proxy *p, struct client *c);
@@ -444,7 +437,6 @@ struct reply {
 /* Send it and end the exchange; a part of its request that is here is dropped. The strings are copied.
  * The client may be gone after it. */
 void reply(struct proxy *p, struct exchange *ex, const struct reply *r);
-void reply_continue(struct proxy *p, struct client *c);
 /* Write the Date that a response without one needs (RFC 9110 §6.6.1). */
 void reply_date(struct proxy *p, struct http1_writer *w);
 /* Write the field lines of the plan's limits. */

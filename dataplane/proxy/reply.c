@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "dataplane/proxy/proxy_priv.h"
+#include "dataplane/proxy/h1.h"
 
 #define REPLY_BYTES 2560 /* a response that fits is one copy: fields of REPLY_FIELDS_BYTES do */
 
@@ -143,32 +143,12 @@ static struct rte_mbuf *reply_write(
 	return NULL;
 }
 
-/* Take the request off the stream. A body that is here as a whole goes too; for another one the
- * connection must close, because where the next request begins is not known yet. */
-static void reply_skip_request(struct proxy *p, struct exchange *ex)
-{
-	struct client *c = ex->client;
-	const bool whole = ex->flags & EX_REPEATS;
-
-	if (!c->keep_alive)
-		return;
-	if (ex->flags & EX_HEAD_HELD)
-		hold_drop(p, ex);
-	if (whole || (ex->flags & EX_REQUEST_DONE) || ex->request_body.framing == HTTP1_BODY_NONE)
-		return;
-	if (ex->request_body.framing == HTTP1_BODY_LENGTH &&
-		ex->request_body.left <= c->rx.chain.bytes)
-		chain_drop(&c->rx.chain, (uint32_t)ex->request_body.left);
-	else
-		c->keep_alive = false;
-}
-
 void reply(struct proxy *p, struct exchange *ex, const struct reply *r)
 {
 	struct client *c = ex->client;
 	struct rte_mbuf *m;
 
-	reply_skip_request(p, ex);
+	h1_skip_request(p, ex);
 	if (p->draining || c->leaving)
 		c->keep_alive = false;
 	m = reply_write(p, ex, r);
@@ -181,14 +161,4 @@ void reply(struct proxy *p, struct exchange *ex, const struct reply *r)
 	}
 	exchange_end(p, ex, r->reason);
 	client_answered(p, c);
-}
-
-void reply_continue(struct proxy *p, struct client *c)
-{
-	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct rte_mbuf *m = chain_copy(text, sizeof(text) - 1, p->config.pool);
-
-	/* Without memory for it the client waits a little and sends its body all the same. */
-	if (m)
-		client_send(p, c, m);
 }
