@@ -118,11 +118,13 @@ static uint64_t digest_bulk(void *ctx, uint32_t n)
 static uint64_t find_credential(void *ctx, uint32_t n)
 {
 	struct keys *k = ctx;
+	const uint32_t accepted = 0;
 	struct policy_credential found;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		sum += policy_find_credential(k->policy, k->scratch, &k->head.message, 0, &found) +
+		sum += policy_find_credential(
+			       k->policy, k->scratch, &k->head.message, &accepted, 1, &found) +
 		       found.value.len;
 	return sum;
 }

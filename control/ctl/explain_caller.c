@@ -40,10 +40,13 @@ static enum reason find_with(const struct explain *e, struct credential_set *set
 	struct policy_credential *out)
 {
 	static struct http1_head head;
+	const struct snap_range accepted = api_of(e)->credentials;
 	enum reason reason = explain_head(e->ctl, e->s, &e->request, index, buf, &head);
 
-	return reason != REASON_PROXIED ? reason
-					: credential_find(set, scratch, &head.message, e->api, out);
+	if (reason != REASON_PROXIED)
+		return reason;
+	return credential_find(set, scratch, &head.message,
+		&SNAP_INDEX_AT(e->s, SNAP_API_CREDENTIALS, accepted.first), accepted.count, out);
 }
 
 /* Try the API's credentials in turn: a key belongs where it is recognised. */

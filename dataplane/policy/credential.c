@@ -344,16 +344,15 @@ static void find_in_cookies(struct search *s, uint32_t index)
 }
 
 enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
-	const struct http_head *head, uint32_t api, struct policy_credential *out)
+	const struct http_head *head, const uint32_t *accepted, uint32_t n,
+	struct policy_credential *out)
 {
-	const struct snap_range range =
-		SNAP_AT(set->snapshot, SNAP_APIS, snap_api, api)->credentials;
 	struct search s = { set, scratch, head, out, REASON_KEY_MISSING };
 
 	out->credential = SNAP_NONE;
 	out->value = out->field = (struct str){ NULL, 0 };
-	for (uint32_t i = range.first; i < range.first + range.count; i++) {
-		const uint32_t index = SNAP_INDEX_AT(set->snapshot, SNAP_API_CREDENTIALS, i);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t index = accepted[i];
 
 		switch ((enum snap_where)set->credentials[index].where) {
 		case SNAP_IN_HEADER:

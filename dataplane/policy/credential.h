@@ -46,13 +46,14 @@ struct credential_scratch *credential_scratch_create(const struct credential_set
 void credential_scratch_destroy(struct credential_scratch *scratch);
 
 /**
- * Find the credential among those that API @p api (index) accepts. A value that does not look as
- * its definition says is none; of a query, names and values are decoded first. Equal values are
- * one.
+ * Find the credential among those that an API accepts. A value that does not look as its definition
+ * says is none; of a query, names and values are decoded first. Equal values are one.
+ * @param accepted  @p n indices into SNAP_CREDENTIALS
  * @return REASON_PROXIED when found; KEY_MISSING; KEY_AMBIGUOUS when two that look right differ,
  *         for backend and gateway might choose different ones
  */
 enum reason credential_find(const struct credential_set *set, struct credential_scratch *scratch,
-	const struct http_head *head, uint32_t api, struct policy_credential *out);
+	const struct http_head *head, const uint32_t *accepted, uint32_t n,
+	struct policy_credential *out);
 
 #endif

@@ -140,9 +140,10 @@ void policy_reclaim(struct policy *policy)
 }
 
 enum reason policy_find_credential(const struct policy *policy, struct policy_scratch *scratch,
-	const struct http_head *head, uint32_t api, struct policy_credential *out)
+	const struct http_head *head, const uint32_t *accepted, uint32_t n,
+	struct policy_credential *out)
 {
-	return credential_find(policy->credentials, scratch->credentials, head, api, out);
+	return credential_find(policy->credentials, scratch->credentials, head, accepted, n, out);
 }
 
 uint32_t policy_lookup_bulk(const struct policy *policy,

@@ -53,11 +53,13 @@ int policy_apply_delta(struct policy *policy, const struct delta *delta);
 void policy_reclaim(struct policy *policy);
 
 /**
- * Find the caller's credential in @p head among those that API @p api (index) accepts.
+ * Find the caller's credential in @p head.
+ * @param accepted  @p n indices into SNAP_CREDENTIALS: those that the request's API accepts
  * @return REASON_PROXIED when found, else KEY_MISSING or KEY_AMBIGUOUS (two different candidates)
  */
 enum reason policy_find_credential(const struct policy *policy, struct policy_scratch *scratch,
-	const struct http_head *head, uint32_t api, struct policy_credential *out);
+	const struct http_head *head, const uint32_t *accepted, uint32_t n,
+	struct policy_credential *out);
 
 /* A caller. */
 struct policy_caller {

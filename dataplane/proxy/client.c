@@ -328,7 +328,7 @@ void client_advance(struct proxy *p, struct client *c)
 		return;
 	}
 	deadline_clear(&c->deadline);
-	decide_add(p, c, d);
+	decide_add(p, c);
 }
 
 /* It has no exchange any more: give it time to read what it was sent, and throw away what it

@@ -23,7 +23,7 @@ static enum http1_verdict h1_parse_request(const char *data, size_t len, size_t 
 enum stream_verdict h1_read_request(
 	struct proxy *p, struct client *c, struct decision *d, enum reason *why)
 {
-	struct h1_request_parse args = { &p->limits, &d->received, REASON_PROXIED };
+	struct h1_request_parse args = { &p->limits, decision_received(d), REASON_PROXIED };
 	enum stream_verdict verdict;
 
 	stream_drop_empty_lines(&c->rx);
@@ -34,14 +34,14 @@ enum stream_verdict h1_read_request(
 
 bool h1_read_request_again(struct proxy *p, struct client *c, struct decision *d)
 {
-	struct h1_request_parse args = { &p->limits, &d->received, REASON_PROXIED };
+	struct h1_request_parse args = { &p->limits, decision_received(d), REASON_PROXIED };
 
 	return stream_parse_again(&c->rx, &p->heads, h1_parse_request, &args) == STREAM_HEAD;
 }
 
 void h1_begin_request(struct exchange *ex, const struct decision *d)
 {
-	const struct http1_head *head = &d->received;
+	const struct http1_head *head = decision_received(d);
 
 	ex->head_bytes = head->head_bytes;
 	ex->bytes_in = head->head_bytes;

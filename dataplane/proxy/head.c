@@ -63,7 +63,7 @@ static bool head_write_fields(
 	const struct snapshot *snapshot = &p->tables->snapshot;
 	const struct snap_settings *settings = snap_settings(snapshot);
 	const struct client *c = ex->client;
-	struct head_writing r = { .head = &d->received };
+	struct head_writing r = { .head = decision_received(d) };
 	char id[16], host[HEAD_HOST_BYTES];
 
 	r.edits.client_ip = (struct str){ c->ip_text, c->ip_bytes };

@@ -61,7 +61,7 @@ static bool hold_body(const struct proxy *p, struct exchange *ex, const struct h
 
 void hold_request(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
-	const struct http1_head *head = &d->received;
+	const struct http1_head *head = decision_received(d);
 	bool empty = head->message.content_length == 0;
 
 	if (empty || (hold_method_repeats(ex->method) && hold_body(p, ex, head)))

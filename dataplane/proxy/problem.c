@@ -164,7 +164,7 @@ static struct str problem_put_body(const struct exchange *ex, enum reason why,
 {
 	if (why == REASON_MAX_FORWARDS) {
 		if (d && ex->method == HTTP_TRACE)
-			problem_put_trace(b, &d->received);
+			problem_put_trace(b, decision_received(d));
 		return b->len ? STR("message/http") : STR("");
 	}
 	problem_put(b,

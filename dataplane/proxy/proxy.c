@@ -7,9 +7,9 @@
 
 #include "lib/base/bytes.h"
 
-/* Heads that span packets are copied together while a batch is decided: one for each of it, one of
+/* Heads that span packets are copied together while a burst is decided: one for each of it, one of
  * a request that is sent again, one of a response. */
-#define HEAD_BUFFERS (DECIDE_BATCH + 2)
+#define HEAD_BUFFERS (PIPELINE_BURST + 2)
 
 uint64_t proxy_bytes(const struct proxy_config *config)
 {
@@ -31,6 +31,9 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 	p->request_id = config->request_id_base;
 	p->now_ns = now_ns;
 	p->counters = config->stats->worker;
+	for (uint32_t i = 0; i < PIPELINE_BURST; i++)
+		p->decisions[i].head = &p->received[i].message;
+	p->again.head = &p->again_received.message;
 	TAILQ_INIT(&p->ready);
 	LIST_INIT(&p->all);
 	LIST_INIT(&p->holders);

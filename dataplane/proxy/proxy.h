@@ -3,9 +3,9 @@
  * The proxy of one worker: from accepted connections to requests, to decisions, to backends and
  * back. It is the application above TCP; its parts are named after what they hold: client.c (a
  * client's connection), exchange.c (one request and its response), wait.c (what it waits for),
- * decide.c (route, caller, limits), upstream.c (connections to backends), head.c (a request's head
- * for its endpoint), forward.c (bytes in both directions), reply.c and problem.c (responses that
- * Sluice gives itself), record.c (statistics and events).
+ * decide.c (into the pipeline and out of it), upstream.c (connections to backends), head.c (a
+ * request's head for its endpoint), forward.c (bytes in both directions), reply.c and problem.c
+ * (responses that Sluice gives itself), record.c (statistics and events).
  */
 #ifndef SLUICE_DATAPLANE_PROXY_PROXY_H
 #define SLUICE_DATAPLANE_PROXY_PROXY_H

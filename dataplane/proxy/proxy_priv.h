@@ -18,7 +18,6 @@
 
 #define TRIED_MAX        4    /* endpoints that one request may be refused by */
 #define INTERIM_RESTARTS 10   /* interim responses that begin the route's timeout anew */
-#define DECIDE_BATCH     32   /* requests decided together: a burst, and no more than POLICY_BULK */
 #define ROUNDS_MAX       64   /* pipelined requests of one connection that one loop answers */
 #define LINGER_MS        3000 /* from our FIN, or from the last part that came, to the client's */
 #define LINGER_NS        (LINGER_MS * UINT64_C(1000000))
@@ -29,7 +28,7 @@ enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2 };
 enum client_state {
 	CLIENT_HANDSHAKE, /* TLS */
 	CLIENT_HEAD,      /* waits for a request, or for the rest of its head */
-	CLIENT_DECIDE,    /* in this loop's batch */
+	CLIENT_DECIDE,    /* in this loop's burst */
 	CLIENT_EXCHANGE,  /* a request is under way */
 	CLIENT_CLOSING,   /* our FIN is queued; what still comes is thrown away */
 	CLIENT_BREAKING,  /* its response broke off: RST once it has what there was of it */
@@ -172,21 +171,15 @@ struct upstream {
 	struct pool_entry pool_entry; /* while idle */
 };
 
-/* A request of this loop's batch. */
-struct decision {
-	struct client *client; /* NULL when it went away meanwhile */
-	struct route_match match;
-	struct policy_caller caller;
-	bool has_caller;
-	enum reason verdict;
-	uint64_t key; /* first bytes of the digest of a key that is known; 0: none */
-	struct policy_credential credential; /* behind the rest, for most of it is seldom touched */
-	struct http1_head received;
-};
-
 static inline const struct http_head *decision_head(const struct decision *d)
 {
-	return &d->received.message;
+	return d->head;
+}
+
+/* What carried it. */
+static inline struct http1_head *decision_received(const struct decision *d)
+{
+	return RTE_PTR_SUB(d->head, offsetof(struct http1_head, message));
 }
 
 /* What slow readers are held to while mbufs are short. */
@@ -223,10 +216,12 @@ struct proxy {
 	/* Where counts of slots go that mean nothing any more: read by nothing. */
 	struct stats_listener gone_listener;
 	struct stats_api gone_api;
-	uint32_t decision_count;
+	uint32_t decision_count, deciding_mask;  /* bit i: decisions[i] is some client's still */
+	struct client *deciding[PIPELINE_BURST]; /* whose decisions */
 	/* From here on with undefined content at the start: written before it is read, for it holds
 	 * what an earlier request left there. */
-	struct decision decisions[DECIDE_BATCH];
+	struct decision decisions[PIPELINE_BURST];
+	struct http1_head received[PIPELINE_BURST], again_received; /* what their heads are in */
 	struct decision again; /* of a request that is sent a second time */
 	struct http1_head answer, trailers;
 	char scratch_head[2 * HTTP1_MAX_HEAD_BYTES];
@@ -284,13 +279,14 @@ void client_break(struct proxy *p, struct client *c, enum reason why);
 void client_answered(struct proxy *p, struct client *c);
 
 /* decide.c */
-void decide_add(struct proxy *p, struct client *c, struct decision *d);
+/* Its head was read for the next of p->decisions. */
+void decide_add(struct proxy *p, struct client *c);
 void decide_run(struct proxy *p);
 void decide_forget(struct proxy *p, const struct client *c);
 /**
  * Decide a request a second time, before it is sent again: an apply may have come since the first.
  * Its limits were taken then and are not taken twice.
- * @param d  its head is parsed; the rest is filled in
+ * @param d  its head is read; the rest is filled in
  * @return REASON_PROXIED, or why the running configuration refuses it
  */
 enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *d);

@@ -32,6 +32,17 @@ static bool build_tls(struct tables *t, const struct tables_config *config,
 	return true;
 }
 
+static bool build_pipeline(struct tables *t)
+{
+	t->pipeline = (struct pipeline){
+		.snapshot = &t->snapshot,
+		.routes = t->routes,
+		.policy = t->policy,
+		.usage = t->usage,
+	};
+	return pipeline_init(&t->pipeline);
+}
+
 /* What each worker needs for itself. */
 static bool build_workers(struct tables *t)
 {
@@ -61,7 +72,7 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 		goto fail;
 	t->policy = policy_create(
 		&t->snapshot, previous ? previous->policy : NULL, config->compiler, why, why_bytes);
-	if (!t->policy || !build_tls(t, config, secrets, why, why_bytes))
+	if (!t->policy || !build_pipeline(t) || !build_tls(t, config, secrets, why, why_bytes))
 		goto fail;
 	if (!build_workers(t)) {
 		snprintf(why, why_bytes, "out of memory for the workers' part");
@@ -88,6 +99,7 @@ void tables_destroy(struct tables *t)
 		policy_scratch_destroy(t->worker[w].scratch);
 		balance_rounds_destroy(t->worker[w].rounds);
 	}
+	pipeline_fini(&t->pipeline);
 	balance_plan_destroy(t->balance);
 	if (t->policy)
 		policy_destroy(t->policy);

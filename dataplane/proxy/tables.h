@@ -10,9 +10,8 @@
 #ifndef SLUICE_DATAPLANE_PROXY_TABLES_H
 #define SLUICE_DATAPLANE_PROXY_TABLES_H
 
-#include "dataplane/policy/policy.h"
 #include "dataplane/backend/balance.h"
-#include "dataplane/route/route.h"
+#include "dataplane/pipeline/pipeline.h"
 #include "dataplane/tls/tls.h"
 #include "lib/shm/snapshot.h"
 #include "lib/shm/usage.h"
@@ -53,6 +52,7 @@ struct tables {
 	struct route_table *routes;
 	struct policy *policy;
 	struct balance_plan *balance;
+	struct pipeline pipeline;
 	struct usage *usage; /* the gateway's, not owned: outlives every generation */
 	uint32_t worker_count;
 	struct tables_worker worker[TABLES_WORKERS_MAX];

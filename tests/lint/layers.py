@@ -2,21 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which folder may include which: the layers of docs and STYLE, held by script.
 
-  - in the dataplane calls go down: ask, io, net, tcp, tls, http, then policy and route, then backend and the codecs
-    of http, then proxy and sync, then the worker and main in dataplane/ itself; what lies below a codec sees messages
-    and not what carries them
+  - in the dataplane calls go down: ask, io, net, tcp, tls, http, then policy and route, then backend, pipeline and the
+    codecs of http, then proxy and sync, then the worker and main in dataplane/ itself; what lies below a codec sees
+    messages and not what carries them
   - NAME_priv.h is for its folder alone, for the tests that mirror it, for fuzzers and for the simulation
   - lib knows neither dataplane nor control; control sees no DPDK, also not through another header
-  - http, policy, route and backend see no mbuf and no packet layer: sans I/O
+  - http, policy, route, backend and pipeline see no mbuf and no packet layer: sans I/O
 """
 import os
 import re
 import sys
 
-RANKS = {"ask": 0, "io": 0, "net": 1, "tcp": 2, "tls": 3, "http": 4, "policy": 5, "route": 5, "backend": 6, "http/h1": 6,
-    "sync": 7, "proxy": 7}
-TOP = 8
-SANS_IO = ("http", "http/h1", "policy", "route", "backend")
+RANKS = {"ask": 0, "io": 0, "net": 1, "tcp": 2, "tls": 3, "http": 4, "policy": 5, "route": 5, "backend": 6, "pipeline": 6,
+    "http/h1": 7, "sync": 8, "proxy": 8}
+TOP = 9
+SANS_IO = ("http", "http/h1", "policy", "route", "backend", "pipeline")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
