@@ -30,8 +30,9 @@ enum pipeline_stage {
 /* A route's API and settings in the form that decisions read: one cache line instead of a line of
  * each record that says a part of it. */
 struct route_plan {
-	alignas(64) uint64_t body_max; /* the smaller of the route's and everybody's; 0: none */
-	uint32_t stages;               /* bits 1 << enum pipeline_stage, beyond the route's */
+	alignas(64)
+		uint64_t body_max; /* the smaller of the route's and everybody's, or UINT64_MAX */
+	uint32_t stages;           /* bits 1 << enum pipeline_stage, beyond the route's */
 	uint32_t timeout_ms;
 	uint32_t backend; /* index into SNAP_BACKENDS */
 	uint32_t api;     /* index into SNAP_APIS */
@@ -50,7 +51,7 @@ struct pipeline {
 	const struct policy *policy;
 	struct usage *usage;
 	struct route_plan *plans; /* by route; owned */
-	uint64_t body_max;        /* of any request; 0: none */
+	uint64_t body_max;        /* of any request; UINT64_MAX: none */
 };
 
 /**
@@ -60,6 +61,11 @@ struct pipeline {
  */
 bool pipeline_init(struct pipeline *pipeline);
 void pipeline_fini(struct pipeline *pipeline);
+
+/* Whether the request has waited, see hooks.h. */
+enum decision_asked { DECISION_NOT_ASKED, DECISION_ANSWERED, DECISION_UNANSWERED };
+
+struct pipeline_hooks;
 
 /* A request, and what the stages found out about it. */
 struct decision {
@@ -71,25 +77,31 @@ struct decision {
 	bool has_caller; /* caller is known, and its key has not expired */
 	bool has_limit;  /* limit is what its limits said */
 	bool paid;       /* its limits were taken before: they are not taken again */
+	uint8_t asked;   /* enum decision_asked */
 	uint64_t key;    /* first bytes of the digest of a key that is known; 0: none */
 	struct policy_caller caller;
 	struct policy_limit_verdict limit;
 	struct policy_credential credential;
+	uint64_t answer; /* with DECISION_ANSWERED */
 };
 
 /* Requests that are decided together, by one worker at one time. */
 struct burst {
 	const struct pipeline *pipeline;
 	struct policy_scratch *scratch;
-	uint64_t now_ns, wall_s; /* CLOCK_MONOTONIC; Unix seconds */
+	uint64_t now_ns, wall_s;            /* CLOCK_MONOTONIC; Unix seconds */
+	const struct pipeline_hooks *hooks; /* NULL: none */
 	struct decision *decisions;
 	uint32_t next;     /* bit i: decisions[i] goes on; the others have their verdict */
+	uint32_t wait;     /* it waits for an answer */
+	uint32_t reset;    /* its connection is reset, for the verdict */
 	uint32_t any, all; /* stages that a request wants of those that went on from the route */
 };
 
 /**
- * Run the stages. Of each decision whose bit is set in @p burst->next, head, listener and paid are
- * set; on return the bit is still set where the verdict is REASON_PROXIED.
+ * Run the stages. Of each decision whose bit is set in @p burst->next, head, listener, paid and asked
+ * are set, and no bit of wait and reset; on return the bit is still set in next, or is set in wait,
+ * where the verdict is REASON_PROXIED.
  */
 void pipeline_run(struct burst *burst);
 

@@ -3,23 +3,7 @@
 #ifndef SLUICE_DATAPLANE_PIPELINE_PIPELINE_PRIV_H
 #define SLUICE_DATAPLANE_PIPELINE_PIPELINE_PRIV_H
 
-#include "dataplane/pipeline/pipeline.h"
-
-/* Take the lowest request out of @p mask, which is not empty. */
-static inline uint32_t burst_first(uint32_t *mask)
-{
-	const uint32_t i = (uint32_t)__builtin_ctz(*mask);
-
-	*mask &= *mask - 1;
-	return i;
-}
-
-/* The request goes no further: it is answered for the reason. */
-static inline void burst_reply(struct burst *b, uint32_t i, enum reason why)
-{
-	b->decisions[i].verdict = why;
-	b->next &= ~(UINT32_C(1) << i);
-}
+#include "dataplane/pipeline/hooks.h"
 
 /* A stage. @param mask  the requests that go through it, at least one */
 #define PIPELINE_STAGE(NAME, name, text) void stage_##name(struct burst *b, uint32_t mask);

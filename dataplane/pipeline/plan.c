@@ -37,7 +37,7 @@ static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, 
 		.api_slot = api->slot,
 		.body_max_own = from->body_max,
 	};
-	if (from->body_max && (!plan->body_max || from->body_max < plan->body_max))
+	if (from->body_max && from->body_max < plan->body_max)
 		plan->body_max = from->body_max;
 	plan_credentials(plan, s, api);
 }
@@ -47,6 +47,8 @@ bool pipeline_init(struct pipeline *pipeline)
 	const uint32_t count = pipeline->snapshot->sections[SNAP_ROUTES].count;
 
 	pipeline->body_max = snap_settings(pipeline->snapshot)->body_bytes_max;
+	if (pipeline->body_max == 0)
+		pipeline->body_max = UINT64_MAX;
 	pipeline->plans = aligned_alloc(64, ((size_t)count + 1) * sizeof(*pipeline->plans));
 	if (pipeline->plans == NULL)
 		return false;

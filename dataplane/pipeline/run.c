@@ -34,6 +34,30 @@ static inline void stage_run(
 		run(b, mask);
 }
 
+/* Nothing waits twice. */
+static __attribute__((noinline)) void hooks_run(struct burst *b)
+{
+	uint32_t mask = b->next;
+
+	for (uint32_t left = mask; left;) {
+		const uint32_t i = burst_first(&left);
+
+		if (b->decisions[i].asked == DECISION_UNANSWERED)
+			mask &= ~(UINT32_C(1) << i);
+	}
+	if (mask)
+		b->hooks->request(b->hooks->ctx, b, mask);
+	for (uint32_t left = b->wait; left;) {
+		const uint32_t i = burst_first(&left);
+
+		if (b->decisions[i].asked == DECISION_NOT_ASKED)
+			continue;
+		b->wait &= ~(UINT32_C(1) << i);
+		b->decisions[i].verdict = b->hooks->otherwise;
+		b->next |= (uint32_t)(b->hooks->otherwise == REASON_PROXIED) << i;
+	}
+}
+
 void pipeline_run(struct burst *b)
 {
 	/* Before their routes are known all requests want just that. */
@@ -43,4 +67,6 @@ void pipeline_run(struct burst *b)
 #undef PIPELINE_STAGE
 	if (b->any & UINT32_C(1) << PIPELINE_CALLER)
 		policy_burst_end(b->scratch);
+	if (__builtin_expect(b->hooks != NULL, 0))
+		hooks_run(b);
 }

@@ -4,8 +4,7 @@
 
 static bool body_fits(const struct http_head *head, uint64_t body_max)
 {
-	return !body_max || head->content_length == HTTP_LENGTH_UNKNOWN ||
-	       head->content_length <= body_max;
+	return head->content_length <= body_max || head->content_length == HTTP_LENGTH_UNKNOWN;
 }
 
 static enum reason route_verdict(const struct pipeline *pipeline, struct decision *d)
@@ -13,10 +12,11 @@ static enum reason route_verdict(const struct pipeline *pipeline, struct decisio
 	const struct http_head *head = d->head;
 	enum reason why;
 
-	if (!body_fits(head, pipeline->body_max))
-		return REASON_BODY_TOO_LARGE;
-	if (d->listener == SNAP_NONE)
-		return REASON_LISTENER_GONE;
+	if (__builtin_expect(d->listener == SNAP_NONE || !body_fits(head, pipeline->body_max), 0)) {
+		d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0, false };
+		return body_fits(head, pipeline->body_max) ? REASON_LISTENER_GONE
+							   : REASON_BODY_TOO_LARGE;
+	}
 	why = route_find(
 		pipeline->routes, d->listener, head->host, head->path, head->method_id, &d->match);
 	if (why != REASON_PROXIED)
@@ -30,7 +30,6 @@ static enum reason route_verdict(const struct pipeline *pipeline, struct decisio
 static void decision_begin(struct decision *d)
 {
 	d->plan = NULL;
-	d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0, false };
 	d->has_caller = d->has_limit = false;
 	d->key = 0;
 	d->verdict = REASON_PROXIED;

@@ -299,6 +299,8 @@ void client_advance(struct proxy *p, struct client *c)
 	if (c->state != CLIENT_HEAD) {
 		if (c->state == CLIENT_HANDSHAKE)
 			client_await_head(p, c);
+		else
+			suspend_advance(p, c);
 		return;
 	}
 	if (unlikely(!client_has_room(c) || client_owes_reading(p, c))) {

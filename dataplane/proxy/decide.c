@@ -3,15 +3,32 @@
  * Takes the requests that a burst completed through the pipeline together, and makes of each an
  * exchange, which goes to its backend or is answered here.
  */
+#include "dataplane/pipeline/hooks.h"
 #include "dataplane/proxy/proxy_priv.h"
+
+/* What is known of a request that is decided a second time. */
+static void decide_recall(struct decision *d, const struct exchange *ex)
+{
+	d->paid = ex->flags & EX_PAID;
+	d->asked = DECISION_NOT_ASKED;
+	if (ex->flags & EX_ANSWERED)
+		d->asked = DECISION_ANSWERED;
+	else if (ex->flags & EX_UNANSWERED)
+		d->asked = DECISION_UNANSWERED;
+	d->answer = ex->answer;
+}
 
 void decide_add(struct proxy *p, struct client *c)
 {
 	struct decision *d = &p->decisions[p->decision_count];
 
-	d->listener =
-		unlikely(c->leaving) ? SNAP_NONE : tables_listener(p->tables, c->listener_slot);
+	d->listener = unlikely(c->leaving) && !c->exchange
+			      ? SNAP_NONE
+			      : tables_listener(p->tables, c->listener_slot);
 	d->paid = false;
+	d->asked = DECISION_NOT_ASKED;
+	if (unlikely(c->exchange))
+		decide_recall(d, c->exchange);
 	p->deciding_mask |= UINT32_C(1) << p->decision_count;
 	p->deciding[p->decision_count++] = c;
 	c->state = CLIENT_DECIDE;
@@ -30,6 +47,7 @@ static struct burst decide_burst(const struct proxy *p, struct decision *decisio
 {
 	return (struct burst){ .pipeline = &p->tables->pipeline,
 		.scratch = p->scratch,
+		.hooks = p->config.hooks,
 		.now_ns = p->now_ns,
 		.wall_s = p->wall_s,
 		.decisions = decisions,
@@ -59,15 +77,56 @@ static void decide_note_caller(const struct decision *d, struct exchange *ex)
 	ex->consumer_slot = d->caller.slot;
 	if (!d->has_limit)
 		return;
+	ex->flags |= EX_PAID;
 	ex->limit = d->limit;
 	if (ex->limit.limit != SNAP_NONE)
 		ex->flags |= EX_RATE_FIELDS;
 }
 
-/* The stages are through with it. */
-static void decide_conclude(struct proxy *p, struct client *c, struct decision *d)
+/* What is known of the exchange is that generation's which runs. */
+static void decide_renew(struct proxy *p, struct exchange *ex)
 {
-	struct exchange *ex = exchange_begin(p, c, d);
+	if (ex->generation != p->tables->snapshot.generation)
+		ex->flags &= ~(uint32_t)EX_RATE_FIELDS; /* they name a limit of the old plan */
+	ex->generation = p->tables->snapshot.generation;
+}
+
+/* An exchange that waited goes on, maybe in another generation than it began in. */
+static struct exchange *decide_exchange(struct proxy *p, struct client *c, const struct decision *d)
+{
+	struct exchange *ex = c->exchange;
+
+	if (likely(!ex))
+		return exchange_begin(p, c, d);
+	c->state = CLIENT_EXCHANGE;
+	decide_renew(p, ex);
+	return ex;
+}
+
+/* It waits for an answer or is reset, as the program's own stage wants it.
+ * @return true when nothing is to be done with it now */
+static __attribute__((noinline)) bool decide_stop(struct proxy *p, struct exchange *ex,
+	struct decision *d, const struct burst *burst, uint32_t i)
+{
+	if (burst->reset >> i & 1) {
+		ex->reason = d->verdict;
+		client_abort(p, ex->client);
+		return true;
+	}
+	if (!(burst->wait >> i & 1) || d->verdict != REASON_PROXIED)
+		return false;
+	if (suspend_begin(p, ex, d))
+		return true;
+	d->verdict = burst->hooks->otherwise;
+	return false;
+}
+
+/* The stages are through with it. */
+static void decide_conclude(struct proxy *p, const struct burst *burst, uint32_t i)
+{
+	struct client *c = p->deciding[i];
+	struct decision *d = &p->decisions[i];
+	struct exchange *ex = decide_exchange(p, c, d);
 
 	if (!ex) {
 		p->config.stats->reason[REASON_OVERLOADED]++;
@@ -80,6 +139,8 @@ static void decide_conclude(struct proxy *p, struct client *c, struct decision *
 	if (unlikely(d->head->has_max_forwards) && d->head->max_forwards == 0 &&
 		d->verdict == REASON_PROXIED)
 		d->verdict = REASON_MAX_FORWARDS;
+	if (unlikely(burst->hooks) && decide_stop(p, ex, d, burst, i))
+		return;
 	if (d->verdict != REASON_PROXIED) {
 		problem(p, ex, d->verdict, d);
 		return;
@@ -93,27 +154,29 @@ enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *
 	struct burst burst = decide_burst(p, d, 1);
 
 	d->listener = tables_listener(p->tables, ex->client->listener_slot);
+	decide_recall(d, ex);
 	d->paid = true;
 	pipeline_run(&burst);
+	if (unlikely(burst.wait)) /* what runs now asks, and what ran before did not */
+		d->verdict = burst.hooks->otherwise;
+	decide_renew(p, ex);
 	decide_note_route(p, d, ex);
 	if (d->has_caller)
 		decide_note_caller(d, ex);
-	if (ex->generation != p->tables->snapshot.generation)
-		ex->flags &= ~(uint32_t)EX_RATE_FIELDS; /* they name a limit of the old plan */
-	ex->generation = p->tables->snapshot.generation;
 	return d->verdict;
 }
 
-/* As many of the first requests as are sure of an exchange: no other pays a limit. */
+/* As many of the first requests as have an exchange or are sure of one: no other pays a limit. */
 static uint32_t decide_part(const struct proxy *p, uint32_t mask)
 {
 	uint32_t part = 0, room = p->exchanges.limit - p->exchanges.used;
 
 	if (likely(room >= PIPELINE_BURST))
 		return mask;
-	for (; mask && room; room--) {
+	for (; mask; mask &= mask - 1) {
+		if (!p->deciding[__builtin_ctz(mask)]->exchange && room-- == 0)
+			break;
 		part |= mask & -mask;
-		mask &= mask - 1;
 	}
 	return part;
 }
@@ -132,7 +195,7 @@ void decide_run(struct proxy *p)
 			const uint32_t i = (uint32_t)__builtin_ctz(part);
 
 			p->deciding_mask &= ~(UINT32_C(1) << i);
-			decide_conclude(p, p->deciding[i], &p->decisions[i]);
+			decide_conclude(p, &burst, i);
 		}
 	}
 	p->decision_count = 0;

@@ -60,6 +60,8 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 
 	ex->reason = why;
 	record_exchange(p, ex);
+	if (unlikely(p->config.hooks))
+		suspend_over(p, ex);
 	if (ex->upstream) {
 		ex->upstream->exchange = NULL;
 		upstream_abort(p, ex->upstream);

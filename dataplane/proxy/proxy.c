@@ -42,7 +42,8 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 		slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
 		slab_init(&p->exchanges, sizeof(struct exchange), config->exchange_limit) ||
 		slab_init(&p->upstreams, sizeof(struct upstream), config->upstream_limit) ||
-		slab_init(&p->heads, STREAM_GATHER_BYTES, HEAD_BUFFERS)) {
+		slab_init(&p->heads, STREAM_GATHER_BYTES, HEAD_BUFFERS) ||
+		tickets_init(&p->tickets, config->hooks ? config->wait_limit : 0)) {
 		proxy_destroy(p);
 		return NULL;
 	}
@@ -75,6 +76,7 @@ void proxy_destroy(struct proxy *p)
 		transport_forget_tls(&c->transport);
 	}
 	free_upstreams(p);
+	tickets_fini(&p->tickets);
 	backends_fini(&p->backends);
 	slab_fini(&p->clients);
 	slab_fini(&p->exchanges);
@@ -155,6 +157,8 @@ void proxy_begin(struct proxy *p, uint64_t now_ns, uint64_t wall_s)
 
 void proxy_run(struct proxy *p)
 {
+	if (unlikely(p->config.hooks))
+		suspend_answers(p);
 	/* Each round answers at most one request of each connection; what a flood of pipelined
 	 * requests leaves over waits for the next loop. */
 	for (unsigned round = 0; round < ROUNDS_MAX && !TAILQ_EMPTY(&p->ready); round++) {
@@ -216,12 +220,14 @@ uint32_t proxy_clients(const struct proxy *p)
 const char *proxy_fault(const struct proxy *p)
 {
 	const struct client *c;
+	uint32_t waiting = 0;
 
 	LIST_FOREACH (c, &p->all, all_entry) {
-		const char *fault = wait_fault(c);
+		const char *fault = wait_fault(p, c);
 
 		if (fault)
 			return fault;
+		waiting += c->exchange && (c->exchange->flags & EX_WAITING);
 	}
 	for (uint32_t slot = 0; slot < p->config.endpoint_slots; slot++) {
 		const struct upstream *u = upstream_first_idle(p, slot);
@@ -230,7 +236,7 @@ const char *proxy_fault(const struct proxy *p)
 			if (u->deadline.when_ns == 0)
 				return "a pooled connection has no deadline";
 	}
-	return NULL;
+	return waiting == p->tickets.used ? NULL : "a ticket is nobody's";
 }
 
 static void *on_accepted(void *ctx, struct tcp_conn *c, uint32_t listener_id)

@@ -3,9 +3,10 @@
  * The proxy of one worker: from accepted connections to requests, to decisions, to backends and
  * back. It is the application above TCP; its parts are named after what they hold: client.c (a
  * client's connection), exchange.c (one request and its response), wait.c (what it waits for),
- * decide.c (into the pipeline and out of it), upstream.c (connections to backends), head.c (a
- * request's head for its endpoint), forward.c (bytes in both directions), reply.c and problem.c
- * (responses that Sluice gives itself), record.c (statistics and events).
+ * suspend.c (requests that wait for an answer from elsewhere), decide.c (into the pipeline and out
+ * of it), upstream.c (connections to backends), head.c (a request's head for its endpoint),
+ * forward.c (bytes in both directions), reply.c and problem.c (responses that Sluice gives itself),
+ * record.c (statistics and events).
  */
 #ifndef SLUICE_DATAPLANE_PROXY_PROXY_H
 #define SLUICE_DATAPLANE_PROXY_PROXY_H
@@ -17,13 +18,16 @@
 #include "lib/shm/stats.h"
 
 struct proxy;
+struct pipeline_hooks;
 
 struct proxy_config {
 	uint32_t worker_index;
-	uint32_t client_limit;   /* client connections */
-	uint32_t exchange_limit; /* requests under way at once */
-	uint32_t upstream_limit; /* backend connections */
-	uint32_t endpoint_slots; /* capacity of statistics and pools */
+	uint32_t client_limit;              /* client connections */
+	uint32_t exchange_limit;            /* requests under way at once */
+	uint32_t upstream_limit;            /* backend connections */
+	uint32_t endpoint_slots;            /* capacity of statistics and pools */
+	const struct pipeline_hooks *hooks; /* a stage of the program's own, or NULL */
+	uint32_t wait_limit;                /* with hooks: requests that wait at once */
 	struct rte_mempool *pool;
 	struct stats *stats;       /* this worker's */
 	struct event_ring *events; /* this worker's, or NULL for no access events */

@@ -9,6 +9,7 @@
 #include "dataplane/backend/eject.h"
 #include "dataplane/backend/outcome.h"
 #include "dataplane/http/h1/http1.h"
+#include "dataplane/pipeline/ticket.h"
 #include "dataplane/proxy/chain.h"
 #include "dataplane/proxy/deadline.h"
 #include "dataplane/proxy/proxy.h"
@@ -80,9 +81,14 @@ enum exchange_flag {
 	EX_BODY_STOPPED = 1 << 8, /* the backend takes no more of the body */
 	EX_DECHUNK = 1 << 9,      /* chunked answer to an HTTP/1.0 client */
 	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
-	EX_REPEATS = 1 << 12, /* all of the request stays in client->rx until its response begins,
-				   * to be sent again if need be */
-	EX_RATED = 1 << 13,   /* exchange->rate is in use */
+	EX_REPEATS = 1 << 12,  /* all of the request stays in client->rx until its response begins,
+			       * to be sent again if need be */
+	EX_RATED = 1 << 13,    /* exchange->rate is in use */
+	EX_PAID = 1 << 14,     /* its limits were taken */
+	EX_WAITING = 1 << 15,  /* it has a ticket and waits for the answer, see suspend.c */
+	EX_RESUMED = 1 << 16,  /* is among proxy->ready, to be decided again */
+	EX_ANSWERED = 1 << 17, /* exchange->answer is what it waited for */
+	EX_UNANSWERED = 1 << 18, /* it could not ask, or there was no answer in time */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -145,6 +151,8 @@ struct exchange {
 	char path[EVENT_PATH_BYTES];
 	uint32_t tried[TRIED_MAX]; /* slots of endpoints that refused it */
 	struct client_rate rate;   /* with EX_RATED */
+	uint64_t ticket;           /* with EX_WAITING */
+	uint64_t answer;           /* with EX_ANSWERED */
 };
 
 #define EXCHANGE_HOT_BYTES 320 /* what an answer touches of it, most of the time */
@@ -208,6 +216,7 @@ struct proxy {
 	struct deadline_wheel wheel;
 	struct slab clients, exchanges, upstreams, heads;
 	uint32_t client_count;
+	struct tickets tickets; /* of exchanges that wait */
 	TAILQ_HEAD(ready_list, client) ready;
 	LIST_HEAD(, client) all;
 	LIST_HEAD(, client) holders; /* may hold bytes that were not read */
@@ -342,7 +351,21 @@ void wait_update(struct proxy *p, struct exchange *ex);
 /* The deadline passed. The exchange and its client may be gone after it. */
 void wait_due(struct proxy *p, struct exchange *ex);
 /* @return NULL, or in what way not exactly one deadline runs for the client and its exchange */
-const char *wait_fault(const struct client *c);
+const char *wait_fault(const struct proxy *p, const struct client *c);
+
+/* suspend.c */
+/* Ask and wait. @return false when that cannot be: the exchange does not wait */
+bool suspend_begin(struct proxy *p, struct exchange *ex, const struct decision *d);
+/* With hooks: the exchange ends, for its reason. */
+void suspend_over(struct proxy *p, struct exchange *ex);
+/* Resume what has been answered. Once a loop. */
+void suspend_answers(struct proxy *p);
+/* The deadline of the wait passed. The exchange and its client may be gone after it. */
+void suspend_due(struct proxy *p, struct exchange *ex);
+/* If its exchange is resumed: into the burst with it. */
+void suspend_advance(struct proxy *p, struct client *c);
+/* @return NULL, or what is wrong with an exchange without a backend */
+const char *suspend_fault(const struct proxy *p, const struct exchange *ex);
 
 /* upstream.c */
 struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t endpoint, bool fresh);

@@ -145,6 +145,10 @@ static void backend_is_late(struct proxy *p, struct exchange *ex)
 
 void wait_due(struct proxy *p, struct exchange *ex)
 {
+	if (unlikely(ex->flags & (EX_WAITING | EX_RESUMED))) {
+		suspend_due(p, ex);
+		return;
+	}
 	/* A side may have moved on without an upcall. */
 	wait_update(p, ex);
 	if (ex->client->deadline.when_ns > p->now_ns)
@@ -159,7 +163,7 @@ void wait_due(struct proxy *p, struct exchange *ex)
 		wait_update(p, ex); /* it is fast enough: the next measurement */
 }
 
-const char *wait_fault(const struct client *c)
+const char *wait_fault(const struct proxy *p, const struct client *c)
 {
 	const struct exchange *ex = c->exchange;
 
@@ -169,7 +173,7 @@ const char *wait_fault(const struct client *c)
 		return c->state == CLIENT_EXCHANGE ? "an exchange is gone and its client waits"
 						   : NULL;
 	if (!ex->upstream)
-		return "an exchange has no backend";
+		return suspend_fault(p, ex);
 	if (ex->upstream->deadline.when_ns)
 		return "an exchange has two deadlines";
 	if (ex->client_side.owes == OWES_NOTHING && ex->backend_side.owes == OWES_NOTHING)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads `config` lines, see config.h; config_build.c compiles what they said. */
 #include "tests/wire/config.h"
+#include "tests/wire/asker.h"
 #include "control/config/schema.h"
 #include "tests/wire/fake_port.h"
 #include "tests/wire/six.h"
@@ -70,6 +71,7 @@ static const struct number proxy_numbers[] = {
 	NUMBER_OF(struct proxy_config, client_limit),
 	NUMBER_OF(struct proxy_config, exchange_limit),
 	NUMBER_OF(struct proxy_config, upstream_limit),
+	NUMBER_OF(struct proxy_config, wait_limit),
 };
 
 static uint32_t number_value(const char *name, const char *text)
@@ -324,6 +326,8 @@ void config_line(struct wire_config *c, struct cursor *cursor)
 	else if (cursor_word(cursor, "proxy"))
 		set_number(&c->proxy, proxy_numbers,
 			sizeof(proxy_numbers) / sizeof(proxy_numbers[0]), cursor);
+	else if (cursor_word(cursor, "asker"))
+		asker_config(&c->proxy, cursor);
 	else if (cursor_word(cursor, "pool"))
 		c->pool = (uint32_t)cursor_number(cursor, "mbufs");
 	else if (cursor_word(cursor, "workers"))
@@ -358,6 +362,7 @@ void config_begin(struct wire_config *c, struct net_world *net)
 		.keepalive_ms = 75000,
 		.connect_timeout_ms = 30000,
 	};
+	asker_begin();
 	c->proxy = (struct proxy_config){
 		.client_limit = 256, .exchange_limit = 256, .upstream_limit = 256
 	};

@@ -20,6 +20,7 @@
  *
  * What no configuration can say:
  *   config tcp|proxy KEY VALUE    a member of struct tcp_config, struct proxy_config
+ *   config asker T [otherwise=next]   a stage that asks the script, see asker.h
  *   config backlog N              of all listeners, smaller than allowed
  *   config events N               records of the event ring
  *   config asks                   the first worker has rings of questions to control

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "tests/wire/asker.h"
 #include "tests/wire/counters.h"
 #include "tests/wire/peers.h"
 
@@ -324,7 +325,7 @@ static bool world_statement(struct run *run, struct cursor *c)
 	} else if (cursor_word(c, "expect")) {
 		run_expect(run, c);
 	} else {
-		return false;
+		return asker_statement(run, c);
 	}
 	return true;
 }

@@ -28,6 +28,7 @@
  *   expect counter NAME N · expect gauge NAME N of the first worker, or NAME@WORKER expect kernel N
  *   the kernel got N frames since the last look, the last one as it was sent expect generation N ·
  *   expect usage CONSUMER requests|limited|bytes_out N expect event KEY=VALUE… · expect no event
+ *   expect questions N · expect ended N   see asker.h, as for its other statements
  * Statements of automatic peers: see run_peer.c.
  */
 #ifndef SLUICE_TESTS_WIRE_RUN_H

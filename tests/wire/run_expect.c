@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/wire/asker.h"
 #include "tests/wire/counters.h"
 #include "tests/wire/run.h"
 
@@ -189,6 +190,10 @@ void run_expect(struct run *run, struct cursor *c)
 		expect_kernel(run->w, c);
 	} else if (cursor_word(c, "generation")) {
 		compare("generation", worker_generation(run->w->at[0].worker), c);
+	} else if (cursor_word(c, "questions")) {
+		compare("questions", asker_questions(), c);
+	} else if (cursor_word(c, "ended")) {
+		compare("ended", asker_ended(), c);
 	} else if (cursor_word(c, "usage")) {
 		expect_usage(run, c);
 	} else if (cursor_word(c, "event")) {

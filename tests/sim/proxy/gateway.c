@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dataplane/tcp/tcp_priv.h"
+#include "tests/sim/proxy/asker.h"
 #include "tests/sim/proxy/link.h"
 
 #define PORTS_COUNT 2
@@ -79,6 +80,7 @@ bool gateway_init(struct sim *s, struct rte_mempool *pool, unsigned pool_index)
 		.exchange_limit = (uint32_t)s->o.exchange_limit,
 		.upstream_limit = (uint32_t)s->o.upstream_limit,
 		.endpoint_slots = 32 };
+	asker_init(s, &config.proxy);
 	net_fill(s, &config.net);
 	if (!segments_make(g))
 		return false;
@@ -150,6 +152,7 @@ uint64_t gateway_turn(struct sim *s)
 	worker_turn(g->worker, s->now_ns, SIM_WALL_S + (s->now_ns - SIM_START_NS) / 1000000000);
 	next = RTE_MIN(link_next(PORT_OUTSIDE), link_next(PORT_INSIDE));
 	next = RTE_MIN(next, gateway_next(s));
+	next = RTE_MIN(next, asker_next(s));
 	if (g->hog_count)
 		next = RTE_MIN(next, g->hog_until_ns);
 	return next;
@@ -202,6 +205,8 @@ const char *gateway_rest(const struct sim *s)
 		return "the gateway still has an exchange";
 	if (p->upstreams.used)
 		return "the gateway still has a backend connection";
+	if (p->tickets.used)
+		return "the gateway still has a request that waits";
 	if (p->heads.used)
 		return "the gateway still has a buffer for a head";
 	if (p->tcp->conn_count)

@@ -127,6 +127,10 @@ static void check_sums(struct sim *s)
 
 	if (stats->worker->events_dropped)
 		sim_fail(s, "events were dropped");
+	/* A handshake that fails has a record and no exchange. */
+	if (s->o.asks && s->gateway.asker.ended + l->by_reason[REASON_TLS_FAILED] != l->events)
+		sim_fail(s, "%" PRIu64 " exchanges ended, and %" PRIu64 " are recorded",
+			s->gateway.asker.ended, (uint64_t)l->events);
 	/* Some reasons are counted for connections, too. */
 	for (unsigned r = 0; r < REASON_COUNT; r++)
 		if (stats->reason[r] < l->by_reason[r] ||

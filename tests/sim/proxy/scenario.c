@@ -162,4 +162,5 @@ void scenario_draw(struct scenario *o, uint64_t seed)
 			o->other_methods = 300;
 		}
 	}
+	chance_draw(&o->asks, &rng, 5);
 }

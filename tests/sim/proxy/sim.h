@@ -8,6 +8,7 @@
 #ifndef SLUICE_TESTS_SIM_PROXY_SIM_H
 #define SLUICE_TESTS_SIM_PROXY_SIM_H
 
+#include "dataplane/pipeline/hooks.h"
 #include "dataplane/proxy/proxy_priv.h"
 #include "dataplane/worker.h"
 #include "lib/shm/usage.h"
@@ -41,6 +42,20 @@ struct sim_host {
 	struct sim_conn *conns; /* all that ever were, the latest first */
 };
 
+#define SIM_ANSWERS 256
+
+struct sim_answer {
+	uint64_t at_ns, ticket;
+};
+
+/* What answers the gateway's questions, see asker.h. */
+struct sim_asker {
+	struct pipeline_hooks hooks;
+	uint64_t dead_until_ns, ended;
+	uint32_t count; /* of answers under way */
+	struct sim_answer answers[SIM_ANSWERS];
+};
+
 /* The worker, and what stands for its main core and for control. */
 struct sim_gateway {
 	struct worker *worker;
@@ -53,6 +68,7 @@ struct sim_gateway {
 	uint32_t generation;    /* index of the one that runs */
 	uint64_t gone_requests; /* of listeners that are gone */
 	bool drained;
+	struct sim_asker asker;
 	struct rte_mbuf *hog[SIM_HOG];
 	uint32_t hog_count;
 	uint64_t hog_until_ns;

@@ -46,7 +46,7 @@ static void write_callers(FILE *out)
 			"%s { name = \"h%d\"; in = \"header\"; header = \"X-H%d\"; pattern = \"^ak_test_[0-9]{6}$\"; }",
 			i ? "," : "", i, i);
 	fputs(" );\nplans = ( { name = \"gold\"; apis = [ \"one\", \"many\" ]; limits = ( { quota = \"100000/day\"; } ); },\n"
-	      " { name = \"bronze\"; apis = [ \"one\", \"many\" ]; limits = ( { rate = \"5/s\"; burst = 5; }, { quota = \"40/day\"; } ); },\n"
+	      " { name = \"bronze\"; apis = [ \"one\", \"many\" ]; limits = ( { rate = \"1/s\"; burst = 1; }, { quota = \"400/day\"; } ); },\n"
 	      " { name = \"none\"; apis = [ \"open\" ]; } );\nconsumers = (",
 		out);
 	for (int i = 0; i < KEYS; i++) {
