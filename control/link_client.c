@@ -91,6 +91,7 @@ void link_client_close(struct link_client *c)
 	free(c->before);
 	free(c->events);
 	snapshot_close(&c->snapshot);
+	patch_free(&c->patch);
 	usage_close(&c->usage);
 	if (c->secrets_fd >= 0)
 		close(c->secrets_fd);
@@ -180,6 +181,20 @@ static int asks_take(struct link_client *c, uint32_t worker, int fd)
 	return 0;
 }
 
+/* What was changed since the snapshot was applied. The ring itself is not kept: @p fd is closed. */
+static int deltas_read(struct link_client *c, int fd)
+{
+	struct delta_ring ring;
+	int err = c->has_snapshot ? delta_ring_open_readonly(fd, &ring) : -EPROTO;
+
+	if (err)
+		return err;
+	patch_free(&c->patch);
+	err = patch_snapshot(&c->snapshot, &ring, &c->patch);
+	delta_ring_close(&ring);
+	return err;
+}
+
 /* Keep what a SEGMENT message carries. @p fd is taken over. */
 static int segment_take(struct link_client *c, const struct link_message *m, int fd)
 {
@@ -208,6 +223,9 @@ static int segment_take(struct link_client *c, const struct link_message *m, int
 		break;
 	case SEGMENT_ASK:
 		err = asks_take(c, m->index, fd);
+		break;
+	case SEGMENT_DELTA:
+		err = deltas_read(c, fd);
 		break;
 	default:
 		err = -EPROTO;

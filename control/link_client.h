@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/patch.h"
 #include "lib/shm/ask.h"
 #include "lib/shm/delta.h"
 #include "lib/shm/events.h"
@@ -39,7 +40,8 @@ struct link_client {
 	uint32_t dataplane_pid;
 	uint32_t workers;
 	bool has_snapshot;
-	struct snapshot snapshot; /* what it ran when we connected */
+	struct snapshot snapshot; /* what it ran when we connected; for readers with its deltas */
+	struct patch patch;       /* memory of these */
 	int secrets_fd;           /* -1: none; control only, for the next apply */
 	bool has_usage;
 	struct usage usage; /* writable for control */

@@ -146,22 +146,28 @@ int gateway_delta(struct gateway *g, const struct delta *delta)
 
 	if (!tables || delta->base_generation != tables->snapshot.generation)
 		return -ESTALE;
-	rc = policy_apply_delta(tables->policy, delta);
+	if (delta->op == DELTA_ENDPOINT_WEIGHT)
+		rc = balance_plan_set_weight(tables->balance, delta->endpoint, delta->weight);
+	else
+		rc = policy_apply_delta(tables->policy, delta);
+	if (rc == -ENOENT && delta->op == DELTA_KEY_REMOVE)
+		rc = 0; /* it is gone already */
 	if (rc == 0)
 		g->reclaim_token = rte_rcu_qsbr_start(g->shared.qsbr);
 	return rc;
 }
 
-/* Once no worker can still read what deltas removed, their places may be used again. */
-static void reclaim(struct gateway *g)
+/* A worker that has passed a quiescent state looks at what was changed before it. What deltas removed can
+ * then be used again. */
+bool gateway_settled(struct gateway *g)
 {
-	struct tables *tables = g->shared.tables;
-
-	if (g->reclaim_token == 0 ||
-		rte_rcu_qsbr_check(g->shared.qsbr, g->reclaim_token, false) != 1)
-		return;
-	policy_reclaim(tables->policy);
+	if (g->reclaim_token == 0)
+		return true;
+	if (rte_rcu_qsbr_check(g->shared.qsbr, g->reclaim_token, false) != 1)
+		return false;
+	policy_reclaim(g->shared.tables->policy);
 	g->reclaim_token = 0;
+	return true;
 }
 
 bool gateway_failed(const struct gateway *g)
@@ -246,7 +252,7 @@ void gateway_housekeeping(struct gateway *g)
 	watch_links(g);
 	gateway_update_wall_clock(g);
 	watch_workers(g);
-	reclaim(g);
+	(void)gateway_settled(g);
 	for (uint32_t w = 0; w < g->plan.worker_count; w++)
 		history_take(&g->history[w], &g->stats[w], &g->shared.tables->snapshot,
 			clock_ns(&g->shared.clock, rte_rdtsc()) / 1000000000u);

@@ -54,8 +54,10 @@ void gateway_set_boot_id(struct gateway *gateway, uint64_t boot_id);
 int gateway_apply(struct gateway *gateway, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes);
 
-/** Change one key or consumer of the running generation. @return 0 or -errno */
+/** Change one key, consumer or endpoint of the running generation. @return 0 or -errno */
 int gateway_delta(struct gateway *gateway, const struct delta *delta);
+/** Does every worker act on what gateway_delta() changed? */
+bool gateway_settled(struct gateway *gateway);
 
 /** True once a start has failed half way: ports and memory cannot be taken twice, so that the
  * process has to end. */

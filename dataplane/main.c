@@ -40,6 +40,11 @@ static int on_segments(void *ctx, uint32_t worker, struct link_segments *out)
 	return 0;
 }
 
+static bool on_settled(void *ctx)
+{
+	return gateway_settled(ctx);
+}
+
 static int on_bell(void *ctx)
 {
 	return gateway_ask_bell(ctx);
@@ -54,6 +59,7 @@ static const struct link_server_ops link_ops = {
 	.apply = on_apply,
 	.segments = on_segments,
 	.delta = on_delta,
+	.settled = on_settled,
 	.bell = on_bell,
 };
 

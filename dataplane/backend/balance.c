@@ -17,6 +17,7 @@
  */
 #include "dataplane/backend/balance.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ static uint32_t balance_cycle_step(
 	uint32_t best_number = SNAP_NONE;
 
 	for (uint32_t i = group->first; i < group->first + group->count; i++) {
-		const uint32_t weight = balance_member_at(balance, i)->weight;
+		const uint32_t weight = balance_weight_at(balance, i);
 		struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
 
 		if (endpoint->ejected || weight == 0)
@@ -65,21 +66,22 @@ static int64_t balance_weights_available(struct balance *balance, const struct b
 
 	for (uint32_t i = group->first; i < group->first + group->count; i++)
 		if (!balance_endpoint_at(balance, i)->ejected)
-			sum += balance_member_at(balance, i)->weight;
+			sum += balance_weight_at(balance, i);
 	return sum;
 }
 
 void balance_cycle_begin(struct balance *balance, uint32_t number)
 {
 	const struct balance_group *group = &balance->plan->groups[number];
+	const uint32_t cycle = atomic_load_explicit(&group->cycle, memory_order_acquire);
 	struct balance_rounds *round = &balance->rounds[number];
 	uint64_t steps;
 
 	for (uint32_t i = group->first; i < group->first + group->count; i++) {
 		balance_endpoint_at(balance, i)->credit = 0;
-		balance_endpoint_at(balance, i)->cycle = group->cycle;
+		balance_endpoint_at(balance, i)->cycle = cycle;
 	}
-	round->begun = true;
+	round->cycle = cycle;
 	round->weights = balance_weights_available(balance, group);
 	if (round->weights == 0)
 		return;
@@ -88,19 +90,20 @@ void balance_cycle_begin(struct balance *balance, uint32_t number)
 		balance_cycle_step(balance, group, round->weights);
 }
 
-/* The first look at a backend in this generation: go on with its cycle if that is still the
- * same. */
+/* The first look at a backend in this generation, or after a weight was changed: go on with its cycle
+ * if that is still the same. */
 static void balance_round_begin(struct balance *balance, uint32_t number)
 {
 	const struct balance_group *group = &balance->plan->groups[number];
+	const uint32_t cycle = atomic_load_explicit(&group->cycle, memory_order_acquire);
 
 	for (uint32_t i = group->first; i < group->first + group->count; i++)
-		if (balance_endpoint_at(balance, i)->cycle != group->cycle) {
+		if (balance_endpoint_at(balance, i)->cycle != cycle) {
 			balance_cycle_begin(balance, number);
 			return;
 		}
 	balance->rounds[number] =
-		(struct balance_rounds){ balance_weights_available(balance, group), true };
+		(struct balance_rounds){ balance_weights_available(balance, group), cycle };
 }
 
 static bool balance_was_tried(uint32_t endpoint, const uint32_t *tried, uint32_t tried_count)
@@ -120,7 +123,7 @@ static uint32_t balance_pick_retry(struct balance *balance, const struct balance
 
 	for (uint32_t i = group->first; i < group->first + group->count; i++) {
 		const struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
-		const uint32_t weight = balance_member_at(balance, i)->weight;
+		const uint32_t weight = balance_weight_at(balance, i);
 		int64_t credit = endpoint->credit + weight;
 
 		if (endpoint->ejected || weight == 0 || balance_was_tried(i, tried, tried_count) ||
@@ -143,7 +146,7 @@ static uint32_t balance_pick_ejected(struct balance *balance, const struct balan
 	for (uint32_t i = group->first; i < group->first + group->count; i++) {
 		struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
 
-		if (balance_member_at(balance, i)->weight == 0 ||
+		if (balance_weight_at(balance, i) == 0 ||
 			(endpoint->silent && endpoint->try_ns > now_ns) ||
 			balance_was_tried(i, tried, tried_count))
 			continue;
@@ -163,7 +166,8 @@ uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *
 	const struct balance_group *group = &balance->plan->groups[number];
 	const struct balance_rounds *round = &balance->rounds[number];
 
-	if (__builtin_expect(!round->begun, 0))
+	if (__builtin_expect(
+		    round->cycle != atomic_load_explicit(&group->cycle, memory_order_relaxed), 0))
 		balance_round_begin(balance, number);
 	if (round->weights == 0)
 		return balance_pick_ejected(balance, group, tried, tried_count, now_ns);
@@ -194,9 +198,9 @@ static void balance_group_init(
 	if (before != NULL && before->count == group->count &&
 		memcmp(&plan->members[group->first], &previous->members[before->first],
 			group->count * sizeof(struct balance_member)) == 0)
-		group->cycle = before->cycle;
+		atomic_init(&group->cycle, before->cycle);
 	else
-		group->cycle = ++plan->cycles;
+		atomic_init(&group->cycle, ++plan->cycles);
 }
 
 struct balance_plan *balance_plan_create(
@@ -224,6 +228,24 @@ struct balance_plan *balance_plan_create(
 	for (uint32_t i = 0; i < plan->group_count; i++)
 		balance_group_init(plan, i, previous);
 	return plan;
+}
+
+int balance_plan_set_weight(struct balance_plan *plan, uint32_t endpoint, uint32_t weight)
+{
+	struct balance_group *group = plan->groups;
+	uint32_t number = 0;
+
+	if (endpoint >= plan->member_count || weight > SNAP_WEIGHT_MAX)
+		return -EINVAL;
+	while (number < plan->group_count && endpoint - group[number].first >= group[number].count)
+		number++;
+	if (number == plan->group_count)
+		return -EINVAL;
+	if (atomic_load_explicit(&plan->members[endpoint].weight, memory_order_relaxed) == weight)
+		return 0;
+	atomic_store_explicit(&plan->members[endpoint].weight, weight, memory_order_relaxed);
+	atomic_store_explicit(&group[number].cycle, ++plan->cycles, memory_order_release);
+	return 0;
 }
 
 void balance_plan_destroy(struct balance_plan *plan)

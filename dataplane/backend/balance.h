@@ -18,7 +18,7 @@
 
 #include "lib/shm/snapshot.h"
 
-struct balance_plan;   /* all backends of one snapshot; immutable */
+struct balance_plan;   /* all backends of one snapshot; but for weights immutable */
 struct balance_rounds; /* where one worker is in each of these backends */
 struct balance;        /* a worker's endpoints, by slot */
 
@@ -31,6 +31,14 @@ struct balance;        /* a worker's endpoints, by slot */
 struct balance_plan *balance_plan_create(
 	const struct snapshot *snapshot, const struct balance_plan *previous);
 void balance_plan_destroy(struct balance_plan *plan);
+/**
+ * Change a weight while workers choose; by the main core. A worker sees it at its next choice among the
+ * backend's endpoints, and begins a new cycle there.
+ * @param endpoint  index into SNAP_ENDPOINTS
+ * @param weight    0 drains it
+ * @return 0 or -EINVAL: no such endpoint, or above SNAP_WEIGHT_MAX
+ */
+int balance_plan_set_weight(struct balance_plan *plan, uint32_t endpoint, uint32_t weight);
 
 /** Room for one worker with @p plan. @return NULL when out of memory */
 struct balance_rounds *balance_rounds_create(const struct balance_plan *plan);

@@ -4,6 +4,7 @@
 #define SLUICE_DATAPLANE_BACKEND_BALANCE_PRIV_H
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #include "dataplane/backend/balance.h"
 #include "dataplane/route/route_index.h"
@@ -23,13 +24,15 @@ static_assert(sizeof(struct balance_endpoint) == 40, "three in two lines");
 
 /* An endpoint in its generation; in the order of SNAP_ENDPOINTS. */
 struct balance_member {
-	uint32_t slot, weight;
+	uint32_t slot;
+	_Atomic uint32_t weight; /* written by the main core, before the group's cycle */
 };
+static_assert(sizeof(struct balance_member) == 8, "eight in a line");
 
 /* A backend in its generation; in the order of SNAP_BACKENDS. */
 struct balance_group {
-	uint32_t first, count; /* members */
-	uint32_t cycle;        /* another number when a member comes, goes or has another weight */
+	uint32_t first, count;  /* members */
+	_Atomic uint32_t cycle; /* another number when a member comes, goes or has another weight */
 	uint64_t ejection_ns;
 };
 
@@ -45,7 +48,7 @@ struct balance_plan {
 /* By backend; an array in the order of SNAP_BACKENDS. */
 struct balance_rounds {
 	int64_t weights; /* of members that are not ejected; 0: none is available */
-	bool begun;      /* the worker has looked at it */
+	uint32_t cycle;  /* of the group when the worker looked at it; 0: it has not */
 };
 
 struct balance {
@@ -65,6 +68,12 @@ static inline const struct balance_member *balance_member_at(
 	const struct balance *balance, uint32_t number)
 {
 	return &balance->plan->members[number];
+}
+
+/* Now: a weight may be changed at any time. */
+static inline uint32_t balance_weight_at(const struct balance *balance, uint32_t number)
+{
+	return atomic_load_explicit(&balance->plan->members[number].weight, memory_order_relaxed);
 }
 
 static inline struct balance_endpoint *balance_endpoint_at(struct balance *balance, uint32_t number)

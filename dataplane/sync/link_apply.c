@@ -20,7 +20,7 @@ struct apply {
 	struct snapshot snapshot;
 	const struct secrets *secrets;
 	uint64_t generation;
-	uint32_t consumers, plans;
+	uint32_t consumers, plans, endpoints;
 	struct stats_shape capacity;
 	int fd; /* kept for those who connect later */
 	char why[LINK_TEXT_BYTES];
@@ -105,6 +105,7 @@ static void apply_done(struct link_server *server, struct peer *peer, const stru
 	server->generation = a->generation;
 	server->consumers = a->consumers;
 	server->plans = a->plans;
+	server->endpoints = a->endpoints;
 	segment_close(&server->snapshot);
 	server->snapshot.fd = a->fd;
 	if (a->secrets == &peer->secrets) {
@@ -122,6 +123,7 @@ static int apply_note(struct apply *a)
 	a->generation = a->snapshot.generation;
 	a->consumers = a->snapshot.sections[SNAP_CONSUMERS].count;
 	a->plans = a->snapshot.sections[SNAP_PLANS].count;
+	a->endpoints = a->snapshot.sections[SNAP_ENDPOINTS].count;
 	a->capacity = (struct stats_shape){ .listeners = s->listener_capacity,
 		.apis = s->api_capacity,
 		.endpoints = s->endpoint_capacity };
@@ -234,6 +236,8 @@ static int control_deltas(struct link_server *server, int fd)
 	}
 	delta_ring_close(&server->deltas);
 	server->deltas = ring;
+	server->deltas_made = 0;
+	server->unsettled = false;
 	return 0;
 }
 
@@ -259,12 +263,30 @@ static int delta_check(const struct link_server *server, const struct delta *d)
 {
 	if (d->base_generation > server->generation)
 		return -ESTALE;
-	if (d->op < DELTA_KEY_ADD || d->op > DELTA_CONSUMER_PLAN)
-		return -EINVAL;
-	if (d->op != DELTA_KEY_REMOVE && d->consumer >= server->consumers)
-		return -EINVAL;
-	if (d->op == DELTA_CONSUMER_PLAN && d->plan >= server->plans)
-		return -EINVAL;
+	switch ((enum delta_op)d->op) {
+	case DELTA_KEY_ADD:
+		return d->consumer < server->consumers ? 0 : -EINVAL;
+	case DELTA_KEY_REMOVE:
+		return 0;
+	case DELTA_CONSUMER_PLAN:
+		return d->consumer < server->consumers && d->plan < server->plans ? 0 : -EINVAL;
+	case DELTA_ENDPOINT_WEIGHT:
+		return d->endpoint < server->endpoints && d->weight <= SNAP_WEIGHT_MAX ? 0
+										       : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+static int delta_make(const struct link_server *server, const struct delta *d)
+{
+	int err;
+
+	/* An older base: the running snapshot has the change already. */
+	if (d->base_generation < server->generation)
+		return 0;
+	err = delta_check(server, d);
+	if (err)
+		return err;
 	return server->ops->delta ? server->ops->delta(server->ctx, d) : -ENOSYS;
 }
 
@@ -280,14 +302,32 @@ int deltas_take(struct link_server *server)
 		got = delta_ring_pop(&server->deltas, &d);
 		if (got <= 0)
 			break;
-		/* An older base: the running snapshot has the change already. */
-		err = d.base_generation < server->generation ? 0 : delta_check(server, &d);
+		err = delta_make(server, &d);
 		if (err) {
 			atomic_fetch_add_explicit(&header->refused, 1, memory_order_relaxed);
 			log_warning("delta %llu is refused: %s", (unsigned long long)d.sequence,
 				strerror(-err));
 		}
-		atomic_store_explicit(&header->acked, d.sequence, memory_order_release);
+		server->deltas_made = d.sequence;
+		server->unsettled = true;
 	}
 	return got < 0 ? got : 0;
+}
+
+void deltas_settle(struct link_server *server)
+{
+	struct delta_ring_header *header = server->deltas.header;
+
+	if (server->unsettled && header &&
+		(!server->ops->settled || server->ops->settled(server->ctx))) {
+		atomic_store_explicit(&header->acked, server->deltas_made, memory_order_release);
+		server->unsettled = false;
+	}
+	if (server->pong_due && !server->unsettled && server->control) {
+		struct link_message pong = link_message_make(LINK_PONG, server->boot_id);
+
+		pong.generation = server->generation;
+		peer_reply(server->control, &pong);
+		server->pong_due = false;
+	}
 }

@@ -91,6 +91,11 @@ static int parcel_make(const struct link_server *server, const struct peer *peer
 		return server->usage.segment.fd < 0
 			       ? 0
 			       : parcel_attach(p, &server->usage.segment, readonly);
+	case SEND_DELTAS:
+		m->segment = SEGMENT_DELTA;
+		return !readonly || server->deltas.segment.fd < 0
+			       ? 0
+			       : parcel_attach(p, &server->deltas.segment, true);
 	case SEND_BELL:
 		m->type = LINK_BELL;
 		p->fd = readonly || !server->ops->bell ? -1 : server->ops->bell(server->ctx);

@@ -21,11 +21,14 @@
 
 #define ACCEPTS_PER_TURN  64
 #define MESSAGES_PER_TURN 16
+#define SETTLE_MS         1
 
 static void peer_close(struct link_server *server, struct peer *peer)
 {
-	if (peer == server->control)
+	if (peer == server->control) {
 		server->control = NULL;
+		server->pong_due = false;
+	}
 	secrets_close(&peer->secrets);
 	close(peer->fd);
 	*peer = (struct peer){ .fd = -1, .secrets = { .segment = { .fd = -1 } } };
@@ -187,10 +190,7 @@ static int peer_message(
 	if (!peer->role && m->type == LINK_HELLO)
 		return peer_hello(server, peer, m);
 	if (control && m->type == LINK_PING) {
-		struct link_message pong = link_message_make(LINK_PONG, server->boot_id);
-
-		pong.generation = server->generation;
-		peer_reply(peer, &pong);
+		server->pong_due = true; /* once what was changed before it is settled */
 		return 0;
 	}
 	return -EPROTO;
@@ -209,7 +209,7 @@ static int peer_read(struct link_server *server, struct peer *peer)
 		err = peer_message(server, peer, &m, fd);
 		if (err == 0)
 			err = peer_send(server, peer);
-		if (peer_sends(peer))
+		if (peer_sends(peer) || (peer == server->control && server->pong_due))
 			break;
 	}
 	return err;
@@ -283,6 +283,14 @@ void link_server_destroy(struct link_server *server)
 	free(server);
 }
 
+/* Control is not read from before it has its PONG. */
+static short peer_events(const struct link_server *server, const struct peer *peer)
+{
+	if (peer_sends(peer))
+		return POLLOUT;
+	return peer == server->control && server->pong_due ? 0 : POLLIN;
+}
+
 int link_server_poll(struct link_server *server, int timeout_ms)
 {
 	struct pollfd fds[1 + PEERS_MAX];
@@ -291,8 +299,9 @@ int link_server_poll(struct link_server *server, int timeout_ms)
 	fds[0] = (struct pollfd){ .fd = server->listen_fd, .events = POLLIN };
 	for (unsigned i = 0; i < PEERS_MAX; i++)
 		fds[1 + i] = (struct pollfd){ .fd = server->peers[i].fd,
-			.events = peer_sends(&server->peers[i]) ? POLLOUT : POLLIN };
-	n = poll(fds, 1 + PEERS_MAX, timeout_ms);
+			.events = peer_events(server, &server->peers[i]) };
+	/* Workers pass a moment from which on they act on a change; they do not say when. */
+	n = poll(fds, 1 + PEERS_MAX, server->unsettled ? SETTLE_MS : timeout_ms);
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	for (unsigned i = 0; n > 0 && i < PEERS_MAX; i++)
@@ -304,6 +313,9 @@ int link_server_poll(struct link_server *server, int timeout_ms)
 		if (server->control)
 			peer_end(server, server->control, -EPROTO);
 	}
+	deltas_settle(server);
+	if (server->control && peer_sends(server->control))
+		peer_turn(server, server->control, POLLOUT);
 	if (n > 0 && fds[0].revents)
 		peers_accept(server);
 	return 0;

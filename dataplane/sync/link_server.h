@@ -11,6 +11,7 @@
 #ifndef SLUICE_DATAPLANE_SYNC_LINK_SERVER_H
 #define SLUICE_DATAPLANE_SYNC_LINK_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,8 @@ struct link_server_ops {
 	/** Make one change to the running tables; its base is the running generation, its indices are
 	 *  checked. May be NULL. @return 0 or -errno, which is counted in the ring */
 	int (*delta)(void *ctx, const struct delta *delta);
+	/** Does every worker act on all changes that were made? May be NULL: yes. */
+	bool (*settled)(void *ctx);
 	/** The eventfd by which workers wake control when they asked something. May be NULL.
 	 *  @return -1: none */
 	int (*bell)(void *ctx);

@@ -17,6 +17,7 @@ enum send_item {
 	SEND_SNAPSHOT,
 	SEND_SECRETS,
 	SEND_USAGE,
+	SEND_DELTAS,
 	SEND_BELL,
 	SEND_WORKERS, /* + 4 × worker: statistics, as they were some seconds ago, events, questions */
 	SEND_READY = SEND_WORKERS + 4 * SNAP_WORKERS_MAX,
@@ -47,12 +48,15 @@ struct link_server {
 	uint64_t connections; /* ever */
 	enum link_state state;
 	uint64_t generation;
-	uint32_t consumers, plans;   /* of the running snapshot */
-	struct stats_shape capacity; /* that statistics were made for */
-	struct segment snapshot;     /* only its descriptor */
+	uint32_t consumers, plans, endpoints; /* of the running snapshot */
+	struct stats_shape capacity;          /* that statistics were made for */
+	struct segment snapshot;              /* only its descriptor */
 	struct secrets secrets;
 	struct usage usage;
 	struct delta_ring deltas;
+	uint64_t deltas_made; /* sequence of the latest; acknowledged once it is settled */
+	bool unsettled;       /* it is not yet */
+	bool pong_due;        /* control's PING came before that */
 	struct peer *control; /* into peers, or NULL */
 	struct peer peers[PEERS_MAX];
 };
@@ -72,5 +76,8 @@ int control_segment(
 
 /** Take what waits in the delta ring, a bounded number. @return 0, or -EPROTO when it is damaged */
 int deltas_take(struct link_server *server);
+
+/** Acknowledge what every worker acts on by now. */
+void deltas_settle(struct link_server *server);
 
 #endif

@@ -44,6 +44,25 @@ int delta_ring_open(int fd, struct delta_ring *out)
 	return err;
 }
 
+int delta_ring_open_readonly(int fd, struct delta_ring *out)
+{
+	struct ring_map map;
+	int err = ring_open_readonly(&delta_kind, fd, &map);
+
+	*out = ring_of(&map);
+	return err;
+}
+
+bool delta_ring_look(const struct delta_ring *ring, uint64_t number, struct delta *out)
+{
+	const uint64_t head = atomic_load_explicit(&ring->header->head, memory_order_acquire);
+
+	if (number >= head || head > (uint64_t)ring->mask + 1)
+		return false;
+	*out = ring->records[number & ring->mask];
+	return out->sequence == number + 1;
+}
+
 void delta_ring_close(struct delta_ring *ring)
 {
 	segment_close(&ring->segment);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The delta ring: changes of consumers and keys from control to the dataplane's main core, so that a
+ * The delta ring: changes of keys and weights from control to the dataplane's main core, so that a
  * million consumers are not sent again because one key changed. Single producer, single consumer,
- * 128-byte records, acknowledged by sequence number.
+ * acknowledged by sequence number once every worker acts on a change. Readers map the ring, too: control
+ * makes a new one before it is full, so that it holds all that changed its base generation.
  */
 #ifndef SLUICE_LIB_SHM_DELTA_H
 #define SLUICE_LIB_SHM_DELTA_H
@@ -11,7 +12,14 @@
 
 #include "lib/shm/snapshot.h"
 
-enum delta_op { DELTA_KEY_ADD = 1, DELTA_KEY_REMOVE = 2, DELTA_CONSUMER_PLAN = 3 };
+enum delta_op {
+	DELTA_KEY_ADD = 1,
+	DELTA_KEY_REMOVE = 2,
+	DELTA_CONSUMER_PLAN = 3,
+	DELTA_ENDPOINT_WEIGHT = 4,
+};
+
+#define DELTA_RING_RECORDS 1024 /* that control makes */
 
 struct delta {
 	uint64_t sequence;        /* counts up from 1; the ring refuses gaps */
@@ -19,10 +27,11 @@ struct delta {
 	uint32_t op;              /* enum delta_op */
 	uint32_t consumer;        /* index into SNAP_CONSUMERS of the base */
 	uint32_t plan;            /* index into SNAP_PLANS */
-	uint32_t reserved;
-	uint64_t expires; /* keys: Unix seconds, 0 never */
+	uint32_t endpoint;        /* index into SNAP_ENDPOINTS */
+	uint64_t expires;         /* keys: Unix seconds, 0 never */
 	uint8_t digest[SNAP_DIGEST_BYTES];
-	uint8_t padding[56];
+	uint32_t weight; /* at most SNAP_WEIGHT_MAX */
+	uint8_t padding[52];
 };
 static_assert(sizeof(struct delta) == 128, "two lines");
 
@@ -57,6 +66,14 @@ int delta_ring_create(uint32_t records, uint64_t boot_id, struct delta_ring *out
  * @return 0, -EBADMSG when its numbers do not fit, or an error of segment_map()
  */
 int delta_ring_open(int fd, struct delta_ring *out);
+/** As delta_ring_open(), only to look: nothing can be pushed or popped. */
+int delta_ring_open_readonly(int fd, struct delta_ring *out);
+/**
+ * Look at a change that was pushed, whether it was taken or not.
+ * @param number  of the change, from 0, of a ring in which not more were pushed than it has room for
+ * @return false when there is none, or not this one
+ */
+bool delta_ring_look(const struct delta_ring *ring, uint64_t number, struct delta *out);
 /** Unmap and close; what holds nothing is left alone. */
 void delta_ring_close(struct delta_ring *ring);
 

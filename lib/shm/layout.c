@@ -277,8 +277,10 @@ static const struct layout_field delta_fields[] = {
 	FIELD(delta, op),
 	FIELD(delta, consumer),
 	FIELD(delta, plan),
+	FIELD(delta, endpoint),
 	FIELD(delta, expires),
 	FIELD(delta, digest),
+	FIELD(delta, weight),
 };
 
 /* A question carries the number of its kind, so that ask.def is part of the layout. */

@@ -20,9 +20,10 @@
  *   dataplane -> control   ACK(generation, status, text)   when every worker runs it, or it was refused
  *   after the first snapshot the dataplane starts its ports and workers and sends SEGMENT(stats…),
  *   SEGMENT(events…), SEGMENT(ask…), READY before that ACK.
- *   control -> dataplane   PING; dataplane -> control PONG   liveness of the main core
+ *   control -> dataplane   PING; dataplane -> control PONG   the main core lives, and every worker acts on the
+ *                                                            deltas that were pushed before
  *
- * Readers get WELCOME, the snapshot, usage and stats, all read-only, READY, and nothing else. A second
+ * Readers get WELCOME, the snapshot, usage, deltas and stats, all read-only, READY, and nothing else. A second
  * control is refused with ACK(-EBUSY) and closed.
  */
 #ifndef SLUICE_LIB_SHM_LINK_H

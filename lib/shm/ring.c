@@ -44,13 +44,13 @@ int ring_create(const struct ring_kind *kind, const char *name, uint32_t records
 	return 0;
 }
 
-int ring_open(const struct ring_kind *kind, int fd, struct ring_map *out)
+static int ring_map_fd(const struct ring_kind *kind, int fd, bool writable, struct ring_map *out)
 {
 	uint32_t numbers[2]; /* records, record_bytes: read once, for they may change */
 	int err;
 
 	*out = (struct ring_map){ .segment = segment_none() };
-	err = segment_map(fd, kind->segment, true, false, &out->segment);
+	err = segment_map(fd, kind->segment, writable, false, &out->segment);
 	if (err)
 		return err;
 	if (out->segment.length >= records_at(kind)) {
@@ -67,4 +67,14 @@ int ring_open(const struct ring_kind *kind, int fd, struct ring_map *out)
 	segment_close(&out->segment);
 	*out = (struct ring_map){ .segment = segment_none() };
 	return -EBADMSG;
+}
+
+int ring_open(const struct ring_kind *kind, int fd, struct ring_map *out)
+{
+	return ring_map_fd(kind, fd, true, out);
+}
+
+int ring_open_readonly(const struct ring_kind *kind, int fd, struct ring_map *out)
+{
+	return ring_map_fd(kind, fd, false, out);
 }

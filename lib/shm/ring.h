@@ -42,4 +42,7 @@ int ring_create(const struct ring_kind *kind, const char *name, uint32_t records
  */
 int ring_open(const struct ring_kind *kind, int fd, struct ring_map *out);
 
+/** The same without the right to write. */
+int ring_open_readonly(const struct ring_kind *kind, int fd, struct ring_map *out);
+
 #endif

@@ -27,6 +27,7 @@
 #define SNAP_CONSUMER_CAPACITY_MAX (1u << 24)
 #define SNAP_PLAN_SLOTS            65536u
 #define SNAP_PORTS_MAX             64u
+#define SNAP_WEIGHT_MAX            1000u
 #define SNAP_WORKERS_MAX           128u
 #define SNAP_EVENT_RECORDS_MAX     (1u << 20)
 

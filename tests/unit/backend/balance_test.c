@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weighted choice: exact in any window, spread out, and what happens when endpoints refuse. */
+#include <errno.h>
+
 #include "dataplane/backend/balance.h"
 #include "dataplane/backend/eject.h"
 #include "tests/unit/route/snap_fixture.h"
@@ -353,6 +355,51 @@ static void a_new_generation_takes_over_health_and_place(void **state)
 	snapshot_close(&third);
 }
 
+/* Without a new generation: at the next choice, and exact from there on. */
+static void a_weight_that_is_changed_holds_at_once(void **state)
+{
+	static const uint32_t before[] = { 3, 2, 4 }, drained[] = { 3, 0, 4 },
+			      after[] = { 3, 7, 4 };
+	struct snapshot snapshot;
+	struct choice c;
+
+	open_backend(&snapshot, before, 3);
+	c = choice_make(&snapshot, 5);
+	assert_exact(c.balance, before, 3, 0);
+	balance_pick(c.balance, 0, NULL, 0, 0);
+	assert_int_equal(balance_plan_set_weight(c.plan, 1, 0), 0);
+	assert_exact(c.balance, drained, 3, 0);
+	balance_pick(c.balance, 0, NULL, 0, 0);
+	assert_int_equal(balance_plan_set_weight(c.plan, 1, 7), 0);
+	assert_exact(c.balance, after, 3, 0);
+	/* A generation that says the same goes on with the cycle, one that does not begins another. */
+	snapshot_close(&snapshot);
+	open_backend(&snapshot, after, 3);
+	choice_follow(&c, &snapshot);
+	assert_exact(c.balance, after, 3, 0);
+	assert_int_equal(balance_plan_set_weight(c.plan, 3, 1), -EINVAL);
+	assert_int_equal(balance_plan_set_weight(c.plan, 0, SNAP_WEIGHT_MAX + 1), -EINVAL);
+	choice_free(&c);
+	snapshot_close(&snapshot);
+}
+
+static void when_all_are_drained_none_is_chosen(void **state)
+{
+	static const uint32_t weights[] = { 1, 1 };
+	struct snapshot snapshot;
+	struct choice c;
+
+	open_backend(&snapshot, weights, 2);
+	c = choice_make(&snapshot, 5);
+	assert_int_equal(balance_plan_set_weight(c.plan, 0, 0), 0);
+	assert_int_equal(balance_plan_set_weight(c.plan, 1, 0), 0);
+	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 0), SNAP_NONE);
+	assert_int_equal(balance_plan_set_weight(c.plan, 1, 1), 0);
+	assert_int_equal(balance_pick(c.balance, 0, NULL, 0, 0), 1);
+	choice_free(&c);
+	snapshot_close(&snapshot);
+}
+
 static void a_slot_that_is_forgotten_is_another_endpoint(void **state)
 {
 	static const uint32_t weights[] = { 1, 1, 1 };
@@ -433,6 +480,8 @@ int main(void)
 		cmocka_unit_test(when_all_are_silent_each_is_given_once_a_pause),
 		cmocka_unit_test(random_ejections_never_give_an_ejected_endpoint),
 		cmocka_unit_test(a_new_generation_takes_over_health_and_place),
+		cmocka_unit_test(a_weight_that_is_changed_holds_at_once),
+		cmocka_unit_test(when_all_are_drained_none_is_chosen),
 		cmocka_unit_test(a_slot_that_is_forgotten_is_another_endpoint),
 		cmocka_unit_test(probes_miss_none_over_generations),
 	};

@@ -18,6 +18,9 @@
  *   ask N               worker 0 asks control N times at once
  *   silent              workers ask nothing by themselves from now on
  *   asks                print how worker 0's questions ended
+ *   delta               print how many deltas were made, and the latest
+ *   unsettled 0|1       workers do not act on deltas yet
+ *   deltas-refused 0|1  refuse each delta
  *   weights             print endpoint=weight of what runs
  */
 #include <errno.h>
@@ -51,6 +54,9 @@ struct fake {
 	struct asks *asks[WORKERS];
 	int bell;
 	bool silent;
+	struct delta delta; /* the latest */
+	unsigned delta_count;
+	bool unsettled, refuse_deltas;
 	char refusal[200];
 	uint64_t requests;
 };
@@ -116,6 +122,21 @@ static int on_segments(void *ctx, uint32_t worker, struct link_segments *out)
 	*out = (struct link_segments){ &f->stats[worker], history_oldest(&f->history[worker]),
 		&f->events[worker], &f->rings[worker] };
 	return 0;
+}
+
+/* Remember the latest one. */
+static int on_delta(void *ctx, const struct delta *delta)
+{
+	struct fake *f = ctx;
+
+	f->delta = *delta;
+	f->delta_count++;
+	return f->refuse_deltas ? -EINVAL : 0;
+}
+
+static bool on_settled(void *ctx)
+{
+	return !((struct fake *)ctx)->unsettled;
 }
 
 static int on_bell(void *ctx)
@@ -250,6 +271,16 @@ static void print_asks(const struct fake *f)
 		s->asks_stray, asks_open(f->asks[0]));
 }
 
+static void print_delta(const struct fake *f)
+{
+	printf("count %u op %u consumer %u endpoint %u weight %u expires %" PRIu64 " digest ",
+		f->delta_count, f->delta.op, f->delta.consumer, f->delta.endpoint, f->delta.weight,
+		f->delta.expires);
+	for (unsigned i = 0; i < SNAP_DIGEST_BYTES; i++)
+		printf("%02x", f->delta.digest[i]);
+	printf("\n");
+}
+
 static void command(struct fake *f, const char *text)
 {
 	struct usage_line *line;
@@ -298,6 +329,14 @@ static void command(struct fake *f, const char *text)
 	} else if (strcmp(text, "silent\n") == 0) {
 		f->silent = true;
 		puts("done");
+	} else if (strcmp(text, "delta\n") == 0) {
+		print_delta(f);
+	} else if (sscanf(text, "unsettled %" SCNu64, &n) == 1) {
+		f->unsettled = n;
+		puts("done");
+	} else if (sscanf(text, "deltas-refused %" SCNu64, &n) == 1) {
+		f->refuse_deltas = n;
+		puts("done");
 	} else if (strcmp(text, "asks\n") == 0 && f->running) {
 		print_asks(f);
 	} else if (strcmp(text, "weights\n") == 0) {
@@ -310,7 +349,11 @@ static void command(struct fake *f, const char *text)
 
 int main(int argc, char **argv)
 {
-	static const struct link_server_ops ops = { on_apply, on_segments, NULL, on_bell };
+	static const struct link_server_ops ops = { .apply = on_apply,
+		.segments = on_segments,
+		.delta = on_delta,
+		.settled = on_settled,
+		.bell = on_bell };
 	static struct fake f = { .latency_us = 1500 };
 	struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
 	char text[400];

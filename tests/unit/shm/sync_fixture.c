@@ -79,6 +79,11 @@ static int program_delta(void *ctx, const struct delta *delta)
 	return p->verdict;
 }
 
+static bool program_settled(void *ctx)
+{
+	return !((struct program *)ctx)->unsettled;
+}
+
 static int program_bell(void *ctx)
 {
 	return ((struct program *)ctx)->bell;
@@ -87,7 +92,7 @@ static int program_bell(void *ctx)
 int program_setup(void **state)
 {
 	static const struct link_server_ops ops = { program_apply, program_segments, program_delta,
-		program_bell };
+		program_settled, program_bell };
 
 	const struct link_access access = { .control = LINK_NOBODY, .readers = LINK_NOBODY };
 	char why[200];

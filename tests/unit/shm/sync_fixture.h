@@ -25,6 +25,7 @@ struct program {
 	int bell;
 	struct delta deltas[PROGRAM_DELTAS];
 	unsigned delta_count;
+	bool unsettled; /* workers do not act on them yet */
 };
 
 /** Folder, socket and server. */

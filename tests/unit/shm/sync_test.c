@@ -365,6 +365,93 @@ static void deltas_reach_the_program(void **state)
 	link_client_close(&c);
 }
 
+/* The PONG, and the acknowledged sequence, come when every worker acts on what was pushed before. */
+static void deltas_are_acknowledged_when_they_are_settled(void **state)
+{
+	struct delta d = { .sequence = 1, .op = DELTA_ENDPOINT_WEIGHT, .base_generation = 5 };
+	struct delta_ring ring;
+	struct link_client c;
+
+	control_start(&c, 5);
+	assert_int_equal(delta_ring_create(16, 1, &ring), 0);
+	assert_int_equal(link_client_send_deltas(&c, &ring), 0);
+	program.unsettled = true;
+	d.weight = SNAP_WEIGHT_MAX;
+	delta_ring_push(&ring, &d);
+	assert_int_equal(link_client_ping(&c), 0);
+	assert_int_equal(program_run(&c), 0);
+	assert_int_equal(program.delta_count, 1);
+	assert_int_equal(atomic_load(&ring.header->acked), 0);
+	assert_int_equal(c.pongs, 0);
+	program.unsettled = false;
+	assert_int_equal(program_run(&c), 0);
+	assert_int_equal(atomic_load(&ring.header->acked), 1);
+	assert_int_equal(c.pongs, 1);
+	/* Without a change there is nothing to wait for. */
+	assert_int_equal(link_client_ping(&c), 0);
+	assert_int_equal(program_run(&c), 0);
+	assert_int_equal(c.pongs, 2);
+	d.sequence = 2;
+	d.weight = SNAP_WEIGHT_MAX + 1;
+	delta_ring_push(&ring, &d);
+	d.sequence = 3;
+	d.weight = 1;
+	d.endpoint = 1000;
+	delta_ring_push(&ring, &d);
+	assert_int_equal(program_run(&c), 0);
+	assert_int_equal(atomic_load(&ring.header->refused), 2);
+	delta_ring_close(&ring);
+	link_client_close(&c);
+}
+
+/* Readers see the generation as deltas have changed it. */
+static void readers_see_what_deltas_changed(void **state)
+{
+	struct link_client c, reader;
+	struct delta d = { .base_generation = 5 };
+	struct delta_ring ring;
+	uint32_t n, keys;
+	const struct snap_key *list;
+
+	control_start(&c, 5);
+	keys = program.snapshot.sections[SNAP_KEYS].count;
+	list = snap_records(&program.snapshot, SNAP_KEYS, &n);
+	assert_true(n > 0);
+	assert_int_equal(delta_ring_create(16, 1, &ring), 0);
+	assert_int_equal(link_client_send_deltas(&c, &ring), 0);
+	for (d.sequence = 1; d.sequence <= 5; d.sequence++) {
+		static const enum delta_op ops[] = { DELTA_ENDPOINT_WEIGHT, DELTA_KEY_ADD,
+			DELTA_KEY_REMOVE, DELTA_KEY_ADD, DELTA_KEY_ADD };
+
+		d.op = ops[d.sequence - 1];
+		d.weight = 77;
+		d.expires = d.sequence;
+		memset(d.digest, d.sequence == 2 ? 0xfe : 0x01, sizeof(d.digest));
+		if (d.op == DELTA_KEY_REMOVE)
+			memcpy(d.digest, list[0].digest, sizeof(d.digest));
+		if (d.sequence == 5)
+			d.base_generation = 4; /* says nothing of this one */
+		assert_int_equal(delta_ring_push(&ring, &d), 0);
+	}
+	assert_int_equal(program_run(&c), 0);
+	assert_int_equal(link_client_connect(program_path, LINK_ROLE_READER, 10, &reader), 0);
+	assert_int_equal(program_run(&reader), 0);
+	assert_true(reader.ready);
+	assert_int_equal(SNAP_AT(&reader.snapshot, SNAP_ENDPOINTS, snap_endpoint, 0)->weight, 77);
+	list = snap_records(&reader.snapshot, SNAP_KEYS, &n);
+	assert_int_equal(n, keys + 1);
+	for (uint32_t i = 1; i < n; i++)
+		assert_true(memcmp(list[i - 1].digest, list[i].digest, SNAP_DIGEST_BYTES) < 0);
+	memset(d.digest, 0x01, sizeof(d.digest));
+	assert_memory_equal(list[0].digest, d.digest, sizeof(d.digest));
+	assert_int_equal(list[0].expires, 4);
+	memset(d.digest, 0xfe, sizeof(d.digest));
+	assert_memory_equal(list[n - 1].digest, d.digest, sizeof(d.digest));
+	delta_ring_close(&ring);
+	link_client_close(&reader);
+	link_client_close(&c);
+}
+
 static void a_damaged_delta_ring_ends_its_control(void **state)
 {
 	struct delta d = { .sequence = 1 };
@@ -432,6 +519,8 @@ int main(void)
 		TEST(the_dataplanes_death_is_noticed),
 		TEST(a_stopping_dataplane_applies_nothing),
 		TEST(deltas_reach_the_program),
+		TEST(deltas_are_acknowledged_when_they_are_settled),
+		TEST(readers_see_what_deltas_changed),
 		TEST(a_damaged_delta_ring_ends_its_control),
 		TEST(waiting_ends_with_the_answer),
 	};
