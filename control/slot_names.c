@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/changes.h"
+
 static uint32_t *make_table(uint32_t capacity)
 {
 	uint32_t *table = malloc(((size_t)capacity + 1) * sizeof(*table));
@@ -129,7 +131,7 @@ struct str slot_consumer(const struct slot_names *n, uint32_t slot)
 	return snap_str(n->snapshot, SNAP_AT(n->snapshot, SNAP_CONSUMERS, snap_consumer, i)->name);
 }
 
-const struct snap_key *slot_key(const struct slot_names *n, uint64_t prefix)
+static const struct snap_key *slot_key(const struct slot_names *n, uint64_t prefix)
 {
 	uint32_t low = 0, high = n->snapshot ? n->snapshot->sections[SNAP_KEYS].count : 0;
 
@@ -149,4 +151,19 @@ const struct snap_key *slot_key(const struct slot_names *n, uint64_t prefix)
 			high = middle;
 	}
 	return NULL;
+}
+
+struct str slot_key_id(const struct slot_names *n, uint64_t prefix)
+{
+	const struct snap_key *key = slot_key(n, prefix);
+
+	if (key)
+		return snap_str(n->snapshot, key->id);
+	for (uint32_t i = 0; prefix && n->changes && i < n->changes->count; i++) {
+		const struct change *c = &n->changes->list[i];
+
+		if (c->kind != CHANGE_WEIGHT && memcmp(c->digest, &prefix, sizeof(prefix)) == 0)
+			return str_of(c->name);
+	}
+	return STR("");
 }

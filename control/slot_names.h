@@ -5,9 +5,12 @@
 
 #include "lib/shm/snapshot.h"
 
+struct changes;
+
 /* Index of the record of each slot, SNAP_NONE where there is none. */
 struct slot_names {
 	const struct snapshot *snapshot; /* outlives the table */
+	const struct changes *changes;   /* by command; NULL: none */
 	uint32_t *listeners, *apis, *endpoints, *consumers;
 };
 
@@ -23,7 +26,8 @@ struct str slot_endpoint(const struct slot_names *names, uint32_t slot);
 struct str slot_backend_of_endpoint(const struct slot_names *names, uint32_t slot);
 struct str slot_consumer(const struct slot_names *names, uint32_t slot);
 
-/** The key whose digest begins with these bytes, or NULL. @param prefix  as in struct event; 0: none */
-const struct snap_key *slot_key(const struct slot_names *names, uint64_t prefix);
+/** The id of the key whose digest begins with these bytes, one that was added by command, too; or empty.
+ *  @param prefix  as in struct event; 0: none */
+struct str slot_key_id(const struct slot_names *names, uint64_t prefix);
 
 #endif

@@ -4,6 +4,7 @@
  * by section and check the result with the dataplane's own reader. compile_network.c,
  * compile_apis.c and compile_callers.c write their sections.
  */
+#include "control/changes.h"
 #include "control/compile/compile.h"
 
 #include <errno.h>
@@ -225,6 +226,8 @@ static int compile_loaded(const char *path, int rc, const struct compile_input *
 	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
 	if (rc == 0) {
 		config_check(config, mistakes);
+		if (input->changes && changes_lay(input->changes, config) < 0)
+			mistake_add(mistakes, (struct cfg_at){ path, 1 }, "out of memory");
 		in.config = config;
 		rc = snapshot_compile(&in, mistakes, out);
 	} else if (mistakes->errors == 0) {

@@ -6,12 +6,15 @@
 #include "control/config/config.h"
 #include "lib/shm/snapshot.h"
 
+struct changes;
+
 struct compile_input {
 	struct config *config;
 	const struct snapshot *previous; /* generation before, for slots and capacities; or NULL */
 	bool running;                    /* previous is in use: what needs a restart is a mistake */
 	bool want_access_log; /* by command line, whatever the file says unless it forbids it */
 	uint64_t generation, boot_id;
+	const struct changes *changes; /* by command, laid over the file; NULL: none */
 };
 
 struct compiled {

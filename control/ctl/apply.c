@@ -21,6 +21,7 @@ static void print_answer(const json_t *answer)
 	const char *not_remembered = json_string_value(json_object_get(answer, "not_remembered"));
 	long long generation = json_integer_value(json_object_get(answer, "generation"));
 	long long workers = json_integer_value(json_object_get(answer, "workers"));
+	long long changes = json_integer_value(json_object_get(answer, "changes"));
 
 	if (json_is_true(json_object_get(answer, "pending")))
 		printf("%s: good; no dataplane is there yet, it gets generation %lld when it comes\n",
@@ -28,6 +29,9 @@ static void print_answer(const json_t *answer)
 	else
 		printf("%s: generation %lld runs on %lld worker%s\n", config, generation, workers,
 			plural((uint64_t)workers));
+	if (changes)
+		printf("%lld change%s by command lie%s over it: see 'sluicectl changes'\n", changes,
+			plural((uint64_t)changes), changes == 1 ? "s" : "");
 	if (not_remembered)
 		printf("this could not be remembered (%s): a restart of sluice-control reads %s\n",
 			not_remembered, started);
@@ -61,25 +65,12 @@ static bool print_own_mistakes(const json_t *answer)
 	return found;
 }
 
-int ctl_apply(const struct ctl *ctl)
+int ctl_apply_answer(const struct ctl *ctl, json_t *answer)
 {
-	const char *path = ctl->argument_count ? ctl->arguments[0] : ctl->config;
-	json_t *request = json_pack("{s:s}", "command", "apply"), *answer;
-	char *absolute = path ? realpath(path, NULL) : NULL;
-	bool ok;
+	bool ok = json_is_true(json_object_get(answer, "ok"));
 
-	if (path && !absolute) {
-		ctl_complain(ctl, "apply: %s: %s", path, strerror(errno));
-		json_decref(request);
-		return CTL_FAILED;
-	}
-	if (absolute)
-		json_object_set_new(request, "file", json_string(absolute));
-	free(absolute);
-	answer = ctl_request(ctl, request, PATIENCE_MS, false);
 	if (!answer)
 		return CTL_FAILED;
-	ok = json_is_true(json_object_get(answer, "ok"));
 	if (ctl->json) {
 		ctl_print_json(answer);
 		return ok ? CTL_OK : CTL_FAILED;
@@ -93,4 +84,21 @@ int ctl_apply(const struct ctl *ctl)
 			json_string_value(json_object_get(answer, "error")));
 	json_decref(answer);
 	return ok ? CTL_OK : CTL_FAILED;
+}
+
+int ctl_apply(const struct ctl *ctl)
+{
+	const char *path = ctl->argument_count ? ctl->arguments[0] : ctl->config;
+	json_t *request = json_pack("{s:s}", "command", "apply");
+	char *absolute = path ? realpath(path, NULL) : NULL;
+
+	if (path && !absolute) {
+		ctl_complain(ctl, "apply: %s: %s", path, strerror(errno));
+		json_decref(request);
+		return CTL_FAILED;
+	}
+	if (absolute)
+		json_object_set_new(request, "file", json_string(absolute));
+	free(absolute);
+	return ctl_apply_answer(ctl, ctl_request(ctl, request, PATIENCE_MS, false));
 }

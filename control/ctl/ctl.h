@@ -40,8 +40,10 @@ struct ctl {
 	const char *listener;
 	const char *headers[CTL_HEADERS_MAX];
 	unsigned header_count;
-	const char *prefix; /* key new */
-	double interval;    /* top: seconds */
+	const char *prefix;  /* key new, key add */
+	const char *digest;  /* key add, key revoke */
+	const char *expires; /* key add */
+	double interval;     /* top: seconds */
 	bool since_start; /* loads, latencies and shares since the start instead of the last seconds */
 	unsigned long count; /* top: 0 for ever */
 	char **arguments;    /* after the command */
@@ -56,6 +58,11 @@ int ctl_stats(const struct ctl *ctl);
 int ctl_top(const struct ctl *ctl);
 int ctl_explain(const struct ctl *ctl);
 int ctl_key(const struct ctl *ctl);
+int ctl_endpoint(const struct ctl *ctl);
+int ctl_changes(const struct ctl *ctl);
+
+/** Show the answer to an apply. @param answer  taken over; NULL: there was none @return an exit code */
+int ctl_apply_answer(const struct ctl *ctl, json_t *answer);
 
 /** Print to standard output and free. */
 void ctl_print_json(json_t *tree);

@@ -123,8 +123,13 @@ static enum reason caller_identify(struct explain *e, const struct policy_creden
 			name.data, (int)id.len, id.data);
 		return REASON_KEY_EXPIRED;
 	}
-	explain_step(e, "consumer", "%.*s, by its key '%.*s'", (int)name.len, name.data,
-		(int)id.len, id.data);
+	if (id.len)
+		explain_step(e, "consumer", "%.*s, by its key '%.*s'", (int)name.len, name.data,
+			(int)id.len, id.data);
+	else
+		explain_step(e, "consumer",
+			"%.*s, by a key that was added by command since the apply", (int)name.len,
+			name.data);
 	e->consumer = key->consumer;
 	e->plan = consumer->plan;
 	return REASON_PROXIED;

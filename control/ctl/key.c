@@ -3,6 +3,7 @@
  * sluicectl key new: a fresh key, shown once, and what goes into the configuration instead of it.
  * 32 characters out of 62 are 190 bits; they are drawn without a bias from the kernel's generator.
  */
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "control/ctl/ctl.h"
+#include "control/ctl/key.h"
 
 #define KEY_CHARACTERS 32
 #define PREFIX_MAX     64
@@ -41,10 +42,12 @@ static void digest_hex(const char *key, char *out)
 		snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
-static int key_new(const struct ctl *ctl)
+static_assert(CTL_KEY_BYTES == PREFIX_MAX + KEY_CHARACTERS + 1, "a key fits");
+static_assert(CTL_DIGEST_BYTES == 2 * SHA256_DIGEST_LENGTH + 1, "a digest fits");
+
+int ctl_key_make(const struct ctl *ctl, char *key, char *digest)
 {
 	const char *prefix = ctl->prefix ? ctl->prefix : "ak_live_";
-	char key[PREFIX_MAX + KEY_CHARACTERS + 1], hex[2 * SHA256_DIGEST_LENGTH + 1];
 	size_t len = strlen(prefix);
 
 	for (const char *p = prefix; *p; p++)
@@ -52,17 +55,27 @@ static int key_new(const struct ctl *ctl)
 			len = PREFIX_MAX + 1;
 	if (len > PREFIX_MAX) {
 		fprintf(stderr,
-			"sluicectl key new: the prefix must be at most %d printable characters\n",
+			"sluicectl key: the prefix must be at most %d printable characters\n",
 			PREFIX_MAX);
 		return CTL_USAGE;
 	}
 	memcpy(key, prefix, len);
 	key[len + KEY_CHARACTERS] = '\0';
 	if (!key_draw(key + len, KEY_CHARACTERS)) {
-		fprintf(stderr, "sluicectl key new: no random numbers: %s\n", strerror(errno));
+		fprintf(stderr, "sluicectl key: no random numbers: %s\n", strerror(errno));
 		return CTL_FAILED;
 	}
-	digest_hex(key, hex);
+	digest_hex(key, digest);
+	return CTL_OK;
+}
+
+static int key_new(const struct ctl *ctl)
+{
+	char key[CTL_KEY_BYTES], hex[CTL_DIGEST_BYTES];
+	int rc = ctl_key_make(ctl, key, hex);
+
+	if (rc != CTL_OK)
+		return rc;
 	if (ctl->json) {
 		ctl_print_json(json_pack("{s:s, s:s}", "key", key, "sha256", hex));
 	} else {
@@ -95,12 +108,19 @@ static int key_digest(const struct ctl *ctl)
 
 int ctl_key(const struct ctl *ctl)
 {
-	const char *what = ctl->argument_count == 1 ? ctl->arguments[0] : "";
+	char **a = ctl->arguments;
 
-	if (strcmp(what, "new") == 0)
+	if (ctl->argument_count == 1 && strcmp(a[0], "new") == 0)
 		return key_new(ctl);
-	if (strcmp(what, "digest") == 0)
+	if (ctl->argument_count == 1 && strcmp(a[0], "digest") == 0)
 		return key_digest(ctl);
-	fprintf(stderr, "sluicectl key: 'key new' or 'key digest'\n");
+	if (ctl->argument_count == 3 && strcmp(a[0], "add") == 0)
+		return ctl_key_add(ctl, a[1], a[2]);
+	if (ctl->argument_count == 3 && strcmp(a[0], "revoke") == 0 && !ctl->digest)
+		return ctl_key_revoke(ctl, a[1], a[2]);
+	if (ctl->argument_count == 1 && strcmp(a[0], "revoke") == 0 && ctl->digest)
+		return ctl_key_revoke(ctl, NULL, NULL);
+	fprintf(stderr, "sluicectl key: 'key new', 'key digest', 'key add CONSUMER ID', "
+			"'key revoke CONSUMER ID' or 'key revoke --digest HEX'\n");
 	return CTL_USAGE;
 }

@@ -23,7 +23,9 @@ static const struct command {
 	{ "stats", ctl_stats, 0, 0 },
 	{ "top", ctl_top, 0, 0 },
 	{ "explain", ctl_explain, 0, 1 },
-	{ "key", ctl_key, 1, 1 },
+	{ "key", ctl_key, 1, 3 },
+	{ "endpoint", ctl_endpoint, 3, 4 },
+	{ "changes", ctl_changes, 0, 2 },
 };
 
 static const char usage_text[] =
@@ -45,6 +47,16 @@ static const char usage_text[] =
 	"  explain --consumer NAME  the consumer's plan, and what is left of each limit\n"
 	"  key new [--prefix TEXT]  make a key, and the line for the configuration\n"
 	"  key digest               the sha256 of the key on standard input\n"
+	"  key add CONSUMER ID [--digest HEX] [--expires DATE] [--prefix TEXT]\n"
+	"                           let the consumer's new key in, at once\n"
+	"  key revoke CONSUMER ID   refuse a key, at once; or: key revoke --digest HEX\n"
+	"  endpoint weight BACKEND ADDRESS N\n"
+	"  endpoint drain BACKEND ADDRESS\n"
+	"                           change an endpoint's share, at once; drain: no new\n"
+	"                           request\n"
+	"  changes                  what such commands changed; it lies over the file\n"
+	"  changes forget NUMBER|all\n"
+	"                           take it back, and apply the file\n"
 	"\n"
 	"  --json                   answer in JSON\n"
 	"  --since-start            status, stats, top: load, latencies and shares since\n"
@@ -70,6 +82,8 @@ enum {
 	OPT_HEADER,
 	OPT_LISTENER,
 	OPT_PREFIX,
+	OPT_DIGEST,
+	OPT_EXPIRES,
 	OPT_INTERVAL,
 	OPT_COUNT,
 	OPT_SINCE_START,
@@ -86,6 +100,8 @@ static const struct option options[] = {
 	{ "header", required_argument, NULL, OPT_HEADER },
 	{ "listener", required_argument, NULL, OPT_LISTENER },
 	{ "prefix", required_argument, NULL, OPT_PREFIX },
+	{ "digest", required_argument, NULL, OPT_DIGEST },
+	{ "expires", required_argument, NULL, OPT_EXPIRES },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ "since-start", no_argument, NULL, OPT_SINCE_START },
@@ -178,6 +194,12 @@ static int set_option(struct ctl *ctl, int option)
 		return -1;
 	case OPT_PREFIX:
 		ctl->prefix = optarg;
+		return -1;
+	case OPT_DIGEST:
+		ctl->digest = optarg;
+		return -1;
+	case OPT_EXPIRES:
+		ctl->expires = optarg;
 		return -1;
 	case OPT_INTERVAL:
 		return set_interval(ctl, optarg);

@@ -13,6 +13,7 @@
 #include "control/ctl/stats_print.h"
 #include "control/ctl/table.h"
 #include "control/json.h"
+#include "lib/base/plural.h"
 
 #define PATIENCE_MS 10000 /* control answers at once; the machine may be busy */
 
@@ -217,10 +218,13 @@ static void print_under_way(const json_t *under_way)
 	if (!step)
 		return;
 	n = snprintf(text, sizeof(text), "%s %s",
-		strcmp(step, "reading") == 0 ? "reading"
-		: strcmp(step, "sent") == 0  ? "waiting for the dataplane to run"
-					     : "recording as applied",
-		file ? file : "a file");
+		strcmp(step, "reading") == 0    ? "reading"
+		: strcmp(step, "sent") == 0     ? "waiting for the dataplane to run"
+		: strcmp(step, "changing") == 0 ? "waiting for workers to act on"
+						: "recording",
+		file                                                        ? file
+		: strcmp(step, "reading") == 0 || strcmp(step, "sent") == 0 ? "a file"
+									    : "a change");
 	if (queued && n > 0 && (size_t)n < sizeof(text))
 		snprintf(text + n, sizeof(text) - (size_t)n, "; %llu more appl%s",
 			(unsigned long long)queued, queued == 1 ? "y waits" : "ies wait");
@@ -254,6 +258,11 @@ static void print_control(const json_t *tree, const char *socket, int err)
 	if (refusal)
 		printf("            the dataplane refused the last apply: %s\n", refusal);
 	print_under_way(json_object_get(tree, "under_way"));
+	if (count_of(tree, "changes"))
+		printf("            %llu change%s by command lie%s over the file: see 'sluicectl changes'\n",
+			(unsigned long long)count_of(tree, "changes"),
+			plural(count_of(tree, "changes")),
+			count_of(tree, "changes") == 1 ? "s" : "");
 	mistakes_print_json(json_object_get(tree, "mistakes"), stdout);
 	print_log(json_object_get(tree, "access_log"));
 }

@@ -247,13 +247,12 @@ static void put_request(struct line *l, const struct event *e)
 static void put_caller(struct line *l, const struct event *e, const struct slot_names *names)
 {
 	const struct snapshot *s = names->snapshot;
-	const struct snap_key *key = slot_key(names, e->key);
 	bool current = s && e->generation == (uint32_t)s->generation;
 
 	PUT(l, ",\"consumer\":");
 	put_name(l, slot_consumer(names, e->consumer));
 	PUT(l, ",\"key\":");
-	put_name(l, s && key ? snap_str(s, key->id) : STR(""));
+	put_name(l, s ? slot_key_id(names, e->key) : STR(""));
 	PUT(l, ",\"limit\":");
 	put_name(l, current && e->limit < s->sections[SNAP_LIMITS].count
 			    ? snap_str(s, SNAP_AT(s, SNAP_LIMITS, snap_limit, e->limit)->name)

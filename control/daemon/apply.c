@@ -16,7 +16,10 @@
 
 const char *daemon_step(const struct daemon *d)
 {
-	return d->reading ? "reading" : d->sent ? "sent" : d->recording ? "recording" : NULL;
+	return d->reading     ? "reading"
+	       : d->sent      ? "sent"
+	       : d->recording ? "recording"
+			      : d->changing.step;
 }
 
 static void apply_set_subject(struct daemon *d, const char *path)

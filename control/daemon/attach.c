@@ -95,6 +95,8 @@ static void wanted_runs(struct daemon *d)
 	slot_names_free(&d->names);
 	compiled_free(&d->ran);
 	d->ran = d->wanted;
+	d->laid_ran = d->laid_wanted;
+	daemon_forget_ring(d);
 	d->wanted = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
 	d->has_ran = true;
 	d->changed = false;
@@ -121,6 +123,7 @@ static void take_ack(struct daemon *d)
 			wanted_runs(d);
 		log_notice("generation %" PRIu64 " runs on %u worker%s", d->ran.snapshot.generation,
 			d->link.workers, plural(d->link.workers));
+		daemon_push_changes(d);
 		if (sent == &d->wanted)
 			daemon_record(d, false);
 	} else {
@@ -167,6 +170,8 @@ static void adopt(struct daemon *d)
 	d->link.snapshot = (struct snapshot){ .segment.fd = -1 };
 	d->link.has_snapshot = false;
 	d->has_ran = true;
+	d->laid_ran = 0; /* it is not known which of them it holds */
+	daemon_forget_ring(d);
 	if (d->generation < d->ran.snapshot.generation)
 		d->generation = d->ran.snapshot.generation;
 	if (d->link.has_usage) {
@@ -186,8 +191,10 @@ static void meet_running(struct daemon *d)
 	bool ours = d->has_ran && d->ran.snapshot.generation == d->link.generation &&
 		    snapshot_same(&d->ran.snapshot, &d->link.snapshot);
 
-	if (ours && !d->changed)
+	if (ours && !d->changed) {
+		daemon_push_changes(d);
 		return;
+	}
 	if (!ours)
 		adopt(d);
 	/* Read again: slots and what needs a restart depend on what runs. */
@@ -199,6 +206,7 @@ void daemon_meet_configured(struct daemon *d, bool good)
 	if (!good) {
 		log_error("the configuration has mistakes: generation %" PRIu64 " runs on",
 			d->ran.snapshot.generation);
+		daemon_push_changes(d);
 		daemon_answer_mistakes(d, d->config);
 	} else if (d->attached && !d->meet_due &&
 		   snapshot_same(&d->wanted.snapshot, &d->ran.snapshot) &&
@@ -206,6 +214,7 @@ void daemon_meet_configured(struct daemon *d, bool good)
 		log_notice("generation %" PRIu64 " is what the configuration asks for",
 			d->ran.snapshot.generation);
 		d->changed = false;
+		d->laid_ran = d->laid_wanted;
 		if (d->asked)
 			daemon_record(d, false);
 	} else {
@@ -287,10 +296,12 @@ static void disconnect(struct daemon *d)
 	d->sent = NULL;
 	daemon_drain_events(d);
 	daemon_link_close(d);
+	daemon_forget_ring(d);
 	d->connected = d->attached = d->meet_due = false;
 	d->dropped_seen = 0;
 	d->reconnect_ms = 0;
 	daemon_connect_in(d, RECONNECT_MIN_MS);
+	daemon_change_lost(d);
 	if (sent)
 		daemon_answer_apply(d, "the dataplane has gone before it answered");
 }
@@ -324,6 +335,7 @@ static void link_readable(void *context)
 	/* The last words of a dataplane count too. */
 	if (d->link.ack.arrived)
 		take_ack(d);
+	daemon_change_ponged(d);
 	if (rc < 0) {
 		lose(d, rc);
 		daemon_go_on(d);

@@ -20,6 +20,7 @@ struct configure_job {
 	enum configure_for purpose;
 	char *path;
 	struct compile_input input;
+	struct changes changes; /* by command, to be laid over the file */
 	const char *log_option; /* --access-log */
 	/* What the job made. The rest of the configuration is freed by then. */
 	bool good;
@@ -34,6 +35,7 @@ static void configure_free(struct configure_job *job)
 {
 	compiled_free(&job->compiled);
 	mistakes_free(&job->mistakes);
+	changes_free(&job->changes);
 	free(job->log_path);
 	free(job->path);
 	free(job);
@@ -134,6 +136,7 @@ static void configure_take(struct daemon *d, struct configure_job *job)
 	compiled_free(&d->wanted);
 	d->wanted = job->compiled;
 	job->compiled = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	d->laid_wanted = job->changes.last;
 	d->generation++;
 	d->changed = true;
 }
@@ -170,7 +173,9 @@ int daemon_configure(struct daemon *d, const char *path, enum configure_for purp
 		.log_option = d->options.access_log,
 		.compiled = { .secrets.fd = -1, .snapshot.segment.fd = -1 },
 	};
-	if (!job->path || job_start(&d->loop, &job->job) < 0) {
+	job->input.changes = &job->changes;
+	if (!job->path || changes_copy(&d->changes, &job->changes) < 0 ||
+		job_start(&d->loop, &job->job) < 0) {
 		configure_free(job);
 		log_error("%s cannot be read: out of memory", path);
 		return -ENOMEM;

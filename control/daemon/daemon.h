@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <uv.h>
 
+#include "control/changes.h"
 #include "control/compile/compile.h"
 #include "control/daemon/access_log.h"
 #include "control/daemon/ask.h"
@@ -54,9 +55,10 @@ struct client {
 	uint64_t number;  /* of the connection, to find the oldest */
 	struct peer_user user;
 	enum admin_right right;
-	bool waits;  /* for the end of its apply, which is under way */
-	bool queued; /* its apply begins when those before it are done */
-	char *file;  /* of a queued apply; NULL: what is applied already */
+	bool waits;   /* for the end of its apply, which is under way */
+	bool queued;  /* its apply begins when those before it are done */
+	bool changes; /* waits for the end of its change, which is under way */
+	char *file;   /* of a queued apply; NULL: what is applied already */
 };
 
 /* What a configuration is read for. */
@@ -73,6 +75,19 @@ struct apply_outcome {
 	uint64_t generation;
 	uint32_t workers; /* that run it */
 	bool same_file;   /* what was applied is what the process was started with */
+};
+
+/* A change by command that is under way. */
+struct changing {
+	const char *step;        /* "changing" or "recording"; NULL: none is */
+	bool pushed;             /* the dataplane's word is due */
+	bool saving;             /* a job writes all changes down */
+	bool pending;            /* it is made when a dataplane comes */
+	bool refused;            /* by the dataplane */
+	bool then_apply;         /* changes were taken back: what they hid is applied */
+	uint64_t refused_before; /* by the ring, of other changes */
+	int64_t since_ms;
+	char not_remembered[STATE_WHY_BYTES]; /* empty: it is */
 };
 
 struct daemon {
@@ -121,6 +136,14 @@ struct daemon {
 	json_t *mistakes_bare;         /* the same, without anything that files contain */
 	char refusal[LINK_TEXT_BYTES]; /* of the last apply; empty: none */
 	struct apply_outcome outcome;
+
+	/* Changes by command. */
+	struct changes changes;
+	uint64_t laid_wanted, laid_ran; /* number of the latest that wanted and ran hold */
+	struct delta_ring deltas;       /* header NULL: none */
+	uint64_t deltas_base, deltas_pushed;
+	struct changing changing;
+
 	struct usage usage;
 	bool has_usage;
 
@@ -181,6 +204,28 @@ void daemon_deliver(struct daemon *d);
 /** Remember for the next start that d->config was applied, then answer. */
 void daemon_record(struct daemon *d, bool pending);
 
+/* change.c: changes by command. */
+
+/** Read what was changed before this process began. @return 0 or -errno, which was logged */
+int daemon_recall_changes(struct daemon *d);
+/**
+ * Begin a change; daemon_answer_change() tells the end. Nothing else is under way.
+ * @param why  room for a sentence @return NULL, or why it is not begun
+ */
+const char *daemon_change(struct daemon *d, const json_t *request, char *why, size_t why_bytes);
+/** Begin to take back one change, or all: 0. An apply follows. @return false when there is none */
+bool daemon_forget_changes(struct daemon *d, uint64_t number);
+/** Push what the generation that runs does not hold. */
+void daemon_push_changes(struct daemon *d);
+/** The dataplane said that workers act on what was pushed. */
+void daemon_change_ponged(struct daemon *d);
+/** The dataplane has gone. */
+void daemon_change_lost(struct daemon *d);
+/** The ring belongs to a generation that runs no more, or to a dataplane that has gone. */
+void daemon_forget_ring(struct daemon *d);
+/** The dataplane does not say that its workers act on the change. */
+bool daemon_change_hangs(const struct daemon *d);
+
 /* attach.c: the dataplane's coming and going. */
 
 /** Connect to the dataplane after @p ms, and try again until one is there. */
@@ -218,6 +263,8 @@ bool daemon_apply_next(struct daemon *d);
 void daemon_answer_apply(struct daemon *d, const char *error);
 /** The same, for a file with mistakes. */
 void daemon_answer_mistakes(struct daemon *d, const char *path);
+/** Answer the client of the change that is under way. @param error  NULL: d->changing */
+void daemon_answer_change(struct daemon *d, const char *error);
 /** Answer those that wait, and close all connections. */
 void daemon_close_clients(struct daemon *d);
 

@@ -54,6 +54,7 @@ void daemon_drain_events(struct daemon *d)
 {
 	int64_t real_ns = real_minus_monotonic_ns();
 
+	d->names.changes = &d->changes;
 	for (uint32_t i = 0; i < d->link.events_count; i++) {
 		struct event_ring *ring = &d->link.events[i];
 		uint32_t n = EVENTS_BATCH;

@@ -216,6 +216,8 @@ static int start(struct daemon *d)
 	end_core_files(d);
 	admin_init(&d->admin);
 	recall(d);
+	if (daemon_recall_changes(d) < 0)
+		return 1;
 	return daemon_configure(d, d->config, CONFIGURE_START) < 0;
 }
 
@@ -237,6 +239,8 @@ static void end(struct daemon *d)
 {
 	usage_close(&d->usage);
 	slot_names_free(&d->names);
+	delta_ring_close(&d->deltas);
+	changes_free(&d->changes);
 	compiled_free(&d->wanted);
 	compiled_free(&d->ran);
 	access_log_free(&d->log);
@@ -260,6 +264,7 @@ int main(int argc, char **argv)
 	end_core_files(&d);
 	lock_memory();
 	d.listen_fd = d.link.fd = d.log.fd = d.link.secrets_fd = d.link.bell = -1;
+	d.deltas.segment.fd = -1;
 	d.link.snapshot.segment.fd = d.link.usage.segment.fd = d.usage.segment.fd = -1;
 	d.wanted.secrets.fd = d.wanted.snapshot.segment.fd = -1;
 	d.ran.secrets.fd = d.ran.snapshot.segment.fd = -1;

@@ -76,7 +76,7 @@ static void reply(struct client *client, json_t *answer)
 	char *line = text ? malloc(len + 1) : NULL;
 
 	json_decref(answer);
-	client->waits = client->queued = false;
+	client->waits = client->queued = client->changes = false;
 	if (line)
 		memcpy(line, text, len);
 	free(text);
@@ -101,10 +101,16 @@ static void refuse(const struct daemon *d, struct client *client, const char *wh
 	reply(client, failure(FAILURE_REFUSED, text));
 }
 
+/* For something that is under way, or to begin. */
+static bool client_waits(const struct client *client)
+{
+	return client->waits || client->queued || client->changes;
+}
+
 static struct place place_of(const struct client *client)
 {
 	return (struct place){ .taken = client->fd >= 0,
-		.kept = client->waits || client->queued,
+		.kept = client_waits(client),
 		.asked = client->out != NULL,
 		.rank = client->right == ADMIN_OWN ? PLACE_RANK_ALL : client->right,
 		.uid = client->user.uid,
@@ -192,10 +198,10 @@ static json_t *with_mistakes(const struct daemon *d, const struct client *client
 static json_t *applied(const struct daemon *d, const struct client *client)
 {
 	const struct apply_outcome *outcome = &d->outcome;
-	json_t *answer = json_pack("{s:b, s:I, s:s, s:s, s:b, s:s?}", "ok", 1, "generation",
-		(json_int_t)outcome->generation, "config", d->config, "started_with",
-		d->options.config, "same_file", outcome->same_file, "not_remembered",
-		d->forgotten[0] ? d->forgotten : NULL);
+	json_t *answer = json_pack("{s:b, s:I, s:i, s:s, s:s, s:b, s:s?}", "ok", 1, "generation",
+		(json_int_t)outcome->generation, "changes", (int)d->changes.count, "config",
+		d->config, "started_with", d->options.config, "same_file", outcome->same_file,
+		"not_remembered", d->forgotten[0] ? d->forgotten : NULL);
 
 	if (outcome->pending)
 		json_object_set_new(answer, "pending", json_true());
@@ -234,7 +240,7 @@ void daemon_close_clients(struct daemon *d)
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *client = &d->clients[i];
 
-		if (client->fd >= 0 && (client->waits || client->queued))
+		if (client->fd >= 0 && client_waits(client))
 			reply(client,
 				failure(FAILURE_OTHER,
 					"sluice-control was ended before this was done; 'sluicectl "
@@ -309,6 +315,78 @@ static void apply_ask(struct daemon *d, struct client *client, const char *path)
 	}
 }
 
+static json_t *change_outcome(const struct daemon *d)
+{
+	const struct changing *c = &d->changing;
+	json_t *answer;
+
+	if (c->refused)
+		return failure(FAILURE_OTHER,
+			"the dataplane refused the change, its log says why; the next apply makes it");
+	answer = json_pack("{s:b, s:i, s:s?}", "ok", 1, "changes", (int)d->changes.count,
+		"not_remembered", c->not_remembered[0] ? c->not_remembered : NULL);
+	if (c->pending)
+		json_object_set_new(answer, "pending", json_true());
+	else
+		json_object_set_new(answer, "workers", json_integer(d->link.workers));
+	return answer;
+}
+
+void daemon_answer_change(struct daemon *d, const char *error)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &d->clients[i];
+
+		if (client->fd < 0 || !client->changes)
+			continue;
+		if (error) {
+			reply(client, failure(FAILURE_OTHER, error));
+		} else if (d->changing.then_apply) {
+			client->changes = false;
+			client->queued = true;
+		} else {
+			reply(client, change_outcome(d));
+		}
+	}
+}
+
+/* A change is not made beside an apply, which may hold it or not. */
+static bool change_may_begin(struct daemon *d, struct client *client)
+{
+	char text[200];
+
+	if (!daemon_step(d))
+		return true;
+	snprintf(text, sizeof(text), "an apply or another change is under way (%s): ask again",
+		daemon_step(d));
+	reply(client, failure(FAILURE_BUSY, text));
+	return false;
+}
+
+static void change_ask(struct daemon *d, struct client *client, const json_t *request)
+{
+	const char *refused;
+	char why[200];
+
+	if (!change_may_begin(d, client))
+		return;
+	client->changes = true;
+	refused = daemon_change(d, request, why, sizeof(why));
+	if (refused)
+		reply(client, failure(FAILURE_OTHER, refused));
+}
+
+static void forget_ask(struct daemon *d, struct client *client, const json_t *request)
+{
+	const json_int_t number = json_integer_value(json_object_get(request, "number"));
+
+	if (!change_may_begin(d, client))
+		return;
+	client->changes = true;
+	if (number < 0 || !daemon_forget_changes(d, (uint64_t)number))
+		reply(client, failure(FAILURE_OTHER, "there is no such change"));
+}
+
 static void handle(struct daemon *d, struct client *client)
 {
 	json_error_t error;
@@ -327,6 +405,13 @@ static void handle(struct daemon *d, struct client *client)
 	else if (strcmp(command, "status") == 0)
 		reply(client, json_pack("{s:b, s:o}", "ok", 1, "status",
 				      daemon_status(d, client->right == ADMIN_OWN)));
+	else if (strcmp(command, "change") == 0)
+		change_ask(d, client, request);
+	else if (strcmp(command, "forget") == 0)
+		forget_ask(d, client, request);
+	else if (strcmp(command, "changes") == 0)
+		reply(client,
+			json_pack("{s:b, s:o}", "ok", 1, "changes", changes_to_json(&d->changes)));
 	else if (strcmp(command, "reopen") == 0)
 		reply(client, access_log_reopen(&d->log) < 0
 				      ? failure(FAILURE_OTHER, "the access log cannot be opened")
@@ -361,7 +446,7 @@ static void client_ready(void *context)
 
 	if (client->out)
 		send_out(client);
-	else if (client->waits || client->queued)
+	else if (client_waits(client))
 		close_client(client); /* it went away, or talks out of turn */
 	else
 		read_in(client->daemon, client);
@@ -388,10 +473,14 @@ void daemon_expire_clients(struct daemon *d)
 
 	if (apply_hangs(d))
 		answer_hung(d);
+	if (daemon_change_hangs(d))
+		daemon_answer_change(d,
+			"the dataplane does not say that its workers act on the change: one hangs, or it is "
+			"stopped; see 'sluicectl status'");
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *client = &d->clients[i];
 
-		if (client->fd >= 0 && !client->waits && !client->queued &&
+		if (client->fd >= 0 && !client_waits(client) &&
 			now_ms - client->since_ms > CLIENT_IDLE_MS)
 			close_client(client);
 	}

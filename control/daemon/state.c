@@ -19,7 +19,7 @@
 #include "lib/base/file.h"
 
 #define STATE_FILE      "applied.json"
-#define STATE_BYTES_MAX 65536
+#define STATE_BYTES_MAX (1024 * 1024)
 
 char *state_folder(const char *control_socket)
 {
@@ -56,17 +56,16 @@ bool state_same_file(const char *a, const char *b)
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static char *state_path(const char *folder, const char *suffix)
+static char *state_path(const char *folder, const char *name, const char *suffix)
 {
 	char *path;
 
-	return asprintf(&path, "%s/" STATE_FILE "%s", folder, suffix) < 0 ? NULL : path;
+	return asprintf(&path, "%s/%s%s", folder, name, suffix) < 0 ? NULL : path;
 }
 
-/* @return the record, NULL when there is none or, with why[0] set, when it cannot be read */
-static json_t *state_load(const char *folder, char *why)
+json_t *state_read(const char *folder, const char *name, char *why)
 {
-	char *path = state_path(folder, "");
+	char *path = state_path(folder, name, "");
 	char reason[FILE_WHY_BYTES];
 	struct file_text text;
 	json_t *record = NULL;
@@ -89,7 +88,7 @@ static json_t *state_load(const char *folder, char *why)
 
 char *state_recall(const char *folder, const char *started_with, char *why)
 {
-	json_t *record = state_load(folder, why);
+	json_t *record = state_read(folder, STATE_FILE, why);
 	const char *config = json_string_value(json_object_get(record, "config"));
 	const char *started = json_string_value(json_object_get(record, "started_with"));
 	char *out = NULL;
@@ -139,9 +138,9 @@ static void state_sync_folder(const char *folder)
 	close(fd);
 }
 
-static int state_replace(const char *folder, const char *text, char *why)
+int state_write_file(const char *folder, const char *name, const char *text, char *why)
 {
-	char *path = state_path(folder, ""), *fresh = state_path(folder, ".new");
+	char *path = state_path(folder, name, ""), *fresh = state_path(folder, name, ".new");
 	int rc = path && fresh ? state_write(fresh, text) : -ENOMEM;
 
 	if (rc == 0 && rename(fresh, path) < 0)
@@ -158,7 +157,7 @@ static int state_replace(const char *folder, const char *text, char *why)
 /* There is nothing to remember any more. */
 static int state_forget(const char *folder, char *why)
 {
-	char *path = state_path(folder, "");
+	char *path = state_path(folder, STATE_FILE, "");
 	int rc = 0;
 
 	if (!path)
@@ -186,7 +185,7 @@ int state_remember(const char *folder, const char *started_with, const char *con
 			started ? started : started_with);
 		text = record ? json_dumps(record, JSON_INDENT(1)) : NULL;
 		/* JSON is UTF-8, a file's name need not be. */
-		rc = text ? state_replace(folder, text, why)
+		rc = text ? state_write_file(folder, STATE_FILE, text, why)
 			  : state_fail(record ? ENOMEM : EILSEQ, applied, why);
 		json_decref(record);
 	}

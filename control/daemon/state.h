@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which file was applied last, kept over a restart of sluice-control. A restart that went back to
- * --config would take routes away that `sluicectl apply OTHER` had brought.
+ * What is kept over a restart of sluice-control. Which file was applied last: a restart that went back to
+ * --config would take routes away that `sluicectl apply OTHER` had brought. And what was changed by command.
  */
 #ifndef SLUICE_CONTROL_DAEMON_STATE_H
 #define SLUICE_CONTROL_DAEMON_STATE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -43,5 +44,15 @@ char *state_recall(const char *folder, const char *started_with, char *why);
  * @return 0 or -errno with @p why filled
  */
 int state_remember(const char *folder, const char *started_with, const char *config, char *why);
+
+/**
+ * Read a file of JSON from the folder.
+ * @param why  STATE_WHY_BYTES; empty when there is no such file
+ * @return owned by the caller; NULL when there is none or, with why[0] set, when it cannot be read
+ */
+json_t *state_read(const char *folder, const char *name, char *why);
+
+/** Write a file into the folder, whole or the one before stays. @return 0 or -errno with @p why filled */
+int state_write_file(const char *folder, const char *name, const char *text, char *why);
 
 #endif

@@ -12,8 +12,8 @@ static json_t *status_under_way(const struct daemon *d)
 
 	if (!step)
 		return json_null();
-	return json_pack("{s:s, s:s?, s:i}", "step", step, "file", d->subject, "queued",
-		(int)daemon_applies_queued(d));
+	return json_pack("{s:s, s:s?, s:i}", "step", step, "file",
+		d->changing.step ? NULL : d->subject, "queued", (int)daemon_applies_queued(d));
 }
 
 /* What workers asked, since the start. */
@@ -32,7 +32,7 @@ json_t *daemon_status(const struct daemon *d, bool own)
 			    : d->changed            ? "not applied"
 						    : "applied";
 
-	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:b, s:I, s:I, s:s?, s:o, s:o, s:o}",
+	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:b, s:I, s:I, s:s?, s:o, s:o, s:o, s:i}",
 		"pid", (int)getpid(), "config", d->config, "started_with", d->options.config,
 		"not_recalled", d->not_recalled[0] ? d->not_recalled : NULL, "state", state,
 		"under_way", status_under_way(d), "attached", d->attached, "generation",
@@ -42,5 +42,5 @@ json_t *daemon_status(const struct daemon *d, bool own)
 		json_pack("{s:s?, s:I, s:I, s:I, s:b}", "path", d->log.path, "written",
 			(json_int_t)d->log.written, "lost", (json_int_t)d->log.lost, "dropped",
 			(json_int_t)d->dropped_seen, "failing", d->log.failing),
-		"questions", status_questions(d));
+		"questions", status_questions(d), "changes", (int)d->changes.count);
 }

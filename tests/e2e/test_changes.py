@@ -8,7 +8,7 @@ import time
 import pytest
 
 import settings
-from bed import INSIDE_IP, OUTSIDE_IP, BedError, run, wait_for
+from bed import BACKENDS, BACKEND_PORT, INSIDE_IP, OUTSIDE_IP, BedError, run, wait_for
 from sluice import CtlError
 
 KEY = ("X-API-Key", settings.GLOBEX_KEY)
@@ -182,4 +182,79 @@ def test_what_cannot_fit_into_memory_is_refused_at_the_start(bed, gateway, conne
     # Nothing was begun: what fits starts without a restart.
     gateway.apply(settings.config())
     gateway.wait_serving()
+    assert orders(connect()).status == 200
+
+
+@pytest.fixture
+def changes(gateway):
+    """Takes back what the test changed by command."""
+    yield
+    if gateway.ctl_json("changes")["changes"]:
+        gateway.ctl("changes", "forget", "all")
+
+
+def test_a_key_works_and_is_refused_when_the_command_returns(gateway, connect, changes):
+    generation = gateway.stats().worker("generation")
+    connection = connect()
+    out = gateway.ctl("key", "add", "globex", "k2")
+    key = out.split()[0]
+    assert "key added: 1 worker acts on it" in out
+    assert orders(connection, key).status == 200
+    gateway.ctl("key", "revoke", "globex", "k2")
+    assert orders(connection, key).status == 401
+    gateway.ctl("key", "revoke", "globex", "k1")
+    assert orders(connection).status == 401
+    assert gateway.ctl_json("explain", f"GET http://{settings.HOST}/v1/orders/1", "--key",
+        settings.GLOBEX_KEY)["reason"] == "key_unknown"
+    assert gateway.stats().worker("generation") == generation, "without an apply"
+    gateway.ctl("changes", "forget", "all")
+    assert orders(connection).status == 200
+
+
+BE1 = f"{BACKENDS['be1']}:{BACKEND_PORT}"
+
+
+def backend_of(gateway, endpoint):
+    """The name of the backend whose first endpoint it is."""
+    return next(b["name"] for b in gateway.ctl_json("stats", "--backends")["backends"]
+        if b["endpoints"][0]["name"] == endpoint)
+
+
+def chosen(connection, requests=20):
+    return {json.loads(orders(connection).body)["backend"] for _ in range(requests)}
+
+
+def test_a_drained_endpoint_gets_no_request_from_the_commands_return_on(gateway, connect, changes):
+    backend, connection = backend_of(gateway, BE1), connect()
+    assert "be1" in chosen(connection)
+    gateway.ctl("endpoint", "drain", backend, BE1)
+    assert chosen(connection) == {"be2", "be3"}
+    assert next(b for b in gateway.ctl_json("stats", "--backends")["backends"]
+        if b["name"] == backend)["endpoints"][0]["weight"] == 0
+    gateway.ctl("endpoint", "weight", backend, BE1, "1000")
+    assert "be1" in chosen(connection)
+
+
+def test_changes_under_load_lose_no_request(gateway, load, changes):
+    backend = backend_of(gateway, BE1)
+    with load(4) as running:
+        for i in range(20):
+            gateway.ctl("endpoint", "weight", backend, BE1, str(i % 7))
+            gateway.ctl("key", "add", "acme", f"spare{i}")
+    assert running.lost() == 0 and running.result["requests"] > 500, running.result
+
+
+def test_changes_outlive_applies_and_both_processes(bed, gateway, connect, changes):
+    gateway.ctl("key", "revoke", "globex", "k1")
+    assert "1 change by command lies over it" in gateway.apply(settings.config(weights=(1, 1, 1)))
+    assert orders(connect()).status == 401
+    bed.stop("dataplane", signal.SIGKILL)
+    gateway.start_dataplane()
+    gateway.wait_serving()
+    wait_for(lambda: orders(connect()).status == 401, 20, "the key to be refused")
+    bed.stop("control", signal.SIGKILL)
+    gateway.start_control()
+    gateway.wait_attached()
+    assert orders(connect()).status == 401
+    gateway.ctl("changes", "forget", "all")
     assert orders(connect()).status == 200

@@ -1045,6 +1045,170 @@ class Questions(Case):
         eventually(answered, "an answer of the next control")
 
 
+class Changes(Case):
+    """Changes by command: made in the running dataplane, kept over applies and restarts."""
+
+    OTHER = "ab" * 32
+
+    def delta(self):
+        words = self.dataplane.ask("delta").split()
+        return dict(zip(words[::2], words[1::2]))
+
+    def change(self, *argv):
+        done = self.ctl(*argv)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def changes(self):
+        return json.loads(self.change("changes", "--json"))["changes"]
+
+    def start_kept(self, *options):
+        """The state folder outlives the control process in any case: it lies beside its socket."""
+        self.start_dataplane()
+        self.start_control(*options)
+        self.wait_generation(1)
+
+    def test_a_key_is_added_and_revoked_without_an_apply(self):
+        self.start_kept()
+        out = self.change("key", "add", "acme", "k2", "--digest", self.OTHER, "--expires", "2040-01-01T00:00:00Z")
+        self.assertIn("key added: 2 workers act on it", out)
+        delta = self.delta()
+        self.assertEqual((delta["op"], delta["digest"], delta["expires"]), ("1", self.OTHER, "2208988800"))
+        out = self.change("key", "revoke", "acme", "k1")
+        self.assertIn("key revoked: 2 workers act on it", out)
+        delta = self.delta()
+        self.assertEqual((delta["count"], delta["op"], delta["digest"]), ("2", "2", DIGEST))
+        self.assertEqual(self.generation(), 1)
+        self.assertEqual([(c["what"], c["key"]) for c in self.changes()], [("key add", "k2"), ("key revoke", "k1")])
+        self.assertIn("2 changes by command lie over the file", self.ctl("status").stdout)
+        explained = json.loads(self.ctl("explain", "GET http://api.example/v1/orders/1", "--key", KEY, "--json").stdout)
+        self.assertEqual(explained["reason"], "key_unknown")
+
+    def test_a_new_key_is_shown_once_and_let_in(self):
+        self.start_kept()
+        out = self.change("key", "add", "acme", "k2", "--prefix", "ak_live_x")
+        key = out.split()[0]
+        self.assertTrue(key.startswith("ak_live_x"))
+        self.assertEqual(self.delta()["digest"], hashlib.sha256(key.encode()).hexdigest())
+        self.assertNotIn(key, self.change("changes"))
+        with open(self.path("c.sock.state/changes.json"), encoding="utf-8") as f:
+            self.assertNotIn(key, f.read())
+
+    def test_what_cannot_be_changed_is_refused_with_its_reason(self):
+        self.write(config(consumers=ACME % "bronze" + ', { name = "globex"; plan = "gold"; }'))
+        self.start_kept()
+        for argv, why in ((("key", "add", "nobody", "k1", "--digest", self.OTHER), "no consumer is named 'nobody'"),
+                (("key", "add", "acme", "k1", "--digest", self.OTHER), "has a key 'k1' already"),
+                (("key", "add", "globex", "k1", "--digest", DIGEST), "is consumer acme's already"),
+                (("key", "add", "acme", "k2", "--digest", "abc"), "64 hexadecimal digits"),
+                (("key", "add", "acme", "k2", "--digest", self.OTHER, "--expires", "soon"), "expires is a date"),
+                (("key", "revoke", "acme", "k9"), "has no key 'k9'"),
+                (("key", "revoke", "--digest", self.OTHER), "no consumer has a key with this sha256"),
+                (("endpoint", "weight", "shop", "10.0.0.99:8080", "1"), "has no endpoint 10.0.0.99:8080"),
+                (("endpoint", "drain", "nothing", "10.0.0.21:8080"), "no backend is named 'nothing'")):
+            done = self.ctl(*argv)
+            self.assertEqual(done.returncode, 1, argv)
+            self.assertIn(why, done.stderr)
+        self.assertEqual(self.ctl("endpoint", "weight", "shop", "10.0.0.21:8080", "1001").returncode, 2)
+        self.assertEqual(self.changes(), [])
+        self.assertEqual(self.delta()["count"], "0")
+
+    def test_weights_are_changed_and_shown(self):
+        self.start_kept()
+        self.change("endpoint", "weight", "shop", "10.0.0.22:8080", "9")
+        self.assertIn("endpoint drained: 2 workers act on it", self.change("endpoint", "drain", "shop", "10.0.0.21:8080"))
+        delta = self.delta()
+        self.assertEqual((delta["count"], delta["op"], delta["endpoint"], delta["weight"]), ("2", "4", "0", "0"))
+        stats = json.loads(self.ctl("stats", "--backends", "--json").stdout)
+        self.assertEqual([e["weight"] for e in stats["backends"][0]["endpoints"]], [0, 9])
+
+    def test_the_answer_comes_when_all_workers_act_on_it(self):
+        self.start_kept()
+        self.dataplane.ask("unsettled 1")
+        with subprocess.Popen([CTL, "endpoint", "drain", "shop", "10.0.0.21:8080", "--socket", self.path("d.sock"),
+                "--control-socket", self.path("c.sock")], stdout=subprocess.PIPE, text=True) as ctl:
+            eventually(lambda: self.delta()["count"] == "1", "the change")
+            under_way = self.status()["control"]["under_way"]
+            self.assertEqual(under_way["step"], "changing")
+            self.assertIsNone(ctl.poll())
+            self.dataplane.ask("unsettled 0")
+            self.assertIn("drained", ctl.communicate(timeout=20)[0])
+            self.assertEqual(ctl.returncode, 0)
+
+    def test_changes_lie_over_applies(self):
+        self.start_kept()
+        self.change("endpoint", "drain", "shop", "10.0.0.21:8080")
+        self.change("key", "revoke", "acme", "k1")
+        self.write(config(weight=8, rate="20/s"))
+        out = self.ctl("apply", self.path("s.conf")).stdout
+        self.assertIn("2 changes by command lie over it", out)
+        self.assertIn("10.0.0.21:8080=0 ", self.dataplane.ask("weights"))
+        explained = json.loads(self.ctl("explain", "GET http://api.example/v1/orders/1", "--key", KEY, "--json").stdout)
+        self.assertEqual(explained["reason"], "key_unknown")
+        out = self.change("changes", "forget", "1")
+        self.assertIn("1 change by command lies over it", out)
+        self.assertIn("10.0.0.21:8080=8 ", self.dataplane.ask("weights"))
+        self.change("changes", "forget", "all")
+        self.assertEqual(self.changes(), [])
+        explained = json.loads(self.ctl("explain", "GET http://api.example/v1/orders/1", "--key", KEY, "--json").stdout)
+        self.assertNotEqual(explained["reason"], "key_unknown")
+
+    def test_a_new_dataplane_gets_changes_with_the_generation_that_ran(self):
+        self.start_kept()
+        self.change("endpoint", "drain", "shop", "10.0.0.21:8080")
+        self.change("key", "revoke", "acme", "k1")
+        self.dataplane.kill()
+        self.start_dataplane()
+        self.wait_generation(1)
+        eventually(lambda: self.delta()["count"] == "2", "both changes")
+        self.assertEqual(self.delta()["digest"], DIGEST)
+
+    def test_a_new_control_makes_them_part_of_a_generation(self):
+        self.start_kept()
+        self.change("endpoint", "drain", "shop", "10.0.0.21:8080")
+        self.change("key", "revoke", "acme", "k1")
+        self.stop_control(signal.SIGKILL)
+        self.start_control()
+        self.wait_generation(2)
+        self.assertIn("10.0.0.21:8080=0 ", self.dataplane.ask("weights"))
+        self.assertEqual([c["what"] for c in self.changes()], ["endpoint weight", "key revoke"])
+        self.change("endpoint", "weight", "shop", "10.0.0.21:8080", "4")
+        self.assertEqual(self.delta()["weight"], "4")
+
+    def test_without_a_dataplane_a_change_waits_for_one(self):
+        self.start_kept()
+        self.dataplane.kill()
+        eventually(lambda: not self.status()["control"]["attached"], "its end")
+        out = self.change("key", "revoke", "acme", "k1")
+        self.assertIn("no dataplane is there; the next one gets it", out)
+        self.start_dataplane()
+        eventually(lambda: self.delta()["digest"] == DIGEST, "the change")
+
+    def test_changes_that_cannot_be_read_keep_control_from_starting(self):
+        os.mkdir(self.path("c.sock.state"), 0o700)
+        with open(self.path("c.sock.state/changes.json"), "w", encoding="utf-8") as f:
+            f.write('[{"number": 1, "what": "key revoke"}]')
+        self.start_control()
+        self.assertEqual(self.control.wait(20), 1)
+        self.assertIn("keys that were revoked would work again", self.control.stderr.read())
+
+    def test_a_refused_change_is_told_and_made_by_the_next_apply(self):
+        self.start_kept()
+        self.dataplane.ask("deltas-refused 1")
+        done = self.ctl("endpoint", "drain", "shop", "10.0.0.21:8080")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the next apply makes it", done.stderr)
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.assertIn("10.0.0.21:8080=0 ", self.dataplane.ask("weights"))
+
+    def test_changes_of_one_endpoint_are_one(self):
+        self.start_kept()
+        for weight in range(1, 6):
+            self.change("endpoint", "weight", "shop", "10.0.0.21:8080", str(weight))
+        self.assertEqual(self.delta()["weight"], "5")
+        self.assertEqual(len(self.changes()), 1)
+
+
 class Ctl(Case):
     def test_stats(self):
         self.start()
