@@ -130,6 +130,8 @@ int policy_apply_delta(struct policy *policy, const struct delta *delta)
 		if (delta->plan >= policy->plan_count)
 			return -EINVAL;
 		return consumers_set_plan(policy->consumers, delta->consumer, delta->plan);
+	case DELTA_ENDPOINT_WEIGHT: /* the backends', see gateway.c */
+		break;
 	}
 	return -EINVAL;
 }
