@@ -88,6 +88,7 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    os.chmod(folder, 0o755)  # as "/" is: the gateway's users look into it
     try:
         good = tell("minbase and a clone", *make(folder))
         for command in sys.argv[1:] or COMMANDS:
