@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of changes, and their form on disk and in answers. See changes_lay.c for what they do. */
+/* The list of changes, and their form on disk and in answers. See changes_lay.c for what they
+ * do. */
 #include "control/changes.h"
 
 #include <errno.h>

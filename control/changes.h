@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What commands changed beside the file: keys that were added or revoked, weights of endpoints. The changes
- * lie over each configuration that is read, until a command takes them back. There is one for each key and
- * endpoint, the latest.
+ * What commands changed beside the file: keys that were added or revoked, weights of endpoints. The
+ * changes lie over each configuration that is read, until a command takes them back. There is one
+ * for each key and endpoint, the latest.
  */
 #ifndef SLUICE_CONTROL_CHANGES_H
 #define SLUICE_CONTROL_CHANGES_H
@@ -56,8 +56,8 @@ int changes_from_json(const json_t *list, struct changes *out);
 const char *change_what(enum change_kind kind);
 
 /**
- * Lay them over a configuration that was checked. What they name and the configuration does not have is left
- * alone. Texts of @p changes are used until the configuration is freed.
+ * Lay them over a configuration that was checked. What they name and the configuration does not
+ * have is left alone. Texts of @p changes are used until the configuration is freed.
  * @return 0 or -ENOMEM
  */
 int changes_lay(const struct changes *changes, struct config *config);

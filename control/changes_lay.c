@@ -20,7 +20,8 @@ static int change_compare_key(const void *key, const void *change)
 	return memcmp(key, (*(const struct change *const *)change)->digest, SNAP_DIGEST_BYTES);
 }
 
-/* Keys that were changed, sorted by digest, so that a million keys of a file are gone through once. */
+/* Keys that were changed, sorted by digest, so that a million keys of a file are gone through
+ * once. */
 struct lay_keys {
 	const struct change *sorted[CHANGES_MAX];
 	bool found[CHANGES_MAX]; /* an added key that the file has, too */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that change the running gateway without an apply: keys and weights of endpoints. sluice-control
- * makes the change, and answers when every worker acts on it.
+ * Commands that change the running gateway without an apply: keys and weights of endpoints.
+ * sluice-control makes the change, and answers when every worker acts on it.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers' questions (lib/shm/ask.h) and their handlers: one function for each row of ask.def, called in the
- * loop's thread. A handler replies at once, or keeps its struct asked and replies when a job is done.
+ * Workers' questions (lib/shm/ask.h) and their handlers: one function for each row of ask.def,
+ * called in the loop's thread. A handler replies at once, or keeps its struct asked and replies
+ * when a job is done.
  */
 #ifndef SLUICE_CONTROL_DAEMON_ASK_H
 #define SLUICE_CONTROL_DAEMON_ASK_H

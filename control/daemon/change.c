@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Changes by command (control/changes.h): one at a time, like an apply, each in three steps. It is pushed into the
- * delta ring; the dataplane says when every worker acts on it; a job writes all changes down. The list, not the
- * ring, is what counts: it is laid over each configuration that is read from then on, and what a generation does
- * not hold yet is pushed again for a dataplane that gets this generation.
+ * Changes by command (control/changes.h): one at a time, like an apply, each in three steps. It is
+ * pushed into the delta ring; the dataplane says when every worker acts on it; a job writes all
+ * changes down. The list, not the ring, is what counts: it is laid over each configuration that is
+ * read from then on, and what a generation does not hold yet is pushed again for a dataplane that
+ * gets this generation.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -264,7 +265,8 @@ static bool change_same_key(const struct change *a, const struct change *b, bool
 	return strcmp(a->of, b->of) == 0 && strcmp(a->name, b->name) == 0;
 }
 
-/* A key that was added by command, or runs: its consumer, id and digest. @return false when there is none */
+/* A key that was added by command, or runs: its consumer, id and digest. @return false when there
+ * is none */
 static bool change_find_key(const struct daemon *d, const struct snapshot *s,
 	const struct change *like, bool by_digest, struct change *out)
 {

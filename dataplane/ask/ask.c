@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of open questions. A question's number is a count above the number of its entry, so that a
- * reply finds its entry at once and one to an earlier question of the same entry is told apart.
+ * The table of open questions. A question's number is a count above the number of its entry, so
+ * that a reply finds its entry at once and one to an earlier question of the same entry is told
+ * apart.
  */
 #include "dataplane/ask/ask.h"
 

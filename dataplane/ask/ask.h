@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One worker's open questions to control: what the worker cannot answer itself is submitted here, and an
- * upcall brings the answer a few loops later. Every question that was taken ends once, by a reply, its
- * deadline or control's end, unless it is cancelled; a question that is not taken ends at once. Without a
- * reply the fallback of its row in lib/shm/ask.def holds. Time is an argument; nothing here waits.
+ * One worker's open questions to control: what the worker cannot answer itself is submitted here,
+ * and an upcall brings the answer a few loops later. Every question that was taken ends once, by a
+ * reply, its deadline or control's end, unless it is cancelled; a question that is not taken ends
+ * at once. Without a reply the fallback of its row in lib/shm/ask.def holds. Time is an argument;
+ * nothing here waits.
  */
 #ifndef SLUICE_DATAPLANE_ASK_ASK_H
 #define SLUICE_DATAPLANE_ASK_ASK_H
@@ -62,8 +63,8 @@ void asks_set_upcall(struct asks *asks, enum ask_kind kind, ask_answered_fn answ
  * @param bytes   copied, @p len of them, at most ASK_DATA_BYTES
  * @param cookie  for the upcall; control does not see it
  * @param number  set for ask_cancel(); may be NULL
- * @return ASK_ANSWERED: it was taken, and the upcall will come. Else why not, which is counted: no upcall
- *         comes, and ask_fallback() of the kind holds.
+ * @return ASK_ANSWERED: it was taken, and the upcall will come. Else why not, which is counted: no
+ *         upcall comes, and ask_fallback() of the kind holds.
  */
 enum ask_end ask_submit(struct asks *asks, enum ask_kind kind, const void *bytes, uint32_t len,
 	uint64_t cookie, uint64_t now_ns, uint64_t *number);

@@ -34,7 +34,7 @@ static inline void stage_run(
 		run(b, mask);
 }
 
-/* Nothing waits twice. */
+/* A request that was asked for once does not wait again. */
 static __attribute__((noinline)) void hooks_run(struct burst *b)
 {
 	uint32_t mask = b->next;

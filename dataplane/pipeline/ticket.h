@@ -27,9 +27,9 @@ void tickets_fini(struct tickets *tickets);
 
 /** @return a ticket, or 0 when all are in use */
 uint64_t ticket_take(struct tickets *tickets, void *owner);
-/** @return who waits with the ticket, or NULL for nobody */
+/** @return the owner that ticket_take() got, or NULL when the ticket was given back */
 void *ticket_owner(const struct tickets *tickets, uint64_t ticket);
-/** Its owner waits no more. @pre ticket_owner() */
+/** Give it back: its owner waits no more. @pre ticket_owner() is not NULL */
 void ticket_give(struct tickets *tickets, uint64_t ticket);
 
 #endif

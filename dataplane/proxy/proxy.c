@@ -236,7 +236,7 @@ const char *proxy_fault(const struct proxy *p)
 			if (u->deadline.when_ns == 0)
 				return "a pooled connection has no deadline";
 	}
-	return waiting == p->tickets.used ? NULL : "a ticket is nobody's";
+	return waiting == p->tickets.used ? NULL : "a ticket has no request that waits";
 }
 
 static void *on_accepted(void *ctx, struct tcp_conn *c, uint32_t listener_id)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests that wait for an answer from elsewhere. Of what was decided nothing is kept but what the
- * exchange notes anyway: its ticket says who waits, the head stays in the receive stream. Answered,
- * or late, the request joins a burst again and is decided from the beginning, by whatever
- * generation runs then; limits that it took are not taken twice. While it waits the exchange's one
- * deadline is that of the wait.
+ * Requests that wait for an answer from elsewhere. The decision is not kept, except for what the
+ * exchange notes anyway: the ticket names the exchange, the head stays in the receive stream. When
+ * the answer or the deadline comes, the request joins a burst again and is decided from the first
+ * stage by the generation that runs then; limits that it took are not taken twice. While it waits
+ * the exchange's one deadline is that of the wait.
  */
 #include "dataplane/pipeline/hooks.h"
 #include "dataplane/proxy/h1.h"
@@ -108,6 +108,6 @@ const char *suspend_fault(const struct proxy *p, const struct exchange *ex)
 	if (ex->flags & EX_WAITING)
 		return ticket_owner(&p->tickets, ex->ticket) == ex
 			       ? NULL
-			       : "a request waits with another's ticket";
+			       : "a request waits with the ticket of another";
 	return ex->flags & EX_RESUMED ? NULL : "an exchange has no backend";
 }
