@@ -7,33 +7,27 @@
 #include "bench/self/statistics.h"
 
 #define record_exchange  counted_exchange
-#define record_inactive  counted_inactive
+#define outcome_ended    counted_ended
 #define outcome_sent     counted_sent
 #define outcome_response counted_response
 #include "dataplane/backend/outcome.c"
 #include "dataplane/proxy/record.c"
 #undef record_exchange
-#undef record_inactive
+#undef outcome_ended
 #undef outcome_sent
 #undef outcome_response
 
 bool self_statistics = true;
 
 void record_exchange(struct proxy *p, struct exchange *ex);
-void record_inactive(struct proxy *p, struct exchange *ex);
 void outcome_sent(struct backends *b, uint32_t slot, bool reused);
 void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64_t latency_ns);
+void outcome_ended(struct backends *b, uint32_t slot, enum outcome outcome);
 
 void record_exchange(struct proxy *p, struct exchange *ex)
 {
 	if (self_statistics)
 		counted_exchange(p, ex);
-}
-
-void record_inactive(struct proxy *p, struct exchange *ex)
-{
-	if (self_statistics)
-		counted_inactive(p, ex);
 }
 
 void outcome_sent(struct backends *b, uint32_t slot, bool reused)
@@ -46,4 +40,10 @@ void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64
 {
 	if (self_statistics)
 		counted_response(b, slot, status, latency_ns);
+}
+
+void outcome_ended(struct backends *b, uint32_t slot, enum outcome outcome)
+{
+	if (self_statistics)
+		counted_ended(b, slot, outcome);
 }

@@ -81,15 +81,13 @@ void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64
 	stats->latency_us[hist_bucket(latency_ns / 1000)]++;
 }
 
-void outcome_fault(struct backends *b, uint32_t slot, enum outcome_fault fault)
+void outcome_ended(struct backends *b, uint32_t slot, enum outcome outcome)
 {
 	struct stats_endpoint *stats = backends_stats(b, slot);
 
-	stats->timeouts += fault == OUTCOME_TIMEOUT;
-	stats->invalid += fault == OUTCOME_INVALID;
-}
-
-void outcome_ended(struct backends *b, uint32_t slot)
-{
-	backends_stats(b, slot)->active--;
+	stats->active--;
+	if (outcome == OUTCOME_TIMEOUT)
+		stats->timeouts++;
+	else if (outcome == OUTCOME_INVALID)
+		stats->invalid++;
 }

@@ -11,8 +11,12 @@
 
 #include "dataplane/backend/backend.h"
 
-/* Why an attempt ended without a complete response of the endpoint's. */
-enum outcome_fault {
+/* How an attempt ended. */
+enum outcome {
+	OUTCOME_NONE,      /* none was made */
+	OUTCOME_OPEN,      /* it is under way */
+	OUTCOME_RESPONSE,  /* with a complete response */
+	OUTCOME_CONNECT,   /* without a connection, see outcome_connect_failed() */
 	OUTCOME_RESET,     /* the connection ended before a response began */
 	OUTCOME_TIMEOUT,   /* the response did not come in time */
 	OUTCOME_INVALID,   /* the response was malformed, or ended too early */
@@ -36,9 +40,7 @@ void outcome_closed(struct backends *b, uint32_t slot);
 void outcome_sent(struct backends *b, uint32_t slot, bool reused);
 /** The head of the final response came. @param latency_ns  since outcome_sent() */
 void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64_t latency_ns);
-/** The attempt came to no complete response. */
-void outcome_fault(struct backends *b, uint32_t slot, enum outcome_fault fault);
-/** A request that was sent is no longer under way, whatever its end. */
-void outcome_ended(struct backends *b, uint32_t slot);
+/** An attempt is over that outcome_sent() was called for. */
+void outcome_ended(struct backends *b, uint32_t slot, enum outcome outcome);
 
 #endif

@@ -150,6 +150,12 @@ static bool is_nearer(const struct answer *a, const struct policy_limit_verdict 
 	       (a->remaining == verdict->remaining && a->reset_s > verdict->reset_s);
 }
 
+/* A century and more is as good as what is longer. */
+static uint32_t limit_seconds(uint64_t s)
+{
+	return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
+}
+
 static void verdict_consider(struct policy_limit_verdict *verdict, const struct plan_limit *limit,
 	const struct answer *answer)
 {
@@ -157,11 +163,11 @@ static void verdict_consider(struct policy_limit_verdict *verdict, const struct 
 		return;
 	verdict->limit = limit->index;
 	verdict->remaining = answer->remaining;
-	verdict->reset_s = answer->reset_s;
+	verdict->reset_s = limit_seconds(answer->reset_s);
 	if (answer->allowed)
 		return;
 	verdict->over = true;
-	verdict->retry_after_s = answer->retry_s;
+	verdict->retry_after_s = limit_seconds(answer->retry_s);
 	verdict->reason =
 		limit->kind == SNAP_LIMIT_RATE ? REASON_RATE_LIMITED : REASON_QUOTA_EXCEEDED;
 }

@@ -113,14 +113,14 @@ bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api
 
 /* The verdict of a plan's limits. The limit that is nearest to its end is reported. */
 struct policy_limit_verdict {
-	bool allowed;
-	bool over;          /* over a limit; with allowed: a soft plan's request */
-	enum reason reason; /* RATE_LIMITED or QUOTA_EXCEEDED when not allowed */
-	uint32_t limit; /* index into SNAP_LIMITS of the one reported; SNAP_NONE without limits */
 	uint64_t remaining; /* requests left at once (RateLimit r) */
-	uint64_t reset_s;   /* seconds until the limit is full again (RateLimit t), rounded up */
-	uint64_t
-		retry_after_s; /* when refused: seconds until one request fits, rounded up, at least 1 */
+	uint32_t reset_s;   /* seconds until the limit is full again (RateLimit t), rounded up */
+	/* When refused: seconds until one request fits, rounded up, at least 1. */
+	uint32_t retry_after_s;
+	uint32_t limit;  /* index into SNAP_LIMITS of the one reported; SNAP_NONE without limits */
+	uint16_t reason; /* enum reason: RATE_LIMITED or QUOTA_EXCEEDED when not allowed */
+	bool allowed;
+	bool over; /* over a limit; with allowed: a soft plan's request */
 };
 
 /**

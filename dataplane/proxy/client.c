@@ -224,7 +224,7 @@ void client_readable(struct proxy *p, struct client *c)
 
 void client_writable(struct proxy *p, struct client *c)
 {
-	if (c->state == CLIENT_EXCHANGE && c->exchange->upstream) {
+	if (c->state == CLIENT_EXCHANGE && c->exchange->attempt.upstream) {
 		forward_response(p, c->exchange);
 	} else if (c->state == CLIENT_BREAKING) {
 		if (transport_pending(&c->transport) == 0)
@@ -258,7 +258,7 @@ void client_refuse(struct proxy *p, struct client *c, enum reason why)
 	if (ex && why == REASON_TARGET_INVALID && c->rx.chain.head)
 		ex->path_bytes = (uint16_t)http1_describe_target(
 			rte_pktmbuf_mtod(c->rx.chain.head, const char *),
-			c->rx.chain.head->data_len, ex->path, sizeof(ex->path));
+			c->rx.chain.head->data_len, exchange_path(ex), EVENT_PATH_BYTES);
 	if (ex)
 		problem(p, ex, why, NULL);
 	else

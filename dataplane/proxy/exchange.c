@@ -13,10 +13,11 @@ static void exchange_copy_names(struct exchange *ex, const struct http_head *hea
 	ex->host_bytes = (uint8_t)RTE_MIN(head->host.len, (uint32_t)EVENT_HOST_BYTES);
 	/* HTTP/1.0 has requests without a host. */
 	if (ex->host_bytes)
-		bytes_copy(ex->host, head->host.data, ex->host_bytes);
+		bytes_copy(ex->names, head->host.data, ex->host_bytes);
 	/* One byte more than there is room for says that it was cut. */
 	ex->path_bytes = (uint16_t)RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES + 1);
-	bytes_copy(ex->path, head->path.data, RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES));
+	bytes_copy(exchange_path(ex), head->path.data,
+		RTE_MIN(head->path.len, (uint32_t)EVENT_PATH_BYTES));
 }
 
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct decision *d)
@@ -25,10 +26,10 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 
 	if (!ex)
 		return NULL;
-	bytes_clear(ex, offsetof(struct exchange, host));
+	bytes_clear(ex, offsetof(struct exchange, names));
 	ex->client = c;
 	ex->generation = p->tables->snapshot.generation;
-	ex->api_slot = ex->endpoint_slot = ex->consumer_slot = ex->backend_slot = SNAP_NONE;
+	ex->api_slot = ex->consumer_slot = ex->attempt.slot = SNAP_NONE;
 	ex->api = ex->plan = ex->backend = SNAP_NONE;
 	ex->limit.limit = SNAP_NONE;
 	ex->method = HTTP_OTHER;
@@ -47,26 +48,16 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 	return ex;
 }
 
-/* What was written for an endpoint that does not get it. */
-static void exchange_drop_head(struct exchange *ex)
-{
-	rte_pktmbuf_free(ex->head);
-	ex->head = NULL;
-}
-
 void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	struct client *c = ex->client;
 
 	ex->reason = why;
+	if (unlikely(ex->attempt.outcome == OUTCOME_OPEN))
+		attempt_end(p, ex, OUTCOME_ABANDONED);
 	record_exchange(p, ex);
 	if (unlikely(p->config.hooks))
 		suspend_over(p, ex);
-	if (ex->upstream) {
-		ex->upstream->exchange = NULL;
-		upstream_abort(p, ex->upstream);
-	}
-	rte_pktmbuf_free(ex->head);
 	if (c->exchange == ex)
 		c->exchange = NULL;
 	slab_put(&p->exchanges, ex);
@@ -88,40 +79,22 @@ static uint32_t exchange_pick(struct proxy *p, const struct exchange *ex)
 	return balance_pick(p->backends.balance, ex->backend, tried, n, p->now_ns);
 }
 
-/* Try the endpoint. @return NULL without memory */
-static struct upstream *exchange_try(
-	struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint)
-{
-	struct upstream *u = NULL;
-
-	ex->endpoint_slot =
-		SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->slot;
-	if (head_write(p, ex, d, endpoint))
-		u = upstream_get(p, ex, endpoint, ex->flags & EX_RETRIED);
-	if (u)
-		return u;
-	exchange_drop_head(ex);
-	ex->tried[ex->tried_count++] = ex->endpoint_slot;
-	return NULL;
-}
-
 void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decision *d)
 {
 	enum reason why = ex->reason == REASON_PROXIED ? REASON_NO_ENDPOINT : ex->reason;
 	uint32_t endpoint;
 
 	while ((endpoint = exchange_pick(p, ex)) != SNAP_NONE) {
-		struct upstream *u = exchange_try(p, ex, d, endpoint);
-
-		if (u) {
+		if (attempt_begin(p, ex, d, endpoint)) {
 			stream_forget_head(&ex->client->rx, &p->heads);
-			if (u->state == UPSTREAM_BUSY)
+			if (ex->attempt.upstream->state == UPSTREAM_BUSY)
 				forward_send_head(p, ex);
 			else
 				wait_update(p, ex);
 			return;
 		}
 		why = REASON_OVERLOADED;
+		ex->tried[ex->tried_count++] = ex->attempt.slot;
 	}
 	problem(p, ex, why, NULL);
 }
@@ -133,7 +106,6 @@ static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum r
 	struct decision *d = &p->again;
 	enum reason verdict;
 
-	exchange_drop_head(ex);
 	if (!h1_read_request_again(p, ex->client, d)) {
 		exchange_refuse(p, ex, why);
 		return;
@@ -149,21 +121,19 @@ static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum r
 
 static bool exchange_repeats(const struct exchange *ex, enum reason why)
 {
-	return why == REASON_BACKEND_CLOSED && (ex->flags & EX_WAS_REUSED) &&
-	       (ex->flags & EX_REPEATS) && !(ex->flags & EX_RETRIED) &&
-	       hold_method_repeats(ex->method);
+	return why == REASON_BACKEND_CLOSED && ex->attempt.reused && (ex->flags & EX_REPEATS) &&
+	       !(ex->flags & EX_RETRIED) && hold_method_repeats(ex->method);
 }
 
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	ex->reason = why;
-	record_inactive(p, ex);
-	if (!(ex->flags & EX_SENT)) {
+	if (!ex->attempt.sent_ns) {
 		if (ex->tried_count < TRIED_MAX)
-			ex->tried[ex->tried_count++] = ex->endpoint_slot;
+			ex->tried[ex->tried_count++] = ex->attempt.slot;
 	} else if (exchange_repeats(ex, why)) {
 		/* A pooled connection turned out to be closed. */
-		ex->flags &= ~(uint32_t)(EX_SENT | EX_REQUEST_DONE | EX_WAS_REUSED);
+		ex->flags &= ~(uint32_t)EX_REQUEST_DONE;
 		ex->flags |= EX_RETRIED;
 		ex->reason = REASON_PROXIED;
 	} else {

@@ -34,15 +34,12 @@ struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const vo
 
 void forward_send_head(struct proxy *p, struct exchange *ex)
 {
-	struct upstream *u = ex->upstream;
-	struct rte_mbuf *head = ex->head;
+	struct upstream *u = ex->attempt.upstream;
+	struct rte_mbuf *head = ex->attempt.head;
 
-	ex->head = NULL;
-	ex->flags |= EX_SENT;
+	ex->attempt.head = NULL;
 	ex->reason = REASON_PROXIED;
-	ex->sent_ns = p->now_ns;
-	ex->backend_slot = u->slot;
-	outcome_sent(&p->backends, u->slot, u->reused);
+	attempt_sent(p, ex);
 	transport_ask(&u->transport);
 	transport_send(&u->transport, head, p->now_ns);
 	if (ex->flags & EX_REPEATS)
@@ -88,7 +85,7 @@ static enum round forward_body_round(struct proxy *p, struct exchange *ex)
 		return ROUND_OVER;
 	}
 	if (m)
-		transport_send(&ex->upstream->transport, m, p->now_ns);
+		transport_send(&ex->attempt.upstream->transport, m, p->now_ns);
 	if (verdict != HTTP1_DONE)
 		return ROUND_MORE;
 	ex->flags |= EX_REQUEST_DONE;
@@ -102,7 +99,8 @@ static enum round forward_body_rounds(struct proxy *p, struct exchange *ex)
 
 	if (ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED))
 		return ROUND_WAIT;
-	while (round == ROUND_MORE && (room = transport_send_space(&ex->upstream->transport)) > 0) {
+	while (round == ROUND_MORE &&
+		(room = transport_send_space(&ex->attempt.upstream->transport)) > 0) {
 		if (ex->client->rx.chain.bytes == 0 || http1_body_at_trailers(&ex->request_body))
 			round = forward_more_of_body(p, ex, room);
 		if (round == ROUND_MORE)
@@ -113,7 +111,7 @@ static enum round forward_body_rounds(struct proxy *p, struct exchange *ex)
 
 void forward_request_body(struct proxy *p, struct exchange *ex)
 {
-	if (!(ex->flags & EX_SENT))
+	if (!ex->attempt.sent_ns)
 		return; /* it goes with the head */
 	if (forward_body_rounds(p, ex) != ROUND_OVER)
 		wait_update(p, ex);
@@ -122,8 +120,7 @@ void forward_request_body(struct proxy *p, struct exchange *ex)
 /* The response cannot go on: the backend's fault, or ours for want of memory. */
 static enum round forward_response_bad(struct proxy *p, struct exchange *ex, enum reason why)
 {
-	if (why != REASON_OVERLOADED)
-		outcome_fault(&p->backends, ex->upstream->slot, OUTCOME_INVALID);
+	attempt_end(p, ex, why == REASON_OVERLOADED ? OUTCOME_ABANDONED : OUTCOME_INVALID);
 	exchange_refuse(p, ex, why);
 	return ROUND_OVER;
 }
@@ -133,14 +130,13 @@ static struct rte_mbuf *forward_final_head(
 	struct proxy *p, struct exchange *ex, struct http1_head *head)
 {
 	ex->status = head->message.status;
-	ex->answered_ns = p->now_ns;
-	outcome_response(&p->backends, ex->upstream->slot, ex->status, p->now_ns - ex->sent_ns);
+	attempt_answered(p, ex);
 	return h1_begin_response(p, ex, head);
 }
 
 static enum round forward_response_head(struct proxy *p, struct exchange *ex, struct rte_mbuf **out)
 {
-	struct upstream *u = ex->upstream;
+	struct upstream *u = ex->attempt.upstream;
 	struct http1_head *head = &p->answer;
 	enum reason why;
 	enum stream_verdict verdict = h1_read_response(p, ex, head, &why);
@@ -170,9 +166,10 @@ static void forward_response_done(struct proxy *p, struct exchange *ex)
 
 	/* Without the whole request neither connection can go on. */
 	if (ex->flags & EX_REQUEST_DONE)
-		upstream_release(p, ex->upstream);
+		upstream_release(p, ex->attempt.upstream);
 	else
 		c->keep_alive = false;
+	attempt_end(p, ex, OUTCOME_RESPONSE);
 	exchange_end(p, ex, REASON_PROXIED);
 	client_answered(p, c);
 }
@@ -180,7 +177,7 @@ static void forward_response_done(struct proxy *p, struct exchange *ex)
 /* The backend's FIN came and every byte before it was taken; ends the exchange. */
 static void forward_response_eof(struct proxy *p, struct exchange *ex)
 {
-	struct upstream *u = ex->upstream;
+	struct upstream *u = ex->attempt.upstream;
 
 	u->reusable = false;
 	if (ex->flags & EX_RESPONDING) {
@@ -242,7 +239,7 @@ static enum round forward_response_round(struct proxy *p, struct exchange *ex)
 /* @param all  take what there is although the client has no room for it */
 static enum round forward_response_rounds(struct proxy *p, struct exchange *ex, bool all)
 {
-	struct upstream *u = ex->upstream;
+	struct upstream *u = ex->attempt.upstream;
 
 	for (;;) {
 		enum transport_read read;
@@ -254,7 +251,7 @@ static enum round forward_response_rounds(struct proxy *p, struct exchange *ex, 
 		read = transport_read(&u->transport, room, &u->rx.chain);
 		if (read == TRANSPORT_NOTHING && stream_bytes(&u->rx) == 0)
 			break;
-		if (!(ex->flags & EX_SENT) ||
+		if (!ex->attempt.sent_ns ||
 			(!(ex->flags & EX_RESPONDING) && transport_unasked(&u->transport))) {
 			upstream_spoke_early(p, u);
 			return ROUND_OVER;

@@ -156,7 +156,7 @@ enum stream_verdict h1_read_response(
 	struct h1_response_parse args = { &p->response_limits, head, ex->method,
 		REASON_BACKEND_INVALID };
 	enum stream_verdict verdict =
-		stream_parse(&ex->upstream->rx, &p->heads, h1_parse_response, &args);
+		stream_parse(&ex->attempt.upstream->rx, &p->heads, h1_parse_response, &args);
 
 	*why = verdict == STREAM_NO_MEMORY ? REASON_OVERLOADED : args.reason;
 	return verdict;
@@ -188,7 +188,7 @@ struct rte_mbuf *h1_interim(struct proxy *p, struct exchange *ex, const struct h
 /* The backend responds before it had the whole request. */
 static void h1_response_is_early(struct exchange *ex, const struct http1_head *head)
 {
-	uint32_t behind = stream_bytes(&ex->upstream->rx) - head->head_bytes;
+	uint32_t behind = stream_bytes(&ex->attempt.upstream->rx) - head->head_bytes;
 	bool whole = head->framing == HTTP1_BODY_NONE ||
 		     (head->framing == HTTP1_BODY_LENGTH && head->message.content_length <= behind);
 
@@ -210,8 +210,10 @@ struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct 
 	struct h1_response_writing r = { .head = head, .http10 = ex->flags & EX_HTTP10 };
 
 	http1_body_begin(&ex->response_body, head, false);
-	ex->upstream->keep_alive_s = head->keep_alive_s;
-	ex->upstream->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
+	ex->attempt.upstream->keep_alive_s =
+		(uint16_t)RTE_MIN(head->keep_alive_s, (uint32_t)UPSTREAM_UNSAID);
+	ex->attempt.upstream->reusable =
+		head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
 	if (!(ex->flags & EX_REQUEST_DONE))
 		h1_response_is_early(ex, head);
 	ex->flags &= ~(uint32_t)EX_EXPECT; /* nothing may come between the response's bytes */
@@ -240,7 +242,7 @@ static struct rte_mbuf *h1_take_content(
 	struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
 {
 	struct http1_body *body = &ex->response_body;
-	struct chain *chain = &ex->upstream->rx.chain, out = { NULL, NULL, 0, 0 };
+	struct chain *chain = &ex->attempt.upstream->rx.chain, out = { NULL, NULL, 0, 0 };
 	enum reason reason;
 	size_t used;
 
@@ -263,7 +265,7 @@ static struct rte_mbuf *h1_take_content(
 static struct rte_mbuf *h1_take_framed(
 	struct proxy *p, struct exchange *ex, enum http1_verdict *verdict)
 {
-	struct chain *chain = &ex->upstream->rx.chain;
+	struct chain *chain = &ex->attempt.upstream->rx.chain;
 	enum reason reason;
 	struct rte_mbuf *m;
 	uint32_t bytes;
@@ -284,7 +286,7 @@ static struct rte_mbuf *h1_take_response_trailers(
 	struct rte_mbuf *out;
 	uint32_t used;
 
-	*verdict = trailers_take(p, &ex->upstream->rx.chain, &ex->response_body,
+	*verdict = trailers_take(p, &ex->attempt.upstream->rx.chain, &ex->response_body,
 		!(ex->flags & EX_DECHUNK), &used, &out);
 	return out;
 }

@@ -81,8 +81,8 @@ static bool head_write_fields(
 		r.edits.consumer = d->caller.name;
 		r.edits.plan = policy_plan_name(p->tables->policy, ex->plan);
 	}
-	ex->head = forward_write(p, head_put, &r);
-	return ex->head != NULL;
+	ex->attempt.head = forward_write(p, head_put, &r);
+	return ex->attempt.head != NULL;
 }
 
 bool head_write(struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint)

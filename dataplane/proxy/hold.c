@@ -76,7 +76,7 @@ static __attribute__((noinline)) bool hold_copy_body(struct proxy *p, struct exc
 	m = chain_copy(p->scratch_head, ex->held_body, p->config.pool);
 	if (!m)
 		return false;
-	ex->head = chain_join(ex->head, m);
+	ex->attempt.head = chain_join(ex->attempt.head, m);
 	return true;
 }
 

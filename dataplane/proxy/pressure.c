@@ -39,7 +39,7 @@ struct slow {
 
 static struct upstream *pressure_upstream(const struct client *c)
 {
-	return c->exchange ? c->exchange->upstream : NULL;
+	return c->exchange ? c->exchange->attempt.upstream : NULL;
 }
 
 /* A head, or a TLS record, that has begun and does not end. */

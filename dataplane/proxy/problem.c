@@ -129,7 +129,7 @@ static void problem_put_fields(struct proxy *p, struct problem_text *t, const st
 	if ((status == 405 || why == REASON_MAX_FORWARDS) && d)
 		problem_put_allow(t, d->match.allowed_methods);
 	if (status == 429)
-		problem_put(t, "Retry-After: %" PRIu64 "\r\n", ex->limit.retry_after_s);
+		problem_put(t, "Retry-After: %" PRIu32 "\r\n", ex->limit.retry_after_s);
 	if (ex->flags & EX_RATE_FIELDS) {
 		struct http1_writer w = { t->buf + t->len, t->size - t->len, 0 };
 

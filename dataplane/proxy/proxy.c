@@ -68,9 +68,9 @@ void proxy_destroy(struct proxy *p)
 		return;
 	LIST_FOREACH (c, &p->all, all_entry) {
 		if (c->exchange) {
-			rte_pktmbuf_free(c->exchange->head);
-			if (c->exchange->upstream)
-				stream_free(&c->exchange->upstream->rx, &p->heads);
+			rte_pktmbuf_free(c->exchange->attempt.head);
+			if (c->exchange->attempt.upstream)
+				stream_free(&c->exchange->attempt.upstream->rx, &p->heads);
 		}
 		stream_free(&c->rx, &p->heads);
 		transport_forget_tls(&c->transport);

@@ -4,7 +4,8 @@
  * back. It is the application above TCP; its parts are named after what they hold: client.c (a
  * client's connection), exchange.c (one request and its response), wait.c (what it waits for),
  * suspend.c (requests that wait for an answer from elsewhere), decide.c (into the pipeline and out
- * of it), upstream.c (connections to backends), head.c (a request's head for its endpoint),
+ * of it), attempt.c (one try at one endpoint), upstream.c (connections to backends), head.c (a
+ * request's head for its endpoint),
  * forward.c (bytes in both directions), reply.c and problem.c (responses that Sluice gives itself),
  * record.c (statistics and events).
  */

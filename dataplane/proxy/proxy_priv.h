@@ -3,6 +3,7 @@
 #ifndef SLUICE_DATAPLANE_PROXY_PROXY_PRIV_H
 #define SLUICE_DATAPLANE_PROXY_PROXY_PRIV_H
 
+#include <assert.h>
 #include <sys/queue.h>
 
 #include "dataplane/backend/backend.h"
@@ -71,7 +72,6 @@ struct client {
 
 enum exchange_flag {
 	EX_HEAD_HELD = 1 << 0,    /* the request's head is still in client->rx */
-	EX_SENT = 1 << 1,         /* the head was given to the backend's connection */
 	EX_REQUEST_DONE = 1 << 2, /* the whole request was forwarded */
 	EX_RESPONDING = 1 << 3,   /* the answer's head went to the client */
 	EX_EXPECT = 1 << 4,       /* 100 Continue is owed */
@@ -80,7 +80,6 @@ enum exchange_flag {
 	EX_HTTP10 = 1 << 7,
 	EX_BODY_STOPPED = 1 << 8, /* the backend takes no more of the body */
 	EX_DECHUNK = 1 << 9,      /* chunked answer to an HTTP/1.0 client */
-	EX_WAS_REUSED = 1 << 10,  /* the connection that failed came from the pool */
 	EX_REPEATS = 1 << 12,  /* all of the request stays in client->rx until its response begins,
 			       * to be sent again if need be */
 	EX_RATED = 1 << 13,    /* exchange->rate is in use */
@@ -114,48 +113,66 @@ struct client_rate {
 	uint8_t owes;      /* enum wait_owes: what is measured */
 };
 
-/* One request and its answer. */
+/* One try of an exchange at one endpoint, see attempt.c. */
+struct attempt {
+	struct upstream *upstream; /* its connection; NULL: none, or not any more */
+	struct rte_mbuf *head;     /* written for the endpoint and not sent yet */
+	uint64_t sent_ns;          /* the head was sent; 0: not yet */
+	uint64_t answered_ns;      /* the head of the final response came; 0: not yet */
+	uint32_t slot;             /* of the endpoint; SNAP_NONE: none, or it is gone */
+	uint32_t connect_timeout_ms;
+	uint8_t outcome; /* enum outcome */
+	bool reused;     /* it was sent over a connection that carried an earlier request */
+};
+
+/* One request and its response. */
 struct exchange {
 	struct client *client;
-	struct upstream *upstream;
-	struct rte_mbuf *head; /* written for the backend and not sent yet */
+	struct attempt attempt; /* the latest */
 	uint32_t flags;
 	uint32_t head_bytes; /* of the client's head */
-	uint32_t held_body;  /* bytes behind it of a request that is held, with framing */
-	uint32_t progress;   /* moves with each part of the response that restarts the timeout */
+
 	uint64_t generation; /* of the tables that decided it */
 	uint32_t backend;    /* index into that generation */
 	uint32_t timeout_ms;
 	uint8_t tried_count; /* of tried[] */
 	uint8_t method;
 	uint16_t status;
+	uint16_t path_bytes;
+	uint8_t host_bytes;
+	uint8_t interims; /* responses before the final one, at most INTERIM_RESTARTS are counted */
+	struct wait_side client_side, backend_side;
 	enum reason reason;
+	uint32_t body_max; /* of its route; 0: none of its own */
+
 	struct http1_body request_body, response_body;
 	uint64_t body_bytes; /* of the request, so far */
-	struct wait_side client_side, backend_side;
-	struct policy_limit_verdict limit;
-	uint64_t key;       /* first bytes of its digest; 0: none was recognised */
-	uint32_t api, plan; /* indices into that generation; SNAP_NONE on open APIs */
-	/* For the record. */
-	uint64_t start_ns, sent_ns, answered_ns;
 	uint64_t bytes_in, bytes_out;
-	uint64_t request_id;
-	uint32_t api_slot, endpoint_slot, consumer_slot;
-	uint32_t backend_slot; /* whose gauge of active requests counts this one, or SNAP_NONE */
-	uint16_t path_bytes;
-	uint8_t interims; /* responses before the final one, at most INTERIM_RESTARTS are counted */
-	uint8_t host_bytes;
-	uint32_t body_max; /* of its route; 0: none of its own */
-	/* What is from here on is not cleared at the beginning. */
-	char host[EVENT_HOST_BYTES];
-	char path[EVENT_PATH_BYTES];
-	uint32_t tried[TRIED_MAX]; /* slots of endpoints that refused it */
-	struct client_rate rate;   /* with EX_RATED */
-	uint64_t ticket;           /* with EX_WAITING */
-	uint64_t answer;           /* with EX_ANSWERED */
-};
+	uint64_t start_ns;
 
-#define EXCHANGE_HOT_BYTES 320 /* what an answer touches of it, most of the time */
+	uint64_t request_id;
+	uint64_t key;       /* first bytes of its digest; 0: none was recognised */
+	uint32_t api, plan; /* indices into the generation; SNAP_NONE on open APIs */
+	uint32_t api_slot, consumer_slot;
+	struct policy_limit_verdict limit;
+	uint32_t held_body; /* bytes behind the head of a request that is held, with framing */
+	uint32_t progress;  /* moves with each part of the response that restarts the timeout */
+
+	/* What is from here on is not cleared at the beginning. */
+	char names[EVENT_HOST_BYTES + EVENT_PATH_BYTES]; /* the host, and behind it the path */
+	uint32_t tried[TRIED_MAX];                       /* slots of endpoints that refused it */
+	struct client_rate rate;                         /* with EX_RATED */
+	uint64_t ticket;                                 /* with EX_WAITING */
+	uint64_t answer;                                 /* with EX_ANSWERED */
+};
+static_assert(offsetof(struct exchange, names) == 256, "four lines, and one for the names");
+
+static inline char *exchange_path(struct exchange *ex)
+{
+	return ex->names + ex->host_bytes;
+}
+
+#define EXCHANGE_HOT_BYTES 320 /* what a response touches of it, most of the time */
 #define CLIENT_HOT_BYTES   128
 
 enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE };
@@ -164,20 +181,20 @@ enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE };
 struct upstream {
 	uint8_t kind;
 	uint8_t state;
-	bool reused;   /* carried an earlier request */
-	bool reusable; /* the answer allows another request */
-	bool ended;    /* by a reset or a timeout: TCP is through with it */
+	bool reused;           /* carried an earlier request */
+	bool reusable;         /* the response allows another request */
+	bool ended;            /* by a reset or a timeout: TCP is through with it */
+	uint16_t keep_alive_s; /* as the backend's latest response said; UPSTREAM_UNSAID */
 	struct transport transport;
 	struct exchange *exchange;
 	struct stream rx;
-	struct deadline deadline; /* while idle; an exchange has its client's */
-	struct ip_addr addr;
-	uint16_t port;
-	uint32_t slot;
-	uint32_t idle_limit, connect_timeout_ms;
-	uint32_t keep_alive_s;        /* as the backend's latest response said */
 	struct pool_entry pool_entry; /* while idle */
+	uint32_t slot;
+	uint32_t idle_limit;
+	struct deadline deadline; /* while idle or a probe; an exchange has its client's */
 };
+
+#define UPSTREAM_UNSAID UINT16_MAX
 
 static inline const struct http_head *decision_head(const struct decision *d)
 {
@@ -328,10 +345,21 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why);
 /* Choose an endpoint, write the head for it and send it; also after a failure. @param d  its head is
  * parsed. The client may be gone after it */
 void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decision *d);
-/* Its upstream is gone before the answer's head: another one, or the reason's own answer. */
+/* Its attempt ended before a response began: another one, or a problem by that reason. */
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why);
 /* Answer in Sluice's own name and let the backend go. */
 void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why);
+
+/* attempt.c */
+/* Begin one: write the head and get a connection. @param d  its head is parsed @param endpoint  index
+ * into SNAP_ENDPOINTS @return false without memory: it has ended then */
+bool attempt_begin(
+	struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint);
+/* The head is sent; the head of the final response came. */
+void attempt_sent(struct proxy *p, struct exchange *ex);
+void attempt_answered(struct proxy *p, struct exchange *ex);
+/* It is over, if it was not before; its connection is reset if it still has one. */
+void attempt_end(struct proxy *p, struct exchange *ex, enum outcome outcome);
 
 /* hold.c */
 /* Whether the method may be sent again (RFC 9110 §9.2.2: idempotent). */
@@ -339,7 +367,7 @@ bool hold_method_repeats(uint8_t method);
 /* Decide whether the request stays in client->rx until its response begins: if it is all there and
  * may be repeated (EX_REPEATS). Without that its head goes once it is sent. */
 void hold_request(struct proxy *p, struct exchange *ex, const struct decision *d);
-/* Put the body of a request that is held, if it has one, behind ex->head. @return false without
+/* Put the body of a request that is held, if it has one, behind the head. @return false without
  * memory */
 bool hold_append_body(struct proxy *p, struct exchange *ex);
 /* Take the request's head, and its body if that is held, off client->rx. */
@@ -414,7 +442,7 @@ typedef void (*forward_write_fn)(struct http1_writer *w, const void *ctx);
 /* A writer's output as an mbuf: written in place when it fits one, else by way of the scratch. NULL
  * when no mbuf was free. */
 struct rte_mbuf *forward_write(struct proxy *p, forward_write_fn write, const void *ctx);
-/* Send ex->head to the endpoint. */
+/* Send the head that was written for the endpoint. */
 void forward_send_head(struct proxy *p, struct exchange *ex);
 void forward_request_body(struct proxy *p, struct exchange *ex);
 void forward_response(struct proxy *p, struct exchange *ex);
@@ -425,7 +453,7 @@ bool forward_rest(struct proxy *p, struct exchange *ex);
 
 /* head.c */
 /**
- * Write the request's head for an endpoint into ex->head, with the body behind it if that is held.
+ * Write the request's head for an endpoint into ex->attempt.head, with the body behind it if that is held.
  * @param d         the decision; its head is parsed
  * @param endpoint  index into SNAP_ENDPOINTS
  * @return false when no mbuf was free
@@ -469,8 +497,6 @@ void problem(struct proxy *p, struct exchange *ex, enum reason why, const struct
 /* record.c */
 void record_exchange(struct proxy *p, struct exchange *ex);
 void record_handshake_failed(struct proxy *p, const struct client *c);
-/* It is no longer under way at its endpoint. */
-void record_inactive(struct proxy *p, struct exchange *ex);
 struct stats_api *record_api(struct proxy *p, uint32_t slot);
 struct stats_listener *record_listener(struct proxy *p, uint32_t slot);
 

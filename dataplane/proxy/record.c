@@ -20,7 +20,7 @@ struct stats_listener *record_listener(struct proxy *p, uint32_t slot)
 }
 
 /* Where one worker alone writes, it needs no locked instruction: 20 cycles. */
-static void usage_add(const struct proxy *p, _Atomic uint64_t *counter, uint64_t n)
+static void record_add_usage(const struct proxy *p, _Atomic uint64_t *counter, uint64_t n)
 {
 	if (p->tables->worker_count > 1)
 		atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
@@ -30,14 +30,7 @@ static void usage_add(const struct proxy *p, _Atomic uint64_t *counter, uint64_t
 			memory_order_relaxed);
 }
 
-void record_inactive(struct proxy *p, struct exchange *ex)
-{
-	if (ex->backend_slot != SNAP_NONE)
-		outcome_ended(&p->backends, ex->backend_slot);
-	ex->backend_slot = SNAP_NONE;
-}
-
-static void count_api(struct proxy *p, const struct exchange *ex, uint64_t duration_us)
+static void record_api_result(struct proxy *p, const struct exchange *ex, uint64_t duration_us)
 {
 	struct stats_api *api = record_api(p, ex->api_slot);
 
@@ -63,9 +56,10 @@ static void count_api(struct proxy *p, const struct exchange *ex, uint64_t durat
 		api->limited++;
 }
 
-static void write_event(struct proxy *p, const struct exchange *ex, uint64_t duration_us)
+static void record_event(struct proxy *p, struct exchange *ex, uint64_t duration_us)
 {
 	const struct client *c = ex->client;
+	const struct attempt *a = &ex->attempt;
 	struct event *e = event_ring_slot(p->config.events);
 
 	if (!e) {
@@ -75,7 +69,7 @@ static void write_event(struct proxy *p, const struct exchange *ex, uint64_t dur
 	e->time_ns = p->now_ns;
 	e->request_id = ex->request_id;
 	e->duration_us = (uint32_t)RTE_MIN(duration_us, (uint64_t)UINT32_MAX);
-	e->backend_us = ex->answered_ns ? (uint32_t)((ex->answered_ns - ex->sent_ns) / 1000) : 0;
+	e->backend_us = a->answered_ns ? (uint32_t)((a->answered_ns - a->sent_ns) / 1000) : 0;
 	e->type = EVENT_ACCESS;
 	e->status = ex->status;
 	e->reason = (uint16_t)ex->reason;
@@ -83,7 +77,7 @@ static void write_event(struct proxy *p, const struct exchange *ex, uint64_t dur
 	e->method = ex->method;
 	e->listener = c->listener_slot;
 	e->api = ex->api_slot;
-	e->endpoint = ex->endpoint_slot;
+	e->endpoint = a->slot;
 	e->consumer = ex->consumer_slot;
 	e->bytes_in = ex->bytes_in;
 	e->bytes_out = ex->bytes_out;
@@ -98,8 +92,8 @@ static void write_event(struct proxy *p, const struct exchange *ex, uint64_t dur
 			   ? SNAP_NONE
 			   : ex->limit.limit;
 	e->generation = (uint32_t)p->tables->snapshot.generation;
-	bytes_copy(e->host, ex->host, ex->host_bytes);
-	bytes_copy(e->path, ex->path, RTE_MIN(ex->path_bytes, EVENT_PATH_BYTES));
+	bytes_copy(e->host, ex->names, ex->host_bytes);
+	bytes_copy(e->path, exchange_path(ex), RTE_MIN(ex->path_bytes, EVENT_PATH_BYTES));
 	event_ring_push(p->config.events);
 }
 
@@ -149,18 +143,17 @@ void record_exchange(struct proxy *p, struct exchange *ex)
 	p->config.stats->reason[ex->reason]++;
 	listener->bytes_in += ex->bytes_in;
 	listener->bytes_out += ex->bytes_out;
-	record_inactive(p, ex);
 	if (ex->api_slot != SNAP_NONE)
-		count_api(p, ex, duration_us);
+		record_api_result(p, ex, duration_us);
 	if (ex->consumer_slot != SNAP_NONE) {
 		struct usage_line *line = &p->tables->usage->lines[ex->consumer_slot];
 
-		usage_add(p, &line->requests, 1);
+		record_add_usage(p, &line->requests, 1);
 		if (ex->limit.over)
-			usage_add(p, &line->limited, 1);
-		usage_add(p, &line->bytes_out, ex->bytes_out);
+			record_add_usage(p, &line->limited, 1);
+		record_add_usage(p, &line->bytes_out, ex->bytes_out);
 		atomic_store_explicit(&line->last_seen_s, p->wall_s, memory_order_relaxed);
 	}
 	if (p->config.events && proxy_settings(p)->access_log)
-		write_event(p, ex, duration_us);
+		record_event(p, ex, duration_us);
 }

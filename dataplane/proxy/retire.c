@@ -31,8 +31,7 @@ static void retire_exchange(const struct tables *now, struct exchange *ex)
 {
 	retire_slot(now, SLOT_API, &ex->api_slot, SNAP_NONE);
 	retire_slot(now, SLOT_CONSUMER, &ex->consumer_slot, SNAP_NONE);
-	retire_slot(now, SLOT_ENDPOINT, &ex->endpoint_slot, SNAP_NONE);
-	retire_slot(now, SLOT_ENDPOINT, &ex->backend_slot, SNAP_NONE);
+	retire_slot(now, SLOT_ENDPOINT, &ex->attempt.slot, SNAP_NONE);
 	for (uint32_t i = 0; i < ex->tried_count; i++)
 		retire_slot(now, SLOT_ENDPOINT, &ex->tried[i], SNAP_NONE);
 }

@@ -29,7 +29,7 @@ static void upstream_free(struct proxy *p, struct upstream *u)
 	if (u->state == UPSTREAM_IDLE)
 		upstream_leave_pool(p, u);
 	if (u->exchange)
-		u->exchange->upstream = NULL;
+		u->exchange->attempt.upstream = NULL;
 	deadline_remove(&u->deadline);
 	stream_free(&u->rx, &p->heads);
 	outcome_closed(&p->backends, u->slot);
@@ -74,8 +74,9 @@ static struct upstream *upstream_take_idle(struct proxy *p, uint32_t slot)
 	return u;
 }
 
-/* @param probe  for no request */
-static struct upstream *upstream_connect(struct proxy *p, uint32_t index, bool probe)
+/* @param timeout_ms  set to how long the endpoint may take to accept. @param probe  for no request */
+static struct upstream *upstream_connect(
+	struct proxy *p, uint32_t index, bool probe, uint32_t *timeout_ms)
 {
 	const struct snapshot *snapshot = &p->tables->snapshot;
 	const struct snap_endpoint *endpoint =
@@ -90,12 +91,11 @@ static struct upstream *upstream_connect(struct proxy *p, uint32_t index, bool p
 	u->kind = u->deadline.kind = PEER_UPSTREAM;
 	u->state = UPSTREAM_CONNECTING;
 	u->slot = endpoint->slot;
-	u->addr = endpoint->addr;
-	u->port = (uint16_t)endpoint->tcp_port;
 	u->idle_limit = backend->idle_connections;
-	u->connect_timeout_ms = backend->connect_timeout_ms;
-	u->keep_alive_s = HTTP1_KEEP_ALIVE_UNSAID;
-	if (transport_connect(&u->transport, p->tcp, &u->addr, u->port, u, p->now_ns)) {
+	u->keep_alive_s = UPSTREAM_UNSAID;
+	*timeout_ms = backend->connect_timeout_ms;
+	if (transport_connect(&u->transport, p->tcp, &endpoint->addr, (uint16_t)endpoint->tcp_port,
+		    u, p->now_ns)) {
 		slab_put(&p->upstreams, u);
 		return NULL;
 	}
@@ -111,12 +111,12 @@ struct upstream *upstream_get(struct proxy *p, struct exchange *ex, uint32_t ind
 	struct upstream *u = fresh ? NULL : upstream_take_idle(p, slot);
 
 	if (!u)
-		u = upstream_connect(p, index, false);
+		u = upstream_connect(p, index, false, &ex->attempt.connect_timeout_ms);
 	if (!u)
 		return NULL;
 	u->exchange = ex;
 	u->reusable = false;
-	ex->upstream = u;
+	ex->attempt.upstream = u;
 	return u;
 }
 
@@ -126,9 +126,9 @@ static uint64_t upstream_idle_ms(const struct proxy *p, const struct upstream *u
 {
 	uint64_t ms = proxy_settings(p)->backend_idle_timeout_ms;
 
-	if (u->keep_alive_s == HTTP1_KEEP_ALIVE_UNSAID)
+	if (u->keep_alive_s == UPSTREAM_UNSAID)
 		return ms;
-	return u->keep_alive_s > 0 ? RTE_MIN(ms, (u->keep_alive_s - 1) * UINT64_C(1000)) : 0;
+	return u->keep_alive_s > 0 ? RTE_MIN(ms, (u->keep_alive_s - 1u) * UINT64_C(1000)) : 0;
 }
 
 /* Into the pool, or closed. */
@@ -169,20 +169,23 @@ static void upstream_connect_failed(
 
 	outcome_connect_failed(&p->backends, u->slot, silent, p->now_ns);
 	upstream_free(p, u);
-	if (ex)
-		exchange_failed(p, ex, why);
+	if (!ex)
+		return;
+	attempt_end(p, ex, OUTCOME_CONNECT);
+	exchange_failed(p, ex, why);
 }
 
 static void upstream_probe(struct proxy *p, uint32_t slot)
 {
-	struct upstream *u = upstream_connect(p, backends_index(&p->backends, slot), true);
+	uint32_t timeout_ms;
+	struct upstream *u =
+		upstream_connect(p, backends_index(&p->backends, slot), true, &timeout_ms);
 
 	if (!u) {
 		outcome_probe_skipped(&p->backends, slot, p->now_ns);
 		return;
 	}
-	deadline_set(
-		&p->wheel, &u->deadline, p->now_ns + (uint64_t)u->connect_timeout_ms * 1000000);
+	deadline_set(&p->wheel, &u->deadline, p->now_ns + (uint64_t)timeout_ms * 1000000);
 }
 
 void upstream_probes(struct proxy *p)
@@ -217,15 +220,13 @@ void upstream_writable(struct proxy *p, struct upstream *u)
 		forward_request_body(p, ex);
 }
 
-/* The connection went before the answer's head. */
-static void upstream_lost(struct proxy *p, struct upstream *u)
+/* The connection is gone before a response began. */
+static void upstream_lost(struct proxy *p, struct upstream *u, enum outcome outcome)
 {
 	struct exchange *ex = u->exchange;
 
-	outcome_fault(&p->backends, u->slot, OUTCOME_RESET);
-	if (u->reused)
-		ex->flags |= EX_WAS_REUSED;
 	upstream_free(p, u);
+	attempt_end(p, ex, outcome);
 	exchange_failed(p, ex, REASON_BACKEND_CLOSED);
 }
 
@@ -247,31 +248,31 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 	if (forward_rest(p, ex))
 		return;
 	if (ex->flags & EX_RESPONDING) {
-		outcome_fault(&p->backends, u->slot, OUTCOME_INVALID);
 		upstream_free(p, u);
+		attempt_end(p, ex, OUTCOME_INVALID);
 		exchange_refuse(p, ex, REASON_BACKEND_TRUNCATED);
 		return;
 	}
-	upstream_lost(p, u);
+	upstream_lost(p, u, OUTCOME_RESET);
 }
 
 void upstream_closed_early(struct proxy *p, struct upstream *u)
 {
 	transport_let_go(&u->transport);
-	upstream_lost(p, u);
+	upstream_lost(p, u, OUTCOME_RESET);
 }
 
 void upstream_spoke_early(struct proxy *p, struct upstream *u)
 {
 	struct exchange *ex = u->exchange;
 
-	outcome_fault(&p->backends, u->slot, OUTCOME_INVALID);
 	if (!u->reused) {
+		attempt_end(p, ex, OUTCOME_INVALID);
 		exchange_refuse(p, ex, REASON_BACKEND_INVALID);
 		return;
 	}
 	transport_abort(&u->transport);
-	upstream_lost(p, u);
+	upstream_lost(p, u, OUTCOME_INVALID);
 }
 
 void upstream_connect_late(struct proxy *p, struct upstream *u)
@@ -290,7 +291,7 @@ void upstream_due(struct proxy *p, struct upstream *u)
 
 void upstream_release(struct proxy *p, struct upstream *u)
 {
-	u->exchange->upstream = NULL;
+	u->exchange->attempt.upstream = NULL;
 	u->exchange = NULL;
 	upstream_keep(p, u);
 }

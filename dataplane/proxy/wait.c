@@ -13,12 +13,12 @@
 static bool body_wanted(const struct exchange *ex)
 {
 	return !(ex->flags & (EX_REQUEST_DONE | EX_BODY_STOPPED)) &&
-	       transport_pending(&ex->upstream->transport) == 0;
+	       transport_pending(&ex->attempt.upstream->transport) == 0;
 }
 
 static bool connecting(const struct exchange *ex)
 {
-	return ex->upstream->state == UPSTREAM_CONNECTING;
+	return ex->attempt.upstream->state == UPSTREAM_CONNECTING;
 }
 
 static enum wait_owes client_owes(const struct exchange *ex)
@@ -49,7 +49,7 @@ static uint32_t backend_mark(const struct exchange *ex)
 {
 	if (connecting(ex))
 		return ex->tried_count;
-	return transport_acked(&ex->upstream->transport) + ex->progress +
+	return transport_acked(&ex->attempt.upstream->transport) + ex->progress +
 	       !!(ex->flags & EX_REQUEST_DONE);
 }
 
@@ -78,7 +78,7 @@ static uint64_t side_end(
 		ms = proxy_settings(p)->body_timeout_ms;
 		break;
 	case OWES_CONNECTION:
-		ms = ex->upstream->connect_timeout_ms;
+		ms = ex->attempt.connect_timeout_ms;
 		break;
 	case OWES_RESPONSE:
 		ms = ex->timeout_ms;
@@ -136,10 +136,10 @@ static void client_is_late(
 static void backend_is_late(struct proxy *p, struct exchange *ex)
 {
 	if (ex->backend_side.owes == OWES_CONNECTION) {
-		upstream_connect_late(p, ex->upstream);
+		upstream_connect_late(p, ex->attempt.upstream);
 		return;
 	}
-	outcome_fault(&p->backends, ex->upstream->slot, OUTCOME_TIMEOUT);
+	attempt_end(p, ex, OUTCOME_TIMEOUT);
 	exchange_refuse(p, ex, REASON_BACKEND_TIMEOUT);
 }
 
@@ -172,9 +172,9 @@ const char *wait_fault(const struct proxy *p, const struct client *c)
 	if (!ex)
 		return c->state == CLIENT_EXCHANGE ? "an exchange is gone and its client waits"
 						   : NULL;
-	if (!ex->upstream)
+	if (!ex->attempt.upstream)
 		return suspend_fault(p, ex);
-	if (ex->upstream->deadline.when_ns)
+	if (ex->attempt.upstream->deadline.when_ns)
 		return "an exchange has two deadlines";
 	if (ex->client_side.owes == OWES_NOTHING && ex->backend_side.owes == OWES_NOTHING)
 		return "an exchange waits for nothing";

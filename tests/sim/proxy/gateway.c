@@ -116,8 +116,9 @@ static uint64_t gateway_next(const struct sim *s)
 
 	LIST_FOREACH (c, &p->all, all_entry) {
 		next = RTE_MIN(next, deadline_next(&c->deadline));
-		if (c->exchange && c->exchange->upstream)
-			next = RTE_MIN(next, deadline_next(&c->exchange->upstream->deadline));
+		if (c->exchange && c->exchange->attempt.upstream)
+			next = RTE_MIN(
+				next, deadline_next(&c->exchange->attempt.upstream->deadline));
 	}
 	for (uint32_t i = 0; i < p->config.endpoint_slots; i++)
 		for (u = upstream_first_idle(p, i); u; u = upstream_next_idle(u))
@@ -229,8 +230,9 @@ const char *gateway_check(const struct sim *s)
 		if (!ex)
 			continue;
 		exchanges++;
-		upstreams += ex->upstream != NULL;
-		if (ex->client != c || (ex->upstream && ex->upstream->exchange != ex))
+		upstreams += ex->attempt.upstream != NULL;
+		if (ex->client != c ||
+			(ex->attempt.upstream && ex->attempt.upstream->exchange != ex))
 			why = "a client, an exchange or a backend connection is of another";
 	}
 	for (uint32_t i = 0; i < p->config.endpoint_slots; i++)

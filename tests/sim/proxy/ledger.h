@@ -6,7 +6,7 @@
 
 #include "tests/sim/proxy/sim.h"
 
-enum outcome {
+enum fate {
 	OUT_NONE,    /* not sent */
 	OUT_SENT,    /* something of it, or all */
 	OUT_PROXIED, /* the backend's response came as a whole */
@@ -15,7 +15,7 @@ enum outcome {
 };
 
 struct ledger_row {
-	enum outcome outcome;
+	enum fate outcome;
 	uint16_t status;       /* that the client got */
 	uint32_t client_bytes; /* of the response, those before it included */
 	uint64_t own_id;       /* the gateway's number for it, of a response of its own */

@@ -110,14 +110,13 @@ static void attempts_are_counted_by_their_result(void **state)
 	assert_int_equal(stats->status_5xx, 2);
 	assert_int_equal(stats->latency_us[hist_bucket(0)], 1);
 	assert_int_equal(stats->latency_us[hist_bucket(20)], 1);
-	outcome_fault(&r.b, 0, OUTCOME_RESET);
-	outcome_fault(&r.b, 0, OUTCOME_TIMEOUT);
-	outcome_fault(&r.b, 0, OUTCOME_INVALID);
-	outcome_fault(&r.b, 0, OUTCOME_INVALID);
-	outcome_ended(&r.b, 0);
+	outcome_ended(&r.b, 0, OUTCOME_RESPONSE);
+	outcome_ended(&r.b, 0, OUTCOME_RESET);
+	outcome_ended(&r.b, 0, OUTCOME_TIMEOUT);
+	outcome_ended(&r.b, 0, OUTCOME_INVALID);
 	assert_int_equal(stats->timeouts, 1);
-	assert_int_equal(stats->invalid, 2);
-	assert_int_equal(stats->active, 4);
+	assert_int_equal(stats->invalid, 1);
+	assert_int_equal(stats->active, 1);
 	rig_end(&r);
 }
 
@@ -135,8 +134,7 @@ static void an_endpoint_that_is_gone_counts_for_nothing(void **state)
 	outcome_probe_skipped(&r.b, slot, SECOND);
 	outcome_sent(&r.b, slot, true);
 	outcome_response(&r.b, slot, 200, 0);
-	outcome_fault(&r.b, slot, OUTCOME_TIMEOUT);
-	outcome_ended(&r.b, slot);
+	outcome_ended(&r.b, slot, OUTCOME_TIMEOUT);
 	outcome_closed(&r.b, slot);
 	for (unsigned i = 0; i < 2; i++) {
 		static const struct stats_endpoint none;
