@@ -30,19 +30,21 @@ static bool client_open_transport(
 
 static void client_uncount_source(struct proxy *p, struct client *c)
 {
+	const struct tcp_peer peer = { c->local, c->remote, c->local_port, c->remote_port };
+
 	if (c->counted)
-		sources_give(p->config.sources, &c->peer);
+		sources_give(p->config.sources, &peer);
 	c->counted = false;
 }
 
 /* Count the connection among its source's, where there is a limit. @return false when it is beyond
  * it */
-static bool client_count_source(
-	struct proxy *p, struct client *c, const struct snap_listener *listener)
+static bool client_count_source(struct proxy *p, struct client *c, const struct tcp_peer *peer,
+	const struct snap_listener *listener)
 {
 	if (listener->connections_per_source == 0 || !p->config.sources)
 		return true;
-	c->counted = sources_take(p->config.sources, &c->peer, listener->connections_per_source);
+	c->counted = sources_take(p->config.sources, peer, listener->connections_per_source);
 	if (!c->counted) {
 		p->config.stats->reason[REASON_SOURCE_CONNECTIONS]++;
 		record_listener(p, listener->slot)->source_refused++;
@@ -54,6 +56,7 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 {
 	uint32_t index = tables_listener(p->tables, listener_slot);
 	const struct snap_listener *listener;
+	struct tcp_peer peer;
 	struct client *c;
 
 	if (index == SNAP_NONE || p->draining)
@@ -63,8 +66,12 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 		return NULL;
 	memset(c, 0, sizeof(*c));
 	listener = SNAP_AT(&p->tables->snapshot, SNAP_LISTENERS, snap_listener, index);
-	tcp_peer(tcp, &c->peer);
-	if (!client_count_source(p, c, listener)) {
+	tcp_peer(tcp, &peer);
+	c->remote = peer.remote;
+	c->remote_port = peer.remote_port;
+	c->local = peer.local;
+	c->local_port = peer.local_port;
+	if (!client_count_source(p, c, &peer, listener)) {
 		slab_put(&p->clients, c);
 		return NULL;
 	}
@@ -75,7 +82,7 @@ void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_s
 		slab_put(&p->clients, c);
 		return NULL;
 	}
-	c->ip_bytes = (uint8_t)ip_format(&c->peer.remote, c->ip_text);
+	c->ip_bytes = (uint8_t)ip_format(&c->remote, c->ip_text);
 	LIST_INSERT_HEAD(&p->all, c, all_entry);
 	pressure_watch(p, c);
 	p->client_count++;

@@ -16,11 +16,11 @@
 #define DEADLINE_SLOTS   1024
 
 struct deadline {
-	LIST_ENTRY(deadline) entry;
 	uint64_t when_ns; /* 0: not wanted */
 	uint64_t slot_ns; /* time of the slot it waits in */
 	bool queued;
-	uint8_t kind; /* the owner's; kept */
+	uint8_t kind;               /* the owner's; kept */
+	LIST_ENTRY(deadline) entry; /* last: seldom touched, and may be in the owner's next line */
 };
 
 LIST_HEAD(deadline_list, deadline);

@@ -49,26 +49,33 @@ struct client {
 	bool clear_on_tls; /* spoke HTTP where TLS is spoken: to be told so */
 	bool unread;       /* CLIENT_CLOSING: had not read all when its deadline was set */
 	uint32_t listener_slot;
-	uint32_t
-		pending_seen; /* unacknowledged bytes when the deadline was set, while closing, breaking or no_room, */
-	uint32_t pending_ms; /* and for how long */
 	struct transport transport;
 	struct exchange *exchange;
 	struct stream rx; /* clear bytes that were not consumed */
-	struct deadline deadline;
 	union {
 		uint64_t first_byte_ns; /* of the head that is being received; 0: none */
 		uint64_t linger_end_ns; /* while closing: no part that comes prolongs it beyond */
 	};
-	struct tcp_peer peer;
 	TAILQ_ENTRY(client) ready_entry;
+	struct deadline deadline;
+	struct ip_addr remote;
+	uint16_t remote_port;
+	uint8_t ip_bytes;
+	char ip_text[IP_TEXT_BYTES]; /* of remote; a text of IPv4 ends in the third line */
+
+	/* A request seldom touches what is from here on. */
+	uint16_t local_port;
+	struct ip_addr local;
 	LIST_ENTRY(client) all_entry;
 	LIST_ENTRY(client) holder_entry;
 	uint64_t looked_ns; /* when looked_done was noted, while mbufs were short; 0: not noted */
 	uint32_t looked_done;
-	uint8_t ip_bytes;
-	char ip_text[IP_TEXT_BYTES];
+	/* Unacknowledged bytes when the deadline was set, while closing, breaking or no_room, and for
+	 * how long it was set. */
+	uint32_t pending_seen, pending_ms;
 };
+static_assert(offsetof(struct client, deadline.entry) <= 128, "");
+static_assert(offsetof(struct client, ip_text) + sizeof("255.255.255.255") <= 192, "");
 
 enum exchange_flag {
 	EX_HEAD_HELD = 1 << 0,    /* the request's head is still in client->rx */
@@ -173,7 +180,7 @@ static inline char *exchange_path(struct exchange *ex)
 }
 
 #define EXCHANGE_HOT_BYTES 320 /* what a response touches of it, most of the time */
-#define CLIENT_HOT_BYTES   128
+#define CLIENT_HOT_BYTES   192
 
 enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE };
 
@@ -193,6 +200,7 @@ struct upstream {
 	uint32_t idle_limit;
 	struct deadline deadline; /* while idle or a probe; an exchange has its client's */
 };
+static_assert(offsetof(struct upstream, deadline.entry) <= 128, "a request touches two lines");
 
 #define UPSTREAM_UNSAID UINT16_MAX
 

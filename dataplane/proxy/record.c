@@ -81,8 +81,8 @@ static void record_event(struct proxy *p, struct exchange *ex, uint64_t duration
 	e->consumer = ex->consumer_slot;
 	e->bytes_in = ex->bytes_in;
 	e->bytes_out = ex->bytes_out;
-	e->client = c->peer.remote;
-	e->client_port = c->peer.remote_port;
+	e->client = c->remote;
+	e->client_port = c->remote_port;
 	e->tls = transport_secure(&c->transport);
 	e->host_bytes = ex->host_bytes;
 	e->path_bytes = ex->path_bytes;
@@ -128,8 +128,8 @@ void record_handshake_failed(struct proxy *p, const struct client *c)
 	e->method = HTTP_OTHER;
 	e->listener = c->listener_slot;
 	e->api = e->endpoint = e->consumer = e->limit = SNAP_NONE;
-	e->client = c->peer.remote;
-	e->client_port = c->peer.remote_port;
+	e->client = c->remote;
+	e->client_port = c->remote_port;
 	e->tls = 1;
 	e->generation = (uint32_t)p->tables->snapshot.generation;
 	event_ring_push(p->config.events);
