@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a message is changed on its way (RFC 9110 §7.6): what the gateway takes from a request and what it
- * adds. A codec writes the head accordingly; how a body is framed is its own matter.
+ * How a message is changed on its way (RFC 9110 §7.6): what the gateway takes from a request and
+ * what it adds. A codec writes the head accordingly; how a body is framed is its own matter.
  */
 #ifndef SLUICE_DATAPLANE_HTTP_EDITS_H
 #define SLUICE_DATAPLANE_HTTP_EDITS_H
@@ -20,7 +20,7 @@ struct http_edits {
 	struct str request_id;  /* Sluice-Request-Id */
 	struct str strip_field; /* name of a field to leave out: the credential's, if configured */
 	/* Append to X-Forwarded-For and Forwarded instead of replacing them, and let the sender's
-	 * X-Forwarded-Proto and -Host, and what else it says about the client, stand where present. */
+	 * X-Forwarded-Proto and -Host, and what else it says about the client, stand. */
 	bool trust_forwarded;
 	bool pass_overrides; /* forward fields that take the place of path, host or method */
 };

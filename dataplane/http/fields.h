@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Field names: which of them the gateway acts on, and what a backend could take for one of these. */
+/* Field names: which of them the gateway acts on, and what could be taken for one of these. */
 #ifndef SLUICE_DATAPLANE_HTTP_FIELDS_H
 #define SLUICE_DATAPLANE_HTTP_FIELDS_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An HTTP message as routes, policy and the proxy see it, whichever version of the protocol carries it
- * (RFC 9110): a head of views into received bytes. Its content is not here: it moves as chains of mbufs,
- * which this folder does not know. How a head is read from bytes and written to them, and where content
- * ends, is a codec's matter: h1/ for HTTP/1.
+ * An HTTP message as routes, policy and the proxy see it, whichever version of the protocol carries
+ * it (RFC 9110): a head of views into received bytes. Its content is not here: it moves as chains
+ * of mbufs, which this folder does not know. How a head is read from bytes and written to them, and
+ * where content ends, is a codec's matter: h1/ for HTTP/1.
  */
 #ifndef SLUICE_DATAPLANE_HTTP_MESSAGE_H
 #define SLUICE_DATAPLANE_HTTP_MESSAGE_H
@@ -73,9 +73,9 @@ enum http_field_flag {
 };
 
 /*
- * A field line, in 16 bytes: a burst's heads are read again when its requests are decided and written, and
- * should not push each other out of the cache meanwhile. Name and value lie in one piece of received bytes,
- * of less than 64 KiB.
+ * A field line, in 16 bytes: a burst's heads are read again when its requests are decided and
+ * written, and should not push each other out of the cache meanwhile. Name and value lie in one
+ * piece of received bytes, of less than 64 KiB.
  */
 struct http_field {
 	const char *name_at; /* name as sent */
@@ -98,10 +98,11 @@ static inline struct str http_field_value(const struct http_field *field)
 }
 
 /*
- * The head of a request, of a response, or a trailer section. All str point into the caller's buffer,
- * but for a path that the target of a request lacks, which is "/" (or "*" for OPTIONS, RFC 9112 §3.2.4).
+ * The head of a request, of a response, or a trailer section. All str point into the caller's
+ * buffer, but for a path that the target of a request lacks, which is "/" (or "*" for OPTIONS, RFC
+ * 9112 §3.2.4).
  *
- * A field is marked hop when it concerns this connection only (Connection, Transfer-Encoding, TE,
+ * A field is HTTP_IS_HOP when it concerns this connection only (Connection, Transfer-Encoding, TE,
  * Upgrade, Keep-Alive, Proxy-*), when Connection names it (which Host, Authorization,
  * Content-Length and Sluice-* ignore), and when it is an underscore alias of a recognised name
  * (Transfer_Encoding, Sluice_Consumer), which CGI-like backends could take for the real one; an
@@ -113,7 +114,7 @@ struct http_head {
 	struct str path;  /* without the query; "*" for OPTIONS * */
 	struct str query; /* after "?", without it; .data is NULL if there is no "?" */
 	struct str host;  /* host without port, as sent; brackets of an IPv6 literal kept */
-	/* Host's value: host with its port as sent; empty as is host in a request that names none. */
+	/* Host's value: host with its port as sent; empty as is host where a request names none. */
 	struct str authority;
 	uint8_t method_id; /* enum http_method */
 	bool has_max_forwards;
@@ -125,8 +126,8 @@ struct http_head {
 
 	/* Both. */
 	uint32_t field_count;
-	/* Bytes of content; HTTP_LENGTH_UNKNOWN where only its end tells. Of a response without content it is what
-	 * HEAD's or 304 announces. */
+	/* Bytes of content; HTTP_LENGTH_UNKNOWN where only its end tells. Of a response without
+	 * content it is what HEAD's or 304 announces. */
 	uint64_t content_length;
 	uint64_t known;    /* HTTP_FIELD_BIT() of each known field that there is */
 	uint64_t repeated; /* and of those that come more than once */

@@ -8,7 +8,7 @@
 #define http_likely(x)   __builtin_expect(!!(x), 1)
 #define http_unlikely(x) __builtin_expect(!!(x), 0)
 
-/** As field names are compared: without case, and "_" as "-" because CGI cannot tell these apart. */
+/** As field names are compared: without case, and "_" as "-" which CGI takes for the same. */
 static inline char http_name_fold(char c)
 {
 	return c == '_' ? '-' : ascii_lower(c);

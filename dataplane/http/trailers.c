@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fields that no trailer section may have, besides those that the gateway acts on: a recipient that merged
- * them into the header section would frame, route, authenticate, cache or decode otherwise than without
- * (RFC 9110 §6.5.1).
+ * Fields that no trailer section may have, besides those that the gateway acts on: a recipient that
+ * merged them into the header section would frame, route, authenticate, cache or decode otherwise
+ * than without (RFC 9110 §6.5.1).
  */
 #include "dataplane/http/fields.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client's connection: accepted, its TLS, its requests one after the other, its end. Bytes are
- * taken from TCP only when somebody wants them, so that a window closes by itself behind a slow
- * backend or a request that is being answered.
+ * A client's connection: accepted, its handshake, its requests one after the other, its end. Bytes
+ * are taken from the transport only when they are wanted, so that a window closes by itself behind a
+ * slow backend or a request that waits for its response.
  */
 #include "dataplane/proxy/h1.h"
 
@@ -16,16 +16,17 @@ static void client_arm(struct proxy *p, struct client *c, uint32_t ms)
 	deadline_set(&p->wheel, &c->deadline, p->now_ns + ms_ns(ms));
 }
 
-/* Begin the connection's transport, with TLS where the listener has it. @return false without memory */
+/* Begin the connection's transport, with TLS where the listener has it. @return false
+ * without memory */
 static bool client_open_transport(
 	struct proxy *p, struct client *c, struct tcp_conn *tcp, uint32_t index, bool secure)
 {
 	struct tls_contexts *contexts = p->tables->worker[p->config.worker_index].tls;
-	struct tls_conn *tls = secure && contexts ? tls_conn_create(contexts, index) : NULL;
 
-	transport_accept(&c->transport, tcp, tls);
 	c->state = secure ? CLIENT_HANDSHAKE : CLIENT_HEAD;
-	return transport_secure(&c->transport) == secure;
+	if (secure && !contexts)
+		return false;
+	return transport_accept(&c->transport, tcp, secure ? contexts : NULL, index);
 }
 
 static void client_uncount_source(struct proxy *p, struct client *c)
@@ -432,9 +433,9 @@ static void client_unread(struct proxy *p, struct client *c)
 	client_abort(p, c);
 }
 
-/* A slow reader of the last response, or of one that broke off, has the send timeout for each part of it, as before
- * our FIN, and once it has all of it the time to close. A stop does not wait for one that takes nothing.
- * @return false when its time is over */
+/* A slow reader of the last response, or of one that broke off, has the send timeout for each part
+ * of it, as before our FIN, and once it has all of it the time to close. A stop does not wait for
+ * one that takes nothing. @return false when its time is over */
 static bool client_lingers_on(struct proxy *p, struct client *c)
 {
 	uint32_t pending = transport_pending(&c->transport), ms = LINGER_MS;

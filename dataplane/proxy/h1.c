@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1 between connections and exchanges: what the proxy asks of a protocol, see h1.h. Bytes are read by
- * the codec (http/h1/) where they lie; here they are taken from chains and put into chains.
+ * HTTP/1 between connections and exchanges: what the proxy asks of a protocol, see h1.h. Bytes are
+ * read by the codec (http/h1/) where they lie; here they are taken from chains and put into chains.
  */
 #include "dataplane/proxy/h1.h"
 

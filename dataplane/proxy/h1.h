@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the proxy asks of the protocol that carries an exchange. HTTP/1's way of each is called directly;
- * HTTP/2 will have its own, chosen by the kind of session, so all of it is said of one exchange and not of
- * its connection:
+ * What the proxy asks of the protocol that carries an exchange. HTTP/1's way of each is called
+ * directly; HTTP/2 will have its own, chosen by the kind of session, so all of it is said of one
+ * exchange and not of its connection:
  *
- *   head      read, once in place, and begun: what it says about framing and connection is noted here
- *   content   taken as a chain that moves by reference, with its trailers; framed as the other side reads it,
- *             or without framing
- *   room      how much of a response the exchange may have now: HTTP/1's is its connection's (flow control);
- *             content that was taken opens the sender's window
+ *   head      read, once in place, and begun: what it says about framing and connection is noted
+ *             here
+ *   content   taken as a chain that moves by reference, with its trailers; framed as the other side
+ *             reads it, or without framing
+ *   room      how much of a response the exchange may have now: HTTP/1's is its connection's (flow
+ *             control); content that was taken opens the sender's window
  *   skip      the rest of a request that gets its response early
  *   end       the response is complete: client_answered(), upstream_release()
- *   reset     the exchange ends without its response: client_break() and upstream_abort(), which end
- *             HTTP/1's connections, for nothing in it ends less
+ *   reset     the exchange ends without its response: client_break() and upstream_abort(), which
+ *             end HTTP/1's connections, for nothing in it ends less
  */
 #ifndef SLUICE_DATAPLANE_PROXY_H1_H
 #define SLUICE_DATAPLANE_PROXY_H1_H
@@ -54,8 +55,8 @@ void h1_continue(struct proxy *p, struct client *c);
 enum stream_verdict h1_read_response(
 	struct proxy *p, struct exchange *ex, struct http1_head *head, enum reason *why);
 
-/** An interim response for the client. 100 was our own to give, the others go on to clients that can
- *  read them. @return NULL for nothing */
+/** An interim response for the client. 100 was our own to give, the others go on to clients that
+ *  can read them. @return NULL for nothing */
 struct rte_mbuf *h1_interim(struct proxy *p, struct exchange *ex, const struct http1_head *head);
 
 /** Decide how both connections go on and write the final head for the client.

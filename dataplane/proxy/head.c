@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A request's head for the endpoint that was chosen. It is parsed where it was received and written
- * once for each attempt, so that what is written may depend on the endpoint. Until the attempt sends
- * it the client's bytes stay in the stream: another endpoint gets a head of its own.
+ * once for each attempt, so that what is written may depend on the endpoint. Until the attempt
+ * sends it the client's bytes stay in the stream: another endpoint gets a head of its own.
  */
 #include "dataplane/proxy/proxy_priv.h"
 

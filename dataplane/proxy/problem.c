@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Errors of Sluice's own, as responses with a body of problem details (RFC 9457) and the fields that
- * belong to their status. Each is a row of lib/shm/reason.def.
+ * Errors of Sluice's own, as responses with a body of problem details (RFC 9457) and the fields
+ * that belong to their status. Each is a row of lib/shm/reason.def.
  */
 #include <ctype.h>
 #include <inttypes.h>

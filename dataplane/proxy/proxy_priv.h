@@ -350,7 +350,7 @@ void pressure_forget(struct proxy *p, struct client *c);
 struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct decision *d);
 /* The answer is complete, or it never will be: record it and free the exchange. */
 void exchange_end(struct proxy *p, struct exchange *ex, enum reason why);
-/* Choose an endpoint, write the head for it and send it; also after a failure. @param d  its head is
+/* Choose an endpoint, write the head for it and send it; also after a failure. @param d its head is
  * parsed. The client may be gone after it */
 void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decision *d);
 /* Its attempt ended before a response began: another one, or a problem by that reason. */
@@ -489,8 +489,8 @@ struct reply {
 		fields; /* more field lines, each with its CRLF; left out where they are too long */
 	struct str body; /* not sent in response to HEAD, nor with a status that has none */
 };
-/* Send it and end the exchange; a part of its request that is here is dropped. The strings are copied.
- * The client may be gone after it. */
+/* Send it and end the exchange; a part of its request that is here is dropped. The strings are
+ * copied. The client may be gone after it. */
 void reply(struct proxy *p, struct exchange *ex, const struct reply *r);
 /* Write the Date that a response without one needs (RFC 9110 §6.6.1). */
 void reply_date(struct proxy *p, struct http1_writer *w);
@@ -498,8 +498,8 @@ void reply_date(struct proxy *p, struct http1_writer *w);
 void reply_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
 
 /* problem.c */
-/* Reply with an error of Sluice's own. @param d  the decision, where its head is parsed; NULL when the
- * request was decided earlier or never understood. The client may be gone after it. */
+/* Reply with an error of Sluice's own. @param d the decision, where its head is parsed; NULL when
+ * the request was decided earlier or never understood. The client may be gone after it. */
 void problem(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
 
 /* record.c */

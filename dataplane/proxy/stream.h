@@ -30,8 +30,8 @@ enum stream_verdict {
 	STREAM_NO_MEMORY, /* no gather buffer was free */
 };
 
-/** Try to parse a head from the start of the stream. On STREAM_HEAD the head's strings stay valid until
- *  stream_forget_head() or stream_consume_head(). */
+/** Try to parse a head from the start of the stream. On STREAM_HEAD the head's strings stay valid
+ *  until stream_forget_head() or stream_consume_head(). */
 enum stream_verdict stream_parse(
 	struct stream *s, struct slab *heads, stream_parse_fn parse, void *ctx);
 

@@ -11,6 +11,13 @@ static void transport_flush(struct transport *t)
 		tcp_send(t->tcp, out);
 }
 
+bool transport_accept(
+	struct transport *t, struct tcp_conn *tcp, struct tls_contexts *contexts, uint32_t listener)
+{
+	*t = (struct transport){ tcp, contexts ? tls_conn_create(contexts, listener) : NULL };
+	return t->tls || !contexts;
+}
+
 enum transport_read transport_decrypt(
 	struct transport *t, struct rte_mbuf *ciphertext, struct chain *to)
 {

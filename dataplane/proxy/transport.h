@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What carries bytes between a peer and the proxy: TCP, or TLS over it, the same towards clients and
- * backends. Bytes are taken into a chain and given as a chain; whether they are encrypted on the way is
- * known here only. Clear text costs one test more than TCP itself.
+ * What carries bytes between a peer and the proxy: TCP, or TLS over it, the same towards clients
+ * and backends. Bytes are taken into a chain and given as a chain; whether they are encrypted on
+ * the way is known here only. Clear text costs one test more than TCP itself.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_TRANSPORT_H
 #define SLUICE_DATAPLANE_PROXY_TRANSPORT_H
@@ -26,11 +26,14 @@ enum transport_read {
 	TRANSPORT_CORRUPTED, /* the peer broke TLS; the alert is queued */
 };
 
-/** Begin with an accepted connection. @param tls  its TLS, owned from now on; NULL: clear text */
-static inline void transport_accept(struct transport *t, struct tcp_conn *tcp, struct tls_conn *tls)
-{
-	*t = (struct transport){ tcp, tls };
-}
+/**
+ * Begin with an accepted connection.
+ * @param contexts  of the worker, for a handshake; NULL: clear text
+ * @param listener  index into SNAP_LISTENERS, one with tls where there are contexts
+ * @return false without memory; the connection is the caller's then
+ */
+bool transport_accept(struct transport *t, struct tcp_conn *tcp, struct tls_contexts *contexts,
+	uint32_t listener);
 
 /**
  * Begin to connect; TCP's upcalls for @p user follow.
@@ -55,7 +58,8 @@ enum transport_read transport_decrypt(
 
 /**
  * Take what came, in whole mbufs and TLS records.
- * @param most  no more mbufs than hold so many bytes; what is left waits, without an upcall of its own
+ * @param most  no more mbufs than hold so many bytes; what is left waits, without an upcall of its
+ *              own
  * @param to    content is appended to it
  */
 static inline enum transport_read transport_read(
@@ -75,7 +79,8 @@ static inline enum transport_read transport_read(
 /** Throw away what came, as it came. @return its bytes; 0: there was nothing */
 uint32_t transport_discard(struct transport *t);
 
-/** Whether the peer has ended its direction, by a FIN or by close_notify, and all before that was taken. */
+/** Whether the peer has ended its direction, by a FIN or by close_notify, and all before that was
+ *  taken. */
 static inline bool transport_at_eof(const struct transport *t)
 {
 	return tcp_recv_eof(t->tcp) || (t->tls && tls_state(t->tls) == TLS_CLOSED);
@@ -149,14 +154,15 @@ static inline bool transport_resumed(const struct transport *t)
 	return t->tls && tls_resumed(t->tls);
 }
 
-/** Free what TLS holds, at once: what is encrypted is queued already, and nothing more is decrypted. */
+/** Free what TLS holds, at once: what is encrypted is queued already, and nothing more is
+ *  decrypted. */
 void transport_forget_tls(struct transport *t);
 
-/** Say that nothing more will be sent, by close_notify and FIN, after what is queued. The peer may go on
- *  sending, which is to be thrown away. */
+/** Say that nothing more will be sent, by close_notify and FIN, after what is queued. The peer may
+ *  go on sending, which is to be thrown away. */
 void transport_close(struct transport *t);
 
-/** Close, and answer with RST what the peer still sends: TCP finishes by itself, without upcalls. */
+/** Close, and answer with RST what the peer still sends: TCP finishes alone, without upcalls. */
 void transport_let_go(struct transport *t);
 
 /** Send RST and free all. */

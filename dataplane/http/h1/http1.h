@@ -200,8 +200,8 @@ static inline __attribute__((always_inline)) void http1_put_pieces(
 	}
 }
 
-/** Append the strs that follow @p w, at most 16, as they are: constant ones are a few moves, and there is one
- *  look at the room for all. */
+/** Append the strs that follow @p w, at most 16, as they are: constant ones are a few moves, and
+ *  there is one look at the room for all. */
 #define http1_put(w, ...)                                                                          \
 	http1_put_pieces(w, (const struct str[]){ __VA_ARGS__ },                                   \
 		sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str))

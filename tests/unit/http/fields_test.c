@@ -7,8 +7,8 @@
 #include "dataplane/http/text.h"
 #include "tests/unit/http/h1/http_test.h"
 
-/* Each name of the list as it stands there, in capitals, as an alias and with one letter more; each family with and
- * without something behind it. */
+/* Each name of the list as it stands there, in capitals, as an alias and with one letter more; each
+ * family with and without something behind it. */
 static void every_listed_name_is_found(void **state)
 {
 	static const struct {
@@ -69,7 +69,8 @@ static void names_compare_folded(void **state)
 	guarded_free(b);
 }
 
-/* Every token byte in every place of every name: another case is the same name, "_" for "-" an alias. */
+/* Every token byte in every place of every name: another case is the same name, "_" for "-" an
+ * alias. */
 static void a_name_with_another_byte_is_another_name(void **state)
 {
 	static const char tchars[] = "!#$%&'*+-.^_`|~0123456789"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads as they are written: what goes to the backend and to the client, byte for byte, and that a parser
- * reads from it what was meant.
+ * Heads as they are written: what goes to the backend and to the client, byte for byte, and that a
+ * parser reads from it what was meant.
  */
 #include "tests/unit/http/h1/http_test.h"
 
