@@ -126,8 +126,9 @@ static bool is_path_somewhere(
 	struct str normal;
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct cfg_value *named = CFG_ITEM(api->listeners, struct cfg_value, i);
-		const uint32_t index = api->listeners.count ? (uint32_t)named->number : i;
+		const struct cfg_value *named =
+			api->listeners.count ? CFG_ITEM(api->listeners, struct cfg_value, i) : NULL;
+		const uint32_t index = named ? (uint32_t)named->number : i;
 
 		if (api->listeners.count && !named->valid)
 			return true; /* told already */
