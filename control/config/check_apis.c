@@ -217,6 +217,7 @@ static void check_routes(struct check *c, struct cfg_api *api)
 		check_methods(c, route);
 		check_reference(c, &route->backend, c->backends, &root->backends,
 			sizeof(struct cfg_backend), "backend");
+		check_replies(c, route);
 	}
 }
 

@@ -35,6 +35,8 @@ void check_kernels(struct check *c);
 void check_listeners(struct check *c);
 void check_backends(struct check *c);
 void check_apis(struct check *c);
+/** What a route does with a request. */
+void check_replies(struct check *c, const struct cfg_route *route);
 void check_route_conflicts(struct check *c);
 void check_credentials(struct check *c);
 void check_plans(struct check *c);

@@ -28,6 +28,7 @@ static const char introduction[] =
 	"| --- | --- |\n"
 	"| name | 1 to 64 letters, digits, `.`, `_`, `-` and `@`, in quotes |\n"
 	"| text | in quotes |\n"
+	"| content | in quotes; of several lines with `\\n` for each line's end |\n"
 	"| number | digits, or hexadecimal ones after `0x`, without quotes |\n"
 	"| boolean | `true` or `false`, without quotes |\n"
 	"| duration | `\"250ms\"`, `\"2s\"`, `\"1m\"`, `\"1h\"`, `\"1d\"` |\n"

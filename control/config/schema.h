@@ -15,8 +15,9 @@
 #include "lib/shm/snapshot_rows.h"
 
 enum schema_type {
-	SCHEMA_NAME, /* letters, digits and . _ - @ */
-	SCHEMA_TEXT, /* any text */
+	SCHEMA_NAME,    /* letters, digits and . _ - @ */
+	SCHEMA_TEXT,    /* any text in one line */
+	SCHEMA_CONTENT, /* of a message: any bytes but NUL */
 	SCHEMA_NUMBER,
 	SCHEMA_BOOL,
 	SCHEMA_DURATION,

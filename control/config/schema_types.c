@@ -6,8 +6,9 @@
 #include "control/config/schema.h"
 #include "control/config/units.h"
 
-#define NAME_BYTES_MAX 64
-#define TEXT_BYTES_MAX 4096
+#define NAME_BYTES_MAX    64
+#define TEXT_BYTES_MAX    4096
+#define CONTENT_BYTES_MAX 65535 /* what a snapshot's text may be */
 
 static int parse_name(struct str text)
 {
@@ -58,6 +59,8 @@ int schema_parse(const struct schema_field *field, struct str text, struct cfg_v
 		return parse_name(text);
 	case SCHEMA_TEXT:
 		return parse_text(text);
+	case SCHEMA_CONTENT:
+		return text.len <= CONTENT_BYTES_MAX ? 0 : -EINVAL;
 	case SCHEMA_NUMBER:
 		return unit_number(text, &out->number);
 	case SCHEMA_BOOL:
@@ -130,6 +133,7 @@ static const struct {
 } types[SCHEMA_TYPE_COUNT] = {
 	[SCHEMA_NAME] = { "name", "a name of 1 to 64 letters, digits, '.', '_', '-' and '@'" },
 	[SCHEMA_TEXT] = { "text", "a text of 1 to 4096 characters without control characters" },
+	[SCHEMA_CONTENT] = { "content", "a text of at most 65535 bytes" },
 	[SCHEMA_NUMBER] = { "number", "a number" },
 	[SCHEMA_BOOL] = { "boolean", "true or false" },
 	[SCHEMA_DURATION] = { "duration",

@@ -16,6 +16,7 @@
 #include "control/config/schema.h"
 #include "control/ctl/table.h"
 #include "control/json.h"
+#include "dataplane/route/template.h"
 
 void explain_step(struct explain *e, const char *name, const char *format, ...)
 {
@@ -134,8 +135,12 @@ static void describe_route(struct explain *e)
 	json_object_set_new(e->out, "version", json_str(version));
 	explain_step(e, "api", "%.*s %.*s, by host %.*s", (int)name.len, name.data,
 		(int)version.len, version.data, (int)e->request.host.len, e->request.host.data);
-	explain_step(e, "route", "%.*s%s, %s; the backend has %s to answer", (int)path.len,
-		path.data, star, methods, duration_text(r->timeout_ms / 1e3, timeout));
+	if (r->reply == SNAP_NONE)
+		explain_step(e, "route", "%.*s%s, %s; the backend has %s to answer", (int)path.len,
+			path.data, star, methods, duration_text(r->timeout_ms / 1e3, timeout));
+	else
+		explain_step(e, "route", "%.*s%s, %s; without a backend", (int)path.len, path.data,
+			star, methods);
 	describe_settings(e, &schema_route, r);
 	if (asprintf(&text, "%.*s%s", (int)path.len, path.data, star) >= 0) {
 		json_object_set_new(e->out, "route", json_str(str_of(text)));
@@ -223,6 +228,46 @@ void explain_backend(struct explain *e)
 	}
 }
 
+static void explain_location(
+	struct explain *e, const struct snap_reply *reply, const struct http_head *head)
+{
+	const uint32_t size = EXPLAIN_HEAD_BYTES;
+	char *text = malloc(size), *room = malloc(head->path.len + 1);
+	struct str location = { text, 0 }, path = head->path;
+
+	if (room)
+		route_path_normalise(head->path, listener_at(e->s, e->listener)->paths, room,
+			head->path.len, &path);
+	if (text && room)
+		location.len = route_location(e->s, reply, path, head->query, text, size);
+	if (location.len > 0 && location.len <= size) {
+		json_object_set_new(e->out, "location", json_str(location));
+		explain_step(e, "answer", "%u, redirected to %.*s", reply->status,
+			(int)location.len, location.data);
+	}
+	free(text);
+	free(room);
+}
+
+/* The route replies itself. @return the reason that its exchanges end with */
+static enum reason explain_reply(struct explain *e, const struct http_head *head)
+{
+	const struct snap_reply *reply = snap_reply_of(e->s, e->match.route);
+	const struct str type = snap_str(e->s, reply->type);
+
+	json_object_set_new(e->out, "status", json_integer((json_int_t)reply->status));
+	if (reply->location.count) {
+		explain_location(e, reply, head);
+		return REASON_REDIRECTED;
+	}
+	if (reply->body.length)
+		explain_step(e, "answer", "%u, the route's reply: %u bytes of %.*s", reply->status,
+			reply->body.length, (int)type.len, type.data);
+	else
+		explain_step(e, "answer", "%u, the route's reply, without a body", reply->status);
+	return REASON_REPLIED;
+}
+
 static enum reason explain_walk(struct explain *e)
 {
 	static struct http1_head head;
@@ -235,17 +280,21 @@ static enum reason explain_walk(struct explain *e)
 		explain_step(e, "request", "refused by the parser");
 	else
 		reason = find_route(e, &head.message);
-	free(buf);
 	if (reason == REASON_PROXIED)
 		reason = explain_caller(e);
-	if (reason == REASON_PROXIED)
+	if (reason == REASON_PROXIED && e->match.backend == SNAP_NONE)
+		reason = explain_reply(e, &head.message);
+	else if (reason == REASON_PROXIED)
 		explain_backend(e);
+	free(buf);
 	return reason;
 }
 
 static void explain_verdict(struct explain *e, enum reason reason)
 {
 	json_object_set_new(e->out, "reason", json_string(reason_name(reason)));
+	if (reason == REASON_REDIRECTED || reason == REASON_REPLIED)
+		return;
 	json_object_set_new(e->out, "status", json_integer((json_int_t)reason_status(reason)));
 	if (reason == REASON_PROXIED)
 		explain_step(e, "answer", "the backend's");

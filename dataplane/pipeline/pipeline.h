@@ -34,7 +34,7 @@ struct route_plan {
 		uint64_t body_max; /* the smaller of the route's and everybody's, or UINT64_MAX */
 	uint32_t stages;           /* bits 1 << enum pipeline_stage, beyond the route's */
 	uint32_t timeout_ms;
-	uint32_t backend; /* index into SNAP_BACKENDS */
+	uint32_t backend; /* index into SNAP_BACKENDS; SNAP_NONE with the stage REPLY */
 	uint32_t api;     /* index into SNAP_APIS */
 	uint32_t api_slot;
 	uint32_t body_max_own; /* the route's; 0: none */

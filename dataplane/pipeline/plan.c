@@ -17,7 +17,7 @@ static void plan_credentials(
 	plan->credential_count = range.count;
 	if (range.count == 0)
 		return;
-	plan->stages = KEYED_STAGES;
+	plan->stages |= KEYED_STAGES;
 	plan->credentials[0] = range.first;
 	for (uint32_t i = 0; range.count <= PLAN_CREDENTIALS && i < range.count; i++)
 		plan->credentials[i] = SNAP_INDEX_AT(s, SNAP_API_CREDENTIALS, range.first + i);
@@ -39,6 +39,8 @@ static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, 
 	};
 	if (from->body_max && from->body_max < plan->body_max)
 		plan->body_max = from->body_max;
+	if (from->reply != SNAP_NONE)
+		plan->stages |= 1u << PIPELINE_REPLY;
 	plan_credentials(plan, s, api);
 }
 

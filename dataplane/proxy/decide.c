@@ -142,7 +142,7 @@ static void decide_conclude(struct proxy *p, const struct burst *burst, uint32_t
 	if (unlikely(burst->hooks) && decide_stop(p, ex, d, burst, i))
 		return;
 	if (d->verdict != REASON_PROXIED) {
-		problem(p, ex, d->verdict, d);
+		reply_verdict(p, ex, d->verdict, d);
 		return;
 	}
 	hold_request(p, ex, d);

@@ -112,7 +112,7 @@ static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum r
 	}
 	verdict = decide_again(p, ex, d);
 	if (verdict != REASON_PROXIED) {
-		problem(p, ex, verdict, d);
+		reply_verdict(p, ex, verdict, d);
 		return;
 	}
 	p->counters->retries++;

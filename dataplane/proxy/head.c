@@ -27,13 +27,13 @@ static uint32_t head_format_id(uint64_t id, char *out)
 	return 16;
 }
 
-/* The path that was matched, where it is not the one that the client sent. */
-static struct str head_path_matched(struct proxy *p, const struct client *c, struct str sent)
+struct str head_path_matched(struct proxy *p, const struct client *c, const struct decision *d)
 {
 	const uint32_t listener = tables_listener(p->tables, c->listener_slot);
+	const struct str sent = decision_head(d)->path;
 	struct str path = sent;
 
-	if (listener != SNAP_NONE)
+	if (d->match.rewritten && listener != SNAP_NONE)
 		route_path_normalise(sent,
 			SNAP_AT(&p->tables->snapshot, SNAP_LISTENERS, snap_listener, listener)
 				->paths,
@@ -73,7 +73,7 @@ static bool head_write_fields(
 	r.edits.trust_forwarded = settings->trust_forwarded;
 	r.edits.pass_overrides = settings->pass_overrides;
 	if (unlikely(d->match.rewritten))
-		r.edits.path = head_path_matched(p, c, decision_head(d)->path);
+		r.edits.path = head_path_matched(p, c, d);
 	if (unlikely(decision_head(d)->authority.len == 0))
 		r.edits.host = head_endpoint_host(p, endpoint, host);
 	if (d->has_caller) {

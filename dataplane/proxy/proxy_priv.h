@@ -467,6 +467,8 @@ bool forward_rest(struct proxy *p, struct exchange *ex);
  * @return false when no mbuf was free
  */
 bool head_write(struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint);
+/* The path that was matched: as the client sent it, or in p->scratch_path as the listener reads it. */
+struct str head_path_matched(struct proxy *p, const struct client *c, const struct decision *d);
 
 /* trailers.c */
 /**
@@ -479,15 +481,14 @@ enum http1_verdict trailers_take(struct proxy *p, struct chain *chain, struct ht
 	bool forward, uint32_t *used, struct rte_mbuf **out);
 
 /* reply.c */
-#define REPLY_FIELDS_BYTES 1536 /* that a reply may have */
+#define REPLY_FIELDS_BYTES 1536 /* of a reply that is one copy */
 /* A response that Sluice gives itself. */
 struct reply {
 	enum reason reason; /* of the exchange's end */
 	uint16_t status;
-	struct str type; /* media type of the body; empty: none */
-	struct str
-		fields; /* more field lines, each with its CRLF; left out where they are too long */
-	struct str body; /* not sent in response to HEAD, nor with a status that has none */
+	struct str type;   /* media type of the body; empty: none */
+	struct str fields; /* more field lines, each with its CRLF */
+	struct str body;   /* not sent in response to HEAD, nor with a status that has none */
 };
 /* Send it and end the exchange; a part of its request that is here is dropped. The strings are
  * copied. The client may be gone after it. */
@@ -496,6 +497,11 @@ void reply(struct proxy *p, struct exchange *ex, const struct reply *r);
 void reply_date(struct proxy *p, struct http1_writer *w);
 /* Write the field lines of the plan's limits. */
 void reply_rate_fields(struct proxy *p, const struct exchange *ex, struct http1_writer *w);
+
+/* reply_route.c */
+/* Reply to a request that a stage stopped for that reason: as its route is configured, or with a problem.
+ * The client may be gone after it. */
+void reply_verdict(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
 
 /* problem.c */
 /* Reply with an error of Sluice's own. @param d the decision, where its head is parsed; NULL when

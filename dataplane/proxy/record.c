@@ -46,7 +46,8 @@ static void record_api_result(struct proxy *p, const struct exchange *ex, uint64
 		api->status_3xx++;
 	else if (ex->status >= 200)
 		api->status_2xx++;
-	if (ex->reason == REASON_PROXIED)
+	/* A status that was not ours to choose. */
+	if (ex->reason == REASON_PROXIED || ex->reason == REASON_REPLIED)
 		return;
 	if (ex->status == 401)
 		api->unauthorized++;

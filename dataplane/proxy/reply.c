@@ -92,8 +92,8 @@ static bool reply_is_empty(unsigned status)
 	return status < 200 || status == 204 || status == 304;
 }
 
-static void reply_put_head(struct proxy *p, const struct exchange *ex, const struct reply *r,
-	struct str fields, struct http1_writer *w)
+/* What comes before the fields of its own. */
+static void reply_put_begin(struct proxy *p, const struct reply *r, struct http1_writer *w)
 {
 	http1_put(w, STR("HTTP/1.1 "));
 	http1_put_number(w, r->status);
@@ -106,12 +106,29 @@ static void reply_put_head(struct proxy *p, const struct exchange *ex, const str
 		http1_put_number(w, r->body.len);
 		http1_put(w, STR("\r\n"));
 	}
-	http1_put(w, fields);
+}
+
+static void reply_put_end(const struct exchange *ex, struct http1_writer *w)
+{
 	if (!ex->client->keep_alive)
 		http1_put(w, STR("Connection: close\r\n"));
 	else if (ex->flags & EX_HTTP10)
 		http1_put(w, STR("Connection: keep-alive\r\n"));
 	http1_put(w, STR("\r\n"));
+}
+
+/* Put a copy behind what there is. @return false when no mbuf was free: nothing is left then */
+static bool reply_add(struct proxy *p, struct rte_mbuf **m, const char *data, uint32_t len)
+{
+	struct rte_mbuf *more = chain_copy(data, len, p->config.pool);
+
+	if (more) {
+		*m = chain_join(*m, more);
+		return true;
+	}
+	rte_pktmbuf_free(*m);
+	*m = NULL;
+	return false;
 }
 
 /* @return the response, or NULL when no mbuf was free */
@@ -121,26 +138,25 @@ static struct rte_mbuf *reply_write(
 	const bool body = r->body.len && ex->method != HTTP_HEAD && !reply_is_empty(r->status);
 	char buf[REPLY_BYTES];
 	struct http1_writer w = { buf, sizeof(buf), 0 };
-	struct rte_mbuf *head, *rest;
+	struct rte_mbuf *m = NULL;
 
-	reply_put_head(p, ex, r, r->fields, &w);
-	if (unlikely(!http1_writer_ok(&w))) {
-		/* A response without them is better than none. */
+	reply_put_begin(p, r, &w);
+	if (likely(r->fields.len <= REPLY_FIELDS_BYTES)) {
+		http1_put(&w, r->fields);
+	} else {
+		if (!reply_add(p, &m, buf, w.len) ||
+			!reply_add(p, &m, r->fields.data, r->fields.len))
+			return NULL;
 		w.len = 0;
-		reply_put_head(p, ex, r, (struct str){ NULL, 0 }, &w);
 	}
-	if (!body)
-		return chain_copy(buf, w.len, p->config.pool);
-	if (r->body.len <= sizeof(buf) - w.len) {
+	reply_put_end(ex, &w);
+	if (body && r->body.len <= sizeof(buf) - w.len) {
 		http1_put(&w, r->body);
-		return chain_copy(buf, w.len, p->config.pool);
+		reply_add(p, &m, buf, w.len);
+	} else if (reply_add(p, &m, buf, w.len) && body) {
+		reply_add(p, &m, r->body.data, r->body.len);
 	}
-	head = chain_copy(buf, w.len, p->config.pool);
-	rest = head ? chain_copy(r->body.data, r->body.len, p->config.pool) : NULL;
-	if (rest)
-		return chain_join(head, rest);
-	rte_pktmbuf_free(head);
-	return NULL;
+	return m;
 }
 
 void reply(struct proxy *p, struct exchange *ex, const struct reply *r)

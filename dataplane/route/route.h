@@ -23,7 +23,7 @@ struct route_match {
 	uint32_t api;     /* index into SNAP_APIS; also where only the host was known and just
 				   * one API has it; else SNAP_NONE */
 	uint32_t route;   /* index into SNAP_ROUTES */
-	uint32_t backend; /* index into SNAP_BACKENDS */
+	uint32_t backend; /* index into SNAP_BACKENDS; SNAP_NONE: the route has a reply */
 	bool rewritten; /* the path is matched, and to be forwarded, as route_path_normalise() has it */
 	uint32_t allowed_methods; /* METHOD_NOT_ALLOWED: bits of the methods that this path has */
 };

@@ -113,7 +113,18 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_route, kind),
 	FIELD(snap_route, methods),
 	FIELD(snap_route, backend),
+	FIELD(snap_route, reply),
 	FIELD(snap_route, api),
+	RECORD(snap_piece),
+	FIELD(snap_piece, text),
+	FIELD(snap_piece, kind),
+	FIELD(snap_piece, segments),
+	RECORD(snap_reply),
+#define SNAP_RECORD snap_reply
+#include "lib/schema/reply.def"
+#undef SNAP_RECORD
+	FIELD(snap_reply, body),
+	FIELD(snap_reply, location),
 	RECORD(snap_credential),
 #define SNAP_RECORD snap_credential
 #include "lib/schema/credential.def"

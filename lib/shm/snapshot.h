@@ -60,6 +60,8 @@ enum snap_section_id {
 	SNAP_KERNEL_ADDRESSES, /* struct snap_address */
 	SNAP_KERNEL_PORTS,     /* uint32_t, TCP and UDP ports */
 	SNAP_RETIRED,          /* struct snap_retired, the one first that was removed first */
+	SNAP_REPLIES,          /* struct snap_reply */
+	SNAP_PIECES,           /* struct snap_piece */
 	SNAP_SECTION_COUNT
 };
 
@@ -234,14 +236,45 @@ enum snap_path_kind {
 };
 
 struct snap_route {
-	_Alignas(32) struct snap_text path; /* two records a cache line */
-	uint32_t kind;                      /* enum snap_path_kind */
-	uint32_t methods;                   /* bit 1 << enum http_method; 0: all */
-	uint32_t backend;                   /* index into SNAP_BACKENDS */
-	uint32_t api;                       /* index into SNAP_APIS */
+	struct snap_text path;
+	uint32_t kind;    /* enum snap_path_kind */
+	uint32_t methods; /* bit 1 << enum http_method; 0: all */
+	uint32_t backend; /* index into SNAP_BACKENDS; SNAP_NONE with a reply */
+	uint32_t reply;   /* index into SNAP_REPLIES; SNAP_NONE: requests are forwarded */
+	uint32_t api;     /* index into SNAP_APIS */
 #include "lib/schema/route.def"
 };
-static_assert(sizeof(struct snap_route) == 32, "");
+static_assert(sizeof(struct snap_route) == 36, "");
+
+/* What a text that is made for each request consists of, in this order. */
+enum snap_piece_kind {
+	SNAP_PIECE_TEXT,    /* as written */
+	SNAP_PIECE_SEGMENT, /* one segment of the path */
+	SNAP_PIECE_REST,    /* the path's end, without the slash before it */
+	SNAP_PIECE_KINDS
+};
+
+struct snap_piece {
+	struct snap_text text; /* SNAP_PIECE_TEXT */
+	uint32_t kind;         /* enum snap_piece_kind */
+	uint32_t segments;     /* of the path, that come before it */
+};
+static_assert(sizeof(struct snap_piece) == 16, "");
+
+/* What a route replies with, instead of a backend. */
+struct snap_reply {
+#include "lib/schema/reply.def"
+	struct snap_text body;
+	struct snap_range location; /* SNAP_PIECES; empty: no redirect */
+};
+static_assert(sizeof(struct snap_reply) == 28, "");
+#define SNAP_REPLY_TYPE_BYTES 255 /* the longest media type */
+
+/** Whether a status says by itself that the client is to go to Location. */
+static inline bool snap_status_redirects(uint32_t status)
+{
+	return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
 
 enum snap_where { SNAP_IN_HEADER, SNAP_IN_QUERY, SNAP_IN_COOKIE, SNAP_IN_AUTHORIZATION };
 
@@ -382,6 +415,13 @@ static inline const struct snap_settings *snap_settings(const struct snapshot *s
 static inline struct str snap_str(const struct snapshot *s, struct snap_text t)
 {
 	return (struct str){ (const char *)s->sections[SNAP_STRINGS].records + t.offset, t.length };
+}
+
+/** The reply of a route that has one. */
+static inline const struct snap_reply *snap_reply_of(const struct snapshot *s, uint32_t route)
+{
+	return SNAP_AT(
+		s, SNAP_REPLIES, snap_reply, SNAP_AT(s, SNAP_ROUTES, snap_route, route)->reply);
 }
 
 /** The section's name in messages: "routes". */

@@ -302,18 +302,51 @@ static bool check_path(struct snap_check *c, const struct snap_route *r)
 	return true;
 }
 
+/* A route's requests go to its backend, or get its reply. */
+static bool check_way_on(struct snap_check *c, const struct snap_route *r)
+{
+	if (r->reply == SNAP_NONE)
+		return check_index(c, "backend", r->backend, SNAP_BACKENDS);
+	if (r->backend != SNAP_NONE)
+		return snap_refuse(c, "backend: index %u beside a reply", r->backend);
+	return check_index(c, "reply", r->reply, SNAP_REPLIES);
+}
+
 static bool check_route(struct snap_check *c, const void *record)
 {
 	const struct snap_route *r = record;
 	const struct snap_api *a;
 
-	if (!check_path(c, r) || !check_index(c, "backend", r->backend, SNAP_BACKENDS) ||
-		!check_rows(c, snap_rows_route, record) ||
+	if (!check_path(c, r) || !check_way_on(c, r) || !check_rows(c, snap_rows_route, record) ||
 		!check_index(c, "api", r->api, SNAP_APIS))
 		return false;
 	a = SNAP_AT(c->snapshot, SNAP_APIS, snap_api, r->api);
 	if (c->record - a->routes.first >= a->routes.count)
 		return snap_refuse(c, "api: API %u does not hold it", r->api);
+	return true;
+}
+
+static bool check_piece(struct snap_check *c, const void *record)
+{
+	const struct snap_piece *piece = record;
+
+	return check_between(c, "kind", piece->kind, 0, SNAP_PIECE_KINDS - 1) &&
+	       check_text(c, "text", piece->text, piece->kind == SNAP_PIECE_TEXT) &&
+	       check_between(c, "segments", piece->segments, 0, TEXT_MAX);
+}
+
+static bool check_reply(struct snap_check *c, const void *record)
+{
+	const struct snap_reply *r = record;
+	const bool redirects = r->location.count != 0;
+
+	if (!check_rows(c, snap_rows_reply, record) || !check_bytes(c, "body", r->body, 0) ||
+		!check_between(c, "length of type", r->type.length, 0, SNAP_REPLY_TYPE_BYTES) ||
+		!check_range(c, "location", r->location, SNAP_PIECES))
+		return false;
+	if (redirects ? !snap_status_redirects(r->status) : r->status / 100 == 3)
+		return snap_refuse(
+			c, "status: %u with %u pieces of a location", r->status, r->location.count);
 	return true;
 }
 
@@ -452,6 +485,8 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_KERNEL_ADDRESSES] = check_address,
 	[SNAP_KERNEL_PORTS] = check_kernel_port,
 	[SNAP_RETIRED] = check_retired,
+	[SNAP_REPLIES] = check_reply,
+	[SNAP_PIECES] = check_piece,
 };
 
 bool snapshot_check_records(struct snap_check *c)

@@ -35,7 +35,9 @@
 	X(KERNELS, struct snap_kernel, "kernels", SNAP_PORTS_MAX)                                  \
 	X(KERNEL_ADDRESSES, struct snap_address, "kernel addresses", 4096)                         \
 	X(KERNEL_PORTS, uint32_t, "kernel ports", 4096)                                            \
-	X(RETIRED, struct snap_retired, "retired consumers", SNAP_CONSUMER_CAPACITY_MAX)
+	X(RETIRED, struct snap_retired, "retired consumers", SNAP_CONSUMER_CAPACITY_MAX)           \
+	X(REPLIES, struct snap_reply, "replies", 1u << 20)                                         \
+	X(PIECES, struct snap_piece, "pieces", 1u << 22)
 
 struct snap_section_info {
 	const char *name;

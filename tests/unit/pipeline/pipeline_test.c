@@ -78,7 +78,9 @@ static char *config_text(void)
 	      "  { path = \"/b/*\"; backend = \"b\"; body_max = \"1KiB\"; },\n"
 	      "  { path = \"/c/*\"; backend = \"b\"; body_max = \"1MiB\"; } ); },\n"
 	      " { name = \"one\"; hosts = [ \"one.test\" ]; auth = [ \"h0\" ]; routes = (\n"
-	      "  { path = \"/a/*\"; backend = \"b\"; body_max = \"1KiB\"; } ); },\n"
+	      "  { path = \"/a/*\"; backend = \"b\"; body_max = \"1KiB\"; },\n"
+	      "  { path = \"/r/*\"; redirect: { to = \"/a/{rest}\"; }; },\n"
+	      "  { path = \"/s\"; body_max = \"1KiB\"; reply: { body = \"ok\"; }; } ); },\n"
 	      " { name = \"many\"; hosts = [ \"many.test\" ]; auth = [ \"h6\", \"h5\", \"h4\", \"h3\", \"h2\", \"h1\", \"h0\" ];\n"
 	      "  routes = ( { path = \"/a/*\"; backend = \"a\"; } ); } );\n",
 		out);
@@ -156,6 +158,8 @@ static void a_plan_holds_what_the_records_say(void **state)
 	assert_int_equal(plan_of("open.test", "/c/1")->body_max_own, 1 << 20);
 	assert_int_equal(plan_of("open.test", "/b/1")->backend, 1);
 	assert_int_equal(one->stages, many->stages);
+	assert_int_equal(plan_of("one.test", "/s")->stages, one->stages | 1u << PIPELINE_REPLY);
+	assert_int_equal(plan_of("one.test", "/s")->backend, SNAP_NONE);
 	assert_int_equal(one->credential_count, 1);
 	assert_int_equal(route_plan_credentials(&pipelines[0], one)[0], 0);
 	assert_int_equal(many->credential_count, MANY);
@@ -180,11 +184,11 @@ static void request_draw(char *text, size_t room)
 {
 	static const char *const hosts[] = { "open.test", "one.test", "one.test", "many.test",
 		"none.test" };
-	static const char *const paths[] = { "/a/1", "/a/2", "/b/1", "/%61/1" };
+	static const char *const paths[] = { "/a/1", "/a/2", "/b/1", "/%61/1", "/r/1", "/s" };
 	static const unsigned lengths[] = { 0, 0, 0, 1024, 1025, 8193 };
 	const uint32_t header = draw(4) ? 0 : draw(MANY), key = draw(KEYS + 2);
 	int n = snprintf(text, room, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %u\r\n",
-		paths[draw(4)], hosts[draw(5)], lengths[draw(6)]);
+		paths[draw(6)], hosts[draw(5)], lengths[draw(6)]);
 
 	/* One key more than there are is unknown, and a second one more is left out. */
 	if (key <= KEYS)
@@ -273,6 +277,7 @@ static void a_burst_is_decided_as_its_requests_one_by_one(void **state)
 	assert_true(
 		seen[REASON_PROXIED] && seen[REASON_LISTENER_GONE] && seen[REASON_HOST_UNKNOWN]);
 	assert_true(seen[REASON_ROUTE_UNKNOWN] && seen[REASON_BODY_TOO_LARGE]);
+	assert_true(seen[REASON_REDIRECTED] && seen[REASON_REPLIED]);
 	assert_true(
 		seen[REASON_KEY_MISSING] && seen[REASON_KEY_UNKNOWN] && seen[REASON_KEY_EXPIRED]);
 	assert_true(seen[REASON_API_NOT_IN_PLAN] && seen[REASON_RATE_LIMITED] &&

@@ -125,6 +125,7 @@ static inline uint32_t fixture_route(struct fixture *f, struct snap_api *api, co
 		.kind = kind,
 		.methods = methods,
 		.backend = backend,
+		.reply = SNAP_NONE,
 		.timeout_ms = 1000,
 		.api = api->slot,
 	};

@@ -76,6 +76,26 @@ static void add_backends(struct snapshot_builder *b)
 	snapshot_builder_add(b, SNAP_ENDPOINTS, &endpoint);
 }
 
+/* Two routes that have no backend. */
+static void add_replies(struct snapshot_builder *b, struct snap_route route)
+{
+	const struct snap_piece pieces[] = { { .text = text(b, "/v1/") },
+		{ .kind = SNAP_PIECE_REST, .segments = 1 } };
+	const struct snap_reply replies[] = {
+		{ .status = 200, .type = text(b, "text/plain"), .body = text(b, "ok\n") },
+		{ .status = 308, .location = { 0, 2 } },
+	};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		route.path = text(b, i ? "/old" : "/healthz");
+		route.backend = SNAP_NONE;
+		route.reply = i;
+		snapshot_builder_add(b, SNAP_ROUTES, &route);
+		snapshot_builder_add(b, SNAP_REPLIES, &replies[i]);
+		snapshot_builder_add(b, SNAP_PIECES, &pieces[i]);
+	}
+}
+
 static void add_apis(struct snapshot_builder *b)
 {
 	const struct snap_text host = text(b, "api.shop.example");
@@ -84,11 +104,12 @@ static void add_apis(struct snapshot_builder *b)
 		.listeners = { 0, 1 },
 		.hosts = { 0, 1 },
 		.credentials = { 0, 1 },
-		.routes = { 0, 2 },
+		.routes = { 0, 4 },
 		.slot = 1 };
 	struct snap_route route = { .path = text(b, "/v1/orders"),
 		.kind = SNAP_PATH_PREFIX,
 		.methods = 3,
+		.reply = SNAP_NONE,
 		.timeout_ms = 2000 };
 	struct snap_credential credential = { .name = text(b, "api_key"),
 		.field = text(b, "x-api-key"),
@@ -107,6 +128,7 @@ static void add_apis(struct snapshot_builder *b)
 	route.path = text(b, "/health");
 	route.kind = SNAP_PATH_EXACT;
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
+	add_replies(b, route);
 	snapshot_builder_add(b, SNAP_CREDENTIALS, &credential);
 }
 
@@ -239,6 +261,29 @@ static uint64_t edge_walk(const struct snapshot *s)
 	return sum;
 }
 
+static uint64_t route_walk(const struct snapshot *s, uint32_t index)
+{
+	const struct snap_route *r = SNAP_AT(s, SNAP_ROUTES, snap_route, index);
+	const struct snap_reply *reply;
+	const struct snap_backend *b;
+	uint64_t sum = text_walk(s, r->path);
+
+	if (r->reply != SNAP_NONE) {
+		reply = snap_reply_of(s, index);
+		sum += text_walk(s, reply->type) + text_walk(s, reply->body);
+		for (uint32_t k = 0; k < reply->location.count; k++)
+			sum += text_walk(
+				s, SNAP_AT(s, SNAP_PIECES, snap_piece, reply->location.first + k)
+					   ->text);
+		return sum;
+	}
+	b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, r->backend);
+	sum += text_walk(s, b->name);
+	for (uint32_t k = b->endpoints.first; k < b->endpoints.first + b->endpoints.count; k++)
+		sum += text_walk(s, SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, k)->name);
+	return sum;
+}
+
 static uint64_t api_walk(const struct snapshot *s, const struct snap_api *a)
 {
 	uint64_t sum = text_walk(s, a->name) + text_walk(s, a->version);
@@ -256,15 +301,8 @@ static uint64_t api_walk(const struct snapshot *s, const struct snap_api *a)
 		sum += text_walk(s, k->name) + text_walk(s, k->field);
 		sum += text_walk(s, k->pattern) + text_walk(s, k->shape_prefixes);
 	}
-	for (uint32_t i = a->routes.first; i < a->routes.first + a->routes.count; i++) {
-		const struct snap_route *r = SNAP_AT(s, SNAP_ROUTES, snap_route, i);
-		const struct snap_backend *b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, r->backend);
-
-		sum += text_walk(s, r->path) + text_walk(s, b->name);
-		for (uint32_t k = b->endpoints.first; k < b->endpoints.first + b->endpoints.count;
-			k++)
-			sum += text_walk(s, SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, k)->name);
-	}
+	for (uint32_t i = a->routes.first; i < a->routes.first + a->routes.count; i++)
+		sum += route_walk(s, i);
 	return sum;
 }
 
