@@ -76,6 +76,7 @@ struct worker *worker_create(const struct worker_config *config, uint64_t now_ns
 	w->config.proxy.stats = config->stats;
 	w->config.proxy.events = config->events;
 	w->config.proxy.sources = config->shared ? &config->shared->sources : NULL;
+	w->config.proxy.health = config->shared ? &config->shared->health : NULL;
 	w->config.proxy.seed = config->seed + 1;
 	w->proxy = proxy_create(&w->config.proxy, now_ns);
 

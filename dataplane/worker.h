@@ -12,6 +12,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "dataplane/ask/ask.h"
+#include "dataplane/backend/health.h"
 #include "dataplane/clock.h"
 #include "dataplane/net/net.h"
 #include "dataplane/proxy/proxy.h"
@@ -22,6 +23,7 @@
 /* What the main core tells all workers. */
 struct worker_shared {
 	struct sources sources;
+	struct health health;
 	struct tables *_Atomic tables;   /* the generation to run */
 	_Atomic uint64_t wall_offset_ns; /* see clock_wall_s() */
 	_Atomic uint32_t stop;           /* enum worker_stop */

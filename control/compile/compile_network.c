@@ -235,12 +235,31 @@ static void compile_listeners(struct compile *c)
 	slots_free(slots);
 }
 
+/* @return its index; SNAP_NONE without checks */
+static uint32_t add_health(struct compile *c, const struct cfg_health *health)
+{
+	const struct cfg_list *statuses = &health->status;
+	struct snap_health record = { .statuses = { { 200, 299 } } };
+
+	if (!health->place.set)
+		return SNAP_NONE;
+	compile_rows(c, &schema_health, health, &record);
+	for (uint32_t i = 0; i < statuses->count; i++) {
+		const uint32_t range = number(CFG_ITEM(*statuses, struct cfg_value, i));
+
+		record.statuses[i].least = (uint16_t)(range >> 16);
+		record.statuses[i].most = (uint16_t)range;
+	}
+	return snapshot_builder_add(c->builder, SNAP_HEALTHS, &record);
+}
+
 static void add_backend(
 	struct compile *c, const struct cfg_backend *b, uint32_t index, struct slots *slots)
 {
 	struct snap_backend record = {
 		.endpoints = { snapshot_builder_count(c->builder, SNAP_ENDPOINTS),
 			b->endpoints.count },
+		.health = add_health(c, &b->health),
 	};
 
 	compile_rows(c, &schema_backend, b, &record);

@@ -419,6 +419,7 @@ void check_backends(struct check *c)
 		const struct cfg_backend *backend = CFG_ITEM(root->backends, struct cfg_backend, b);
 
 		check_drained(c, backend);
+		check_health(c, &backend->health);
 		for (uint32_t i = 0; i < backend->endpoints.count; i++) {
 			struct cfg_value *a =
 				&CFG_ITEM(backend->endpoints, struct cfg_endpoint, i)->address;

@@ -34,6 +34,7 @@ void check_dataplane(struct check *c);
 void check_kernels(struct check *c);
 void check_listeners(struct check *c);
 void check_backends(struct check *c);
+void check_health(struct check *c, const struct cfg_health *health);
 void check_apis(struct check *c);
 /** What a route does with a request. */
 void check_replies(struct check *c, const struct cfg_route *route);

@@ -98,6 +98,24 @@ json_t *stats_tree(const struct link_client *link, unsigned views, const char *o
  */
 uint64_t stats_ejected(const struct link_client *link, uint32_t slot, uint64_t *next_probe_ms);
 
+/* What health checks found of an endpoint. */
+struct endpoint_health {
+	bool checked, down;
+	uint64_t since_ms;  /* that it is down, or up again */
+	enum reason reason; /* of the latest check that failed */
+	unsigned status;    /* of that check's response; 0: none */
+};
+
+/** What the worker that checks the endpoint tells. */
+struct endpoint_health stats_health(const struct link_client *link, uint32_t slot);
+
+#define HEALTH_WHY_BYTES 64
+/** Why the latest check failed: "status 503", or a reason's name. @return @p out */
+const char *stats_health_why(const struct endpoint_health *health, char *out, size_t bytes);
+
+/** Whether an endpoint gets requests, in place of the counters that say so in numbers. */
+void stats_add_state(json_t *endpoint, const struct link_client *link, uint32_t slot);
+
 /** stats_tree() by what the command line asks for, read again when an apply came between.
  *  @param link  attached; may be attached anew @return NULL when the dataplane has gone, which is said */
 json_t *stats_read(

@@ -160,6 +160,19 @@ static void describe_path(struct explain *e, struct str sent)
 	free(room);
 }
 
+static void explain_health(struct explain *e, struct str address, uint32_t slot)
+{
+	const struct endpoint_health health = stats_health(&e->source->link, slot);
+	char why[HEALTH_WHY_BYTES];
+
+	if (health.down)
+		explain_step(e, "backend",
+			"%.*s: down by its health checks for %.1f s (%s); gets requests only while no "
+			"other endpoint is up",
+			(int)address.len, address.data, (double)health.since_ms / 1000,
+			stats_health_why(&health, why, sizeof(why)));
+}
+
 static enum reason find_route(struct explain *e, const struct http_head *head)
 {
 	struct route_table *table = route_table_create(e->s);
@@ -213,12 +226,14 @@ void explain_backend(struct explain *e)
 			ejected = stats_ejected(&e->source->link, p->slot, &next_probe_ms);
 
 		json_array_append_new(list,
-			json_pack("{s:o, s:I, s:f, s:I, s:o}", "name", json_str(address), "weight",
-				(json_int_t)p->weight, "share_percent", share, "ejected",
+			json_pack("{s:o, s:I, s:f, s:b, s:I, s:o}", "name", json_str(address),
+				"weight", (json_int_t)p->weight, "share_percent", share, "down",
+				stats_health(&e->source->link, p->slot).down, "ejected",
 				(json_int_t)ejected, "next_probe_ms",
 				ejected ? json_integer((json_int_t)next_probe_ms) : json_null()));
 		explain_step(e, "backend", "%.*s: %.*s, weight %u: %.1f %%", (int)name.len,
 			name.data, (int)address.len, address.data, p->weight, share);
+		explain_health(e, address, p->slot);
 		if (ejected)
 			explain_step(e, "backend",
 				"%.*s: ejected by %lu of %u workers since it refused a connection; "

@@ -108,10 +108,13 @@ static void print_apis(const json_t *list, const char *over)
 	table_end(&t, stdout, "APIs: counts since the start; p50 to p99.9: latency of %s", over);
 }
 
-/* "ejected 3 s": the time until it is asked again whether it accepts connections. */
+/* "ejected 3 s": the time until it is asked again whether it accepts connections; "down 3 s": since
+ * its health checks failed. */
 static void cell_health(struct table *t, const json_t *e)
 {
-	if (count_of(e, "ejected") == 0)
+	if (count_of(e, "down"))
+		table_cell(t, "down %.1f s", (double)count_of(e, "down_ms") / 1000);
+	else if (count_of(e, "ejected") == 0)
 		table_cell(t, "up");
 	else if (count_of(e, "next_probe_ms") == 0)
 		table_cell(t, "ejected, probed");

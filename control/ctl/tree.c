@@ -356,34 +356,6 @@ static json_t *tree_apis(const struct link_client *link, const char *only)
 	return list;
 }
 
-uint64_t stats_ejected(const struct link_client *link, uint32_t slot, uint64_t *next_probe_ms)
-{
-	uint64_t workers = 0, first_ns = UINT64_MAX, now = now_ns();
-
-	for (uint32_t w = 0; w < link->stats_count; w++) {
-		const struct stats *s = &link->stats[w];
-
-		if (!s->segment.base || slot >= s->shape.endpoints ||
-			!tree_load(&s->endpoint[slot].ejected))
-			continue;
-		workers++;
-		if (tree_load(&s->endpoint[slot].probe_ns) < first_ns)
-			first_ns = tree_load(&s->endpoint[slot].probe_ns);
-	}
-	*next_probe_ms = workers && first_ns > now ? (first_ns - now) / 1000000 : 0;
-	return workers;
-}
-
-/* A time has no sum: what is left of it is told instead. */
-static void add_ejection(json_t *endpoint, const struct link_client *link, uint32_t slot)
-{
-	uint64_t next_probe_ms, workers = stats_ejected(link, slot, &next_probe_ms);
-
-	json_object_del(endpoint, "probe_ns");
-	json_object_set_new(
-		endpoint, "next_probe_ms", workers ? tree_number(next_probe_ms) : json_null());
-}
-
 static json_t *tree_endpoints(const struct link_client *link, const struct snap_backend *b)
 {
 	const struct snapshot *s = &link->snapshot;
@@ -399,7 +371,7 @@ static json_t *tree_endpoints(const struct link_client *link, const struct snap_
 		endpoint = json_pack("{s:o, s:I}", "name", json_str(snap_str(s, e->name)), "weight",
 			(json_int_t)e->weight);
 		tree_add_sums(endpoint, link, endpoint_at, e->slot, "endpoint");
-		add_ejection(endpoint, link, e->slot);
+		stats_add_state(endpoint, link, e->slot);
 		json_object_set_new(
 			endpoint, "latency_us", tree_quantiles(link, endpoint_latency_at, e->slot));
 		if (requests)

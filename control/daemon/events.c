@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the workers' rings into the access log. */
+/* From the workers' rings into the access log, and what concerns no request into control's own. */
 #include <inttypes.h>
 #include <time.h>
 
 #include "control/daemon/daemon.h"
 #include "lib/base/log.h"
+#include "lib/shm/reason.h"
 
 /* Most records of a ring in one turn, so that a flood does not keep sluicectl waiting. */
 #define RECORDS_PER_TURN 65536
@@ -50,6 +51,32 @@ static uint32_t events_nameable(const struct daemon *d, uint32_t n)
 	return k;
 }
 
+/* An endpoint went down or up by its health checks. */
+static void events_say_health(const struct daemon *d, const struct event *e)
+{
+	const struct str backend = slot_backend_of_endpoint(&d->names, e->endpoint);
+	const struct str endpoint = slot_endpoint(&d->names, e->endpoint);
+	char status[32];
+
+	if (e->type == EVENT_UP) {
+		log_notice("backend %.*s: endpoint %.*s is up", (int)backend.len, backend.data,
+			(int)endpoint.len, endpoint.data);
+		return;
+	}
+	snprintf(status, sizeof(status), "status %u", e->status);
+	log_warning("backend %.*s: endpoint %.*s is down: its health checks fail by %s",
+		(int)backend.len, backend.data, (int)endpoint.len, endpoint.data,
+		e->status ? status : reason_name((enum reason)e->reason));
+}
+
+static void events_take(struct daemon *d, const struct event *e, int64_t real_ns)
+{
+	if (e->type == EVENT_ACCESS)
+		access_log_add(&d->log, e, &d->names, real_ns);
+	else if (e->type == EVENT_DOWN || e->type == EVENT_UP)
+		events_say_health(d, e);
+}
+
 void daemon_drain_events(struct daemon *d)
 {
 	int64_t real_ns = real_minus_monotonic_ns();
@@ -63,8 +90,7 @@ void daemon_drain_events(struct daemon *d)
 			ring->header && n == EVENTS_BATCH && total < RECORDS_PER_TURN; total += n) {
 			n = events_nameable(d, event_ring_peek(ring, d->batch, EVENTS_BATCH));
 			for (uint32_t k = 0; k < n; k++)
-				if (d->batch[k].type == EVENT_ACCESS)
-					access_log_add(&d->log, &d->batch[k], &d->names, real_ns);
+				events_take(d, &d->batch[k], real_ns);
 			/* Written first: were this process killed here, the next one would write these
 			 * lines again, which is better than that they are missing. */
 			access_log_flush(&d->log);

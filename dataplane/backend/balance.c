@@ -47,7 +47,7 @@ static uint32_t balance_cycle_step(
 		const uint32_t weight = balance_weight_at(balance, i);
 		struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
 
-		if (endpoint->ejected || weight == 0)
+		if (balance_is_out(endpoint) || weight == 0)
 			continue;
 		endpoint->credit += weight;
 		if (best == NULL || endpoint->credit > best->credit) {
@@ -65,7 +65,7 @@ static int64_t balance_weights_available(struct balance *balance, const struct b
 	int64_t sum = 0;
 
 	for (uint32_t i = group->first; i < group->first + group->count; i++)
-		if (!balance_endpoint_at(balance, i)->ejected)
+		if (!balance_is_out(balance_endpoint_at(balance, i)))
 			sum += balance_weight_at(balance, i);
 	return sum;
 }
@@ -126,8 +126,8 @@ static uint32_t balance_pick_retry(struct balance *balance, const struct balance
 		const uint32_t weight = balance_weight_at(balance, i);
 		int64_t credit = endpoint->credit + weight;
 
-		if (endpoint->ejected || weight == 0 || balance_was_tried(i, tried, tried_count) ||
-			credit <= most)
+		if (balance_is_out(endpoint) || weight == 0 ||
+			balance_was_tried(i, tried, tried_count) || credit <= most)
 			continue;
 		best = i;
 		most = credit;
@@ -135,9 +135,9 @@ static uint32_t balance_pick_retry(struct balance *balance, const struct balance
 	return best;
 }
 
-/* All are ejected: the one that failed the longest ago. One that did not answer would cost each
+/* All are out: the one that failed the longest ago, of those that are not down if there is any. One that did not answer would cost each
  * request the connect timeout: it is given once a pause. */
-static uint32_t balance_pick_ejected(struct balance *balance, const struct balance_group *group,
+static uint32_t balance_pick_out(struct balance *balance, const struct balance_group *group,
 	const uint32_t *tried, uint32_t tried_count, uint64_t now_ns)
 {
 	struct balance_endpoint *best = NULL;
@@ -150,7 +150,8 @@ static uint32_t balance_pick_ejected(struct balance *balance, const struct balan
 			(endpoint->silent && endpoint->try_ns > now_ns) ||
 			balance_was_tried(i, tried, tried_count))
 			continue;
-		if (best == NULL || endpoint->until_ns < best->until_ns) {
+		if (best == NULL || endpoint->down < best->down ||
+			(endpoint->down == best->down && endpoint->until_ns < best->until_ns)) {
 			best = endpoint;
 			best_number = i;
 		}
@@ -170,7 +171,7 @@ uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *
 		    round->cycle != atomic_load_explicit(&group->cycle, memory_order_relaxed), 0))
 		balance_round_begin(balance, number);
 	if (round->weights == 0)
-		return balance_pick_ejected(balance, group, tried, tried_count, now_ns);
+		return balance_pick_out(balance, group, tried, tried_count, now_ns);
 	if (tried_count > 0)
 		return balance_pick_retry(balance, group, tried, tried_count);
 	return balance_cycle_step(balance, group, round->weights);
@@ -308,6 +309,15 @@ void balance_follow(
 	balance->rounds = rounds;
 	for (uint32_t i = 0; first && i < plan->group_count; i++)
 		balance_cycle_begin(balance, i);
+}
+
+void balance_set_down(struct balance *balance, uint32_t slot, uint32_t number, bool down)
+{
+	balance->endpoints[slot].down = down;
+	if (number != SNAP_NONE)
+		balance_cycle_begin(balance,
+			SNAP_AT(balance->plan->snapshot, SNAP_ENDPOINTS, snap_endpoint, number)
+				->backend);
 }
 
 void balance_forget(struct balance *balance, uint32_t slot)

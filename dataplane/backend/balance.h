@@ -2,7 +2,7 @@
 /*
  * Weighted choice among a backend's endpoints, for each worker by itself: smooth weighted round
  * robin, exact in any run of sum-of-weights choices while all are available. Endpoints that are
- * ejected (eject.h) are passed over.
+ * ejected (eject.h) or down (health.h) are passed over.
  *
  * A worker's state belongs to endpoints' slots and outlives generations. What else a generation
  * needs is made before the worker sees it: its plan, which the workers share, and rounds for each
@@ -61,16 +61,21 @@ size_t balance_bytes(uint32_t slots);
  */
 void balance_follow(
 	struct balance *balance, const struct balance_plan *plan, struct balance_rounds *rounds);
+/**
+ * The endpoint is down by its health checks (health.h), or up again: it is passed over while it is.
+ * @param endpoint  its index into SNAP_ENDPOINTS; SNAP_NONE: it is not in this generation
+ */
+void balance_set_down(struct balance *balance, uint32_t slot, uint32_t endpoint, bool down);
 /** The slot's endpoint is gone: what comes with this slot is another one. */
 void balance_forget(struct balance *balance, uint32_t slot);
 
 /**
  * Choose an endpoint.
  * @param tried    endpoints (indices into SNAP_ENDPOINTS) that this request was refused by already
- * @return index into SNAP_ENDPOINTS, or SNAP_NONE when none is left. Ejected endpoints are passed
- *         over. When all are, the one that failed the longest ago is chosen all the same: it may
- *         accept again, and a refusal comes at once; but one that did not answer at all only once
- *         in its ejection time.
+ * @return index into SNAP_ENDPOINTS, or SNAP_NONE when none is left. Endpoints that are ejected or
+ *         down are passed over. When all are, the one that failed the longest ago is chosen all the
+ *         same: it may accept again, and a refusal comes at once; but one that did not answer at
+ *         all only once in its ejection time. One that is down comes after those that are not.
  */
 uint32_t balance_pick(struct balance *balance, uint32_t backend, const uint32_t *tried,
 	uint32_t tried_count, uint64_t now_ns);

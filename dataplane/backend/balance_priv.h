@@ -16,6 +16,7 @@ struct balance_endpoint {
 	bool ejected;
 	bool probing;      /* ejected, and its probe is under way */
 	bool silent;       /* ejected because it did not answer: a try would take long */
+	bool down;         /* by its health checks */
 	uint32_t place;    /* ejected: in balance->ejected */
 	uint64_t until_ns; /* ejected: time of its probe */
 	uint64_t try_ns;   /* ejected and silent: not chosen for want of others before then */
@@ -47,7 +48,7 @@ struct balance_plan {
 
 /* By backend; an array in the order of SNAP_BACKENDS. */
 struct balance_rounds {
-	int64_t weights; /* of members that are not ejected; 0: none is available */
+	int64_t weights; /* of members that are not out; 0: none is available */
 	uint32_t cycle;  /* of the group when the worker looked at it; 0: it has not */
 };
 
@@ -74,6 +75,12 @@ static inline const struct balance_member *balance_member_at(
 static inline uint32_t balance_weight_at(const struct balance *balance, uint32_t number)
 {
 	return atomic_load_explicit(&balance->plan->members[number].weight, memory_order_relaxed);
+}
+
+/* Whether requests pass it over. */
+static inline bool balance_is_out(const struct balance_endpoint *endpoint)
+{
+	return endpoint->ejected | endpoint->down;
 }
 
 static inline struct balance_endpoint *balance_endpoint_at(struct balance *balance, uint32_t number)

@@ -27,7 +27,8 @@ void attempt_sent(struct proxy *p, struct exchange *ex)
 
 	a->sent_ns = p->now_ns;
 	a->reused = a->upstream->reused;
-	outcome_sent(&p->backends, a->slot, a->reused);
+	if (!exchange_is_internal(ex))
+		outcome_sent(&p->backends, a->slot, a->reused);
 }
 
 void attempt_answered(struct proxy *p, struct exchange *ex)
@@ -35,7 +36,8 @@ void attempt_answered(struct proxy *p, struct exchange *ex)
 	struct attempt *a = &ex->attempt;
 
 	a->answered_ns = p->now_ns;
-	outcome_response(&p->backends, a->slot, ex->status, a->answered_ns - a->sent_ns);
+	if (!exchange_is_internal(ex))
+		outcome_response(&p->backends, a->slot, ex->status, a->answered_ns - a->sent_ns);
 }
 
 void attempt_end(struct proxy *p, struct exchange *ex, enum outcome outcome)
@@ -45,7 +47,7 @@ void attempt_end(struct proxy *p, struct exchange *ex, enum outcome outcome)
 	if (a->outcome != OUTCOME_OPEN)
 		return;
 	a->outcome = (uint8_t)outcome;
-	if (a->sent_ns)
+	if (a->sent_ns && !exchange_is_internal(ex))
 		outcome_ended(&p->backends, a->slot, outcome);
 	if (unlikely(a->head != NULL))
 		rte_pktmbuf_free(a->head);

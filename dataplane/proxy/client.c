@@ -5,6 +5,7 @@
  * slow backend or a request that waits for its response.
  */
 #include "dataplane/proxy/h1.h"
+#include "dataplane/proxy/task.h"
 
 static uint64_t ms_ns(uint32_t ms)
 {
@@ -370,6 +371,10 @@ void client_abort(struct proxy *p, struct client *c)
 		exchange_end(
 			p, ex, ex->reason == REASON_PROXIED ? REASON_CLIENT_CLOSED : ex->reason);
 	}
+	if (unlikely(c->kind == PEER_TASK)) {
+		task_over(p, c);
+		return;
+	}
 	transport_abort(&c->transport);
 	client_free(p, c);
 }
@@ -404,6 +409,10 @@ void client_ended(struct proxy *p, struct client *c, enum tcp_end why)
 void client_answered(struct proxy *p, struct client *c)
 {
 	c->exchange = NULL;
+	if (unlikely(c->kind == PEER_TASK)) {
+		task_over(p, c);
+		return;
+	}
 	c->served = true;
 	c->first_byte_ns = 0;
 	if (!c->keep_alive || p->draining || c->leaving) {

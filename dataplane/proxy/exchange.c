@@ -6,6 +6,7 @@
  * 9110 §9.2.2).
  */
 #include "dataplane/proxy/h1.h"
+#include "dataplane/proxy/task.h"
 #include "lib/base/bytes.h"
 
 static void exchange_copy_names(struct exchange *ex, const struct http_head *head)
@@ -43,7 +44,8 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 		exchange_copy_names(ex, decision_head(d));
 	}
 	c->exchange = ex;
-	pressure_watch(p, c);
+	if (likely(!exchange_is_internal(ex)))
+		pressure_watch(p, c);
 	c->state = CLIENT_EXCHANGE;
 	return ex;
 }
@@ -55,9 +57,13 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 	ex->reason = why;
 	if (unlikely(ex->attempt.outcome == OUTCOME_OPEN))
 		attempt_end(p, ex, OUTCOME_ABANDONED);
-	record_exchange(p, ex);
-	if (unlikely(p->config.hooks))
-		suspend_over(p, ex);
+	if (exchange_is_internal(ex)) {
+		task_note(c, ex);
+	} else {
+		record_exchange(p, ex);
+		if (unlikely(p->config.hooks))
+			suspend_over(p, ex);
+	}
 	if (c->exchange == ex)
 		c->exchange = NULL;
 	slab_put(&p->exchanges, ex);
@@ -128,6 +134,11 @@ static bool exchange_repeats(const struct exchange *ex, enum reason why)
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	ex->reason = why;
+	if (exchange_is_internal(ex)) {
+		/* It was about this endpoint. */
+		exchange_refuse(p, ex, why);
+		return;
+	}
 	if (!ex->attempt.sent_ns) {
 		if (ex->tried_count < TRIED_MAX)
 			ex->tried[ex->tried_count++] = ex->attempt.slot;

@@ -14,6 +14,7 @@
 uint64_t proxy_bytes(const struct proxy_config *config)
 {
 	return sizeof(struct proxy) + backends_bytes(config->endpoint_slots) +
+	       checks_bytes(config->endpoint_slots) +
 	       (uint64_t)config->client_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct client)) +
 	       (uint64_t)config->exchange_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct exchange)) +
 	       (uint64_t)config->upstream_limit * RTE_CACHE_LINE_ROUNDUP(sizeof(struct upstream)) +
@@ -38,7 +39,10 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 	LIST_INIT(&p->all);
 	LIST_INIT(&p->holders);
 	deadline_wheel_init(&p->wheel, now_ns);
-	if (backends_init(&p->backends, config->endpoint_slots, config->stats, config->seed) ||
+	p->checks = checks_create(config->endpoint_slots);
+	if (!p->checks ||
+		backends_init(&p->backends, config->endpoint_slots, config->stats, config->health,
+			config->seed) ||
 		slab_init(&p->clients, sizeof(struct client), config->client_limit) ||
 		slab_init(&p->exchanges, sizeof(struct exchange), config->exchange_limit) ||
 		slab_init(&p->upstreams, sizeof(struct upstream), config->upstream_limit) ||
@@ -75,6 +79,7 @@ void proxy_destroy(struct proxy *p)
 		stream_free(&c->rx, &p->heads);
 		transport_forget_tls(&c->transport);
 	}
+	checks_destroy(p);
 	free_upstreams(p);
 	tickets_fini(&p->tickets);
 	backends_fini(&p->backends);
@@ -142,6 +147,7 @@ void proxy_set_tables(struct proxy *p, const struct tables *tables, uint64_t now
 					      .index_count = tables->slots[SLOT_ENDPOINT] });
 	p->scratch = own->scratch;
 	p->tables = tables;
+	checks_follow(p);
 	p->limits = (struct http1_limits){ settings->head_bytes_max, settings->target_bytes_max,
 		settings->fields_max };
 	/* A backend is trusted with more than a client, within the same buffers. */
@@ -181,6 +187,8 @@ static void due(void *ctx, struct deadline *d)
 
 	if (d->kind == PEER_CLIENT)
 		client_due(p, c);
+	else if (d->kind == PEER_TASK)
+		checks_due(p, c);
 	else
 		upstream_due(p, RTE_PTR_SUB(d, offsetof(struct upstream, deadline)));
 }
@@ -189,6 +197,7 @@ void proxy_timers(struct proxy *p)
 {
 	deadline_run(&p->wheel, p->now_ns, due, p);
 	upstream_probes(p);
+	checks_run(p);
 	pressure_run(p);
 }
 
@@ -209,6 +218,7 @@ void proxy_drain(struct proxy *p)
 		if (c->state == CLIENT_HEAD && !stream_head_begun(&c->rx))
 			client_close(p, c);
 	}
+	checks_stop(p);
 	upstream_pools_close(p);
 }
 
@@ -236,7 +246,7 @@ const char *proxy_fault(const struct proxy *p)
 			if (u->deadline.when_ns == 0)
 				return "a pooled connection has no deadline";
 	}
-	return waiting == p->tickets.used ? NULL : "a ticket has no request that waits";
+	return waiting == p->tickets.used ? checks_fault(p) : "a ticket has no request that waits";
 }
 
 static void *on_accepted(void *ctx, struct tcp_conn *c, uint32_t listener_id)

@@ -5,7 +5,7 @@
  * client's connection), exchange.c (one request and its response), wait.c (what it waits for),
  * suspend.c (requests that wait for an answer from elsewhere), decide.c (into the pipeline and out
  * of it), attempt.c (one try at one endpoint), upstream.c (connections to backends), head.c (a
- * request's head for its endpoint),
+ * request's head for its endpoint), task.c (requests of Sluice's own) and check.c (health checks),
  * forward.c (bytes in both directions), reply.c and problem.c (responses that Sluice gives itself),
  * record.c (statistics and events).
  */
@@ -33,7 +33,8 @@ struct proxy_config {
 	struct stats *stats;       /* this worker's */
 	struct event_ring *events; /* this worker's, or NULL for no access events */
 	struct sources
-		*sources; /* of all workers, or NULL for no limit of connections per source */
+		*sources;      /* of all workers, or NULL for no limit of connections per source */
+	struct health *health; /* of all workers, or NULL for no health checks */
 	uint64_t seed;
 	uint64_t
 		request_id_base; /* the first id of this run is the next; 48 bits, the worker comes above */

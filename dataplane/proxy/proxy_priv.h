@@ -25,7 +25,7 @@
 #define LINGER_NS        (LINGER_MS * UINT64_C(1000000))
 #define LINGER_ALL_NS    UINT64_C(30000000000) /* for all parts */
 
-enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2 };
+enum peer_kind { PEER_CLIENT = 1, PEER_UPSTREAM = 2, PEER_TASK = 3 };
 
 enum client_state {
 	CLIENT_HANDSHAKE, /* TLS */
@@ -37,7 +37,7 @@ enum client_state {
 };
 
 struct client {
-	uint8_t kind; /* first: tells the two kinds of TCP users apart */
+	uint8_t kind; /* first: tells TCP's users apart; PEER_TASK: of Sluice's own, see task.h */
 	uint8_t state;
 	bool ready;        /* waits in proxy->ready */
 	bool keep_alive;   /* after this answer */
@@ -134,7 +134,7 @@ struct attempt {
 
 /* One request and its response. */
 struct exchange {
-	struct client *client;
+	struct client *client;  /* its origin: a client, or a task's session */
 	struct attempt attempt; /* the latest */
 	uint32_t flags;
 	uint32_t head_bytes; /* of the client's head */
@@ -174,6 +174,12 @@ struct exchange {
 };
 static_assert(offsetof(struct exchange, names) == 256, "four lines, and one for the names");
 
+/* Whether its origin is a task of Sluice's own and no client. */
+static inline bool exchange_is_internal(const struct exchange *ex)
+{
+	return unlikely(ex->client->kind == PEER_TASK);
+}
+
 static inline char *exchange_path(struct exchange *ex)
 {
 	return ex->names + ex->host_bytes;
@@ -190,6 +196,7 @@ struct upstream {
 	uint8_t state;
 	bool reused;           /* carried an earlier request */
 	bool reusable;         /* the response allows another request */
+	bool check;            /* a connection that a health check wants */
 	bool ended;            /* by a reset or a timeout: TCP is through with it */
 	uint16_t keep_alive_s; /* as the backend's latest response said; UPSTREAM_UNSAID */
 	struct transport transport;
@@ -240,6 +247,7 @@ struct proxy {
 	struct stats_worker *counters;
 	struct deadline_wheel wheel;
 	struct slab clients, exchanges, upstreams, heads;
+	struct checks *checks;
 	uint32_t client_count;
 	struct tickets tickets; /* of exchanges that wait */
 	TAILQ_HEAD(ready_list, client) ready;
@@ -423,6 +431,9 @@ void upstream_spoke_early(struct proxy *p, struct upstream *u);
 void upstream_closed_early(struct proxy *p, struct upstream *u);
 /* Connect to ejected endpoints whose time has come. Once a loop. */
 void upstream_probes(struct proxy *p);
+/* Connect to an endpoint for a health check, which check_connected() or check_failed() ends.
+ * @return false without memory */
+bool upstream_check(struct proxy *p, uint32_t endpoint, uint32_t timeout_ms);
 /* The idle connection of one endpoint that is taken next, and the one after it; NULL: none. */
 static inline struct upstream *upstream_of_pool(const struct pool_entry *entry)
 {
@@ -508,9 +519,32 @@ void reply_verdict(struct proxy *p, struct exchange *ex, enum reason why, const 
  * the request was decided earlier or never understood. The client may be gone after it. */
 void problem(struct proxy *p, struct exchange *ex, enum reason why, const struct decision *d);
 
+/* check.c */
+/* @return NULL without memory */
+struct checks *checks_create(uint32_t slots);
+void checks_destroy(struct proxy *p);
+size_t checks_bytes(uint32_t slots);
+/* Another generation runs. */
+void checks_follow(struct proxy *p);
+/* Begin the checks of endpoints that came. Once a loop. */
+void checks_run(struct proxy *p);
+/* The time of a check, or of its end. */
+void checks_due(struct proxy *p, struct client *session);
+/* The endpoint of the slot is gone. */
+void checks_forget(struct proxy *p, uint32_t slot);
+/* None from now on. */
+void checks_stop(struct proxy *p);
+/* A connection that a check wanted was accepted, or was not. */
+void checks_connected(struct proxy *p, uint32_t slot, bool accepted, enum reason why);
+/* @return NULL, or what is wrong with the checks' deadlines */
+const char *checks_fault(const struct proxy *p);
+
 /* record.c */
 void record_exchange(struct proxy *p, struct exchange *ex);
 void record_handshake_failed(struct proxy *p, const struct client *c);
+/* An endpoint went down or up by its health checks. @param why  of the latest check, with the status of
+ * its response, or 0 */
+void record_health(struct proxy *p, uint32_t slot, bool down, enum reason why, uint16_t status);
 struct stats_api *record_api(struct proxy *p, uint32_t slot);
 struct stats_listener *record_listener(struct proxy *p, uint32_t slot);
 

@@ -101,6 +101,38 @@ static void record_event(struct proxy *p, struct exchange *ex, uint64_t duration
 /* A flood of them is counted and not written: so many lines a second. */
 #define HANDSHAKE_LINES 10
 
+/* An event about no request. @return NULL, counted, where the ring is full */
+static struct event *record_event_begin(struct proxy *p, enum event_type type, enum reason reason)
+{
+	struct event *e = event_ring_slot(p->config.events);
+
+	if (!e) {
+		p->counters->events_dropped++;
+		return NULL;
+	}
+	memset(e, 0, sizeof(*e));
+	e->time_ns = p->now_ns;
+	e->type = type;
+	e->reason = (uint16_t)reason;
+	e->worker = (uint8_t)p->config.worker_index;
+	e->method = HTTP_OTHER;
+	e->listener = e->api = e->endpoint = e->consumer = e->limit = SNAP_NONE;
+	e->generation = (uint32_t)p->tables->snapshot.generation;
+	return e;
+}
+
+void record_health(struct proxy *p, uint32_t slot, bool down, enum reason why, uint16_t status)
+{
+	struct event *e =
+		p->config.events ? record_event_begin(p, down ? EVENT_DOWN : EVENT_UP, why) : NULL;
+
+	if (!e)
+		return;
+	e->endpoint = slot;
+	e->status = status;
+	event_ring_push(p->config.events);
+}
+
 void record_handshake_failed(struct proxy *p, const struct client *c)
 {
 	struct event *e;
@@ -116,23 +148,13 @@ void record_handshake_failed(struct proxy *p, const struct client *c)
 		p->handshake_lines == HANDSHAKE_LINES)
 		return;
 	p->handshake_lines++;
-	e = event_ring_slot(p->config.events);
-	if (!e) {
-		p->counters->events_dropped++;
+	e = record_event_begin(p, EVENT_ACCESS, REASON_TLS_FAILED);
+	if (!e)
 		return;
-	}
-	memset(e, 0, sizeof(*e));
-	e->time_ns = p->now_ns;
-	e->type = EVENT_ACCESS;
-	e->reason = REASON_TLS_FAILED;
-	e->worker = (uint8_t)p->config.worker_index;
-	e->method = HTTP_OTHER;
 	e->listener = c->listener_slot;
-	e->api = e->endpoint = e->consumer = e->limit = SNAP_NONE;
 	e->client = c->remote;
 	e->client_port = c->remote_port;
 	e->tls = 1;
-	e->generation = (uint32_t)p->tables->snapshot.generation;
 	event_ring_push(p->config.events);
 }
 

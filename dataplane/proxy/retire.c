@@ -47,6 +47,7 @@ static void retire_upstreams(struct proxy *p, const struct tables *now)
 
 	for (uint32_t i = 0; i < ended->count; i++) {
 		upstream_pool_close(p, ended->slots[i]);
+		checks_forget(p, ended->slots[i]);
 		backends_forget(&p->backends, ended->slots[i]);
 	}
 	for (uint32_t i = 0; i < p->upstreams.touched; i++) {

@@ -3,6 +3,9 @@
  * What carries bytes between a peer and the proxy: TCP, or TLS over it, the same towards clients
  * and backends. Bytes are taken into a chain and given as a chain; whether they are encrypted on
  * the way is known here only. Clear text costs one test more than TCP itself.
+ *
+ * A task of Sluice's own (task.h) has a transport without a connection: what is sent over it is read
+ * at once and dropped, and nothing comes from it.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_TRANSPORT_H
 #define SLUICE_DATAPLANE_PROXY_TRANSPORT_H
@@ -12,7 +15,7 @@
 #include "dataplane/tls/tls.h"
 
 struct transport {
-	struct tcp_conn *tcp;
+	struct tcp_conn *tcp; /* NULL: a task's */
 	struct tls_conn *tls; /* NULL: clear text */
 };
 
@@ -83,7 +86,8 @@ uint32_t transport_discard(struct transport *t);
  *  taken. */
 static inline bool transport_at_eof(const struct transport *t)
 {
-	return tcp_recv_eof(t->tcp) || (t->tls && tls_state(t->tls) == TLS_CLOSED);
+	return (likely(t->tcp != NULL) && tcp_recv_eof(t->tcp)) ||
+	       (t->tls && tls_state(t->tls) == TLS_CLOSED);
 }
 
 /** transport_send() of an encrypted connection. */
@@ -97,25 +101,29 @@ static inline int transport_send(struct transport *t, struct rte_mbuf *chain, ui
 {
 	if (unlikely(t->tls))
 		return transport_encrypt(t, chain, now_ns);
+	if (unlikely(!t->tcp)) {
+		rte_pktmbuf_free(chain);
+		return 0;
+	}
 	return tcp_send(t->tcp, chain);
 }
 
 /** Bytes that transport_send() takes now; see tcp_send_space(). */
 static inline uint32_t transport_send_space(const struct transport *t)
 {
-	return tcp_send_space(t->tcp);
+	return likely(t->tcp != NULL) ? tcp_send_space(t->tcp) : UINT32_MAX;
 }
 
 /** Bytes sent or queued, as they go over the wire, that the peer has not acknowledged. */
 static inline uint32_t transport_pending(const struct transport *t)
 {
-	return tcp_send_pending(t->tcp);
+	return likely(t->tcp != NULL) ? tcp_send_pending(t->tcp) : 0;
 }
 
 /** A number that moves with each byte that the peer acknowledges, modulo 2^32. */
 static inline uint32_t transport_acked(const struct transport *t)
 {
-	return tcp_send_acked(t->tcp);
+	return likely(t->tcp != NULL) ? tcp_send_acked(t->tcp) : 0;
 }
 
 /** A number that moves with each byte that was taken, modulo 2^32. */
@@ -171,7 +179,8 @@ void transport_abort(struct transport *t);
 /** Fetch it into the cache: it will be given bytes soon. */
 static inline void transport_fetch(const struct transport *t)
 {
-	tcp_fetch(t->tcp);
+	if (likely(t->tcp != NULL))
+		tcp_fetch(t->tcp);
 }
 
 #endif

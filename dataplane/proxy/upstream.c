@@ -153,6 +153,8 @@ void upstream_connected(struct proxy *p, struct upstream *u)
 {
 	outcome_connected(&p->backends, u->slot);
 	if (!u->exchange) { /* a probe: the connection is good for the next request */
+		if (u->check)
+			checks_connected(p, u->slot, true, REASON_PROXIED);
 		u->reusable = true;
 		upstream_keep(p, u);
 		return;
@@ -166,9 +168,13 @@ static void upstream_connect_failed(
 	struct proxy *p, struct upstream *u, enum reason why, bool silent)
 {
 	struct exchange *ex = u->exchange;
+	const uint32_t slot = u->slot;
+	const bool check = u->check;
 
-	outcome_connect_failed(&p->backends, u->slot, silent, p->now_ns);
+	outcome_connect_failed(&p->backends, slot, silent, p->now_ns);
 	upstream_free(p, u);
+	if (check)
+		checks_connected(p, slot, false, why);
 	if (!ex)
 		return;
 	attempt_end(p, ex, OUTCOME_CONNECT);
@@ -186,6 +192,19 @@ static void upstream_probe(struct proxy *p, uint32_t slot)
 		return;
 	}
 	deadline_set(&p->wheel, &u->deadline, p->now_ns + (uint64_t)timeout_ms * 1000000);
+}
+
+bool upstream_check(struct proxy *p, uint32_t endpoint, uint32_t timeout_ms)
+{
+	uint32_t connect_timeout_ms;
+	struct upstream *u = upstream_connect(p, endpoint, false, &connect_timeout_ms);
+
+	if (!u)
+		return false;
+	u->check = true;
+	deadline_set(&p->wheel, &u->deadline,
+		p->now_ns + (uint64_t)RTE_MIN(timeout_ms, connect_timeout_ms) * 1000000);
+	return true;
 }
 
 void upstream_probes(struct proxy *p)

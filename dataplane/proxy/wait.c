@@ -7,7 +7,7 @@
  * deadline while the exchange lasts: every upcall that moved an exchange ends with wait_update(),
  * which may be called at any time and changes nothing by itself.
  */
-#include "dataplane/proxy/proxy_priv.h"
+#include "dataplane/proxy/task.h"
 
 /* The request's body goes on, and the backend has taken all that there was of it. */
 static bool body_wanted(const struct exchange *ex)
@@ -90,23 +90,27 @@ static uint64_t side_end(
 /* Both sides. */
 static __attribute__((noinline)) void wait_update_sides(struct proxy *p, struct exchange *ex)
 {
-	uint64_t client_end, backend_end, rate_end = UINT64_MAX;
+	uint64_t client_end, backend_end, other_end = UINT64_MAX;
 
 	side_update(p, &ex->client_side, client_owes(ex), client_mark(ex));
 	side_update(p, &ex->backend_side, backend_owes(ex), backend_mark(ex));
 	client_end = side_end(p, ex, &ex->client_side);
 	backend_end = side_end(p, ex, &ex->backend_side);
 	if (unlikely(rate_wanted(p)))
-		rate_end = rate_update(p, ex);
+		other_end = rate_update(p, ex);
+	/* Progress does not prolong what has an end of its own. */
+	if (exchange_is_internal(ex))
+		other_end = RTE_MIN(other_end, task_of(ex->client)->end_ns);
 	deadline_set(&p->wheel, &ex->client->deadline,
-		RTE_MIN(RTE_MIN(client_end, backend_end), rate_end));
+		RTE_MIN(RTE_MIN(client_end, backend_end), other_end));
 }
 
 /* Whether the client has sent all and read all, so that a response is all that is waited for. */
 static bool only_response_owed(const struct proxy *p, const struct exchange *ex)
 {
 	return (ex->flags & EX_REQUEST_DONE) && !connecting(ex) &&
-	       transport_pending(&ex->client->transport) == 0 && !rate_wanted(p);
+	       transport_pending(&ex->client->transport) == 0 && !exchange_is_internal(ex) &&
+	       !rate_wanted(p);
 }
 
 void wait_update(struct proxy *p, struct exchange *ex)
@@ -153,6 +157,10 @@ void wait_due(struct proxy *p, struct exchange *ex)
 	wait_update(p, ex);
 	if (ex->client->deadline.when_ns > p->now_ns)
 		return;
+	if (exchange_is_internal(ex)) {
+		backend_is_late(p, ex);
+		return;
+	}
 	if (rate_wanted(p) && rate_late(p, ex))
 		client_is_late(p, ex, REASON_BODY_RATE, REASON_SEND_RATE);
 	else if (side_end(p, ex, &ex->client_side) <= p->now_ns)

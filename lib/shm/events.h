@@ -11,7 +11,11 @@
 #include "lib/base/ip.h"
 #include "lib/shm/shm.h"
 
-enum event_type { EVENT_ACCESS = 1 };
+enum event_type {
+	EVENT_ACCESS = 1,
+	EVENT_DOWN, /* health checks took an endpoint down: by status, or by reason */
+	EVENT_UP,   /* they brought it up again */
+};
 
 #define EVENT_PATH_BYTES 112
 #define EVENT_HOST_BYTES 40

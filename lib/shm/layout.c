@@ -88,6 +88,12 @@ static const struct layout_field snapshot_fields[] = {
 #include "lib/schema/backend.def"
 #undef SNAP_RECORD
 	FIELD(snap_backend, endpoints),
+	FIELD(snap_backend, health),
+	RECORD(snap_health),
+#define SNAP_RECORD snap_health
+#include "lib/schema/health.def"
+#undef SNAP_RECORD
+	FIELD(snap_health, statuses),
 	RECORD(snap_endpoint),
 #define SNAP_RECORD snap_endpoint
 #include "lib/schema/endpoint.def"

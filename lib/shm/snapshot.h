@@ -62,6 +62,7 @@ enum snap_section_id {
 	SNAP_RETIRED,          /* struct snap_retired, the one first that was removed first */
 	SNAP_REPLIES,          /* struct snap_reply */
 	SNAP_PIECES,           /* struct snap_piece */
+	SNAP_HEALTHS,          /* struct snap_health */
 	SNAP_SECTION_COUNT
 };
 
@@ -203,11 +204,26 @@ static_assert(sizeof(struct snap_cert) == 48, "");
 
 enum snap_balance { SNAP_BALANCE_ROUND_ROBIN };
 
+enum snap_health_type { SNAP_HEALTH_HTTP, SNAP_HEALTH_TCP };
+
+#define SNAP_HEALTH_STATUSES_MAX   4
+#define SNAP_HEALTH_TEXT_BYTES_MAX 255 /* of a path, of a host */
+
+/* Checks of a backend's endpoints. */
+struct snap_health {
+#include "lib/schema/health.def"
+	struct {
+		uint16_t least, most;
+	} statuses[SNAP_HEALTH_STATUSES_MAX]; /* that pass; least of 0: none from here on */
+};
+static_assert(sizeof(struct snap_health) == 56, "");
+
 struct snap_backend {
 #include "lib/schema/backend.def"
 	struct snap_range endpoints;
+	uint32_t health; /* index into SNAP_HEALTHS; SNAP_NONE: they are not checked */
 };
-static_assert(sizeof(struct snap_backend) == 32, "");
+static_assert(sizeof(struct snap_backend) == 36, "");
 
 struct snap_endpoint {
 #include "lib/schema/endpoint.def"

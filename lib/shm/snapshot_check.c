@@ -235,12 +235,41 @@ static bool check_backend(struct snap_check *c, const void *record)
 	const struct snap_backend *b = record;
 
 	if (!check_rows(c, snap_rows_backend, record) ||
-		!check_range(c, "endpoints", b->endpoints, SNAP_ENDPOINTS))
+		!check_range(c, "endpoints", b->endpoints, SNAP_ENDPOINTS) ||
+		(b->health != SNAP_NONE && !check_index(c, "health", b->health, SNAP_HEALTHS)))
 		return false;
 	for (uint32_t i = b->endpoints.first; i < b->endpoints.first + b->endpoints.count; i++)
 		if (SNAP_AT(c->snapshot, SNAP_ENDPOINTS, snap_endpoint, i)->backend != c->record)
 			return snap_refuse(c, "endpoints: endpoint %u names another backend", i);
 	return true;
+}
+
+/* What goes into a request's head as it is. */
+static bool check_visible(struct snap_check *c, const char *field, struct snap_text text)
+{
+	const struct str s = snap_str(c->snapshot, text);
+
+	for (uint32_t i = 0; i < s.len; i++)
+		if (s.data[i] <= ' ' || s.data[i] > '~')
+			return snap_refuse(c, "%s: a byte that cannot be in a request line", field);
+	return true;
+}
+
+static bool check_health(struct snap_check *c, const void *record)
+{
+	const struct snap_health *h = record;
+
+	for (unsigned i = 0; i < SNAP_HEALTH_STATUSES_MAX && h->statuses[i].least; i++)
+		if (!check_between(c, "status", h->statuses[i].least, 100, 599) ||
+			!check_between(c, "status", h->statuses[i].most, h->statuses[i].least, 599))
+			return false;
+	if (!check_rows(c, snap_rows_health, record) || !check_visible(c, "path", h->path) ||
+		!check_visible(c, "host", h->host) ||
+		!check_between(c, "length of host", h->host.length, 0, SNAP_HEALTH_TEXT_BYTES_MAX))
+		return false;
+	if (h->path.length == 0 || snap_str(c->snapshot, h->path).data[0] != '/')
+		return snap_refuse(c, "path: does not begin with a slash");
+	return check_between(c, "length of path", h->path.length, 1, SNAP_HEALTH_TEXT_BYTES_MAX);
 }
 
 static bool check_endpoint(struct snap_check *c, const void *record)
@@ -487,6 +516,7 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_RETIRED] = check_retired,
 	[SNAP_REPLIES] = check_reply,
 	[SNAP_PIECES] = check_piece,
+	[SNAP_HEALTHS] = check_health,
 };
 
 bool snapshot_check_records(struct snap_check *c)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import settings
-from bed import BACKENDS
+from bed import BACKEND_PORT, BACKENDS
 from origin import known_bytes
 
 KEY = ("X-API-Key", settings.GLOBEX_KEY)
@@ -93,3 +93,52 @@ def test_backend_connections_are_reused(gateway, connect):
 
 def test_a_pause_in_an_answer_is_bridged(connect):
     assert len(connect().get("/patient/stop?ms=1500&size=100000").body) == 100000
+
+
+@pytest.fixture
+def checked(gateway):
+    """Apply a configuration whose orders come from three backends of nginx and one of origin.py, which are checked.
+    nginx answers 200 to any path, origin.py with the status that it is asked for."""
+    text = settings.config()
+    yield lambda code, type="http": gateway.apply(text.replace('retry_after = "1s";', 'retry_after = "1s"; health: '
+        + (f'{{ path = "/x/status?code={code}"; ' if type == "http" else '{ type = "tcp"; ')
+        + 'interval = "100ms"; jitter = "20ms"; };').replace("weight = 2; }",
+        f'weight = 2; }}, {{ address = "{settings.ORIGIN}"; weight = 5; }}', 1))
+    gateway.apply(text)
+
+
+def until(gateway, endpoint, counter, value):
+    """Wait until an endpoint's counter has a value."""
+    for _ in range(100):
+        if gateway.stats().endpoint(endpoint)[counter] == value:
+            return
+        time.sleep(0.1)
+    raise AssertionError(gateway.stats().endpoint(endpoint))
+
+
+def test_an_endpoint_that_says_it_is_ill_gets_nothing_until_it_is_well(gateway, bed, connect, checked):
+    checked(503)
+    until(gateway, settings.ORIGIN, "down", 1)
+    before = gateway.stats().endpoint(settings.ORIGIN)["requests"]
+    connection = connect()
+    answers = [orders(connection) for _ in range(45)]
+    assert [a.status for a in answers] == [200] * 45
+    assert gateway.stats().endpoint(settings.ORIGIN)["requests"] == before
+    told = gateway.ctl("stats", "--backends")
+    assert f"{settings.ORIGIN}" in told and "down " in told, told
+    assert f"endpoint {settings.ORIGIN} is down: its health checks fail by status 503" in bed.log_tail("control", 50)
+    checked(204)
+    until(gateway, settings.ORIGIN, "down", 0)
+    connection = connect()
+    statuses = [orders(connection).status for _ in range(45)]
+    assert gateway.stats().endpoint(settings.ORIGIN)["requests"] == before + 15, statuses
+
+
+def test_a_backend_that_stops_and_comes_back_is_found_by_its_checks(gateway, bed, connect, checked):
+    checked(204, "tcp")
+    bed.stop("be2")
+    address = f"{BACKENDS['be2']}:{BACKEND_PORT}"
+    until(gateway, address, "down", 1)
+    bed.start_backend("be2")
+    until(gateway, address, "down", 0)
+    assert gateway.stats().endpoint(address)["check_failures"] >= 3

@@ -4,6 +4,7 @@ both together."""
 import collections
 import hashlib
 import json
+import time
 
 import pytest
 
@@ -101,3 +102,20 @@ def test_an_apply_reaches_both_workers_without_a_lost_request(two, load):
             two.apply(text.replace("weight = 5;", f"weight = {weight};"))
     assert running.lost() == 0 and running.result["requests"] > 100, running.result
     assert by_worker(two, "generation") == [4, 4]
+
+
+def test_one_worker_checks_for_both(two, connect):
+    with open(two.config, encoding="utf-8") as config:
+        text = config.read()
+    two.apply(text.replace('retry_after = "1s";', 'retry_after = "1s"; health: { path = "/x/status?code=503"; '
+        'interval = "100ms"; };').replace("weight = 2; }", f'weight = 2; }}, {{ address = "{settings.ORIGIN}"; }}', 1))
+    for _ in range(100):
+        origin = two.stats().endpoint(settings.ORIGIN)
+        if origin["down"]:
+            break
+        time.sleep(0.1)
+    assert (origin["checked"], origin["down"]) == (1, 1), origin
+    connections = [connect() for _ in range(8)]
+    assert [orders(c).status for _ in range(11) for c in connections] == [200] * 88
+    assert two.stats().endpoint(settings.ORIGIN)["requests"] == 0
+    assert min(by_worker(two, "requests")) > 0

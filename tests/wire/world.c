@@ -491,8 +491,9 @@ static const char *left_over(struct world *w)
 	return NULL;
 }
 
-/* Whether connections to ejected endpoints are all that is left. Each of these is asked once in its
- * retry time for as long as it does not accept; with several of them there is always one under way. */
+/* Whether connections of our own accord are all that is left: to ejected endpoints, each of which is
+ * asked once in its retry time for as long as it does not accept, and of health checks. With several
+ * of them there is always one under way. */
 static bool only_probes_left(const struct world *w)
 {
 	for (uint32_t i = 0; i < w->workers; i++) {
@@ -500,7 +501,8 @@ static bool only_probes_left(const struct world *w)
 		uint64_t probes = 0;
 
 		for (uint32_t k = 0; k < stats->shape.endpoints; k++)
-			if (stats->endpoint[k].ejected && !stats->endpoint[k].active)
+			if ((stats->endpoint[k].ejected || stats->endpoint[k].checked) &&
+				!stats->endpoint[k].active)
 				probes += stats->endpoint[k].open;
 		if (stats->worker->client_connections || stats->worker->backend_idle ||
 			stats->worker->backend_connections != probes)

@@ -119,8 +119,7 @@ static bool head_passes(const struct http_head *head, enum http_field_id id)
 INLINE void put_forwarded(
 	struct http1_writer *w, const struct http_head *head, const struct http_edits *edits)
 {
-	bool v6 = edits->client_ip.len != 0 &&
-		  memchr(edits->client_ip.data, ':', edits->client_ip.len) != NULL;
+	bool v6 = memchr(edits->client_ip.data, ':', edits->client_ip.len) != NULL;
 
 	http1_put(w, STR("Forwarded: "));
 	if (edits->trust_forwarded)
@@ -141,19 +140,19 @@ INLINE void put_origin(
 {
 	bool trusted = edits->trust_forwarded;
 
-	if (edits->client_ip.len != 0) {
-		http1_put(w, STR("X-Forwarded-For: "));
-		if (trusted)
-			put_former(w, head, HTTP_FIELD_X_FORWARDED_FOR);
-		http1_put(w, edits->client_ip, STR(CRLF));
-	}
+	/* A request of Sluice's own has no client. */
+	if (edits->client_ip.len == 0)
+		return;
+	http1_put(w, STR("X-Forwarded-For: "));
+	if (trusted)
+		put_former(w, head, HTTP_FIELD_X_FORWARDED_FOR);
+	http1_put(w, edits->client_ip, STR(CRLF));
 	if (edits->proto.len != 0 && !(trusted && head_passes(head, HTTP_FIELD_X_FORWARDED_PROTO)))
 		http1_put_field(w, STR("X-Forwarded-Proto"), edits->proto);
 	if (head->authority.len != 0 &&
 		!(trusted && head_passes(head, HTTP_FIELD_X_FORWARDED_HOST)))
 		http1_put_field(w, STR("X-Forwarded-Host"), head->authority);
-	if (edits->client_ip.len != 0)
-		put_forwarded(w, head, edits);
+	put_forwarded(w, head, edits);
 }
 
 INLINE void put_unless_empty(struct http1_writer *w, struct str name, struct str value)

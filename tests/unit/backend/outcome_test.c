@@ -32,7 +32,7 @@ static void rig_begin(struct rig *r)
 	r->rounds = balance_rounds_create(r->plan);
 	for (uint32_t slot = 0; slot < SLOTS; slot++)
 		r->indices[slot] = slot < 2 ? slot : SNAP_NONE;
-	assert_int_equal(backends_init(&r->b, SLOTS, &r->stats, 1), 0);
+	assert_int_equal(backends_init(&r->b, SLOTS, &r->stats, NULL, 1), 0);
 	backends_follow(
 		&r->b, &(struct backends_generation){ r->plan, r->rounds, r->indices, SLOTS });
 }

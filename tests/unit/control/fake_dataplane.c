@@ -14,6 +14,7 @@
  *   idle CYCLES         worker 0 had nothing to do for so long
  *   later               all that was counted so far was some seconds ago
  *   missteer N          a port missteered N segments, which is an alarm unless N is 0
+ *   down STATUS          health checks have the first endpoint down for 5 s by that status; 0: up
  *   eject MS            a worker ejected the first endpoint and probes it in so many milliseconds; 0: no more
  *   ask N               worker 0 asks control N times at once
  *   silent              workers ask nothing by themselves from now on
@@ -281,6 +282,27 @@ static void print_delta(const struct fake *f)
 	printf("\n");
 }
 
+/* As a worker does when health checks take the first endpoint down, or bring it up. */
+static void say_health(struct fake *f, uint64_t status)
+{
+	struct event *e = event_ring_slot(&f->events[1]);
+
+	if (!e)
+		return;
+	*e = (struct event){ .time_ns = now_ns(),
+		.type = status ? EVENT_DOWN : EVENT_UP,
+		.status = (uint16_t)status,
+		.reason = REASON_PROXIED,
+		.worker = 1,
+		.listener = SNAP_NONE,
+		.api = SNAP_NONE,
+		.endpoint = SNAP_AT(&f->snapshot, SNAP_ENDPOINTS, snap_endpoint, 0)->slot,
+		.consumer = SNAP_NONE,
+		.limit = SNAP_NONE,
+		.generation = (uint32_t)f->snapshot.generation };
+	event_ring_push(&f->events[1]);
+}
+
 static void command(struct fake *f, const char *text)
 {
 	struct usage_line *line;
@@ -310,6 +332,18 @@ static void command(struct fake *f, const char *text)
 
 		f->stats[1].endpoint[slot].ejected = n > 0;
 		f->stats[1].endpoint[slot].probe_ns = n ? now_ns() + n * 1000000 : 0;
+		puts("done");
+	} else if (sscanf(text, "down %" SCNu64, &n) == 1 && f->running) {
+		struct stats_endpoint *e =
+			&f->stats[1].endpoint
+				 [SNAP_AT(&f->snapshot, SNAP_ENDPOINTS, snap_endpoint, 0)->slot];
+
+		e->checked = e->checks = e->check_failures = 1;
+		e->down = n > 0;
+		e->check_reason = REASON_PROXIED;
+		e->check_status = n;
+		e->down_ns = now_ns() - 5000000000;
+		say_health(f, n);
 		puts("done");
 	} else if (sscanf(text, "latency %" SCNu64 " %" SCNu32, &f->latency_us, &f->endpoint) ==
 		   2) {

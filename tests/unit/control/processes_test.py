@@ -1320,6 +1320,23 @@ class Ctl(Case):
         self.dataplane.ask("eject 0")
         self.assertRegex(self.ctl("stats", "--backends").stdout, r"10\.0\.0\.21:8080 +up")
 
+    def test_an_endpoint_that_is_down_is_told(self):
+        self.start()
+        self.dataplane.ask("down 503")
+        told = self.explain("GET http://api.example/v1/orders/7?x=1", "--key", KEY)
+        self.assertEqual([e["down"] for e in told["endpoints"]], [True, False])
+        self.assertRegex(json.dumps(told["steps"]), r"10\.0\.0\.21:8080: down by its health checks for 5\.[0-9] s \(status 503\)")
+        stats = json.loads(self.ctl("stats", "--backends", "--json").stdout)
+        ends = stats["backends"][0]["endpoints"]
+        self.assertEqual([(e["down"], e["down_reason"]) for e in ends], [(1, "status 503"), (0, None)])
+        self.assertRegex(self.ctl("stats", "--backends").stdout, r"10\.0\.0\.21:8080 +down 5\.[0-9] s")
+        self.dataplane.ask("down 0")
+        for sentence in ("endpoint 10.0.0.21:8080 is down: its health checks fail by status 503",
+                "endpoint 10.0.0.21:8080 is up"):
+            while sentence not in (line := self.control.stderr.readline()):
+                self.assertTrue(line, "the log ended")
+        self.assertRegex(self.ctl("stats", "--backends").stdout, r"10\.0\.0\.21:8080 +up")
+
     def test_explain_says_why_not(self):
         self.start()
         for request, key, reason in (

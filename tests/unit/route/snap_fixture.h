@@ -74,6 +74,7 @@ static inline uint32_t fixture_backend(struct fixture *f, const char *name, cons
 		.endpoints = { fixture_count(f, SNAP_ENDPOINTS), n },
 		.connect_timeout_ms = 1000,
 		.retry_after_ms = retry_after_ms,
+		.health = SNAP_NONE,
 	};
 
 	snapshot_builder_add(f->b, SNAP_BACKENDS, &backend);

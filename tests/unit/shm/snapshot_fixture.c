@@ -58,6 +58,7 @@ static void add_ports(struct snapshot_builder *b)
 static void add_backends(struct snapshot_builder *b)
 {
 	struct snap_backend backend = { .name = text(b, "orders"),
+		.health = SNAP_NONE,
 		.endpoints = { 0, 2 },
 		.connect_timeout_ms = 1000,
 		.retry_after_ms = 5000,
