@@ -126,6 +126,10 @@ static void check_reply(struct check *c, const struct cfg_reply *reply)
 void check_replies(struct check *c, const struct cfg_route *route)
 {
 	check_ways(c, route);
+	if (route->websocket.set && route->websocket.valid && route->websocket.number &&
+		(route->redirect.place.set || route->reply.place.set))
+		mistake_add(c->mistakes, route->websocket.at,
+			"'websocket' needs a 'backend' in its route");
 	if (route->redirect.place.set)
 		check_redirect(c, route);
 	if (route->reply.place.set)

@@ -23,6 +23,7 @@ struct http_edits {
 	 * X-Forwarded-Proto and -Host, and what else it says about the client, stand. */
 	bool trust_forwarded;
 	bool pass_overrides; /* forward fields that take the place of path, host or method */
+	bool upgrade;        /* ask to become a WebSocket */
 };
 
 /** The known fields of a request that are not forwarded as they came: HTTP_FIELD_BIT() of each. */

@@ -39,6 +39,8 @@ static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, 
 	};
 	if (from->body_max && from->body_max < plan->body_max)
 		plan->body_max = from->body_max;
+	if (from->websocket)
+		plan->stages |= PLAN_WEBSOCKET;
 	if (from->reply != SNAP_NONE)
 		plan->stages |= 1u << PIPELINE_REPLY;
 	plan_credentials(plan, s, api);

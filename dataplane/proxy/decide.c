@@ -54,6 +54,15 @@ static struct burst decide_burst(const struct proxy *p, struct decision *decisio
 		.next = mask };
 }
 
+/* Also of a request that is decided again, by another generation. */
+static void decide_note_upgrade(const struct decision *d, struct exchange *ex)
+{
+	ex->flags &= ~(uint32_t)EX_UPGRADE;
+	if (unlikely(d->plan->stages & PLAN_WEBSOCKET) &&
+		http1_asks_websocket(decision_received(d)))
+		ex->flags |= EX_UPGRADE;
+}
+
 static void decide_note_route(struct proxy *p, const struct decision *d, struct exchange *ex)
 {
 	const struct route_plan *plan = d->plan;
@@ -65,6 +74,7 @@ static void decide_note_route(struct proxy *p, const struct decision *d, struct 
 		ex->backend = plan->backend;
 		ex->timeout_ms = plan->timeout_ms;
 		ex->body_max = plan->body_max_own;
+		decide_note_upgrade(d, ex);
 	} else if (d->match.api != SNAP_NONE) {
 		ex->api_slot =
 			SNAP_AT(&p->tables->snapshot, SNAP_APIS, snap_api, d->match.api)->slot;

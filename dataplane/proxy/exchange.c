@@ -55,6 +55,8 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 	struct client *c = ex->client;
 
 	ex->reason = why;
+	if (unlikely(ex->flags & EX_TUNNEL))
+		p->counters->tunnels_open--;
 	if (unlikely(ex->attempt.outcome == OUTCOME_OPEN))
 		attempt_end(p, ex, OUTCOME_ABANDONED);
 	if (exchange_is_internal(ex)) {

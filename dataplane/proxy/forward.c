@@ -65,6 +65,10 @@ static enum round forward_more_of_body(struct proxy *p, struct exchange *ex, uin
 	if (c->exchange != ex)
 		return ROUND_OVER;
 	if (transport_at_eof(&c->transport)) {
+		if (ex->flags & EX_TUNNEL) {
+			tunnel_client_ended(p, ex);
+			return ROUND_WAIT;
+		}
 		client_abort(p, c);
 		return ROUND_OVER;
 	}
@@ -146,7 +150,7 @@ static enum round forward_response_head(struct proxy *p, struct exchange *ex, st
 		return ROUND_WAIT;
 	if (verdict != STREAM_HEAD)
 		return forward_response_bad(p, ex, why);
-	if (head->message.status < 200) {
+	if (head->message.status < 200 && head->message.status != 101) {
 		*out = h1_interim(p, ex, head);
 	} else {
 		*out = forward_final_head(p, ex, head);
@@ -157,6 +161,8 @@ static enum round forward_response_head(struct proxy *p, struct exchange *ex, st
 	stream_consume_head(&u->rx, &p->heads, head_bytes);
 	if ((ex->flags & EX_RESPONDING) && (ex->flags & EX_REPEATS))
 		hold_drop(p, ex);
+	if (unlikely(head->message.status == 101))
+		tunnel_begin(p, ex);
 	return ROUND_MORE;
 }
 
@@ -164,8 +170,8 @@ static void forward_response_done(struct proxy *p, struct exchange *ex)
 {
 	struct client *c = ex->client;
 
-	/* Without the whole request neither connection can go on. */
-	if (ex->flags & EX_REQUEST_DONE)
+	/* Without the whole request neither connection can go on. That of a tunnel ends in order. */
+	if (ex->flags & (EX_REQUEST_DONE | EX_TUNNEL))
 		upstream_release(p, ex->attempt.upstream);
 	else
 		c->keep_alive = false;
@@ -270,7 +276,16 @@ static enum round forward_response_rounds(struct proxy *p, struct exchange *ex, 
 
 void forward_response(struct proxy *p, struct exchange *ex)
 {
-	if (forward_response_rounds(p, ex, false) != ROUND_OVER)
+	const bool tunnel = ex->flags & EX_TUNNEL;
+
+	if (forward_response_rounds(p, ex, false) == ROUND_OVER)
+		return;
+	/* One that has just begun: its client may have spoken already. */
+	if (unlikely(ex->flags & EX_TUNNEL) && !tunnel && p->draining)
+		tunnel_end(p, ex, REASON_TUNNEL_DRAINED);
+	else if (unlikely(ex->flags & EX_TUNNEL) && !tunnel)
+		forward_request_body(p, ex);
+	else
 		wait_update(p, ex);
 }
 

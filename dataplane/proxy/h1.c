@@ -84,7 +84,8 @@ struct rte_mbuf *h1_take_request_body(
 	*verdict = h1_follow(&ex->request_body, chain, &bytes, reason);
 	ex->body_bytes += bytes;
 	ex->bytes_in += bytes;
-	if (*verdict != HTTP1_BAD && body_max && ex->body_bytes > body_max) {
+	if (*verdict != HTTP1_BAD && body_max && ex->body_bytes > body_max &&
+		!(ex->flags & EX_TUNNEL)) {
 		*verdict = HTTP1_BAD;
 		*reason = REASON_BODY_TOO_LARGE;
 	}
@@ -153,10 +154,16 @@ static enum http1_verdict h1_parse_response(const char *data, size_t len, size_t
 enum stream_verdict h1_read_response(
 	struct proxy *p, struct exchange *ex, struct http1_head *head, enum reason *why)
 {
+	struct http1_limits upgrade = p->response_limits;
 	struct h1_response_parse args = { &p->response_limits, head, ex->method,
 		REASON_BACKEND_INVALID };
-	enum stream_verdict verdict =
-		stream_parse(&ex->attempt.upstream->rx, &p->heads, h1_parse_response, &args);
+	enum stream_verdict verdict;
+
+	if (unlikely(ex->flags & EX_UPGRADE)) {
+		upgrade.upgrade = true;
+		args.limits = &upgrade;
+	}
+	verdict = stream_parse(&ex->attempt.upstream->rx, &p->heads, h1_parse_response, &args);
 
 	*why = verdict == STREAM_NO_MEMORY ? REASON_OVERLOADED : args.reason;
 	return verdict;

@@ -72,6 +72,7 @@ static bool head_write_fields(
 	r.edits.request_id = (struct str){ id, head_format_id(ex->request_id, id) };
 	r.edits.trust_forwarded = settings->trust_forwarded;
 	r.edits.pass_overrides = settings->pass_overrides;
+	r.edits.upgrade = ex->flags & EX_UPGRADE;
 	if (unlikely(d->match.rewritten))
 		r.edits.path = head_path_matched(p, c, d);
 	if (unlikely(decision_head(d)->authority.len == 0))

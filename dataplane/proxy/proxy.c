@@ -219,6 +219,7 @@ void proxy_drain(struct proxy *p)
 			client_close(p, c);
 	}
 	checks_stop(p);
+	tunnel_end_all(p);
 	upstream_pools_close(p);
 }
 

@@ -5,7 +5,7 @@
  * client's connection), exchange.c (one request and its response), wait.c (what it waits for),
  * suspend.c (requests that wait for an answer from elsewhere), decide.c (into the pipeline and out
  * of it), attempt.c (one try at one endpoint), upstream.c (connections to backends), head.c (a
- * request's head for its endpoint), task.c (requests of Sluice's own) and check.c (health checks),
+ * request's head for its endpoint), tunnel.c (WebSocket), task.c (requests of Sluice's own) and check.c (health checks),
  * forward.c (bytes in both directions), reply.c and problem.c (responses that Sluice gives itself),
  * record.c (statistics and events).
  */

@@ -95,6 +95,8 @@ enum exchange_flag {
 	EX_RESUMED = 1 << 16,  /* is among proxy->ready, to be decided again */
 	EX_ANSWERED = 1 << 17, /* exchange->answer is what it waited for */
 	EX_UNANSWERED = 1 << 18, /* it could not ask, or there was no answer in time */
+	EX_UPGRADE = 1 << 19,    /* it asks to become a tunnel, and may */
+	EX_TUNNEL = 1 << 20,     /* it is one, see tunnel.c */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -104,6 +106,7 @@ enum wait_owes {
 	OWES_BODY,       /* client */
 	OWES_CONNECTION, /* backend */
 	OWES_RESPONSE,   /* backend: a response, or to take the request */
+	OWES_TRAFFIC,    /* backend, for both: anything in a tunnel */
 };
 
 struct wait_side {
@@ -469,6 +472,16 @@ void forward_response(struct proxy *p, struct exchange *ex);
  * beyond the client's send space once, by what the receive queue held. @return true when that ended
  * the exchange */
 bool forward_rest(struct proxy *p, struct exchange *ex);
+
+/* tunnel.c */
+/* The backend agreed: from here on both sides may send what they like, until one of them ends. */
+void tunnel_begin(struct proxy *p, struct exchange *ex);
+/* The client ended its direction. */
+void tunnel_client_ended(struct proxy *p, struct exchange *ex);
+/* End it on our own account, in order, on both sides. The client may be gone after it. */
+void tunnel_end(struct proxy *p, struct exchange *ex, enum reason why);
+/* End all. */
+void tunnel_end_all(struct proxy *p);
 
 /* head.c */
 /**

@@ -88,6 +88,15 @@ void transport_close(struct transport *t)
 	tcp_close(t->tcp);
 }
 
+void transport_end(struct transport *t)
+{
+	if (t->tls) {
+		tls_shutdown(t->tls);
+		transport_flush(t);
+	}
+	tcp_close(t->tcp);
+}
+
 void transport_let_go(struct transport *t)
 {
 	transport_forget_tls(t);

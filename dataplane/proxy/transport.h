@@ -170,6 +170,9 @@ void transport_forget_tls(struct transport *t);
  *  go on sending, which is to be thrown away. */
 void transport_close(struct transport *t);
 
+/** Say that nothing more will be sent, after what is queued, and go on reading. */
+void transport_end(struct transport *t);
+
 /** Close, and answer with RST what the peer still sends: TCP finishes alone, without upcalls. */
 void transport_let_go(struct transport *t);
 

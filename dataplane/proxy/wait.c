@@ -25,6 +25,8 @@ static enum wait_owes client_owes(const struct exchange *ex)
 {
 	if (transport_pending(&ex->client->transport) > 0)
 		return OWES_READING;
+	if (unlikely(ex->flags & EX_TUNNEL))
+		return OWES_NOTHING;
 	return !connecting(ex) && body_wanted(ex) ? OWES_BODY : OWES_NOTHING;
 }
 
@@ -34,6 +36,8 @@ static enum wait_owes backend_owes(const struct exchange *ex)
 {
 	if (connecting(ex))
 		return OWES_CONNECTION;
+	if (unlikely(ex->flags & EX_TUNNEL))
+		return OWES_TRAFFIC;
 	if (!client_has_room(ex->client) || body_wanted(ex))
 		return OWES_NOTHING;
 	return OWES_RESPONSE;
@@ -49,6 +53,9 @@ static uint32_t backend_mark(const struct exchange *ex)
 {
 	if (connecting(ex))
 		return ex->tried_count;
+	if (unlikely(ex->flags & EX_TUNNEL))
+		return transport_acked(&ex->attempt.upstream->transport) + ex->progress +
+		       client_mark(ex);
 	return transport_acked(&ex->attempt.upstream->transport) + ex->progress +
 	       !!(ex->flags & EX_REQUEST_DONE);
 }
@@ -83,6 +90,9 @@ static uint64_t side_end(
 	case OWES_RESPONSE:
 		ms = ex->timeout_ms;
 		break;
+	case OWES_TRAFFIC:
+		ms = proxy_settings(p)->tunnel_timeout_ms;
+		break;
 	}
 	return side->since_ns + (uint64_t)ms * 1000000;
 }
@@ -108,7 +118,7 @@ static __attribute__((noinline)) void wait_update_sides(struct proxy *p, struct 
 /* Whether the client has sent all and read all, so that a response is all that is waited for. */
 static bool only_response_owed(const struct proxy *p, const struct exchange *ex)
 {
-	return (ex->flags & EX_REQUEST_DONE) && !connecting(ex) &&
+	return (ex->flags & (EX_REQUEST_DONE | EX_TUNNEL)) == EX_REQUEST_DONE && !connecting(ex) &&
 	       transport_pending(&ex->client->transport) == 0 && !exchange_is_internal(ex) &&
 	       !rate_wanted(p);
 }
@@ -141,6 +151,10 @@ static void backend_is_late(struct proxy *p, struct exchange *ex)
 {
 	if (ex->backend_side.owes == OWES_CONNECTION) {
 		upstream_connect_late(p, ex->attempt.upstream);
+		return;
+	}
+	if (ex->backend_side.owes == OWES_TRAFFIC) {
+		tunnel_end(p, ex, REASON_TUNNEL_IDLE);
 		return;
 	}
 	attempt_end(p, ex, OUTCOME_TIMEOUT);

@@ -260,7 +260,7 @@ struct snap_route {
 	uint32_t api;     /* index into SNAP_APIS */
 #include "lib/schema/route.def"
 };
-static_assert(sizeof(struct snap_route) == 36, "");
+static_assert(sizeof(struct snap_route) == 40, "");
 
 /* What a text that is made for each request consists of, in this order. */
 enum snap_piece_kind {

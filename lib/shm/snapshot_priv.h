@@ -37,7 +37,7 @@
 	X(KERNEL_PORTS, uint32_t, "kernel ports", 4096)                                            \
 	X(RETIRED, struct snap_retired, "retired consumers", SNAP_CONSUMER_CAPACITY_MAX)           \
 	X(REPLIES, struct snap_reply, "replies", 1u << 20)                                         \
-	X(PIECES, struct snap_piece, "pieces", 1u << 22) \
+	X(PIECES, struct snap_piece, "pieces", 1u << 22)                                           \
 	X(HEALTHS, struct snap_health, "health checks", 1u << 16)
 
 struct snap_section_info {

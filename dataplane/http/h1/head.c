@@ -245,7 +245,7 @@ enum http1_verdict http1_parse_response(const char *data, size_t len, size_t see
 	if (fault == HTTP1_FINE)
 		fault = http1_fields_parse(&parse, next, &places);
 	if (fault == HTTP1_FINE)
-		fault = http1_response_rules(head, &places, request_method);
+		fault = http1_response_rules(head, &places, request_method, limits->upgrade);
 	*reason = fault == HTTP1_FINE ? HTTP1_FINE : response_fault(fault);
 	return fault == HTTP1_FINE ? HTTP1_DONE : HTTP1_BAD;
 }

@@ -52,6 +52,7 @@ struct http1_head {
 	uint8_t framing;       /* enum http1_framing */
 	bool keep_alive;       /* what this message says about the connection (RFC 9112 §9.3) */
 	bool absolute_form;
+	bool upgrade; /* Connection names Upgrade */
 	struct http_head message;
 };
 
@@ -59,6 +60,7 @@ struct http1_limits {
 	uint32_t head_bytes;   /* longest head, at most HTTP1_MAX_HEAD_BYTES */
 	uint32_t target_bytes; /* longest request target */
 	uint32_t fields;       /* most field lines, at most HTTP_MAX_FIELDS */
+	bool upgrade; /* responses: the request asked for WebSocket, so that 101 may agree to it */
 };
 
 /**
@@ -111,6 +113,10 @@ uint32_t http1_describe_target(const char *data, size_t len, char *out, uint32_t
 enum http1_verdict http1_parse_response(const char *data, size_t len, size_t seen,
 	const struct http1_limits *limits, uint8_t request_method, struct http1_head *head,
 	enum reason *reason);
+
+/** Whether a request that was parsed asks to become a WebSocket (RFC 6455 §4.2.1). What its key and
+ *  version are is the server's to judge. */
+bool http1_asks_websocket(const struct http1_head *head);
 
 /**
  * Parse the trailer section that begins at @p data, after http1_body_feed() returned

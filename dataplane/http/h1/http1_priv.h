@@ -39,7 +39,7 @@ enum reason http1_fields_parse(struct http1_parse *parse, size_t pos, struct htt
 
 /* rules.c */
 enum reason http1_request_rules(struct http1_head *head, const struct http1_places *places);
-enum reason http1_response_rules(
-	struct http1_head *head, const struct http1_places *places, uint8_t request_method);
+enum reason http1_response_rules(struct http1_head *head, const struct http1_places *places,
+	uint8_t request_method, bool upgrade);
 
 #endif

@@ -65,6 +65,7 @@ struct options {
 	unsigned count;
 	bool close;
 	bool keep_alive;
+	bool upgrade;
 };
 
 static bool token_valid(struct str s)
@@ -91,6 +92,8 @@ static enum reason option_take(struct http1_head *head, struct options *options,
 		options->keep_alive = true;
 	} else if (str_equal_nocase(option, STR("close"))) {
 		options->close = true;
+	} else if (str_equal_nocase(option, STR("upgrade"))) {
+		options->upgrade = true;
 	} else if (!token_valid(option)) {
 		return REASON_FIELD_VALUE;
 	} else {
@@ -125,6 +128,7 @@ static enum reason connection_parse(
 		}
 	}
 	head->keep_alive = !options->close && (head->version_minor != 0 || options->keep_alive);
+	head->upgrade = options->upgrade;
 	return HTTP1_FINE;
 }
 
@@ -215,9 +219,42 @@ static uint32_t keep_alive_parse(const struct http1_head *head, const struct htt
 	return least;
 }
 
+/* Whether the head has Upgrade with this protocol alone. */
+static bool upgrade_is(const struct http1_head *head, struct str protocol)
+{
+	const struct http_head *message = &head->message;
+
+	if (!http_head_has(message, HTTP_FIELD_UPGRADE) ||
+		http_head_repeats(message, HTTP_FIELD_UPGRADE))
+		return false;
+	for (uint32_t i = 0; i < message->field_count; i++)
+		if (message->fields[i].id == HTTP_FIELD_UPGRADE)
+			return str_equal_nocase(http_field_value(&message->fields[i]), protocol);
+	return false;
+}
+
+bool http1_asks_websocket(const struct http1_head *head)
+{
+	return head->upgrade && head->version_minor != 0 && head->message.method_id == HTTP_GET &&
+	       head->framing == HTTP1_BODY_NONE && upgrade_is(head, STR("websocket"));
+}
+
+/* 101 agrees to what was asked for, and to nothing else. From its end on bytes mean what the other
+ * protocol says (RFC 9110 §15.2.2). */
+static enum reason response_switches(
+	struct http1_head *head, const struct options *options, bool upgrade)
+{
+	if (!upgrade || !options->upgrade || !upgrade_is(head, STR("websocket")))
+		return REASON_BACKEND_INVALID;
+	head->framing = HTTP1_BODY_UNTIL_CLOSE;
+	head->message.content_length = HTTP_LENGTH_UNKNOWN;
+	head->keep_alive = false;
+	return HTTP1_FINE;
+}
+
 /* RFC 9112 §6.3: which responses have a body, whatever their fields say. */
-enum reason http1_response_rules(
-	struct http1_head *head, const struct http1_places *places, uint8_t request_method)
+enum reason http1_response_rules(struct http1_head *head, const struct http1_places *places,
+	uint8_t request_method, bool upgrade)
 {
 	bool never = head->message.status < 200 || head->message.status == 204;
 	struct options options;
@@ -229,9 +266,8 @@ enum reason http1_response_rules(
 	head->keep_alive_s = http_head_has(&head->message, HTTP_FIELD_KEEP_ALIVE)
 				     ? keep_alive_parse(head, places)
 				     : HTTP1_KEEP_ALIVE_UNSAID;
-	/* Upgrade is never forwarded, so that no switch was agreed on. */
 	if (head->message.status == 101)
-		return REASON_BACKEND_INVALID;
+		return response_switches(head, &options, upgrade);
 	if (never) {
 		/* A body is announced where none can be, and may come behind the head all the
 		 * same. */

@@ -7,7 +7,8 @@
 #include "dataplane/http/fields.h"
 #include "dataplane/http/h1/http1_priv.h"
 
-#define CRLF "\r\n"
+#define CRLF             "\r\n"
+#define WEBSOCKET_FIELDS "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 /* Everything below that takes a writer is inlined into the functions that other files call, and
  * these work on a copy of the writer: so its length stays in a register instead of going through
@@ -186,6 +187,8 @@ void http1_write_request(
 		put_number(w, message->max_forwards - (message->max_forwards != 0));
 		http1_put(w, STR(CRLF));
 	}
+	if (http_unlikely(edits->upgrade))
+		http1_put(w, STR(WEBSOCKET_FIELDS));
 	put_via(w, head, edits->via_name);
 	put_origin(w, message, edits);
 	put_unless_empty(w, STR("Sluice-Consumer"), edits->consumer);
@@ -216,7 +219,9 @@ void http1_write_response(struct http1_writer *writer, const struct http1_head *
 		 (head->framing == HTTP1_BODY_NONE && message->status >= 200 &&
 			 message->status != 204 && head_passes(message, HTTP_FIELD_CONTENT_LENGTH)))
 		put_length(w, message->content_length);
-	if (!keep_alive || endless)
+	if (http_unlikely(message->status == 101))
+		http1_put(w, STR(WEBSOCKET_FIELDS));
+	else if (!keep_alive || endless)
 		http1_put(w, STR("Connection: close\r\n"));
 	else if (http10)
 		http1_put(w, STR("Connection: keep-alive\r\n"));

@@ -299,7 +299,7 @@ static const struct damage table_damages[] = {
 	DAMAGE(SNAP_ROUTES, 0, snap_section, offset, UINT64_C(1) << 63, "do not fit"),
 	DAMAGE(SNAP_ROUTES, 0, snap_section, count, 1 << 20, "section routes: 1048576 records at"),
 	DAMAGE(SNAP_ROUTES, 0, snap_section, count, UINT32_MAX, "more than 1048576"),
-	DAMAGE(SNAP_ROUTES, 0, snap_section, record_bytes, 33, "records of 33 bytes instead of 36"),
+	DAMAGE(SNAP_ROUTES, 0, snap_section, record_bytes, 33, "records of 33 bytes instead of 40"),
 	DAMAGE(SNAP_SETTINGS, 0, snap_section, count, 0, "section settings: no record"),
 	DAMAGE(SNAP_SETTINGS, 0, snap_section, count, 2,
 		"section settings: 2 records, more than 1"),
