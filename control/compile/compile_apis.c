@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* APIs, hosts and routes as snapshot records. */
 #include "control/compile/compile_priv.h"
-#include "control/config/template.h"
 
 static struct snap_range add_indices(
 	struct compile *c, enum snap_section_id id, const struct cfg_list *list)
@@ -35,25 +34,6 @@ static struct snap_range add_hosts(struct compile *c, const struct cfg_list *hos
 	return range;
 }
 
-/* What a text with names in braces is made of, for each request. */
-static struct snap_range add_pieces(
-	struct compile *c, const struct cfg_value *value, struct str path)
-{
-	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_PIECES), 0 };
-	struct template template;
-
-	template_read(value, path, NULL, &template);
-	for (; range.count < template.count; range.count++) {
-		const struct template_piece *piece = &template.pieces[range.count];
-		struct snap_piece record = { .kind = piece->kind, .segments = piece->segments };
-
-		if (piece->kind == SNAP_PIECE_TEXT)
-			record.text = compile_text(c, piece->text);
-		snapshot_builder_add(c->builder, SNAP_PIECES, &record);
-	}
-	return range;
-}
-
 /* @return the index of the route's reply; SNAP_NONE: it has a backend */
 static uint32_t add_reply(struct compile *c, const struct cfg_route *route)
 {
@@ -61,7 +41,7 @@ static uint32_t add_reply(struct compile *c, const struct cfg_route *route)
 
 	if (route->redirect.place.set) {
 		record.status = (uint32_t)route->redirect.status.number;
-		record.location = add_pieces(c, &route->redirect.to, route->path.text);
+		record.location = compile_pieces(c, &route->redirect.to, false, route->path.text);
 	} else if (route->reply.place.set) {
 		compile_rows(c, &schema_reply, &route->reply, &record);
 		record.body = compile_text(c, route->reply.body.text);
@@ -71,25 +51,36 @@ static uint32_t add_reply(struct compile *c, const struct cfg_route *route)
 	return snapshot_builder_add(c->builder, SNAP_REPLIES, &record);
 }
 
+/* Takes the star off a prefix. */
+static enum snap_path_kind path_kind(struct str *path)
+{
+	const bool prefix = path->data[path->len - 1] == '*';
+
+	if (prefix)
+		path->len -= 2;
+	if (path->len > 0 && memchr(path->data, '{', path->len))
+		return prefix ? SNAP_PATH_TEMPLATE_PREFIX : SNAP_PATH_TEMPLATE;
+	return prefix ? SNAP_PATH_PREFIX : SNAP_PATH_EXACT;
+}
+
 static struct snap_range add_routes(struct compile *c, const struct cfg_api *api, uint32_t index)
 {
 	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_ROUTES),
 		api->routes.count };
+	struct api_edits shared = { .edit = SNAP_NONE };
 
 	for (uint32_t i = 0; i < api->routes.count; i++) {
 		const struct cfg_route *route = CFG_ITEM(api->routes, struct cfg_route, i);
 		struct str path = route->path.text;
-		bool prefix = path.data[path.len - 1] == '*';
-
-		if (prefix)
-			path.len -= 2;
+		const uint32_t kind = path_kind(&path);
 
 		struct snap_route record = {
 			.path = compile_text(c, path),
-			.kind = prefix ? SNAP_PATH_PREFIX : SNAP_PATH_EXACT,
+			.kind = kind,
 			.methods = route->methods.bits,
 			.backend = route->backend.set ? (uint32_t)route->backend.number : SNAP_NONE,
 			.reply = add_reply(c, route),
+			.edit = compile_edit(c, api, route, &shared),
 			.api = index,
 		};
 

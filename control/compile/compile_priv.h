@@ -38,6 +38,19 @@ void compile_network(struct compile *c);
 void compile_apis(struct compile *c);
 void compile_callers(struct compile *c);
 
+/** The pieces of a text with names in braces. @param of_field  it is a field's value, not a path */
+struct snap_range compile_pieces(
+	struct compile *c, const struct cfg_value *value, bool of_field, struct str path);
+
+/* What the routes of an API share that have no edits of their own. */
+struct api_edits {
+	uint32_t edit; /* index into SNAP_EDITS; SNAP_NONE: not written yet, or there are none */
+	struct snap_range request, response;
+};
+/** The edits of a route. @return index into SNAP_EDITS; SNAP_NONE: none */
+uint32_t compile_edit(struct compile *c, const struct cfg_api *api, const struct cfg_route *route,
+	struct api_edits *shared);
+
 /** What cannot change while the dataplane runs is a mistake. */
 void compile_check_restart(struct compile *c, const struct snapshot *now);
 

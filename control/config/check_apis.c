@@ -7,14 +7,14 @@
 #include "control/config/check_priv.h"
 #include "control/config/methods.h"
 #include "control/config/nearest.h"
+#include "control/config/template.h"
 
 static struct cfg_api *api_at(struct check *c, uint32_t i)
 {
 	return CFG_ITEM(c->config->root.apis, struct cfg_api, i);
 }
 
-/* "*", "name.example" or "*.name.example", of labels that DNS knows. */
-static bool is_host(struct str host)
+bool check_is_host(struct str host)
 {
 	uint32_t label = 0;
 
@@ -67,7 +67,7 @@ static void check_hosts(struct check *c, const struct cfg_api *api)
 
 		if (!host->valid)
 			continue;
-		if (!is_host(host->text) && !read_host_address(c, &host->text)) {
+		if (!check_is_host(host->text) && !read_host_address(c, &host->text)) {
 			host->valid = false;
 			mistake_add(c->mistakes, host->at,
 				"'%.*s' is no host name: write \"api.example\", \"*.example\" or \"*\", without a port",
@@ -103,6 +103,44 @@ static const char *path_flaw(struct str path)
 	return NULL;
 }
 
+static bool is_path_name(struct str name)
+{
+	for (uint32_t i = 0; i < name.len; i++) {
+		const char ch = ascii_lower(name.data[i]);
+
+		if (!(ch >= 'a' && ch <= 'z') && !(ch >= '0' && ch <= '9') && ch != '_')
+			return false;
+	}
+	return name.len > 0 && !str_equal(name, STR("rest"));
+}
+
+/* Why its segments with names are wrong, or NULL. */
+static const char *names_flaw(struct str path)
+{
+	uint32_t segments = 0, end;
+
+	if (!memchr(path.data, '{', path.len) && !memchr(path.data, '}', path.len))
+		return NULL;
+	for (uint32_t at = 0; at < path.len; at = end, segments++) {
+		struct str name;
+
+		end = template_segment_end(path, at);
+		name = template_segment_name(path, at, end);
+		if (name.len == 0 && (memchr(path.data + at, '{', end - at) ||
+					     memchr(path.data + at, '}', end - at)))
+			return "may have '{' and '}' only around a whole segment: \"/orders/{id}\"";
+		if (name.len > 0 && !is_path_name(name))
+			return "has a name that is not of letters, digits and '_', or is {rest}";
+		for (uint32_t i = 0, e; name.len > 0 && i < at; i = e) {
+			e = template_segment_end(path, i);
+			if (str_equal(template_segment_name(path, i, e), name))
+				return "has the same name twice";
+		}
+	}
+	return segments > SNAP_PATH_SEGMENTS ? "has too many segments beside one with a name"
+					     : NULL;
+}
+
 /* What a path of a route must pass on a listener: a form that is kept only where both readings agree is
  * none that a route can have, for its other reading is another path. */
 static uint32_t paths_for_routes(const struct cfg_listener *l)
@@ -122,15 +160,16 @@ static bool is_path_somewhere(
 	struct check *c, const struct cfg_api *api, struct str path, char *room)
 {
 	const struct cfg_list *all = &c->config->root.listeners;
-	const uint32_t count = api->listeners.count ? api->listeners.count : all->count;
+	const bool own = api->listeners.items != NULL;
+	const uint32_t count = own ? api->listeners.count : all->count;
 	struct str normal;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct cfg_value *named =
-			api->listeners.count ? CFG_ITEM(api->listeners, struct cfg_value, i) : NULL;
+			own ? CFG_ITEM(api->listeners, struct cfg_value, i) : NULL;
 		const uint32_t index = named ? (uint32_t)named->number : i;
 
-		if (api->listeners.count && !named->valid)
+		if (named && !named->valid)
 			return true; /* told already */
 		if (route_path_normalise(path,
 			    paths_for_routes(CFG_ITEM(*all, struct cfg_listener, index)), room,
@@ -148,6 +187,8 @@ static void check_path(struct check *c, const struct cfg_api *api, struct cfg_va
 	const char *flaw = path_flaw(path);
 	char *room;
 
+	if (!flaw)
+		flaw = names_flaw(path);
 	if (flaw) {
 		mistake_add(
 			c->mistakes, value->at, "path '%.*s' %s", (int)path.len, path.data, flaw);
@@ -218,6 +259,7 @@ static void check_routes(struct check *c, struct cfg_api *api)
 		check_reference(c, &route->backend, c->backends, &root->backends,
 			sizeof(struct cfg_backend), "backend");
 		check_replies(c, route);
+		check_route_edits(c, api, route);
 	}
 }
 
@@ -270,6 +312,7 @@ void check_apis(struct check *c)
 		check_references(c, &api->auth, c->credentials, &root->credentials,
 			sizeof(struct cfg_credential), "credential");
 		check_hosts(c, api);
+		check_api_edits(c, api);
 		check_routes(c, api);
 	}
 }
@@ -301,6 +344,24 @@ static bool methods_meet(const struct cfg_route *a, const struct cfg_route *b)
 	return a->methods.bits == 0 || b->methods.bits == 0 || a->methods.bits & b->methods.bits;
 }
 
+/* Two paths that differ in the names of segments only are one. @return bytes, at most the path's */
+static uint32_t copy_without_names(struct str path, char *out)
+{
+	uint32_t len = 0;
+
+	for (uint32_t at = 0, end; at < path.len; at = end) {
+		end = template_segment_end(path, at);
+		if (template_segment_name(path, at, end).len > 0) {
+			memcpy(out + len, "/{", 2);
+			len += 2;
+		} else {
+			memcpy(out + len, path.data + at, end - at);
+			len += end - at;
+		}
+	}
+	return len;
+}
+
 static void add_claim(
 	struct check *c, struct names *table, struct claim *claims, uint32_t index, struct str host)
 {
@@ -313,7 +374,7 @@ static void add_claim(
 		return;
 	for (uint32_t i = 0; i < host.len; i++)
 		key[i] = ascii_lower(host.data[i]);
-	memcpy(key + host.len, path.data, path.len);
+	len = host.len + copy_without_names(path, key + host.len);
 
 	uint32_t first = names_add(table, (struct str){ key, len }, index);
 

@@ -36,6 +36,11 @@ void check_listeners(struct check *c);
 void check_backends(struct check *c);
 void check_health(struct check *c, const struct cfg_health *health);
 void check_apis(struct check *c);
+/** "*", "name.example" or "*.name.example", of labels that DNS knows. */
+bool check_is_host(struct str host);
+/** What an API, and a route, changes of messages. */
+void check_api_edits(struct check *c, const struct cfg_api *api);
+void check_route_edits(struct check *c, const struct cfg_api *api, const struct cfg_route *route);
 /** What a route does with a request. */
 void check_replies(struct check *c, const struct cfg_route *route);
 void check_route_conflicts(struct check *c);

@@ -89,7 +89,7 @@ static void check_redirect(struct check *c, const struct cfg_route *route)
 	if (flaw)
 		mistake_add(c->mistakes, redirect->to.at, "'%.*s' %s", (int)to.len, to.data, flaw);
 	else if (redirect->to.valid && route->path.valid)
-		template_read(&redirect->to, path, c->mistakes, &template);
+		template_read(&redirect->to, TEMPLATE_OF_PATH, path, c->mistakes, &template);
 }
 
 /* "text/html; charset=utf-8": RFC 9110 §8.3.1, as far as a mistake of writing goes. */

@@ -2,6 +2,8 @@
 /* The reference of all settings, written from the schema's rows: docs/configuration.md. */
 #include "control/config/schema.h"
 
+#define SCHEMA_GROUPS_MAX 100
+
 static const char introduction[] =
 	"# Configuration\n"
 	"\n"
@@ -91,6 +93,20 @@ static void write_text(const char *text, FILE *out)
 	}
 }
 
+/* Some groups are in several others. */
+static bool is_written(const struct schema_group *g)
+{
+	static const struct schema_group *written[SCHEMA_GROUPS_MAX];
+	static unsigned count;
+
+	for (unsigned i = 0; i < count; i++)
+		if (written[i] == g)
+			return true;
+	if (count < SCHEMA_GROUPS_MAX)
+		written[count++] = g;
+	return false;
+}
+
 static void write_group(const struct schema_group *g, FILE *out)
 {
 	fprintf(out, "\n## %s\n\n%s\n\n", g->title, g->text);
@@ -108,7 +124,7 @@ static void write_group(const struct schema_group *g, FILE *out)
 		fputs(" |\n", out);
 	}
 	for (const struct schema_field *f = g->fields; f->name; f++)
-		if (f->group)
+		if (f->group && !is_written(f->group))
 			write_group(f->group, out);
 }
 

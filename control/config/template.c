@@ -5,12 +5,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "control/config/nearest.h"
+
 struct template_reader {
 	const struct cfg_value *value;
+	enum template_use use;
 	struct str path;
 	struct mistakes *mistakes;
 	struct template *out;
 };
+
+static const struct {
+	const char *name;
+	enum snap_piece_kind kind;
+} template_names[] = {
+	{ "consumer", SNAP_PIECE_CONSUMER },
+	{ "plan", SNAP_PIECE_PLAN },
+	{ "request_id", SNAP_PIECE_REQUEST_ID },
+	{ "client_ip", SNAP_PIECE_CLIENT_IP },
+};
+#define TEMPLATE_NAMES (sizeof(template_names) / sizeof(template_names[0]))
 
 __attribute__((format(printf, 2, 3))) static bool template_refuse(
 	struct template_reader *r, const char *format, ...)
@@ -35,34 +49,78 @@ static bool template_add(struct template_reader *r, struct template_piece piece)
 	return true;
 }
 
-/* Segments before the path's last one. */
-static uint32_t template_segments(struct str path)
+uint32_t template_segment_end(struct str path, uint32_t at)
 {
-	uint32_t slashes = 0;
+	const char *slash = memchr(path.data + at + 1, '/', path.len - at - 1);
 
-	for (uint32_t i = 0; i < path.len; i++)
-		slashes += path.data[i] == '/';
-	return slashes - 1;
+	return slash ? (uint32_t)(slash - path.data) : path.len;
 }
 
-static bool template_add_name(struct template_reader *r, struct str name)
+struct str template_segment_name(struct str path, uint32_t at, uint32_t end)
 {
-	struct template_piece piece = { .kind = SNAP_PIECE_REST };
+	if (end - at < 4 || path.data[at + 1] != '{' || path.data[end - 1] != '}')
+		return (struct str){ path.data + at, 0 };
+	return (struct str){ path.data + at + 2, end - at - 3 };
+}
 
-	if (!str_equal(name, STR("rest")))
-		return template_refuse(r, "there is no {%.*s} here", (int)name.len, name.data);
-	if (r->path.len < 2 || r->path.data[r->path.len - 1] != '*')
+/* {id} of the path, or {rest} for its star. */
+static bool template_add_path(struct template_reader *r, struct str name)
+{
+	struct template_piece piece = { .kind = SNAP_PIECE_SEGMENT };
+	const bool rest = str_equal(name, STR("rest"));
+
+	for (uint32_t at = 0; at < r->path.len; piece.segments++) {
+		const uint32_t end = template_segment_end(r->path, at);
+
+		if (rest && end == r->path.len && r->path.data[end - 1] == '*') {
+			piece.kind = SNAP_PIECE_REST;
+			return template_add(r, piece);
+		}
+		if (str_equal(template_segment_name(r->path, at, end), name))
+			return template_add(r, piece);
+		at = end;
+	}
+	if (r->path.len == 0)
+		return template_refuse(r, "{path.%.*s} is known of a route only, not of the API",
+			(int)name.len, name.data);
+	if (rest)
 		return template_refuse(r,
 			"{rest} is what the path has in place of '*', and this route has no '*'");
-	piece.segments = template_segments(r->path);
-	return template_add(r, piece);
+	return template_refuse(r, "the route's path has no {%.*s}", (int)name.len, name.data);
 }
 
-bool template_read(const struct cfg_value *value, struct str path, struct mistakes *mistakes,
-	struct template *out)
+static bool template_add_value(struct template_reader *r, struct str name)
 {
-	struct template_reader r = { value, path, mistakes, out };
-	struct str left = value->text;
+	const struct str of_path = STR("path."), of_field = STR("field.");
+	struct nearest near = nearest_begin(name);
+
+	for (size_t i = 0; i < TEMPLATE_NAMES; i++) {
+		if (str_equal(name, str_of(template_names[i].name)))
+			return template_add(
+				r, (struct template_piece){ .kind = template_names[i].kind });
+		nearest_offer(&near, str_of(template_names[i].name));
+	}
+	if (str_starts(name, of_path) && name.len > of_path.len)
+		return template_add_path(
+			r, (struct str){ name.data + of_path.len, name.len - of_path.len });
+	if (str_starts(name, of_field) && name.len > of_field.len)
+		return template_add(
+			r, (struct template_piece){ .kind = SNAP_PIECE_FIELD,
+				   .text = { name.data + of_field.len, name.len - of_field.len } });
+	if (near.best.data)
+		return template_refuse(r, "there is no {%.*s}; did you mean {%.*s}?", (int)name.len,
+			name.data, (int)near.best.len, near.best.data);
+	return template_refuse(r,
+		"there is no {%.*s}: {consumer}, {plan}, {request_id}, {client_ip}, {path.…} and "
+		"{field.…} are there",
+		(int)name.len, name.data);
+}
+
+bool template_read(const struct cfg_value *value, enum template_use use, struct str path,
+	struct mistakes *mistakes, struct template *out)
+{
+	struct template_reader r = { value, use, path, mistakes, out };
+	struct str left = value->text, name;
 
 	out->count = 0;
 	while (left.len > 0) {
@@ -78,7 +136,9 @@ bool template_read(const struct cfg_value *value, struct str path, struct mistak
 		end = memchr(left.data, '}', left.len);
 		if (!end)
 			return template_refuse(&r, "a '{' without its '}'");
-		if (!template_add_name(&r, (struct str){ open + 1, (uint32_t)(end - open) - 1 }))
+		name = (struct str){ open + 1, (uint32_t)(end - open) - 1 };
+		if (!(use == TEMPLATE_OF_PATH ? template_add_path(&r, name)
+					      : template_add_value(&r, name)))
 			return false;
 		left = (struct str){ end + 1, left.len - (uint32_t)(end + 1 - open) };
 	}

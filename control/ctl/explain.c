@@ -126,7 +126,7 @@ static void describe_route(struct explain *e)
 	const struct snap_route *r = SNAP_AT(e->s, SNAP_ROUTES, snap_route, e->match.route);
 	struct str name = snap_str(e->s, api->name), version = snap_str(e->s, api->version);
 	struct str path = snap_str(e->s, r->path);
-	const char *star = r->kind == SNAP_PATH_PREFIX ? "/*" : "";
+	const char *star = snap_path_is_prefix(r->kind) ? "/*" : "";
 	char methods[100], timeout[DURATION_BYTES], *text;
 
 	describe_methods(r->methods, methods, sizeof(methods));
@@ -243,36 +243,34 @@ void explain_backend(struct explain *e)
 	}
 }
 
-static void explain_location(
-	struct explain *e, const struct snap_reply *reply, const struct http_head *head)
+static void explain_location(struct explain *e, const struct snap_reply *reply,
+	const struct http_head *head, struct str path)
 {
+	const struct template_values values = { .path = path };
 	const uint32_t size = EXPLAIN_HEAD_BYTES;
-	char *text = malloc(size), *room = malloc(head->path.len + 1);
-	struct str location = { text, 0 }, path = head->path;
+	char *text = malloc(size);
+	struct str location = { text, 0 };
 
-	if (room)
-		route_path_normalise(head->path, listener_at(e->s, e->listener)->paths, room,
-			head->path.len, &path);
-	if (text && room)
-		location.len = route_location(e->s, reply, path, head->query, text, size);
+	if (text)
+		location.len =
+			template_location(e->s, reply->location, &values, head->query, text, size);
 	if (location.len > 0 && location.len <= size) {
 		json_object_set_new(e->out, "location", json_str(location));
 		explain_step(e, "answer", "%u, redirected to %.*s", reply->status,
 			(int)location.len, location.data);
 	}
 	free(text);
-	free(room);
 }
 
 /* The route replies itself. @return the reason that its exchanges end with */
-static enum reason explain_reply(struct explain *e, const struct http_head *head)
+static enum reason explain_reply(struct explain *e, const struct http_head *head, struct str path)
 {
 	const struct snap_reply *reply = snap_reply_of(e->s, e->match.route);
 	const struct str type = snap_str(e->s, reply->type);
 
 	json_object_set_new(e->out, "status", json_integer((json_int_t)reply->status));
 	if (reply->location.count) {
-		explain_location(e, reply, head);
+		explain_location(e, reply, head, path);
 		return REASON_REDIRECTED;
 	}
 	if (reply->body.length)
@@ -281,6 +279,26 @@ static enum reason explain_reply(struct explain *e, const struct http_head *head
 	else
 		explain_step(e, "answer", "%u, the route's reply, without a body", reply->status);
 	return REASON_REPLIED;
+}
+
+/* What the route does with the request. */
+static enum reason explain_way(struct explain *e, const struct http_head *head)
+{
+	char *room = malloc(head->path.len + 1);
+	enum reason reason = REASON_OVERLOADED;
+	struct str path;
+
+	if (room) {
+		route_path_normalise(head->path, listener_at(e->s, e->listener)->paths, room,
+			head->path.len, &path);
+		reason = explain_edits(e, head, path);
+	}
+	if (reason == REASON_PROXIED && e->match.backend == SNAP_NONE)
+		reason = explain_reply(e, head, path);
+	else if (reason == REASON_PROXIED)
+		explain_backend(e);
+	free(room);
+	return reason;
 }
 
 static enum reason explain_walk(struct explain *e)
@@ -297,10 +315,8 @@ static enum reason explain_walk(struct explain *e)
 		reason = find_route(e, &head.message);
 	if (reason == REASON_PROXIED)
 		reason = explain_caller(e);
-	if (reason == REASON_PROXIED && e->match.backend == SNAP_NONE)
-		reason = explain_reply(e, &head.message);
-	else if (reason == REASON_PROXIED)
-		explain_backend(e);
+	if (reason == REASON_PROXIED)
+		reason = explain_way(e, &head.message);
 	free(buf);
 	return reason;
 }

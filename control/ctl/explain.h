@@ -64,6 +64,10 @@ enum reason explain_caller(struct explain *e);
 /** The consumer that --consumer names, its plan, and how each limit stands. @return false when there is none */
 bool explain_consumer(struct explain *e);
 
+/** What the route changes of messages. @param path  as it was matched
+ *  @return REASON_PROXIED, or why the request cannot be forwarded */
+enum reason explain_edits(struct explain *e, const struct http_head *head, struct str path);
+
 /** Candidates and their shares. */
 void explain_backend(struct explain *e);
 

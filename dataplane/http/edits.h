@@ -11,13 +11,14 @@
 /* Of a forwarded request. Empty strs are left out. */
 struct http_edits {
 	struct str path;       /* instead of the head's path; empty: that one */
-	struct str host;       /* Host of a request that names none; empty: no Host */
+	struct str host;       /* instead of the head's authority; empty: that one, if any */
 	struct str client_ip;  /* text; goes into X-Forwarded-For and Forwarded. Empty: no client */
 	struct str proto;      /* "http" or "https" */
 	struct str via_name;   /* our pseudonym in Via, e.g. "sluice" */
 	struct str consumer;   /* Sluice-Consumer */
 	struct str plan;       /* Sluice-Plan */
 	struct str request_id; /* Sluice-Request-Id */
+	struct str lines;      /* complete field lines */
 	struct str strip_field; /* name of a field to leave out: the credential's, if configured */
 	/* Append to X-Forwarded-For and Forwarded instead of replacing them, and let the sender's
 	 * X-Forwarded-Proto and -Host, and what else it says about the client, stand. */

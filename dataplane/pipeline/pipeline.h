@@ -39,6 +39,7 @@ struct route_plan {
 	uint32_t api_slot;
 	uint32_t body_max_own; /* the route's; 0: none */
 	uint32_t credential_count;
+	uint32_t edit;           /* index into SNAP_EDITS; SNAP_NONE: none */
 	uint32_t credentials[6]; /* indices into SNAP_CREDENTIALS; where there are more: the first
 				  * of them in SNAP_API_CREDENTIALS */
 };

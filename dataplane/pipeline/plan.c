@@ -36,6 +36,7 @@ static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, 
 		.api = from->api,
 		.api_slot = api->slot,
 		.body_max_own = from->body_max,
+		.edit = from->edit,
 	};
 	if (from->body_max && from->body_max < plan->body_max)
 		plan->body_max = from->body_max;

@@ -66,6 +66,8 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 		if (unlikely(p->config.hooks))
 			suspend_over(p, ex);
 	}
+	if (unlikely(ex->flags & EX_EDIT_RESPONSE))
+		edit_forget(ex);
 	if (c->exchange == ex)
 		c->exchange = NULL;
 	slab_put(&p->exchanges, ex);
@@ -87,10 +89,25 @@ static uint32_t exchange_pick(struct proxy *p, const struct exchange *ex)
 	return balance_pick(p->backends.balance, ex->backend, tried, n, p->now_ns);
 }
 
-void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decision *d)
+/* @return false when the request cannot be forwarded: it has its response then */
+static __attribute__((noinline)) bool exchange_edit(
+	struct proxy *p, struct exchange *ex, struct decision *d)
+{
+	const enum reason fault = edit_request(p, ex, d);
+
+	d->match.rewritten = true; /* head.c looks for more then */
+	if (fault != REASON_PROXIED)
+		problem(p, ex, fault, d);
+	return fault == REASON_PROXIED;
+}
+
+void exchange_dispatch(struct proxy *p, struct exchange *ex, struct decision *d)
 {
 	enum reason why = ex->reason == REASON_PROXIED ? REASON_NO_ENDPOINT : ex->reason;
 	uint32_t endpoint;
+
+	if (unlikely(d->plan->edit != SNAP_NONE) && !exchange_edit(p, ex, d))
+		return;
 
 	while ((endpoint = exchange_pick(p, ex)) != SNAP_NONE) {
 		if (attempt_begin(p, ex, d, endpoint)) {
@@ -114,6 +131,8 @@ static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum r
 	struct decision *d = &p->again;
 	enum reason verdict;
 
+	if (unlikely(ex->flags & EX_EDIT_RESPONSE))
+		edit_forget(ex); /* its route may be another one now */
 	if (!h1_read_request_again(p, ex->client, d)) {
 		exchange_refuse(p, ex, why);
 		return;

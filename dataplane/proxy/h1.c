@@ -209,6 +209,12 @@ static void h1_response_is_early(struct exchange *ex, const struct http1_head *h
 		ex->client->keep_alive = false;
 }
 
+static __attribute__((noinline)) void h1_edit_response(struct proxy *p, struct exchange *ex,
+	struct http1_head *head, struct h1_response_writing *r)
+{
+	r->extra = edit_response(p, ex, &head->message, r->extra);
+}
+
 struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct http1_head *head)
 {
 	struct client *c = ex->client;
@@ -240,6 +246,8 @@ struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct 
 		reply_rate_fields(p, ex, &w);
 	if (http1_writer_ok(&w))
 		r.extra = (struct str){ fields, w.len };
+	if (unlikely(ex->flags & EX_EDIT_RESPONSE))
+		h1_edit_response(p, ex, head, &r);
 	r.keep_alive = c->keep_alive;
 	return forward_write(p, h1_put_response, &r);
 }

@@ -18,7 +18,7 @@ static void head_put(struct http1_writer *w, const void *ctx)
 	http1_write_request(w, r->head, &r->edits);
 }
 
-static uint32_t head_format_id(uint64_t id, char *out)
+uint32_t head_format_id(uint64_t id, char *out)
 {
 	static const char hex[] = "0123456789abcdef";
 
@@ -57,6 +57,20 @@ static __attribute__((noinline)) struct str head_endpoint_host(
 			address, to->tcp_port) };
 }
 
+/* The path is not the client's, or the route has edits: see edit_request(). */
+static __attribute__((noinline)) void head_rewrite(
+	struct proxy *p, const struct client *c, const struct decision *d, struct http_edits *edits)
+{
+	if (d->plan->edit == SNAP_NONE) {
+		edits->path = head_path_matched(p, c, d);
+		return;
+	}
+	edits->path = p->edit.path;
+	edits->lines = p->edit.lines;
+	if (p->edit.host.len)
+		edits->host = p->edit.host;
+}
+
 static bool head_write_fields(
 	struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint)
 {
@@ -73,10 +87,10 @@ static bool head_write_fields(
 	r.edits.trust_forwarded = settings->trust_forwarded;
 	r.edits.pass_overrides = settings->pass_overrides;
 	r.edits.upgrade = ex->flags & EX_UPGRADE;
-	if (unlikely(d->match.rewritten))
-		r.edits.path = head_path_matched(p, c, d);
 	if (unlikely(decision_head(d)->authority.len == 0))
 		r.edits.host = head_endpoint_host(p, endpoint, host);
+	if (unlikely(d->match.rewritten))
+		head_rewrite(p, c, d, &r.edits);
 	if (d->has_caller) {
 		r.edits.strip_field = d->credential.field;
 		r.edits.consumer = d->caller.name;

@@ -94,9 +94,10 @@ enum exchange_flag {
 	EX_WAITING = 1 << 15,  /* it has a ticket and waits for the answer, see suspend.c */
 	EX_RESUMED = 1 << 16,  /* is among proxy->ready, to be decided again */
 	EX_ANSWERED = 1 << 17, /* exchange->answer is what it waited for */
-	EX_UNANSWERED = 1 << 18, /* it could not ask, or there was no answer in time */
-	EX_UPGRADE = 1 << 19,    /* it asks to become a tunnel, and may */
-	EX_TUNNEL = 1 << 20,     /* it is one, see tunnel.c */
+	EX_UNANSWERED = 1 << 18,    /* it could not ask, or there was no answer in time */
+	EX_UPGRADE = 1 << 19,       /* it asks to become a tunnel, and may */
+	EX_TUNNEL = 1 << 20,        /* it is one, see tunnel.c */
+	EX_EDIT_RESPONSE = 1 << 21, /* exchange->response_edit says how its response is changed */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -174,6 +175,7 @@ struct exchange {
 	struct client_rate rate;                         /* with EX_RATED */
 	uint64_t ticket;                                 /* with EX_WAITING */
 	uint64_t answer;                                 /* with EX_ANSWERED */
+	struct rte_mbuf *response_edit;                  /* with EX_EDIT_RESPONSE, see edit.c */
 };
 static_assert(offsetof(struct exchange, names) == 256, "four lines, and one for the names");
 
@@ -225,6 +227,17 @@ static inline struct http1_head *decision_received(const struct decision *d)
 	return RTE_PTR_SUB(d->head, offsetof(struct http1_head, message));
 }
 
+#define EDIT_BYTES       32768 /* what a route may write into a request and its response */
+#define EDIT_LINES_BYTES 1024  /* and what the gateway adds to a response by itself */
+
+/* What edit.c makes of the request that is being dispatched, or of a response. */
+struct edit_scratch {
+	struct str path, host, lines; /* of the request; host: empty where it stays */
+	uint32_t used;                /* of text; more than EDIT_BYTES: it was too long */
+	char request_id[16];
+	char text[EDIT_LINES_BYTES + EDIT_BYTES];
+};
+
 /* What slow readers are held to while mbufs are short. */
 struct pressure {
 	struct client *next; /* to look at; NULL: the first */
@@ -271,6 +284,7 @@ struct proxy {
 	struct http1_head answer, trailers;
 	char scratch_head[2 * HTTP1_MAX_HEAD_BYTES];
 	char scratch_path[HTTP1_MAX_HEAD_BYTES];
+	struct edit_scratch edit;
 };
 
 static inline const struct snap_settings *proxy_settings(const struct proxy *p)
@@ -363,7 +377,7 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 void exchange_end(struct proxy *p, struct exchange *ex, enum reason why);
 /* Choose an endpoint, write the head for it and send it; also after a failure. @param d its head is
  * parsed. The client may be gone after it */
-void exchange_dispatch(struct proxy *p, struct exchange *ex, const struct decision *d);
+void exchange_dispatch(struct proxy *p, struct exchange *ex, struct decision *d);
 /* Its attempt ended before a response began: another one, or a problem by that reason. */
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why);
 /* Answer in Sluice's own name and let the backend go. */
@@ -493,6 +507,24 @@ void tunnel_end_all(struct proxy *p);
 bool head_write(struct proxy *p, struct exchange *ex, const struct decision *d, uint32_t endpoint);
 /* The path that was matched: as the client sent it, or in p->scratch_path as the listener reads it. */
 struct str head_path_matched(struct proxy *p, const struct client *c, const struct decision *d);
+
+/* Write the request's id: 16 hexadecimal digits. @return 16 */
+uint32_t head_format_id(uint64_t id, char *out);
+
+/* edit.c */
+/* The request's route has edits: make p->edit of it, and keep what its response is changed by. Before its
+ * head is written. @return REASON_PROXIED, or why it cannot be forwarded */
+enum reason edit_request(struct proxy *p, struct exchange *ex, struct decision *d);
+/* With EX_EDIT_RESPONSE: change the response's head. @param lines  that are added anyway, at most
+ * EDIT_LINES_BYTES @return all that are added; until the next edit */
+struct str edit_response(
+	struct proxy *p, struct exchange *ex, struct http_head *head, struct str lines);
+/* The lines that the route adds to its responses, for one that it makes itself; until the next edit.
+ * @return false when they are too long */
+bool edit_reply_lines(
+	struct proxy *p, const struct exchange *ex, const struct decision *d, struct str *lines);
+/* With EX_EDIT_RESPONSE: there will be no response. */
+void edit_forget(struct exchange *ex);
 
 /* trailers.c */
 /**

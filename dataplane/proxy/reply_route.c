@@ -11,10 +11,11 @@ static bool reply_put_location(struct proxy *p, const struct exchange *ex,
 	const struct snap_reply *from, const struct decision *d, struct http1_writer *w)
 {
 	const struct http_head *head = decision_head(d);
+	const struct template_values values = { .path = head_path_matched(p, ex->client, d) };
 
 	http1_put(w, STR("Location: "));
-	w->len += route_location(&p->tables->snapshot, from, head_path_matched(p, ex->client, d),
-		head->query, w->buf + w->len, HTTP1_MAX_HEAD_BYTES);
+	w->len += template_location(&p->tables->snapshot, from->location, &values, head->query,
+		w->buf + w->len, HTTP1_MAX_HEAD_BYTES);
 	http1_put(w, STR("\r\n"));
 	return w->len <= HTTP1_MAX_HEAD_BYTES;
 }
@@ -25,6 +26,7 @@ static void reply_of_route(
 	const struct snapshot *s = &p->tables->snapshot;
 	const struct snap_reply *from = snap_reply_of(s, d->match.route);
 	struct http1_writer w = { p->scratch_head, sizeof(p->scratch_head), 0 };
+	struct str lines;
 	struct reply r = { .reason = why, .status = (uint16_t)from->status };
 
 	if (from->location.count && !reply_put_location(p, ex, from, d, &w)) {
@@ -33,6 +35,13 @@ static void reply_of_route(
 	}
 	if (ex->flags & EX_RATE_FIELDS)
 		reply_rate_fields(p, ex, &w);
+	if (d->plan->edit != SNAP_NONE) {
+		if (!edit_reply_lines(p, ex, d, &lines)) {
+			problem(p, ex, REASON_HEAD_TOO_LARGE, d);
+			return;
+		}
+		http1_put(&w, lines);
+	}
 	r.fields = (struct str){ w.buf, w.len };
 	r.body = snap_str(s, from->body);
 	if (r.body.len)

@@ -142,12 +142,15 @@ static bool method_fits(const struct index_node *node, uint32_t bit)
 	return node->path.methods != 0 ? (node->path.methods & bit) != 0 : bit != 1u << HTTP_TRACE;
 }
 
-static enum reason path_match(const struct route_table *table, const struct path_set *set,
-	struct str path, unsigned method_id, struct route_match *out)
+/* Inlined for route_find(), which most requests leave by it. */
+static inline __attribute__((always_inline)) enum reason path_match(const struct route_table *table,
+	const struct path_set *set, struct str path, unsigned method_id, struct route_match *out)
 {
 	const struct index_node *node = path_find(table, set, path);
 	const uint32_t bit = method_id < 32 ? UINT32_C(1) << method_id : 0;
 
+	if (__builtin_expect(set->shape_count != 0, 0))
+		node = path_find_template(table, set, path, node);
 	if (node == NULL)
 		return REASON_ROUTE_UNKNOWN;
 	out->api = node->path.api;

@@ -30,7 +30,7 @@ struct route_match {
 
 /**
  * Match a request. The host decides first (exact, then the longest "*.suffix", then "*"), then the
- * longest path (exact before prefix of the same length), then the method. Hosts are compared
+ * path (exact, then a template of as many segments, then the longest prefix), then the method. Hosts are compared
  * without case and without port, IPv6 literals as addresses. Paths are compared as
  * route_path_normalise() has them; where the listener keeps a form that servers read in two ways,
  * each reading must lead to the same route. "*" (OPTIONS) matches no route.

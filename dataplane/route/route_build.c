@@ -156,8 +156,9 @@ static bool build_texts(struct build *b)
 	uint32_t n, used = 0;
 
 	routes = snap_records(b->snapshot, SNAP_ROUTES, &n);
+	/* Twice, for templates: normalised, and without the names. */
 	for (uint32_t i = 0; i < n; i++)
-		bytes += routes[i].path.length;
+		bytes += 2 * (uint64_t)routes[i].path.length;
 	table->path_texts = calloc((size_t)n + 1, sizeof(*table->path_texts));
 	table->path_bytes = malloc(bytes + 1);
 	if (table->path_texts == NULL || table->path_bytes == NULL || bytes > UINT32_MAX)
@@ -171,6 +172,11 @@ static bool build_texts(struct build *b)
 			*text = raw;
 		else if (text->data != raw.data)
 			used += text->len;
+		if (path_kind_is_template(routes[i].kind)) {
+			text->len = path_template_key(*text, table->path_bytes + used);
+			text->data = table->path_bytes + used;
+			used += text->len;
+		}
 	}
 	return true;
 }
@@ -183,10 +189,16 @@ static void path_add(struct build *b, struct path_set *set, uint32_t number)
 	struct route_index *index = &b->table->paths;
 	uint64_t hash = INDEX_SEED;
 	struct index_node *head, *node;
+	struct path_shape shape;
 
 	if (path.len > 0 && path.data[0] != '/')
 		return;
-	for (uint32_t at = 0; at < path.len;)
+	if (path_kind_is_template(route->kind)) {
+		shape = path_shape_of(path, route->kind);
+		set->shapes[set->shape_count++] = shape;
+		hash = path_template_hash(&shape, path);
+	}
+	for (uint32_t at = 0; at < path.len && !path_kind_is_template(route->kind);)
 		hash = path_hash_segment(hash, path, &at);
 	hash = index_scoped(hash, scope);
 	head = index_find(index, hash, scope, path);
@@ -207,30 +219,37 @@ static void path_add(struct build *b, struct path_set *set, uint32_t number)
 	}
 	if (route->kind == SNAP_PATH_EXACT) {
 		length_set_add(&set->exacts, path.len);
-		return;
+	} else if (route->kind == SNAP_PATH_PREFIX) {
+		length_set_add(&set->prefixes, path.len);
+		if (path.len > set->prefix_longest)
+			set->prefix_longest = path.len;
 	}
-	length_set_add(&set->prefixes, path.len);
-	if (path.len > set->prefix_longest)
-		set->prefix_longest = path.len;
 }
 
 static bool build_paths(struct build *b)
 {
 	struct route_table *table = b->table;
+	struct path_shape *shapes;
 	uint64_t count = 0;
 
 	for (uint32_t s = 0; s < table->set_count; s++)
 		for (uint32_t a = 0; a < table->sets[s].api_count; a++)
 			count += b->apis[table->sets[s].apis[a]].routes.count;
-	if (!index_init(&table->paths, count))
+	table->shapes = calloc(count + 1, sizeof(*table->shapes));
+	if (table->shapes == NULL || !index_init(&table->paths, count))
 		return false;
-	for (uint32_t s = 0; s < table->set_count; s++)
+	shapes = table->shapes;
+	for (uint32_t s = 0; s < table->set_count; s++) {
+		table->sets[s].shapes = shapes;
 		for (uint32_t a = 0; a < table->sets[s].api_count; a++) {
 			const struct snap_range routes = b->apis[table->sets[s].apis[a]].routes;
 
 			for (uint32_t r = 0; r < routes.count; r++)
 				path_add(b, &table->sets[s], routes.first + r);
 		}
+		table->sets[s].shape_count = path_shapes_sort(shapes, table->sets[s].shape_count);
+		shapes += table->sets[s].shape_count;
+	}
 	return true;
 }
 
@@ -267,6 +286,7 @@ void route_table_destroy(struct route_table *table)
 	free(table->sets);
 	free(table->set_apis);
 	free(table->path_texts);
+	free(table->shapes);
 	free(table->path_bytes);
 	free(table);
 }

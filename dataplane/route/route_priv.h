@@ -6,6 +6,13 @@
 #include "dataplane/route/route.h"
 #include "dataplane/route/route_index.h"
 
+/* Where a template has its "{": see route_template.c. */
+struct path_shape {
+	uint64_t any;      /* a bit for each, that of the first segment on top */
+	uint32_t segments; /* at most SNAP_PATH_SEGMENTS */
+	bool prefix;
+};
+
 /* What hosts with the same APIs may reach. */
 struct path_set {
 	uint32_t id;
@@ -14,6 +21,8 @@ struct path_set {
 	uint32_t api_count;
 	const uint32_t *apis;
 	struct length_set exacts, prefixes;
+	struct path_shape *shapes; /* in the order in which they are tried */
+	uint32_t shape_count;
 };
 
 enum host_kind { HOST_EXACT, HOST_SUFFIX, HOST_ANY };
@@ -31,11 +40,12 @@ struct route_table {
 	uint32_t listener_count, set_count;
 	struct host_scope *listeners;
 	struct path_set *sets;
-	struct route_index hosts; /* scope: listener and kind; payload: set */
-	struct route_index paths; /* scope: set and kind; payload: route */
-	uint32_t *set_apis;       /* what path_set.apis points into */
-	struct str *path_texts;   /* normalised, by route */
-	char *path_bytes;         /* what path_texts points into, where it is not the snapshot */
+	struct route_index hosts;  /* scope: listener and kind; payload: set */
+	struct route_index paths;  /* scope: set and kind; payload: route */
+	uint32_t *set_apis;        /* what path_set.apis points into */
+	struct str *path_texts;    /* normalised, by route */
+	struct path_shape *shapes; /* what path_set.shapes points into */
+	char *path_bytes;          /* what path_texts points into, where it is not the snapshot */
 };
 
 static inline uint32_t host_scope_id(uint32_t listener, enum host_kind kind)
@@ -50,7 +60,7 @@ static inline uint64_t host_hash(uint32_t listener, enum host_kind kind, struct 
 
 static inline uint32_t path_scope_id(uint32_t set, enum snap_path_kind kind)
 {
-	return set << 1 | kind;
+	return set << 2 | kind;
 }
 
 /** Mix in the segment whose slash is at *at; moves *at to the next slash or the end. A path's hash is
@@ -78,6 +88,27 @@ static inline uint64_t path_hash_segment(uint64_t hash, struct str path, uint32_
 		return index_mix(hash, word ^ ((uint64_t)n + 1) << 56);
 	}
 }
+
+/* Whether some segments of such a path stand for any one. */
+static inline bool path_kind_is_template(uint32_t kind)
+{
+	return kind >= SNAP_PATH_TEMPLATE;
+}
+
+/** The shape of a template's path. */
+struct path_shape path_shape_of(struct str path, enum snap_path_kind kind);
+/** Write a template's path as the index has it, without the names. @param out  path.len bytes
+ *  @return its bytes */
+uint32_t path_template_key(struct str path, char *out);
+/** The hash of such a path. */
+uint64_t path_template_hash(const struct path_shape *shape, struct str key);
+/** Put shapes into their order, each once. @return how many there are */
+uint32_t path_shapes_sort(struct path_shape *shapes, uint32_t count);
+
+/** The route of a path in a set that has templates.
+ *  @param literal  the one without templates; NULL: none. It is returned where no template comes before it */
+const struct index_node *path_find_template(const struct route_table *table,
+	const struct path_set *set, struct str path, const struct index_node *literal);
 
 /** True when normalisation would change or refuse nothing. */
 bool route_path_is_plain(struct str path);

@@ -8,7 +8,6 @@
 struct template_out {
 	char *buf;
 	uint32_t size, len; /* len: wanted */
-	bool query;         /* behind a "?" */
 };
 
 static void template_put(struct template_out *out, char c)
@@ -18,13 +17,10 @@ static void template_put(struct template_out *out, char c)
 	out->len++;
 }
 
-/* What the operator wrote: control has looked at it. */
 static void template_put_text(struct template_out *out, struct str text)
 {
-	for (uint32_t i = 0; i < text.len; i++) {
-		out->query |= text.data[i] == '?';
+	for (uint32_t i = 0; i < text.len; i++)
 		template_put(out, text.data[i]);
-	}
 }
 
 static bool is_unreserved(char c)
@@ -79,7 +75,8 @@ static struct str path_behind(struct str path, uint32_t segments)
 	return (struct str){ path.data + at, path.len - at };
 }
 
-static struct str piece_value(const struct snap_piece *piece, struct str path)
+/* A piece of the path. */
+static struct str template_of_path(const struct snap_piece *piece, struct str path)
 {
 	struct str value = path_behind(path, piece->segments);
 	const char *end;
@@ -96,23 +93,145 @@ static struct str piece_value(const struct snap_piece *piece, struct str path)
 	return value;
 }
 
-uint32_t route_location(const struct snapshot *s, const struct snap_reply *reply, struct str path,
-	struct str query, char *buf, uint32_t size)
+/* The values of all fields of that name, as one list (RFC 9110 §5.3). */
+static void template_put_fields(
+	struct template_out *out, const struct http_head *head, struct str name)
 {
-	struct template_out out = { buf, size, 0, false };
+	const uint32_t before = out->len;
 
-	for (uint32_t i = 0; i < reply->location.count; i++) {
-		const struct snap_piece *piece =
-			SNAP_AT(s, SNAP_PIECES, snap_piece, reply->location.first + i);
+	for (uint32_t i = 0; head && i < head->field_count; i++) {
+		const struct http_field *field = &head->fields[i];
 
-		if (piece->kind == SNAP_PIECE_TEXT)
-			template_put_text(&out, snap_str(s, piece->text));
-		else
-			template_put_sent(&out, piece_value(piece, path), out.query);
+		if (!str_equal_nocase(http_field_name(field), name))
+			continue;
+		if (out->len != before)
+			template_put_text(out, STR(", "));
+		template_put_text(out, http_field_value(field));
+	}
+}
+
+static const struct snap_piece *piece_at(
+	const struct snapshot *s, struct snap_range pieces, uint32_t i)
+{
+	return SNAP_AT(s, SNAP_PIECES, snap_piece, pieces.first + i);
+}
+
+static void template_put_piece(struct template_out *out, const struct snapshot *s,
+	const struct snap_piece *piece, const struct template_values *values)
+{
+	switch ((enum snap_piece_kind)piece->kind) {
+	case SNAP_PIECE_TEXT:
+		template_put_text(out, snap_str(s, piece->text));
+		break;
+	case SNAP_PIECE_SEGMENT:
+	case SNAP_PIECE_REST:
+		template_put_text(out, template_of_path(piece, values->path));
+		break;
+	case SNAP_PIECE_CONSUMER:
+		template_put_text(out, values->consumer);
+		break;
+	case SNAP_PIECE_PLAN:
+		template_put_text(out, values->plan);
+		break;
+	case SNAP_PIECE_REQUEST_ID:
+		template_put_text(out, values->request_id);
+		break;
+	case SNAP_PIECE_CLIENT_IP:
+		template_put_text(out, values->client_ip);
+		break;
+	case SNAP_PIECE_FIELD:
+		template_put_fields(out, values->head, snap_str(s, piece->text));
+		break;
+	case SNAP_PIECE_KINDS:
+		break;
+	}
+}
+
+uint32_t template_write(const struct snapshot *s, struct snap_range pieces,
+	const struct template_values *values, char *buf, uint32_t size)
+{
+	struct template_out out = { buf, size, 0 };
+
+	for (uint32_t i = 0; i < pieces.count; i++)
+		template_put_piece(&out, s, piece_at(s, pieces, i), values);
+	return out.len;
+}
+
+uint32_t template_location(const struct snapshot *s, struct snap_range pieces,
+	const struct template_values *values, struct str query, char *buf, uint32_t size)
+{
+	struct template_out out = { buf, size, 0 };
+	bool in_query = false;
+
+	for (uint32_t i = 0; i < pieces.count; i++) {
+		const struct snap_piece *piece = piece_at(s, pieces, i);
+		const struct str text = snap_str(s, piece->text);
+
+		if (piece->kind == SNAP_PIECE_TEXT) {
+			template_put_text(&out, text);
+			in_query |= memchr(text.data, '?', text.len) != NULL;
+		} else {
+			template_put_sent(&out, template_of_path(piece, values->path), in_query);
+		}
 	}
 	if (query.data) {
-		template_put(&out, out.query ? '&' : '?');
+		template_put(&out, in_query ? '&' : '?');
 		template_put_sent(&out, query, false);
 	}
 	return out.len;
+}
+
+static int hex_digit(char c)
+{
+	const char lower = ascii_lower(c);
+
+	return lower >= 'a' ? lower - 'a' + 10 : lower - '0';
+}
+
+/* A path's byte, with "%XX" decoded. */
+static char path_byte(struct str path, uint32_t *at)
+{
+	const char c = path.data[(*at)++];
+
+	if (c != '%' || path.len - *at < 2 || !is_hex(path.data[*at]) ||
+		!is_hex(path.data[*at + 1]))
+		return c;
+	*at += 2;
+	return (char)(hex_digit(path.data[*at - 2]) << 4 | hex_digit(path.data[*at - 1]));
+}
+
+/* Segments end at "/", "\\" and what stands for them; their names at ";". */
+static bool hides_dots(struct str value)
+{
+	uint32_t dots = 0, at = 0;
+	bool named = false, name_over = false;
+
+	while (at < value.len) {
+		const char c = path_byte(value, &at);
+
+		if (c == '/' || c == '\\') {
+			if (!named && (dots == 1 || dots == 2))
+				return true;
+			dots = 0;
+			named = name_over = false;
+		} else if (c == ';') {
+			name_over = true;
+		} else if (!name_over) {
+			dots += c == '.';
+			named |= c != '.';
+		}
+	}
+	return !named && (dots == 1 || dots == 2);
+}
+
+bool template_hides_dots(const struct snapshot *s, struct snap_range pieces, struct str path)
+{
+	for (uint32_t i = 0; i < pieces.count; i++) {
+		const struct snap_piece *piece = piece_at(s, pieces, i);
+
+		if ((piece->kind == SNAP_PIECE_SEGMENT || piece->kind == SNAP_PIECE_REST) &&
+			hides_dots(template_of_path(piece, path)))
+			return true;
+	}
+	return false;
 }

@@ -120,6 +120,7 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_route, methods),
 	FIELD(snap_route, backend),
 	FIELD(snap_route, reply),
+	FIELD(snap_route, edit),
 	FIELD(snap_route, api),
 	RECORD(snap_piece),
 	FIELD(snap_piece, text),
@@ -131,6 +132,14 @@ static const struct layout_field snapshot_fields[] = {
 #undef SNAP_RECORD
 	FIELD(snap_reply, body),
 	FIELD(snap_reply, location),
+	RECORD(snap_field),
+	FIELD(snap_field, name),
+	FIELD(snap_field, value),
+	RECORD(snap_edit),
+	FIELD(snap_edit, path),
+	FIELD(snap_edit, host),
+	FIELD(snap_edit, request),
+	FIELD(snap_edit, response),
 	RECORD(snap_credential),
 #define SNAP_RECORD snap_credential
 #include "lib/schema/credential.def"

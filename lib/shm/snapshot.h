@@ -63,6 +63,8 @@ enum snap_section_id {
 	SNAP_REPLIES,          /* struct snap_reply */
 	SNAP_PIECES,           /* struct snap_piece */
 	SNAP_HEALTHS,          /* struct snap_health */
+	SNAP_EDITS,            /* struct snap_edit */
+	SNAP_FIELDS,           /* struct snap_field */
 	SNAP_SECTION_COUNT
 };
 
@@ -249,7 +251,17 @@ enum snap_path_kind {
 	SNAP_PATH_EXACT, /* "/v1/orders" */
 	SNAP_PATH_PREFIX, /* "/v1/orders/" then anything, and "/v1/orders" itself; text without the star
 			   * and without the final slash. "/" matches everything as empty text */
+	SNAP_PATH_TEMPLATE,        /* "/v1/orders/{id}": one segment each in place of "{…}" */
+	SNAP_PATH_TEMPLATE_PREFIX, /* "/v1/{shop}/orders", then as SNAP_PATH_PREFIX */
+	SNAP_PATH_KINDS
 };
+#define SNAP_PATH_SEGMENTS 64 /* the most that a path with templates has */
+
+/** Whether such a path ends in "*", which stands for all that follows. */
+static inline bool snap_path_is_prefix(uint32_t kind)
+{
+	return kind == SNAP_PATH_PREFIX || kind == SNAP_PATH_TEMPLATE_PREFIX;
+}
 
 struct snap_route {
 	struct snap_text path;
@@ -257,21 +269,27 @@ struct snap_route {
 	uint32_t methods; /* bit 1 << enum http_method; 0: all */
 	uint32_t backend; /* index into SNAP_BACKENDS; SNAP_NONE with a reply */
 	uint32_t reply;   /* index into SNAP_REPLIES; SNAP_NONE: requests are forwarded */
+	uint32_t edit;    /* index into SNAP_EDITS; SNAP_NONE: they are forwarded as they are */
 	uint32_t api;     /* index into SNAP_APIS */
 #include "lib/schema/route.def"
 };
-static_assert(sizeof(struct snap_route) == 40, "");
+static_assert(sizeof(struct snap_route) == 44, "");
 
 /* What a text that is made for each request consists of, in this order. */
 enum snap_piece_kind {
 	SNAP_PIECE_TEXT,    /* as written */
 	SNAP_PIECE_SEGMENT, /* one segment of the path */
 	SNAP_PIECE_REST,    /* the path's end, without the slash before it */
+	SNAP_PIECE_CONSUMER,
+	SNAP_PIECE_PLAN,
+	SNAP_PIECE_REQUEST_ID,
+	SNAP_PIECE_CLIENT_IP,
+	SNAP_PIECE_FIELD, /* what the request's fields of that name say */
 	SNAP_PIECE_KINDS
 };
 
 struct snap_piece {
-	struct snap_text text; /* SNAP_PIECE_TEXT */
+	struct snap_text text; /* SNAP_PIECE_TEXT, or the name of a SNAP_PIECE_FIELD */
 	uint32_t kind;         /* enum snap_piece_kind */
 	uint32_t segments;     /* of the path, that come before it */
 };
@@ -285,6 +303,34 @@ struct snap_reply {
 };
 static_assert(sizeof(struct snap_reply) == 28, "");
 #define SNAP_REPLY_TYPE_BYTES 255 /* the longest media type */
+
+/* A field that is left out, or added. */
+struct snap_field {
+	struct snap_text name;
+	struct snap_range value; /* SNAP_PIECES; empty: it is left out */
+};
+static_assert(sizeof(struct snap_field) == 16, "");
+
+/* How a route's messages are changed. Of fields those that are left out come first. */
+struct snap_edit {
+	struct snap_range path;     /* SNAP_PIECES, the first a text; empty: as it was matched */
+	struct snap_text host;      /* empty: as the client sent it */
+	struct snap_range request;  /* SNAP_FIELDS */
+	struct snap_range response; /* SNAP_FIELDS */
+};
+static_assert(sizeof(struct snap_edit) == 32, "");
+#define SNAP_EDIT_FIELDS_MAX     64 /* of a request, and of a response */
+#define SNAP_EDIT_NAME_BYTES_MAX 128
+
+/** Whether it is a field's name (RFC 9110 §5.1), of SNAP_EDIT_NAME_BYTES_MAX bytes at most. */
+bool snap_field_is_name(struct str name);
+
+/**
+ * Whether a field's name is one that no edit may name: it frames a message or concerns one connection
+ * (RFC 9110 §7.6.1), has a setting of its own, or is written by the gateway; "_" is read as "-", as
+ * some servers do.
+ */
+bool snap_field_is_reserved(struct str name);
 
 /** Whether a status says by itself that the client is to go to Location. */
 static inline bool snap_status_redirects(uint32_t status)

@@ -318,17 +318,65 @@ static bool check_api_credential(struct snap_check *c, const void *record)
 
 static bool check_path(struct snap_check *c, const struct snap_route *r)
 {
+	const bool prefix = snap_path_is_prefix(r->kind);
+	uint32_t slashes = 0;
 	struct str path;
 
-	if (!check_between(c, "kind", r->kind, 0, SNAP_PATH_PREFIX) ||
-		!check_text(c, "path", r->path, r->kind == SNAP_PATH_EXACT))
+	if (!check_between(c, "kind", r->kind, 0, SNAP_PATH_KINDS - 1) ||
+		!check_text(c, "path", r->path, !prefix))
 		return false;
 	path = snap_str(c->snapshot, r->path);
+	for (uint32_t i = 0; i < path.len; i++)
+		slashes += path.data[i] == '/';
 	if (path.len && path.data[0] != '/')
 		return snap_refuse(c, "path: does not begin with a slash");
-	if (r->kind == SNAP_PATH_PREFIX && path.len && path.data[path.len - 1] == '/')
+	if (prefix && path.len && path.data[path.len - 1] == '/')
 		return snap_refuse(c, "path: a prefix is kept without its final slash");
+	return r->kind < SNAP_PATH_TEMPLATE ||
+	       check_between(c, "segments of path", slashes, 1, SNAP_PATH_SEGMENTS);
+}
+
+static bool check_field(struct snap_check *c, const void *record)
+{
+	const struct snap_field *f = record;
+
+	if (!check_text(c, "name", f->name, 1) || !check_range(c, "value", f->value, SNAP_PIECES))
+		return false;
+	if (!snap_field_is_name(snap_str(c->snapshot, f->name)))
+		return snap_refuse(c, "name: no name of a field");
+	if (snap_field_is_reserved(snap_str(c->snapshot, f->name)))
+		return snap_refuse(c, "name: a field that no edit may name");
 	return true;
+}
+
+/* A path is rooted by what the operator wrote, not by a request. */
+static bool check_new_path(struct snap_check *c, struct snap_range path)
+{
+	const struct snap_piece *first;
+	struct str text;
+
+	if (!check_range(c, "path", path, SNAP_PIECES))
+		return false;
+	if (path.count == 0)
+		return true;
+	first = SNAP_AT(c->snapshot, SNAP_PIECES, snap_piece, path.first);
+	if (first->kind != SNAP_PIECE_TEXT)
+		return snap_refuse(c, "path: does not begin with a text");
+	if (!check_text(c, "path", first->text, 1))
+		return false;
+	text = snap_str(c->snapshot, first->text);
+	return text.data[0] == '/' || snap_refuse(c, "path: does not begin with a slash");
+}
+
+static bool check_edit(struct snap_check *c, const void *record)
+{
+	const struct snap_edit *e = record;
+
+	return check_new_path(c, e->path) && check_text(c, "host", e->host, 0) &&
+	       check_range(c, "request", e->request, SNAP_FIELDS) &&
+	       check_range(c, "response", e->response, SNAP_FIELDS) &&
+	       check_between(c, "request", e->request.count, 0, SNAP_EDIT_FIELDS_MAX) &&
+	       check_between(c, "response", e->response.count, 0, SNAP_EDIT_FIELDS_MAX);
 }
 
 /* A route's requests go to its backend, or get its reply. */
@@ -346,7 +394,9 @@ static bool check_route(struct snap_check *c, const void *record)
 	const struct snap_route *r = record;
 	const struct snap_api *a;
 
-	if (!check_path(c, r) || !check_way_on(c, r) || !check_rows(c, snap_rows_route, record) ||
+	if (!check_path(c, r) || !check_way_on(c, r) ||
+		(r->edit != SNAP_NONE && !check_index(c, "edit", r->edit, SNAP_EDITS)) ||
+		!check_rows(c, snap_rows_route, record) ||
 		!check_index(c, "api", r->api, SNAP_APIS))
 		return false;
 	a = SNAP_AT(c->snapshot, SNAP_APIS, snap_api, r->api);
@@ -360,7 +410,8 @@ static bool check_piece(struct snap_check *c, const void *record)
 	const struct snap_piece *piece = record;
 
 	return check_between(c, "kind", piece->kind, 0, SNAP_PIECE_KINDS - 1) &&
-	       check_text(c, "text", piece->text, piece->kind == SNAP_PIECE_TEXT) &&
+	       check_text(c, "text", piece->text,
+		       piece->kind == SNAP_PIECE_TEXT || piece->kind == SNAP_PIECE_FIELD) &&
 	       check_between(c, "segments", piece->segments, 0, TEXT_MAX);
 }
 
@@ -517,6 +568,8 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_REPLIES] = check_reply,
 	[SNAP_PIECES] = check_piece,
 	[SNAP_HEALTHS] = check_health,
+	[SNAP_EDITS] = check_edit,
+	[SNAP_FIELDS] = check_field,
 };
 
 bool snapshot_check_records(struct snap_check *c)

@@ -38,7 +38,9 @@
 	X(RETIRED, struct snap_retired, "retired consumers", SNAP_CONSUMER_CAPACITY_MAX)           \
 	X(REPLIES, struct snap_reply, "replies", 1u << 20)                                         \
 	X(PIECES, struct snap_piece, "pieces", 1u << 22)                                           \
-	X(HEALTHS, struct snap_health, "health checks", 1u << 16)
+	X(HEALTHS, struct snap_health, "health checks", 1u << 16)                                  \
+	X(EDITS, struct snap_edit, "edits", 1u << 20)                                              \
+	X(FIELDS, struct snap_field, "fields", 1u << 22)
 
 struct snap_section_info {
 	const char *name;

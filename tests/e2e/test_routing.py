@@ -12,7 +12,12 @@ ROUTES = """apis = (
       { path = "/healthz"; methods = [ "GET", "HEAD" ]; reply: { body = "ok\\n"; }; },
       { path = "/gone"; reply: { status = 410; type = "application/json"; body = "{\\"gone\\":true}\\n"; }; },
       { path = "/old/*"; redirect: { to = "/orders/{rest}"; }; },
-      { path = "/orders/*"; backend = "orders"; } ); },"""
+      { path = "/orders/*"; backend = "orders"; },
+      { path = "/shops/{shop}/orders/{id}"; backend = "orders"; rewrite: { path = "/internal/{id}/{shop}"; };
+        request_fields: { set = ( { name = "Sec-Shop"; value = "{path.shop}"; } ); };
+        response_fields: { set = ( { name = "Content-Type"; value = "application/x-{path.shop}"; } ); }; },
+      { path = "/origin/*"; backend = "origin"; rewrite: { path = "/echo/{rest}"; host = "inside.example:8080"; };
+        request_fields: { remove = [ "User-Agent" ]; add = ( { name = "X-From"; value = "{client_ip} {field.X-A}"; } ); }; } ); },"""
 
 
 def routed(gateway):
@@ -47,3 +52,14 @@ def test_curl_follows_a_redirect_with_its_body(bed, gateway):
     assert (seen["path"], seen["query"], seen["method"], seen["length"]) == ("/orders/a/b", "c=d&e", "PUT", "100")
     explained = gateway.ctl_json("explain", f"GET http://{HOST}/old/a/b?c=d")
     assert (explained["location"], explained["reason"]) == ("/orders/a/b?c=d", "redirected")
+
+
+def test_nginx_gets_the_rewritten_path(bed, gateway):
+    routed(gateway)
+    told = curl(bed, f"http://{HOST}/shops/a%2Bb/orders/7?x=1")
+    seen, _, rest = told.partition("\n")
+    assert rest == "200 application/x-a%2Bb 0 1"
+    seen = json.loads(seen)
+    assert (seen["path"], seen["query"]) == ("/internal/7/a+b", "x=1")
+    explained = gateway.ctl_json("explain", f"GET http://{HOST}/shops/a%2Bb/orders/7?x=1")
+    assert (explained["rewritten_path"], explained["reason"]) == ("/internal/7/a%2Bb", "proxied")

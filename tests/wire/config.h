@@ -3,7 +3,8 @@
  * What `config` lines say, as a small model from which the text of a configuration is made and
  * compiled. The defaults are such lines themselves (config_defaults[]), so that a script overrides
  * by naming the same thing again. Words KEY=VALUE are settings as docs/configuration.md names them,
- * lists with commas and without spaces; "paths.slashes=keep" is one of a group within.
+ * lists with commas and without spaces; "paths.slashes=keep" is one of a group within;
+ * "set=X-A:1,X-B:2" is a list of groups.
  *
  *   config GROUP KEY=VALUE…       of the top level: timeouts, limits, forwarding, access_log,
  *                                 dataplane

@@ -65,6 +65,31 @@ static void put_list(FILE *out, const struct schema_field *f, const char *list)
 	fputs(" ]", out);
 }
 
+/* Groups, each as the values of its settings in their order with ":" between them. */
+static void put_group_list(FILE *out, const struct schema_field *f, const char *list)
+{
+	const char *item, *comma = "";
+	size_t len;
+
+	fputs("( ", out);
+	while (next_of(&list, &item, &len)) {
+		fprintf(out, "%s{", comma);
+		for (const struct schema_field *of = f->group->fields; of->name; of++) {
+			const char *colon = of[1].name ? memchr(item, ':', len) : NULL;
+			const size_t value = colon ? (size_t)(colon - item) : len;
+
+			fprintf(out, " %s = ", of->name);
+			put_value(out, of, item, value);
+			fputs(";", out);
+			len -= value + (colon != NULL);
+			item += value + (colon != NULL);
+		}
+		fputs(" }", out);
+		comma = ", ";
+	}
+	fputs(" )", out);
+}
+
 static bool is_word_of(const char *word, const char *prefix)
 {
 	return strncmp(word, prefix, strlen(prefix)) == 0;
@@ -87,7 +112,9 @@ static void put_word(FILE *out, const struct schema_group *group, const struct c
 		wire_fail("no setting of %s: %s", group->noun, word);
 	if (word[len] == '=') {
 		fprintf(out, " %s = ", f->name);
-		if (f->list)
+		if (f->list && f->type == SCHEMA_GROUP)
+			put_group_list(out, f, word + len + 1);
+		else if (f->list)
 			put_list(out, f, word + len + 1);
 		else
 			put_value(out, f, word + len + 1, strlen(word + len + 1));

@@ -171,10 +171,10 @@ void http1_write_request(
 	http1_put(w, message->method, STR(" "), edits->path.len != 0 ? edits->path : message->path);
 	if (message->query.data != NULL)
 		http1_put(w, STR("?"), message->query);
-	if (http_likely(message->authority.len != 0))
-		http1_put(w, STR(" HTTP/1.1\r\nHost: "), message->authority, STR(CRLF));
-	else if (edits->host.len != 0)
+	if (http_unlikely(edits->host.len != 0))
 		http1_put(w, STR(" HTTP/1.1\r\nHost: "), edits->host, STR(CRLF));
+	else if (http_likely(message->authority.len != 0))
+		http1_put(w, STR(" HTTP/1.1\r\nHost: "), message->authority, STR(CRLF));
 	else
 		http1_put(w, STR(" HTTP/1.1\r\n"));
 	put_fields(w, message, http_edits_removed(edits, message), edits->strip_field);
@@ -194,6 +194,8 @@ void http1_write_request(
 	put_unless_empty(w, STR("Sluice-Consumer"), edits->consumer);
 	put_unless_empty(w, STR("Sluice-Plan"), edits->plan);
 	put_unless_empty(w, STR("Sluice-Request-Id"), edits->request_id);
+	if (http_unlikely(edits->lines.len != 0))
+		http1_put(w, edits->lines);
 	http1_put(w, STR(CRLF));
 	*writer = out;
 }

@@ -74,14 +74,17 @@ static char *text_make(unsigned kind)
 		"timeouts: { head = \"3s\"; body = \"3s\"; idle = \"6s\"; send = \"4s\"; backend_idle = \"5s\"; };\n"
 		"access_log: { enabled = true; path = \"/tmp/access.log\"; records = 1024; };\n";
 	const struct certificate *certificate = certificate_get("main", "open.test,keyed.test");
-	char routes[600], hash[3][65], *text = malloc(8192);
+	char routes[1200], hash[3][65], *text = malloc(8192);
 	int n;
 
 	if (!text)
 		return NULL;
 	snprintf(routes, sizeof(routes),
 		"{ path = \"/a/*\"; backend = \"a\"; timeout = \"1s\"; },"
-		"{ path = \"/b/*\"; backend = \"%s\"; timeout = \"1500ms\"; },"
+		/* Edits that leave the path as it is. */
+		"{ path = \"/b/*\"; backend = \"%s\"; timeout = \"1500ms\"; rewrite: { path = \"/b/{rest}\"; };"
+		" request_fields: { remove = [ \"X-None\" ]; set = ( { name = \"X-Rest\"; value = \"{path.rest}\"; } ); };"
+		" response_fields: { set = ( { name = \"X-Rest\"; value = \"{path.rest} {client_ip}\"; } ); }; },"
 		"{ path = \"/r/*\"; backend = \"r\"; timeout = \"1s\"; },%s"
 		"{ path = \"/s/*\"; backend = \"s\"; timeout = \"1s\"; }",
 		kind & MOVED ? "a" : "b",

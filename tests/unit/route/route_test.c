@@ -221,15 +221,47 @@ static int host_rank(struct str pattern, struct str host)
 	return (int)tail.len;
 }
 
+/* The end of the segment that begins at @p s. */
+static const char *segment_end(const char *s, const char *end)
+{
+	while (s < end && *s != '/')
+		s++;
+	return s;
+}
+
+/* As many segments as possible, then literal ones as early as possible. */
+static int segments_rank(struct str pattern, struct str path, bool prefix)
+{
+	const char *p = pattern.data, *s = path.data;
+	const char *const p_end = p + pattern.len, *const s_end = s + path.len;
+	int segments = 0, literal = 0;
+
+	while (p < p_end && s < s_end) {
+		const char *p_next = segment_end(p + 1, p_end), *s_next = segment_end(s + 1, s_end);
+		const bool any = p[1] == '{';
+
+		if (any ? s_next == s + 1
+			: p_next - p != s_next - s || memcmp(p, s, (size_t)(s_next - s)) != 0)
+			return -1;
+		literal |= any ? 0 : 1 << (15 - segments);
+		segments++;
+		p = p_next;
+		s = s_next;
+	}
+	if (p < p_end || (!prefix && s < s_end))
+		return -1;
+	return segments << 16 | literal;
+}
+
 static int path_rank(const struct snap_route *route, struct str pattern, struct str path)
 {
+	int rank = segments_rank(pattern, path, snap_path_is_prefix(route->kind));
+
 	if (route->kind == SNAP_PATH_EXACT)
-		return str_equal(pattern, path) ? (int)path.len * 2 + 1 : -1;
-	if (!str_starts(path, pattern))
-		return -1;
-	if (path.len > pattern.len && path.data[pattern.len] != '/')
-		return -1;
-	return (int)pattern.len * 2;
+		return rank < 0 ? -1 : 2 << 24;
+	if (route->kind == SNAP_PATH_TEMPLATE && rank >= 0)
+		rank |= 1 << 24;
+	return rank;
 }
 
 static int api_host_rank(
@@ -303,6 +335,26 @@ static void random_path(uint64_t *seed, char *out, bool prefix)
 	}
 }
 
+/* Put a name in place of some segments. @return whether there is one */
+static bool random_names(uint64_t *seed, char *path)
+{
+	static const char *const names[] = { "/{a}", "/{other}" };
+	char out[256] = "";
+	bool any = false;
+
+	for (const char *s = path, *next; *s; s = next) {
+		next = segment_end(s + 1, path + strlen(path));
+		if (next > s + 1 && fixture_random(seed) % 2) {
+			strcat(out, names[fixture_random(seed) % 2]);
+			any = true;
+		} else {
+			strncat(out, s, (size_t)(next - s));
+		}
+	}
+	strcpy(path, out);
+	return any;
+}
+
 static const char *const host_pool[] = { "a.example", "b.a.example", "c.b.a.example", "b.example",
 	"*", "*.a.example", "*.b.a.example", "*.example" };
 
@@ -326,10 +378,13 @@ static void random_table(uint64_t *seed, struct snapshot *snapshot)
 			1 + (uint32_t)(fixture_random(seed) % 3));
 		for (uint32_t r = 0; r < routes; r++) {
 			bool prefix = fixture_random(seed) & 1;
+			bool any = fixture_random(seed) % 3 == 0;
+			unsigned kind = prefix ? SNAP_PATH_PREFIX : SNAP_PATH_EXACT;
 			char path[256];
 
 			random_path(seed, path, prefix);
-			fixture_route(&f, &api, path, prefix ? SNAP_PATH_PREFIX : SNAP_PATH_EXACT,
+			any = any && random_names(seed, path);
+			fixture_route(&f, &api, path, any ? kind + SNAP_PATH_TEMPLATE : kind,
 				fixture_random(seed) & 3, backend);
 		}
 		fixture_api_end(&f, &api);

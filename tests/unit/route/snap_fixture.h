@@ -127,6 +127,7 @@ static inline uint32_t fixture_route(struct fixture *f, struct snap_api *api, co
 		.methods = methods,
 		.backend = backend,
 		.reply = SNAP_NONE,
+		.edit = SNAP_NONE,
 		.timeout_ms = 1000,
 		.api = api->slot,
 	};

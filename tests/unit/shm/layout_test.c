@@ -121,7 +121,8 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(SNAP_RETIRED, 27);
 	assert_int_equal(SNAP_REPLIES, 28);
 	assert_int_equal(SNAP_PIECES, 29);
-	assert_int_equal(SNAP_SECTION_COUNT, 31);
+	assert_int_equal(SNAP_FIELDS, 32);
+	assert_int_equal(SNAP_SECTION_COUNT, 33);
 	assert_int_equal(HIST_BUCKETS, 337);
 }
 

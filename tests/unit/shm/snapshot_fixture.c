@@ -89,12 +89,30 @@ static void add_replies(struct snapshot_builder *b, struct snap_route route)
 
 	for (uint32_t i = 0; i < 2; i++) {
 		route.path = text(b, i ? "/old" : "/healthz");
-		route.backend = SNAP_NONE;
+		route.backend = route.edit = SNAP_NONE;
 		route.reply = i;
 		snapshot_builder_add(b, SNAP_ROUTES, &route);
 		snapshot_builder_add(b, SNAP_REPLIES, &replies[i]);
 		snapshot_builder_add(b, SNAP_PIECES, &pieces[i]);
 	}
+}
+
+/* Behind the pieces of a redirect. */
+static void add_edit(struct snapshot_builder *b)
+{
+	const struct snap_piece path = { .text = text(b, "/in/") };
+	const struct snap_piece value = { .text = text(b, "X-From"), .kind = SNAP_PIECE_FIELD };
+	const struct snap_field removed = { .name = text(b, "X-Debug") };
+	const struct snap_field added = { .name = text(b, "X-To"), .value = { 3, 1 } };
+	const struct snap_edit edit = {
+		.path = { 2, 1 }, .host = text(b, "orders.internal"), .request = { 0, 2 }
+	};
+
+	snapshot_builder_add(b, SNAP_PIECES, &path);
+	snapshot_builder_add(b, SNAP_PIECES, &value);
+	snapshot_builder_add(b, SNAP_FIELDS, &removed);
+	snapshot_builder_add(b, SNAP_FIELDS, &added);
+	snapshot_builder_add(b, SNAP_EDITS, &edit);
 }
 
 static void add_apis(struct snapshot_builder *b)
@@ -111,6 +129,7 @@ static void add_apis(struct snapshot_builder *b)
 		.kind = SNAP_PATH_PREFIX,
 		.methods = 3,
 		.reply = SNAP_NONE,
+		.edit = SNAP_NONE,
 		.timeout_ms = 2000 };
 	struct snap_credential credential = { .name = text(b, "api_key"),
 		.field = text(b, "x-api-key"),
@@ -128,8 +147,10 @@ static void add_apis(struct snapshot_builder *b)
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
 	route.path = text(b, "/health");
 	route.kind = SNAP_PATH_EXACT;
+	route.edit = 0;
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
 	add_replies(b, route);
+	add_edit(b);
 	snapshot_builder_add(b, SNAP_CREDENTIALS, &credential);
 }
 
@@ -262,6 +283,30 @@ static uint64_t edge_walk(const struct snapshot *s)
 	return sum;
 }
 
+static uint64_t pieces_walk(const struct snapshot *s, struct snap_range pieces)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = pieces.first; i < pieces.first + pieces.count; i++)
+		sum += text_walk(s, SNAP_AT(s, SNAP_PIECES, snap_piece, i)->text);
+	return sum;
+}
+
+static uint64_t edit_walk(const struct snapshot *s, const struct snap_edit *edit)
+{
+	const struct snap_range ranges[] = { edit->request, edit->response };
+	uint64_t sum = pieces_walk(s, edit->path) + text_walk(s, edit->host);
+
+	for (unsigned r = 0; r < 2; r++)
+		for (uint32_t i = 0; i < ranges[r].count; i++) {
+			const struct snap_field *f =
+				SNAP_AT(s, SNAP_FIELDS, snap_field, ranges[r].first + i);
+
+			sum += text_walk(s, f->name) + pieces_walk(s, f->value);
+		}
+	return sum;
+}
+
 static uint64_t route_walk(const struct snapshot *s, uint32_t index)
 {
 	const struct snap_route *r = SNAP_AT(s, SNAP_ROUTES, snap_route, index);
@@ -269,14 +314,13 @@ static uint64_t route_walk(const struct snapshot *s, uint32_t index)
 	const struct snap_backend *b;
 	uint64_t sum = text_walk(s, r->path);
 
+	if (r->edit != SNAP_NONE)
+		sum += edit_walk(s, SNAP_AT(s, SNAP_EDITS, snap_edit, r->edit));
+
 	if (r->reply != SNAP_NONE) {
 		reply = snap_reply_of(s, index);
 		sum += text_walk(s, reply->type) + text_walk(s, reply->body);
-		for (uint32_t k = 0; k < reply->location.count; k++)
-			sum += text_walk(
-				s, SNAP_AT(s, SNAP_PIECES, snap_piece, reply->location.first + k)
-					   ->text);
-		return sum;
+		return sum + pieces_walk(s, reply->location);
 	}
 	b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, r->backend);
 	sum += text_walk(s, b->name);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a route changes of a request and of its response, written by the code that the workers run. */
+#include <stdlib.h>
+
+#include "control/ctl/explain.h"
+#include "control/json.h"
+#include "dataplane/route/template.h"
+
+#define EXPLAIN_VALUE_BYTES (64 * 1024)
+
+struct explain_edit {
+	struct explain *e;
+	struct template_values values;
+	char *text; /* EXPLAIN_VALUE_BYTES */
+};
+
+static struct str edit_write(struct explain_edit *x, struct snap_range pieces)
+{
+	const uint32_t len =
+		template_write(x->e->s, pieces, &x->values, x->text, EXPLAIN_VALUE_BYTES);
+
+	return (struct str){ x->text, len <= EXPLAIN_VALUE_BYTES ? len : 0 };
+}
+
+static void edit_fields(struct explain_edit *x, const char *step, struct snap_range fields)
+{
+	for (uint32_t i = 0; i < fields.count; i++) {
+		const struct snap_field *f =
+			SNAP_AT(x->e->s, SNAP_FIELDS, snap_field, fields.first + i);
+		const struct str name = snap_str(x->e->s, f->name), value = edit_write(x, f->value);
+
+		if (f->value.count == 0)
+			explain_step(x->e, step, "without %.*s", (int)name.len, name.data);
+		else if (value.len == 0)
+			explain_step(x->e, step, "%.*s is not added: its value is empty",
+				(int)name.len, name.data);
+		else
+			explain_step(x->e, step, "with %.*s: %.*s", (int)name.len, name.data,
+				(int)value.len, value.data);
+	}
+}
+
+/* @return false when the path cannot be rewritten */
+static bool edit_path(struct explain_edit *x, const struct snap_edit *edit)
+{
+	struct str text = snap_str(x->e->s, edit->host);
+
+	if (text.len) {
+		json_object_set_new(x->e->out, "rewritten_host", json_str(text));
+		explain_step(x->e, "rewrite", "host %.*s", (int)text.len, text.data);
+	}
+	if (edit->path.count == 0)
+		return true;
+	if (template_hides_dots(x->e->s, edit->path, x->values.path)) {
+		explain_step(x->e, "rewrite", "the path hides a dot segment that could lead out");
+		return false;
+	}
+	text = edit_write(x, edit->path);
+	json_object_set_new(x->e->out, "rewritten_path", json_str(text));
+	explain_step(x->e, "rewrite", "path %.*s", (int)text.len, text.data);
+	return true;
+}
+
+enum reason explain_edits(struct explain *e, const struct http_head *head, struct str path)
+{
+	const uint32_t index = SNAP_AT(e->s, SNAP_ROUTES, snap_route, e->match.route)->edit;
+	struct explain_edit x = { .e = e,
+		.values = { .path = path,
+			.request_id = STR("(request_id)"),
+			.client_ip = STR("(client_ip)"),
+			.head = head } };
+	const struct snap_edit *edit;
+	bool well;
+
+	if (index == SNAP_NONE)
+		return REASON_PROXIED;
+	edit = SNAP_AT(e->s, SNAP_EDITS, snap_edit, index);
+	x.text = malloc(EXPLAIN_VALUE_BYTES);
+	if (!x.text)
+		return REASON_OVERLOADED;
+	if (e->consumer != SNAP_NONE)
+		x.values.consumer = snap_str(
+			e->s, SNAP_AT(e->s, SNAP_CONSUMERS, snap_consumer, e->consumer)->name);
+	if (e->plan != SNAP_NONE)
+		x.values.plan = snap_str(e->s, SNAP_AT(e->s, SNAP_PLANS, snap_plan, e->plan)->name);
+	well = edit_path(&x, edit);
+	edit_fields(&x, "request", edit->request);
+	edit_fields(&x, "response", edit->response);
+	free(x.text);
+	return well ? REASON_PROXIED : REASON_PATH_AMBIGUOUS;
+}
