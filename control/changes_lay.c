@@ -139,8 +139,8 @@ static int delta_weight(const struct change *c, const struct snapshot *s, struct
 		if (!str_equal(snap_str(s, list[i].name), str_of(c->of)))
 			continue;
 		snprintf(why, why_bytes, "backend %s has no endpoint %s", c->of, c->name);
-		for (uint32_t k = 0; k < list[i].endpoints.count; k++) {
-			out->endpoint = list[i].endpoints.first + k;
+		for (uint32_t k = 0; k < s->endpoints[i].count; k++) {
+			out->endpoint = s->endpoints[i].first + k;
 			if (str_equal(snap_str(s, SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint,
 							  out->endpoint)
 							  ->name),

@@ -36,7 +36,7 @@ int link_client_connect(
 	};
 	int err;
 
-	c.snapshot.segment.fd = c.usage.segment.fd = -1;
+	c.usage.segment.fd = -1;
 	*out = c;
 	c.stats = calloc(SNAP_WORKERS_MAX, sizeof(*c.stats));
 	c.before = calloc(SNAP_WORKERS_MAX, sizeof(*c.before));
@@ -77,6 +77,14 @@ void link_client_forget_before(struct link_client *c)
 	c->before_count = 0;
 }
 
+static void client_forget_parts(struct link_client *c)
+{
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		snapshot_part_release(c->parts[kind]);
+		c->parts[kind] = NULL;
+	}
+}
+
 void link_client_close(struct link_client *c)
 {
 	for (uint32_t i = 0; i < c->stats_count; i++)
@@ -90,6 +98,7 @@ void link_client_close(struct link_client *c)
 	free(c->stats);
 	free(c->before);
 	free(c->events);
+	client_forget_parts(c);
 	snapshot_close(&c->snapshot);
 	patch_free(&c->patch);
 	usage_close(&c->usage);
@@ -100,26 +109,45 @@ void link_client_close(struct link_client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	*c = (struct link_client){ .fd = -1, .secrets_fd = -1, .bell = -1 };
-	c->snapshot.segment.fd = c->usage.segment.fd = -1;
+	c->usage.segment.fd = -1;
 }
 
-static int snapshot_take(struct link_client *c, int fd)
+static int part_take(struct link_client *c, int fd)
 {
+	struct snapshot_part *part;
 	struct segment segment;
 	char why[LINK_TEXT_BYTES - 32] = "";
 	int err = segment_map(fd, SEGMENT_SNAPSHOT, false, true, &segment);
 
 	if (err)
 		return err;
-	snapshot_close(&c->snapshot);
-	c->has_snapshot = false;
-	err = snapshot_open(&segment, &c->snapshot, why, sizeof(why));
+	err = snapshot_part_open(&segment, &part, why, sizeof(why));
 	if (err) {
 		segment.fd = -1; /* the caller's */
 		segment_close(&segment);
 		return client_fail(c, err, "its snapshot: %s", why);
 	}
+	snapshot_part_release(c->parts[part->kind]);
+	c->parts[part->kind] = part;
+	return 0;
+}
+
+static int root_take(struct link_client *c, const struct link_message *m)
+{
+	char why[LINK_TEXT_BYTES - 32] = "";
+	int err;
+
+	snapshot_close(&c->snapshot);
+	c->has_snapshot = false;
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		if (!c->parts[kind] || c->parts[kind]->generation != m->parts[kind])
+			return client_fail(c, -EPROTO, "its snapshot: no part of kind %s came",
+				snap_kind_name(kind));
+	err = snapshot_open(c->parts, m->generation, &c->snapshot, why, sizeof(why));
+	if (err)
+		return client_fail(c, err, "its snapshot: %s", why);
 	c->has_snapshot = true;
+	client_forget_parts(c);
 	return 0;
 }
 
@@ -202,7 +230,7 @@ static int segment_take(struct link_client *c, const struct link_message *m, int
 
 	switch (m->segment) {
 	case SEGMENT_SNAPSHOT:
-		err = snapshot_take(c, fd);
+		err = part_take(c, fd);
 		break;
 	case SEGMENT_SECRETS:
 		if (c->secrets_fd >= 0)
@@ -276,6 +304,8 @@ static int message_take(struct link_client *c, const struct link_message *m, int
 		c->dataplane_pid = m->pid;
 		c->workers = m->workers;
 		return 0;
+	case LINK_ROOT:
+		return root_take(c, m);
 	case LINK_READY:
 		c->ready = true;
 		if (c->workers < c->stats_count)
@@ -384,7 +414,7 @@ static int segment_send(struct link_client *c, const struct segment *s, enum seg
 	struct link_message m = link_message_make(LINK_SEGMENT, c->boot_id);
 
 	m.segment = type;
-	if (type == SEGMENT_SNAPSHOT || type == SEGMENT_SECRETS)
+	if (type == SEGMENT_SECRETS)
 		m.generation = ((const struct segment_header *)s->base)->generation;
 	return link_send(c->fd, &m, s->fd);
 }
@@ -399,13 +429,30 @@ int link_client_send_deltas(struct link_client *c, const struct delta_ring *ring
 	return segment_send(c, &ring->segment, SEGMENT_DELTA);
 }
 
-int link_client_apply(
-	struct link_client *c, const struct segment *snapshot, const struct segment *secrets)
+static int part_send(struct link_client *c, const struct snapshot_part *part)
 {
+	struct link_message m = link_message_make(LINK_SEGMENT, c->boot_id);
+
+	m.segment = SEGMENT_SNAPSHOT;
+	m.index = part->kind;
+	m.generation = part->generation;
+	return link_send(c->fd, &m, part->segment.fd);
+}
+
+int link_client_apply(struct link_client *c, const struct snapshot *snapshot,
+	const struct snapshot *running, const struct segment *secrets)
+{
+	struct link_message root = link_message_make(LINK_ROOT, c->boot_id);
 	int err = secrets ? segment_send(c, secrets, SEGMENT_SECRETS) : 0;
 
 	c->ack.arrived = false;
-	return err ? err : segment_send(c, snapshot, SEGMENT_SNAPSHOT);
+	root.generation = snapshot->generation;
+	for (unsigned kind = 0; kind < SNAP_KINDS && !err; kind++) {
+		root.parts[kind] = snapshot->parts[kind]->generation;
+		if (!running || !snapshot_shares(snapshot, running, 1u << kind))
+			err = part_send(c, snapshot->parts[kind]);
+	}
+	return err ? err : link_send(c->fd, &root, -1);
 }
 
 int link_client_ping(struct link_client *c)

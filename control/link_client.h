@@ -41,8 +41,9 @@ struct link_client {
 	uint32_t workers;
 	bool has_snapshot;
 	struct snapshot snapshot; /* what it ran when we connected; for readers with its deltas */
-	struct patch patch;       /* memory of these */
-	int secrets_fd;           /* -1: none; control only, for the next apply */
+	struct snapshot_part *parts[SNAP_KINDS]; /* that came, until their root does */
+	struct patch patch;                      /* memory of these */
+	int secrets_fd;                          /* -1: none; control only, for the next apply */
 	bool has_usage;
 	struct usage usage; /* writable for control */
 	/* SNAP_WORKERS_MAX each; those below the count whose segment.base is set are mapped. */
@@ -93,13 +94,15 @@ int link_client_send_usage(struct link_client *c, const struct usage *usage);
 int link_client_send_deltas(struct link_client *c, const struct delta_ring *ring);
 
 /**
- * Send an apply. Its answer arrives as c->ack with the snapshot's generation.
- * @param snapshot  sealed; its generation is above the running one
+ * Send an apply: the parts that the dataplane does not have, and the root. Its answer arrives as
+ * c->ack with the snapshot's generation.
+ * @param snapshot  its generation is above the running one
+ * @param running   what the dataplane runs: parts that both share are not sent; NULL: all are
  * @param secrets   sealed, or NULL when the certificates are the running ones, or there are none
  * @return 0 or -errno of link_send()
  */
-int link_client_apply(
-	struct link_client *c, const struct segment *snapshot, const struct segment *secrets);
+int link_client_apply(struct link_client *c, const struct snapshot *snapshot,
+	const struct snapshot *running, const struct segment *secrets);
 
 /**
  * Wait for the answer to an apply.

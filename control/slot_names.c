@@ -115,8 +115,7 @@ struct str slot_backend_of_endpoint(const struct slot_names *n, uint32_t slot)
 
 	if (!e)
 		return STR("");
-	return snap_str(
-		n->snapshot, SNAP_AT(n->snapshot, SNAP_BACKENDS, snap_backend, e->backend)->name);
+	return snap_str(n->snapshot, snap_backend_of(n->snapshot, e)->name);
 }
 
 struct str slot_consumer(const struct slot_names *n, uint32_t slot)

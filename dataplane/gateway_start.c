@@ -429,14 +429,14 @@ int gateway_start(struct gateway *g, struct snapshot *snapshot, const struct sec
 	rc = launch(g);
 	if (rc) {
 		/* The snapshot stays the caller's. */
-		g->shared.tables->snapshot = (struct snapshot){ .segment.fd = -1 };
+		g->shared.tables->snapshot = (struct snapshot){ 0 };
 		return rc;
 	}
 	rc = give_up_privileges(g, why, why_bytes);
 	if (rc) {
 		atomic_store_explicit(&g->shared.stop, WORKER_STOP, memory_order_relaxed);
 		rte_eal_mp_wait_lcore();
-		g->shared.tables->snapshot = (struct snapshot){ .segment.fd = -1 };
+		g->shared.tables->snapshot = (struct snapshot){ 0 };
 		return rc;
 	}
 	g->running = true;

@@ -13,7 +13,7 @@
 #include "control/compile/compile_priv.h"
 #include "control/source/source.h"
 
-struct snap_text compile_lower(struct compile *c, struct str text)
+struct snap_text compile_lower(struct compile *c, enum snap_kind kind, struct str text)
 {
 	char *lower = malloc(text.len + 1);
 	struct snap_text out = { 0 };
@@ -21,15 +21,15 @@ struct snap_text compile_lower(struct compile *c, struct str text)
 	for (uint32_t i = 0; lower && i < text.len; i++)
 		lower[i] = ascii_lower(text.data[i]);
 	if (lower)
-		out = compile_text(c, (struct str){ lower, text.len });
+		out = compile_text(c, kind, (struct str){ lower, text.len });
 	else
 		mistake_add(c->mistakes, c->root->place.at, "out of memory");
 	free(lower);
 	return out;
 }
 
-void compile_rows(
-	struct compile *c, const struct schema_group *group, const void *from, void *record)
+void compile_rows(struct compile *c, enum snap_kind kind, const struct schema_group *group,
+	const void *from, void *record)
 {
 	for (const struct schema_field *f = group->fields; f->name; f++) {
 		const struct cfg_value *value = (const void *)((const char *)from + f->offset);
@@ -41,7 +41,7 @@ void compile_rows(
 			snap_row_set(f->snap, record, value->number);
 			continue;
 		}
-		text = compile_text(c, value->text);
+		text = compile_text(c, kind, value->text);
 		memcpy((char *)record + f->snap->offset, &text, sizeof(text));
 	}
 }
@@ -50,10 +50,9 @@ static void enter_endpoints(struct slots *slots, const struct snapshot *s)
 {
 	for (uint32_t i = 0; i < s->sections[SNAP_ENDPOINTS].count; i++) {
 		const struct snap_endpoint *e = SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, i);
-		const struct snap_backend *b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, e->backend);
+		struct str backend = snap_str(s, snap_backend_of(s, e)->name);
 
-		slots_had(slots, (struct slot_name){ snap_str(s, b->name), snap_str(s, e->name) },
-			e->slot);
+		slots_had(slots, (struct slot_name){ backend, snap_str(s, e->name) }, e->slot);
 	}
 }
 
@@ -97,6 +96,14 @@ static void enter_section(struct slots *slots, const struct snapshot *s, enum sn
 			slots_had(slots,
 				(struct slot_name){ snap_str(s, a->name), snap_str(s, a->version) },
 				a->slot);
+		} else if (id == SNAP_CREDENTIALS) {
+			const struct snap_credential *k = SNAP_AT(s, id, snap_credential, i);
+
+			slots_had(slots, (struct slot_name){ snap_str(s, k->name) }, k->slot);
+		} else if (id == SNAP_BACKENDS) {
+			const struct snap_backend *b = SNAP_AT(s, id, snap_backend, i);
+
+			slots_had(slots, (struct slot_name){ snap_str(s, b->name) }, b->slot);
 		} else if (id == SNAP_PLANS) {
 			const struct snap_plan *p = SNAP_AT(s, id, snap_plan, i);
 
@@ -118,6 +125,21 @@ struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t
 	else if (c->input->previous)
 		enter_section(slots, c->input->previous, id);
 	return slots;
+}
+
+uint32_t compile_slot_of(const struct compile *c, enum snap_section_id id, uint32_t index)
+{
+	const void *record = snapshot_builder_at(c->builder, id, index);
+
+	if (!record)
+		return SNAP_NONE;
+	if (id == SNAP_LISTENERS)
+		return ((const struct snap_listener *)record)->slot;
+	if (id == SNAP_CREDENTIALS)
+		return ((const struct snap_credential *)record)->slot;
+	if (id == SNAP_BACKENDS)
+		return ((const struct snap_backend *)record)->slot;
+	return ((const struct snap_api *)record)->slot;
 }
 
 static int build_secrets(struct compile *c, struct segment *out)
@@ -142,26 +164,30 @@ static int build_secrets(struct compile *c, struct segment *out)
 /* Write all sections and check them as the dataplane will. */
 static int build(struct compile *c, struct compiled *out)
 {
-	struct segment segment = { .fd = -1 };
+	struct segment segments[SNAP_KINDS];
 	char why[200] = "";
 	int rc;
 
 	compile_settings(c);
 	compile_network(c);
+	/* Before those who name them by their slots. */
+	compile_credentials(c);
+	compile_backends(c);
 	compile_apis(c);
 	compile_callers(c);
 	if (c->mistakes->errors)
 		return -EINVAL;
 	snapshot_builder_add(c->builder, SNAP_SETTINGS, &c->settings);
-	rc = snapshot_builder_finish(c->builder, c->input->generation, c->input->boot_id, &segment);
+	rc = snapshot_builder_finish(
+		c->builder, c->input->previous, c->input->generation, c->input->boot_id, segments);
 	if (rc < 0) {
 		mistake_add(c->mistakes, c->root->place.at, "the snapshot cannot be made: %s",
 			strerror(-rc));
 		return rc;
 	}
-	rc = snapshot_open(&segment, &out->snapshot, why, sizeof(why));
+	rc = snapshot_open_segments(segments, c->input->previous, c->input->generation,
+		&out->snapshot, why, sizeof(why));
 	if (rc < 0) {
-		segment_close(&segment);
 		mistake_add(
 			c->mistakes, c->root->place.at, "the snapshot would be refused: %s", why);
 		return rc;
@@ -182,7 +208,7 @@ int snapshot_compile(
 	struct compile c = { .input = input, .root = &input->config->root, .mistakes = mistakes };
 	int rc = -EINVAL;
 
-	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	*out = (struct compiled){ .secrets.fd = -1 };
 	pattern_shapes_make(input->config, mistakes, &c.patterns);
 	certs_load(input->config, mistakes, &c.certs);
 	if (mistakes->errors == 0) {
@@ -204,17 +230,15 @@ void compiled_free(struct compiled *compiled)
 {
 	snapshot_close(&compiled->snapshot);
 	segment_close(&compiled->secrets);
-	*compiled = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	*compiled = (struct compiled){ .secrets.fd = -1 };
 }
 
 bool snapshot_same(const struct snapshot *a, const struct snapshot *b)
 {
-	/* The builder is deterministic: equal content has equal bytes after the header. */
-	const size_t header = sizeof(struct segment_header);
-
-	return a->segment.length == b->segment.length &&
-	       memcmp((const char *)a->segment.base + header,
-		       (const char *)b->segment.base + header, a->segment.length - header) == 0;
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		if (!snapshot_part_same(a->parts[kind], b->parts[kind]))
+			return false;
+	return true;
 }
 
 /* Check and compile what was loaded. @param rc  of loading it */
@@ -223,7 +247,7 @@ static int compile_loaded(const char *path, int rc, const struct compile_input *
 {
 	struct compile_input in = *input;
 
-	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	*out = (struct compiled){ .secrets.fd = -1 };
 	if (rc == 0) {
 		config_check(config, mistakes);
 		if (input->changes && changes_lay(input->changes, config) < 0)

@@ -10,8 +10,10 @@ struct changes;
 
 struct compile_input {
 	struct config *config;
-	const struct snapshot *previous; /* generation before, for slots and capacities; or NULL */
-	bool running;                    /* previous is in use: what needs a restart is a mistake */
+	/* Generation before, for slots and capacities; its parts that stay the same are shared. Or
+	 * NULL. */
+	const struct snapshot *previous;
+	bool running;         /* previous is in use: what needs a restart is a mistake */
 	bool want_access_log; /* by command line, whatever the file says unless it forbids it */
 	uint64_t generation, boot_id;
 	const struct changes *changes; /* by command, laid over the file; NULL: none */

@@ -2,15 +2,17 @@
 /* APIs, hosts and routes as snapshot records. */
 #include "control/compile/compile_priv.h"
 
-static struct snap_range add_indices(
-	struct compile *c, enum snap_section_id id, const struct cfg_list *list)
+/* The slots of what a list names. @param what  the section that its indices lie in */
+static struct snap_range add_slots(struct compile *c, enum snap_section_id id,
+	const struct cfg_list *list, enum snap_section_id what)
 {
 	struct snap_range range = { snapshot_builder_count(c->builder, id), list->count };
 
 	for (uint32_t i = 0; i < list->count; i++) {
 		uint32_t index = (uint32_t)CFG_ITEM(*list, struct cfg_value, i)->number;
+		uint32_t slot = compile_slot_of(c, what, index);
 
-		snapshot_builder_add(c->builder, id, &index);
+		snapshot_builder_add(c->builder, id, &slot);
 	}
 	return range;
 }
@@ -20,14 +22,14 @@ static struct snap_range add_hosts(struct compile *c, const struct cfg_list *hos
 	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_HOSTS), hosts->count };
 
 	if (hosts->count == 0) {
-		struct snap_text any = compile_text(c, STR("*"));
+		struct snap_text any = compile_text(c, SNAP_KIND_ROUTING, STR("*"));
 
 		snapshot_builder_add(c->builder, SNAP_HOSTS, &any);
 		range.count = 1;
 	}
 	for (uint32_t i = 0; i < hosts->count; i++) {
-		struct snap_text host =
-			compile_lower(c, CFG_ITEM(*hosts, struct cfg_value, i)->text);
+		struct snap_text host = compile_lower(
+			c, SNAP_KIND_ROUTING, CFG_ITEM(*hosts, struct cfg_value, i)->text);
 
 		snapshot_builder_add(c->builder, SNAP_HOSTS, &host);
 	}
@@ -43,8 +45,8 @@ static uint32_t add_reply(struct compile *c, const struct cfg_route *route)
 		record.status = (uint32_t)route->redirect.status.number;
 		record.location = compile_pieces(c, &route->redirect.to, false, route->path.text);
 	} else if (route->reply.place.set) {
-		compile_rows(c, &schema_reply, &route->reply, &record);
-		record.body = compile_text(c, route->reply.body.text);
+		compile_rows(c, SNAP_KIND_ROUTING, &schema_reply, &route->reply, &record);
+		record.body = compile_text(c, SNAP_KIND_ROUTING, route->reply.body.text);
 	} else {
 		return SNAP_NONE;
 	}
@@ -75,7 +77,7 @@ static struct snap_range add_routes(struct compile *c, const struct cfg_api *api
 		const uint32_t kind = path_kind(&path);
 
 		struct snap_route record = {
-			.path = compile_text(c, path),
+			.path = compile_text(c, SNAP_KIND_ROUTING, path),
 			.kind = kind,
 			.methods = route->methods.bits,
 			.backend = route->backend.set ? (uint32_t)route->backend.number : SNAP_NONE,
@@ -84,7 +86,7 @@ static struct snap_range add_routes(struct compile *c, const struct cfg_api *api
 			.api = index,
 		};
 
-		compile_rows(c, &schema_route, route, &record);
+		compile_rows(c, SNAP_KIND_ROUTING, &schema_route, route, &record);
 		snapshot_builder_add(c->builder, SNAP_ROUTES, &record);
 	}
 	return range;
@@ -103,15 +105,17 @@ void compile_apis(struct compile *c)
 	for (uint32_t i = 0; i < list->count && slots; i++) {
 		const struct cfg_api *api = CFG_ITEM(*list, struct cfg_api, i);
 		struct snap_api record = {
-			.listeners = add_indices(c, SNAP_API_LISTENERS, &api->listeners),
+			.listeners =
+				add_slots(c, SNAP_API_LISTENERS, &api->listeners, SNAP_LISTENERS),
 			.hosts = add_hosts(c, &api->hosts),
-			.credentials = add_indices(c, SNAP_API_CREDENTIALS, &api->auth),
+			.credentials =
+				add_slots(c, SNAP_API_CREDENTIALS, &api->auth, SNAP_CREDENTIALS),
 			.routes = add_routes(c, api, i),
 			.slot = slots_take(
 				slots, (struct slot_name){ api->name.text, api->version.text }),
 		};
 
-		compile_rows(c, &schema_api, api, &record);
+		compile_rows(c, SNAP_KIND_ROUTING, &schema_api, api, &record);
 		if (record.slot == SNAP_NONE)
 			mistake_add(c->mistakes, api->place.at,
 				"no slot is left for this API: stop the dataplane, apply, and start it again");

@@ -7,35 +7,45 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-static void compile_credentials(struct compile *c)
+static void add_credential(struct compile *c, uint32_t i, struct slots *slots)
+{
+	const struct cfg_credential *k = CFG_ITEM(c->root->credentials, struct cfg_credential, i);
+	const struct shape *shape = &c->patterns.shapes[i];
+	struct snap_text places[] = {
+		[CFG_IN_HEADER] = compile_lower(c, SNAP_KIND_CALLERS, k->header.text),
+		[CFG_IN_QUERY] = compile_text(c, SNAP_KIND_CALLERS, k->parameter.text),
+		[CFG_IN_COOKIE] = compile_text(c, SNAP_KIND_CALLERS, k->cookie.text),
+		[CFG_IN_AUTHORIZATION] = compile_lower(c, SNAP_KIND_CALLERS, k->scheme.text),
+	};
+	static const uint32_t wheres[] = { SNAP_IN_HEADER, SNAP_IN_QUERY, SNAP_IN_COOKIE,
+		SNAP_IN_AUTHORIZATION };
+	struct snap_credential record = {
+		.field = places[k->in.number],
+		.pattern = compile_text(c, SNAP_KIND_CALLERS, k->pattern.text),
+		.shape_prefixes = compile_text(
+			c, SNAP_KIND_CALLERS, (struct str){ shape->prefixes, shape->prefixes_len }),
+		.where = wheres[k->in.number],
+		.pattern_id = i,
+		.shape_class = shape->class,
+		.shape_length = shape->length,
+		.slot = slots_take(slots, (struct slot_name){ k->name.text }),
+	};
+
+	compile_rows(c, SNAP_KIND_CALLERS, &schema_credential, k, &record);
+	snapshot_builder_add(c->builder, SNAP_CREDENTIALS, &record);
+}
+
+void compile_credentials(struct compile *c)
 {
 	const struct cfg_list *list = &c->root->credentials;
+	struct slots *slots = compile_slots(c, SNAP_CREDENTIALS, SNAP_CREDENTIAL_SLOTS);
 
-	for (uint32_t i = 0; i < list->count; i++) {
-		const struct cfg_credential *k = CFG_ITEM(*list, struct cfg_credential, i);
-		const struct shape *shape = &c->patterns.shapes[i];
-		struct snap_text places[] = {
-			[CFG_IN_HEADER] = compile_lower(c, k->header.text),
-			[CFG_IN_QUERY] = compile_text(c, k->parameter.text),
-			[CFG_IN_COOKIE] = compile_text(c, k->cookie.text),
-			[CFG_IN_AUTHORIZATION] = compile_lower(c, k->scheme.text),
-		};
-		static const uint32_t wheres[] = { SNAP_IN_HEADER, SNAP_IN_QUERY, SNAP_IN_COOKIE,
-			SNAP_IN_AUTHORIZATION };
-		struct snap_credential record = {
-			.field = places[k->in.number],
-			.pattern = compile_text(c, k->pattern.text),
-			.shape_prefixes = compile_text(
-				c, (struct str){ shape->prefixes, shape->prefixes_len }),
-			.where = wheres[k->in.number],
-			.pattern_id = i,
-			.shape_class = shape->class,
-			.shape_length = shape->length,
-		};
-
-		compile_rows(c, &schema_credential, k, &record);
-		snapshot_builder_add(c->builder, SNAP_CREDENTIALS, &record);
-	}
+	for (uint32_t i = 0; i < list->count && slots; i++)
+		slots_want(slots,
+			(struct slot_name){ CFG_ITEM(*list, struct cfg_credential, i)->name.text });
+	for (uint32_t i = 0; i < list->count && slots; i++)
+		add_credential(c, i, slots);
+	slots_free(slots);
 }
 
 /* APIs that a plan names: one version, or all versions of a name. */
@@ -43,6 +53,7 @@ static struct snap_range add_plan_apis(struct compile *c, const struct cfg_plan 
 {
 	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_PLAN_APIS), 0 };
 	const struct cfg_list *apis = &c->root->apis;
+	uint32_t slot;
 
 	for (uint32_t i = 0; i < apis->count; i++) {
 		const struct cfg_api *api = CFG_ITEM(*apis, struct cfg_api, i);
@@ -52,7 +63,8 @@ static struct snap_range add_plan_apis(struct compile *c, const struct cfg_plan 
 
 			if (name->number != i && !str_equal(name->text, api->name.text))
 				continue;
-			snapshot_builder_add(c->builder, SNAP_PLAN_APIS, &i);
+			slot = compile_slot_of(c, SNAP_APIS, i);
+			snapshot_builder_add(c->builder, SNAP_PLAN_APIS, &slot);
 			range.count++;
 			break;
 		}
@@ -70,17 +82,17 @@ static struct snap_text limit_name(struct compile *c, const struct cfg_plan *pla
 	char name[64];
 
 	if (l->name.set)
-		return compile_text(c, l->name.text);
+		return compile_text(c, SNAP_KIND_CALLERS, l->name.text);
 	for (uint32_t i = 0; i < plan->limits.count; i++) {
 		const struct cfg_limit *other = CFG_ITEM(plan->limits, struct cfg_limit, i);
 
 		same += other->rate.set == l->rate.set && !other->name.set;
 	}
 	if (same < 2)
-		return compile_text(c, l->rate.set ? STR("rate") : STR("quota"));
+		return compile_text(c, SNAP_KIND_CALLERS, l->rate.set ? STR("rate") : STR("quota"));
 	snprintf(name, sizeof(name), "%s-%us", l->rate.set ? "rate" : "quota",
 		(unsigned)value->window_s);
-	return compile_text(c, str_of(name));
+	return compile_text(c, SNAP_KIND_CALLERS, str_of(name));
 }
 
 static void fill_rate(const struct cfg_limit *l, struct snap_limit *out)
@@ -140,7 +152,7 @@ static void compile_plans(struct compile *c)
 			.slot = slots_take(slots, (struct slot_name){ plan->name.text }),
 		};
 
-		compile_rows(c, &schema_plan, plan, &record);
+		compile_rows(c, SNAP_KIND_CALLERS, &schema_plan, plan, &record);
 		if (record.slot == SNAP_NONE)
 			mistake_add(c->mistakes, plan->place.at, "there are more than %u plans",
 				SNAP_PLAN_SLOTS);
@@ -201,7 +213,7 @@ static void add_retired(struct compile *c, struct old_limits *old, const struct 
 
 	if (!slots_rests(slots, slot))
 		return;
-	record.name = compile_text(c, name);
+	record.name = compile_text(c, SNAP_KIND_CALLERS, name);
 	record.limits = keep_limits(c, old, limits);
 	snapshot_builder_add(c->builder, SNAP_RETIRED, &record);
 }
@@ -246,7 +258,7 @@ static void compile_consumers(struct compile *c)
 	for (uint32_t i = 0; i < roll->consumer_count && slots; i++) {
 		const struct roll_consumer *consumer = &roll->consumers[i];
 		struct snap_consumer record = {
-			.name = compile_text(c, consumer->name),
+			.name = compile_text(c, SNAP_KIND_CALLERS, consumer->name),
 			.plan = consumer->plan,
 			.slot = slots_take(slots, (struct slot_name){ consumer->name }),
 		};
@@ -261,7 +273,7 @@ static void compile_consumers(struct compile *c)
 		const struct roll_key *key = &roll->keys[i];
 		struct snap_key record = { .expires = key->expires,
 			.consumer = key->consumer,
-			.id = compile_text(c, key->id) };
+			.id = compile_text(c, SNAP_KIND_CALLERS, key->id) };
 
 		memcpy(record.digest, key->digest, sizeof(record.digest));
 		snapshot_builder_add(c->builder, SNAP_KEYS, &record);
@@ -270,7 +282,6 @@ static void compile_consumers(struct compile *c)
 
 void compile_callers(struct compile *c)
 {
-	compile_credentials(c);
 	compile_plans(c);
 	compile_consumers(c);
 }

@@ -20,7 +20,7 @@ struct snap_range compile_pieces(
 		struct snap_piece record = { .kind = piece->kind, .segments = piece->segments };
 
 		if (piece->text.len > 0)
-			record.text = compile_text(c, piece->text);
+			record.text = compile_text(c, SNAP_KIND_ROUTING, piece->text);
 		snapshot_builder_add(c->builder, SNAP_PIECES, &record);
 	}
 	return range;
@@ -69,7 +69,8 @@ static struct snap_range fields_write(struct compile *c, const struct fields *f)
 	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_FIELDS), 0 };
 
 	for (uint32_t i = 0; i < f->removed_count; i++, range.count++) {
-		struct snap_field record = { .name = compile_text(c, f->removed[i]) };
+		struct snap_field record = { .name = compile_text(
+						     c, SNAP_KIND_ROUTING, f->removed[i]) };
 
 		snapshot_builder_add(c->builder, SNAP_FIELDS, &record);
 	}
@@ -78,7 +79,7 @@ static struct snap_range fields_write(struct compile *c, const struct fields *f)
 
 		if (!f->added[i])
 			continue;
-		record.name = compile_text(c, f->added[i]->name.text);
+		record.name = compile_text(c, SNAP_KIND_ROUTING, f->added[i]->name.text);
 		record.value = compile_pieces(c, &f->added[i]->value, true, f->path);
 		snapshot_builder_add(c->builder, SNAP_FIELDS, &record);
 		range.count++;
@@ -119,7 +120,7 @@ uint32_t compile_edit(struct compile *c, const struct cfg_api *api, const struct
 	if (rewrite->path.set)
 		record.path = compile_pieces(c, &rewrite->path, false, route->path.text);
 	if (rewrite->host.set)
-		record.host = compile_text(c, rewrite->host.text);
+		record.host = compile_text(c, SNAP_KIND_ROUTING, rewrite->host.text);
 	if (!own && record.request.count == 0 && record.response.count == 0)
 		return SNAP_NONE;
 	if (own)

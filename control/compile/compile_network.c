@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings, ports, listeners, certificates and backends as snapshot records. */
+/* Settings, ports, listeners, certificates, backends and endpoints as snapshot records. */
 #include "control/compile/compile_priv.h"
 #include "control/config/roll.h"
 
@@ -55,12 +55,12 @@ void compile_settings(struct compile *c)
 	struct snap_settings *s = &c->settings;
 
 	memset(s, 0, sizeof(*s));
-	compile_rows(c, &schema_dataplane, &r->dataplane, s);
-	compile_rows(c, &schema_buffers, &r->dataplane.buffers, s);
-	compile_rows(c, &schema_access_log, log, s);
-	compile_rows(c, &schema_limits, &r->limits, s);
-	compile_rows(c, &schema_timeouts, &r->timeouts, s);
-	compile_rows(c, &schema_forwarding, &r->forwarding, s);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_dataplane, &r->dataplane, s);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_buffers, &r->dataplane.buffers, s);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_access_log, log, s);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_limits, &r->limits, s);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_timeouts, &r->timeouts, s);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_forwarding, &r->forwarding, s);
 	if (r->dataplane.lcores.count)
 		s->workers = 0;
 	if (!log->enabled.set)
@@ -116,7 +116,7 @@ static void add_kernel(struct compile *c, const struct cfg_kernel *k, uint32_t p
 		},
 	};
 
-	compile_rows(c, &schema_kernel, k, &record);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_kernel, k, &record);
 	for (uint32_t i = 0; i < k->ports.count; i++) {
 		uint32_t value = number(CFG_ITEM(k->ports, struct cfg_value, i));
 
@@ -137,7 +137,7 @@ static void compile_ports(struct compile *c)
 			.ways = add_ways(c, &port->routes),
 		};
 
-		compile_rows(c, &schema_port, port, &record);
+		compile_rows(c, SNAP_KIND_GATEWAY, &schema_port, port, &record);
 		snapshot_builder_add(c->builder, SNAP_PORTS, &record);
 		if (port->kernel.place.set)
 			add_kernel(c, &port->kernel, i);
@@ -160,11 +160,12 @@ static void compile_certificates(struct compile *c)
 				cert->name_count },
 		};
 
-		compile_rows(c, &schema_certificate, CFG_ITEM(*list, struct cfg_certificate, i),
-			&record);
+		compile_rows(c, SNAP_KIND_GATEWAY, &schema_certificate,
+			CFG_ITEM(*list, struct cfg_certificate, i), &record);
 		memcpy(record.fingerprint, cert->fingerprint, sizeof(record.fingerprint));
 		for (uint32_t j = 0; j < cert->name_count; j++) {
-			struct snap_text name = compile_text(c, str_of(cert->names[j]));
+			struct snap_text name =
+				compile_text(c, SNAP_KIND_GATEWAY, str_of(cert->names[j]));
 
 			snapshot_builder_add(c->builder, SNAP_CERT_NAMES, &name);
 		}
@@ -194,7 +195,7 @@ static void add_listener(struct compile *c, const struct cfg_listener *l, uint32
 		.paths = paths_of(&l->paths),
 	};
 
-	compile_rows(c, &schema_listener, l, &record);
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_listener, l, &record);
 	for (uint32_t i = 0; i < l->tls.certificates.count; i++) {
 		uint32_t cert = number(CFG_ITEM(l->tls.certificates, struct cfg_value, i));
 
@@ -243,7 +244,7 @@ static uint32_t add_health(struct compile *c, const struct cfg_health *health)
 
 	if (!health->place.set)
 		return SNAP_NONE;
-	compile_rows(c, &schema_health, health, &record);
+	compile_rows(c, SNAP_KIND_ROUTING, &schema_health, health, &record);
 	for (uint32_t i = 0; i < statuses->count; i++) {
 		const uint32_t range = number(CFG_ITEM(*statuses, struct cfg_value, i));
 
@@ -253,16 +254,9 @@ static uint32_t add_health(struct compile *c, const struct cfg_health *health)
 	return snapshot_builder_add(c->builder, SNAP_HEALTHS, &record);
 }
 
-static void add_backend(
-	struct compile *c, const struct cfg_backend *b, uint32_t index, struct slots *slots)
+static void add_endpoints(
+	struct compile *c, const struct cfg_backend *b, uint32_t backend, struct slots *slots)
 {
-	struct snap_backend record = {
-		.endpoints = { snapshot_builder_count(c->builder, SNAP_ENDPOINTS),
-			b->endpoints.count },
-		.health = add_health(c, &b->health),
-	};
-
-	compile_rows(c, &schema_backend, b, &record);
 	for (uint32_t i = 0; i < b->endpoints.count; i++) {
 		const struct cfg_endpoint *e = CFG_ITEM(b->endpoints, struct cfg_endpoint, i);
 		struct snap_endpoint endpoint = {
@@ -270,18 +264,17 @@ static void add_backend(
 			.tcp_port = e->address.port,
 			.slot = slots_take(
 				slots, (struct slot_name){ b->name.text, e->address.text }),
-			.backend = index,
+			.backend = backend,
 		};
 
-		compile_rows(c, &schema_endpoint, e, &endpoint);
+		compile_rows(c, SNAP_KIND_ENDPOINTS, &schema_endpoint, e, &endpoint);
 		if (endpoint.slot == SNAP_NONE)
 			no_slot(c, e->place.at, "endpoint");
 		snapshot_builder_add(c->builder, SNAP_ENDPOINTS, &endpoint);
 	}
-	snapshot_builder_add(c->builder, SNAP_BACKENDS, &record);
 }
 
-static void compile_backends(struct compile *c)
+static void compile_endpoints(struct compile *c)
 {
 	const struct cfg_list *list = &c->root->backends;
 	struct slots *slots = compile_slots(c, SNAP_ENDPOINTS, c->settings.endpoint_capacity);
@@ -295,8 +288,34 @@ static void compile_backends(struct compile *c)
 							  ->address.text });
 	}
 	for (uint32_t i = 0; i < list->count && slots; i++)
-		add_backend(c, CFG_ITEM(*list, struct cfg_backend, i), i, slots);
+		add_endpoints(c, CFG_ITEM(*list, struct cfg_backend, i),
+			compile_slot_of(c, SNAP_BACKENDS, i), slots);
 	slots_free(slots);
+}
+
+void compile_backends(struct compile *c)
+{
+	const struct cfg_list *list = &c->root->backends;
+	struct slots *slots = compile_slots(c, SNAP_BACKENDS, SNAP_BACKEND_SLOTS);
+
+	for (uint32_t i = 0; i < list->count && slots; i++)
+		slots_want(slots,
+			(struct slot_name){ CFG_ITEM(*list, struct cfg_backend, i)->name.text });
+	for (uint32_t i = 0; i < list->count && slots; i++) {
+		const struct cfg_backend *b = CFG_ITEM(*list, struct cfg_backend, i);
+		struct snap_backend record = {
+			.slot = slots_take(slots, (struct slot_name){ b->name.text }),
+			.health = add_health(c, &b->health),
+		};
+
+		compile_rows(c, SNAP_KIND_ROUTING, &schema_backend, b, &record);
+		if (record.slot == SNAP_NONE)
+			mistake_add(c->mistakes, b->place.at, "there are more than %u backends",
+				SNAP_BACKEND_SLOTS);
+		snapshot_builder_add(c->builder, SNAP_BACKENDS, &record);
+	}
+	slots_free(slots);
+	compile_endpoints(c);
 }
 
 void compile_network(struct compile *c)
@@ -304,5 +323,4 @@ void compile_network(struct compile *c)
 	compile_ports(c);
 	compile_certificates(c);
 	compile_listeners(c);
-	compile_backends(c);
 }

@@ -29,12 +29,15 @@ struct slots *compile_slots(struct compile *c, enum snap_section_id id, uint32_t
 struct slot_name compile_listener_key(const struct ip_addr *addr, uint32_t port, char *room);
 
 /** Fill the members of @p record that are settings of a group: its rows say where each goes.
+ *  @param kind  of the record's section
  *  @param from  the group's struct cfg_… */
-void compile_rows(
-	struct compile *c, const struct schema_group *group, const void *from, void *record);
+void compile_rows(struct compile *c, enum snap_kind kind, const struct schema_group *group,
+	const void *from, void *record);
 
 void compile_settings(struct compile *c);
 void compile_network(struct compile *c);
+void compile_credentials(struct compile *c);
+void compile_backends(struct compile *c);
 void compile_apis(struct compile *c);
 void compile_callers(struct compile *c);
 
@@ -55,11 +58,16 @@ uint32_t compile_edit(struct compile *c, const struct cfg_api *api, const struct
 void compile_check_restart(struct compile *c, const struct snapshot *now);
 
 /** Text in lower case. */
-struct snap_text compile_lower(struct compile *c, struct str text);
+struct snap_text compile_lower(struct compile *c, enum snap_kind kind, struct str text);
 
-static inline struct snap_text compile_text(struct compile *c, struct str text)
+/** A text for a record of this kind. */
+static inline struct snap_text compile_text(struct compile *c, enum snap_kind kind, struct str text)
 {
-	return snapshot_builder_text(c->builder, text);
+	return snapshot_builder_text(c->builder, kind, text);
 }
+
+/** The slot of a listener, credential, backend or API that was written; SNAP_NONE after an
+ * error. */
+uint32_t compile_slot_of(const struct compile *c, enum snap_section_id id, uint32_t index);
 
 #endif

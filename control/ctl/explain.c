@@ -208,17 +208,18 @@ void explain_backend(struct explain *e)
 {
 	const struct snap_backend *b = SNAP_AT(e->s, SNAP_BACKENDS, snap_backend, e->match.backend);
 	struct str name = snap_str(e->s, b->name);
+	const struct snap_range endpoints = e->s->endpoints[e->match.backend];
 	json_t *list = json_array();
 	uint64_t weights = 0;
 
 	json_object_set_new(e->out, "backend", json_str(name));
 	json_object_set_new(e->out, "endpoints", list);
-	for (uint32_t i = 0; i < b->endpoints.count; i++)
-		weights += SNAP_AT(e->s, SNAP_ENDPOINTS, snap_endpoint, b->endpoints.first + i)
-				   ->weight;
-	for (uint32_t i = 0; i < b->endpoints.count; i++) {
+	for (uint32_t i = 0; i < endpoints.count; i++)
+		weights +=
+			SNAP_AT(e->s, SNAP_ENDPOINTS, snap_endpoint, endpoints.first + i)->weight;
+	for (uint32_t i = 0; i < endpoints.count; i++) {
 		const struct snap_endpoint *p =
-			SNAP_AT(e->s, SNAP_ENDPOINTS, snap_endpoint, b->endpoints.first + i);
+			SNAP_AT(e->s, SNAP_ENDPOINTS, snap_endpoint, endpoints.first + i);
 		struct str address = snap_str(e->s, p->name);
 		double share = weights ? 100.0 * p->weight / (double)weights : 0;
 

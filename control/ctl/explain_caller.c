@@ -66,8 +66,9 @@ static enum reason find_credential(struct explain *e, char *buf, struct policy_c
 	} else {
 		for (uint32_t i = 0; i < api->credentials.count && reason != REASON_PROXIED; i++)
 			reason = find_with(e, set, scratch,
-				SNAP_INDEX_AT(
-					e->s, SNAP_API_CREDENTIALS, api->credentials.first + i),
+				snap_named(e->s, SNAP_CREDENTIAL,
+					SNAP_INDEX_AT(e->s, SNAP_API_CREDENTIALS,
+						api->credentials.first + i)),
 				buf, out);
 	}
 	credential_scratch_destroy(scratch);
@@ -81,9 +82,7 @@ static void describe_accepted(struct explain *e)
 	const struct snap_api *api = api_of(e);
 
 	for (uint32_t i = 0; i < api->credentials.count; i++) {
-		uint32_t index =
-			SNAP_INDEX_AT(e->s, SNAP_API_CREDENTIALS, api->credentials.first + i);
-		const struct snap_credential *k = credential_at(e, index);
+		const struct snap_credential *k = snap_credential_of(e->s, api, i);
 		struct str name = snap_str(e->s, k->name), field = snap_str(e->s, k->field);
 		struct str pattern = snap_str(e->s, k->pattern);
 
@@ -185,7 +184,8 @@ static enum reason check_plan(struct explain *e)
 	bool open = false;
 
 	for (uint32_t i = 0; i < plan->apis.count; i++)
-		open |= SNAP_INDEX_AT(e->s, SNAP_PLAN_APIS, plan->apis.first + i) == e->api;
+		open |= SNAP_INDEX_AT(e->s, SNAP_PLAN_APIS, plan->apis.first + i) ==
+			api_of(e)->slot;
 	json_object_set_new(e->out, "plan", json_str(name));
 	explain_step(e, "plan", "%.*s: %s API %.*s %.*s%s", (int)name.len, name.data,
 		open ? "opens" : "does not open", (int)api.len, api.data, (int)version.len,
@@ -303,7 +303,8 @@ bool explain_consumer(struct explain *e)
 		plan->soft ? "; soft: counts, but refuses nothing" : "");
 	for (uint32_t i = 0; i < plan->apis.count; i++) {
 		const struct snap_api *api = SNAP_AT(e->s, SNAP_APIS, snap_api,
-			SNAP_INDEX_AT(e->s, SNAP_PLAN_APIS, plan->apis.first + i));
+			snap_named(e->s, SNAP_API,
+				SNAP_INDEX_AT(e->s, SNAP_PLAN_APIS, plan->apis.first + i)));
 		struct str text = snap_str(e->s, api->name), version = snap_str(e->s, api->version);
 
 		explain_step(e, "opens", "%.*s %.*s", (int)text.len, text.data, (int)version.len,

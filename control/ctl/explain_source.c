@@ -33,7 +33,7 @@ int explain_open(const struct ctl *ctl, struct explain_source *out)
 {
 	int rc;
 
-	*out = (struct explain_source){ .link.fd = -1, .snapshot.segment.fd = -1 };
+	*out = (struct explain_source){ .link.fd = -1 };
 	if (ctl->config)
 		return open_file(ctl->config, out);
 	rc = ctl_attach(ctl, &out->link, false);

@@ -356,17 +356,17 @@ static json_t *tree_apis(const struct link_client *link, const char *only)
 	return list;
 }
 
-static json_t *tree_endpoints(const struct link_client *link, const struct snap_backend *b)
+static json_t *tree_endpoints(const struct link_client *link, struct snap_range range)
 {
 	const struct snapshot *s = &link->snapshot;
 	json_t *list = json_array(), *endpoint;
-	uint64_t *requests = calloc(b->endpoints.count + 1, sizeof(*requests));
+	uint64_t *requests = calloc(range.count + 1, sizeof(*requests));
 	uint64_t all = 0, weights = 0;
 	size_t i;
 
-	for (uint32_t k = 0; k < b->endpoints.count; k++) {
+	for (uint32_t k = 0; k < range.count; k++) {
 		const struct snap_endpoint *e =
-			SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, b->endpoints.first + k);
+			SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, range.first + k);
 
 		endpoint = json_pack("{s:o, s:I}", "name", json_str(snap_str(s, e->name)), "weight",
 			(json_int_t)e->weight);
@@ -405,7 +405,7 @@ static json_t *tree_backends(const struct link_client *link, const char *only)
 			continue;
 		json_array_append_new(
 			list, json_pack("{s:o, s:o}", "name", json_str(snap_str(s, b->name)),
-				      "endpoints", tree_endpoints(link, b)));
+				      "endpoints", tree_endpoints(link, s->endpoints[i])));
 	}
 	return list;
 }

@@ -50,11 +50,29 @@ static int prepare_usage(struct daemon *d, const struct snapshot *snapshot)
 	return link_client_send_usage(&d->link, &d->usage);
 }
 
+/* Which parts of a generation the dataplane got, and how much that was. */
+static void log_sent(const struct snapshot *sent, const struct snapshot *running)
+{
+	char kinds[64] = "";
+	size_t bytes = 0, len = 0;
+
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		if (running && snapshot_shares(sent, running, 1u << kind))
+			continue;
+		len += (size_t)snprintf(kinds + len, sizeof(kinds) - len, "%s%s", len ? ", " : "",
+			snap_kind_name(kind));
+		bytes += sent->parts[kind]->segment.length;
+	}
+	log_info("generation %" PRIu64 " is sent: %s, %zu bytes", sent->generation,
+		len ? kinds : "nothing new", bytes);
+}
+
 /* Hand over a generation; the answer comes as an ACK. */
 static int send_generation(struct daemon *d, const struct compiled *what)
 {
 	const struct segment *secrets = what->secrets.fd >= 0 ? &what->secrets : NULL;
 	const struct snapshot *old = d->has_ran ? &d->ran.snapshot : NULL;
+	const struct snapshot *running = d->link.generation ? old : NULL;
 	int rc = 0;
 
 	if (d->link.generation == 0)
@@ -62,7 +80,7 @@ static int send_generation(struct daemon *d, const struct compiled *what)
 	if (rc == 0 && carry_clear_lines(old, &what->snapshot, &d->usage, false) < 0)
 		rc = -ENOMEM;
 	if (rc == 0)
-		rc = link_client_apply(&d->link, &what->snapshot.segment, secrets);
+		rc = link_client_apply(&d->link, &what->snapshot, running, secrets);
 	if (rc < 0) {
 		log_error("generation %" PRIu64 " cannot be sent: %s", what->snapshot.generation,
 			strerror(-rc));
@@ -70,7 +88,7 @@ static int send_generation(struct daemon *d, const struct compiled *what)
 	}
 	d->sent = what;
 	d->applied_at_ms = daemon_now_ms();
-	log_info("generation %" PRIu64 " is sent", what->snapshot.generation);
+	log_sent(&what->snapshot, running);
 	return 0;
 }
 
@@ -97,7 +115,7 @@ static void wanted_runs(struct daemon *d)
 	d->ran = d->wanted;
 	d->laid_ran = d->laid_wanted;
 	daemon_forget_ring(d);
-	d->wanted = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	d->wanted = (struct compiled){ .secrets.fd = -1 };
 	d->has_ran = true;
 	d->changed = false;
 	d->applied_real_s = time(NULL);
@@ -167,7 +185,7 @@ static void adopt(struct daemon *d)
 	compiled_free(&d->ran);
 	d->ran.snapshot = d->link.snapshot;
 	d->ran.secrets = adopt_secrets(d);
-	d->link.snapshot = (struct snapshot){ .segment.fd = -1 };
+	d->link.snapshot = (struct snapshot){ 0 };
 	d->link.has_snapshot = false;
 	d->has_ran = true;
 	d->laid_ran = 0; /* it is not known which of them it holds */
@@ -185,11 +203,20 @@ static void adopt(struct daemon *d)
 		"took over a dataplane that runs generation %" PRIu64, d->ran.snapshot.generation);
 }
 
+/* Generations of parts are compared, too: what is sent later may name them. */
+static bool same_parts(const struct snapshot *a, const struct snapshot *b)
+{
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		if (a->parts[kind]->generation != b->parts[kind]->generation)
+			return false;
+	return snapshot_same(a, b);
+}
+
 /* Bring a running dataplane and the configuration together. */
 static void meet_running(struct daemon *d)
 {
 	bool ours = d->has_ran && d->ran.snapshot.generation == d->link.generation &&
-		    snapshot_same(&d->ran.snapshot, &d->link.snapshot);
+		    same_parts(&d->ran.snapshot, &d->link.snapshot);
 
 	if (ours && !d->changed) {
 		daemon_push_changes(d);

@@ -100,13 +100,22 @@ void carry_clear_counts(struct usage *usage)
 			clear_counts(&usage->lines[i]);
 }
 
+/* Consumers, their slots and their limits are the same. */
+static bool carry_nothing(const struct snapshot *old, const struct snapshot *now)
+{
+	return old && snapshot_shares(old, now, 1u << SNAP_KIND_CALLERS);
+}
+
 int64_t carry_clear_lines(
 	const struct snapshot *old, const struct snapshot *now, struct usage *usage, bool taken)
 {
-	struct carried *table = carried_make(old, usage->capacity);
+	struct carried *table;
 	struct snap_range limits;
 	int64_t cleared = 0;
 
+	if (carry_nothing(old, now))
+		return 0;
+	table = carried_make(old, usage->capacity);
 	if (!table)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < now->sections[SNAP_CONSUMERS].count; i++) {
@@ -171,9 +180,12 @@ static int carry_word(const struct snap_limit *was, const struct snap_limit *is,
 int64_t carry_words(const struct snapshot *old, const struct snapshot *now, struct usage *usage,
 	uint64_t now_ns)
 {
-	struct carried *table = carried_make(old, usage->capacity);
+	struct carried *table;
 	int64_t changed = 0;
 
+	if (carry_nothing(old, now))
+		return 0;
+	table = carried_make(old, usage->capacity);
 	if (!table)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < now->sections[SNAP_CONSUMERS].count; i++) {

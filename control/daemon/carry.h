@@ -9,11 +9,12 @@
 #include "lib/shm/usage.h"
 
 /**
- * Clear the lines of slots that get another consumer than they had. Of a consumer that comes back only the
- * counts are cleared: its limits are where they were.
+ * Clear the lines of slots that get another consumer than they had: none where both generations
+ * share their callers. Of a consumer that comes back only the counts are cleared: its limits are
+ * where they were.
  * @param old    the generation that the words belong to; NULL: no line belongs to a consumer
- * @param taken  false, before an apply: of slots that no consumer has. true, once it runs: of slots that
- *               another consumer had, whose words count until then
+ * @param taken  false, before an apply: of slots that no consumer has. true, once it runs: of slots
+ *               that another consumer had, whose words count until then
  * @return how many lines were cleared, or -ENOMEM
  */
 int64_t carry_clear_lines(

@@ -135,7 +135,7 @@ static void configure_take(struct daemon *d, struct configure_job *job)
 	configure_admin(d, &job->admin, job->socket_mode);
 	compiled_free(&d->wanted);
 	d->wanted = job->compiled;
-	job->compiled = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	job->compiled = (struct compiled){ .secrets.fd = -1 };
 	d->laid_wanted = job->changes.last;
 	d->generation++;
 	d->changed = true;
@@ -171,7 +171,7 @@ int daemon_configure(struct daemon *d, const char *path, enum configure_for purp
 			.generation = d->generation + 1,
 			.boot_id = d->boot_id },
 		.log_option = d->options.access_log,
-		.compiled = { .secrets.fd = -1, .snapshot.segment.fd = -1 },
+		.compiled = { .secrets.fd = -1 },
 	};
 	job->input.changes = &job->changes;
 	if (!job->path || changes_copy(&d->changes, &job->changes) < 0 ||

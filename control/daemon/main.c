@@ -265,9 +265,9 @@ int main(int argc, char **argv)
 	lock_memory();
 	d.listen_fd = d.link.fd = d.log.fd = d.link.secrets_fd = d.link.bell = -1;
 	d.deltas.segment.fd = -1;
-	d.link.snapshot.segment.fd = d.link.usage.segment.fd = d.usage.segment.fd = -1;
-	d.wanted.secrets.fd = d.wanted.snapshot.segment.fd = -1;
-	d.ran.secrets.fd = d.ran.snapshot.segment.fd = -1;
+	d.link.usage.segment.fd = d.usage.segment.fd = -1;
+	d.wanted.secrets.fd = -1;
+	d.ran.secrets.fd = -1;
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		d.clients[i].fd = -1;
 	d.boot_id = link_boot_id();

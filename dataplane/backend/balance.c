@@ -188,8 +188,8 @@ static void balance_group_init(
 	const struct balance_group *before;
 	const struct index_node *node = NULL;
 
-	group->first = record->endpoints.first;
-	group->count = record->endpoints.count;
+	group->first = plan->snapshot->endpoints[number].first;
+	group->count = plan->snapshot->endpoints[number].count;
 	group->ejection_ns = record->retry_after_ms * UINT64_C(1000000);
 	if (index_find(&plan->names, hash, 0, name) == NULL)
 		index_add(&plan->names, hash, 0, name)->value = number;
@@ -315,9 +315,7 @@ void balance_set_down(struct balance *balance, uint32_t slot, uint32_t number, b
 {
 	balance->endpoints[slot].down = down;
 	if (number != SNAP_NONE)
-		balance_cycle_begin(balance,
-			SNAP_AT(balance->plan->snapshot, SNAP_ENDPOINTS, snap_endpoint, number)
-				->backend);
+		balance_cycle_begin(balance, balance_group_of(balance, number));
 }
 
 void balance_forget(struct balance *balance, uint32_t slot)

@@ -77,6 +77,15 @@ static inline uint32_t balance_weight_at(const struct balance *balance, uint32_t
 	return atomic_load_explicit(&balance->plan->members[number].weight, memory_order_relaxed);
 }
 
+/* The number of an endpoint's backend. */
+static inline uint32_t balance_group_of(const struct balance *balance, uint32_t endpoint)
+{
+	const struct snapshot *snapshot = balance->plan->snapshot;
+
+	return snap_named(snapshot, SNAP_BACKEND,
+		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->backend);
+}
+
 /* Whether requests pass it over. */
 static inline bool balance_is_out(const struct balance_endpoint *endpoint)
 {

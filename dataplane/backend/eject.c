@@ -8,11 +8,6 @@
 
 #include "dataplane/backend/balance_priv.h"
 
-static uint32_t eject_backend_of(const struct balance *balance, uint32_t endpoint)
-{
-	return SNAP_AT(balance->plan->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->backend;
-}
-
 /* Take note that a probe is due then. */
 static void eject_probe_at(struct balance *balance, uint64_t when_ns)
 {
@@ -47,7 +42,7 @@ void eject_remove(struct balance *balance, uint32_t slot)
 bool eject_failed(struct balance *balance, uint32_t number, bool silent, uint64_t now_ns)
 {
 	struct balance_endpoint *endpoint = balance_endpoint_at(balance, number);
-	const uint32_t backend = eject_backend_of(balance, number);
+	const uint32_t backend = balance_group_of(balance, number);
 	const uint64_t ejection_ns = balance->plan->groups[backend].ejection_ns;
 
 	endpoint->probing = false;
@@ -72,7 +67,7 @@ void eject_succeeded(struct balance *balance, uint32_t number)
 	if (!endpoint->ejected)
 		return;
 	eject_remove(balance, balance_member_at(balance, number)->slot);
-	balance_cycle_begin(balance, eject_backend_of(balance, number));
+	balance_cycle_begin(balance, balance_group_of(balance, number));
 }
 
 uint64_t eject_until(const struct balance *balance, uint32_t number)

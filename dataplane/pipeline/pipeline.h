@@ -54,7 +54,9 @@ struct pipeline {
 	const struct policy *policy;
 	struct usage *usage;
 	struct route_plan *plans; /* by route; owned */
-	uint64_t body_max;        /* of any request; UINT64_MAX: none */
+	uint32_t *
+		credentials; /* by entry of SNAP_API_CREDENTIALS: index into SNAP_CREDENTIALS; owned */
+	uint64_t body_max; /* of any request; UINT64_MAX: none */
 };
 
 /**

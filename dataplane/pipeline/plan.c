@@ -10,7 +10,7 @@
 #define PLAN_CREDENTIALS (sizeof(((struct route_plan *)NULL)->credentials) / sizeof(uint32_t))
 
 static void plan_credentials(
-	struct route_plan *plan, const struct snapshot *s, const struct snap_api *api)
+	struct route_plan *plan, const uint32_t *credentials, const struct snap_api *api)
 {
 	const struct snap_range range = api->credentials;
 
@@ -20,7 +20,7 @@ static void plan_credentials(
 	plan->stages |= KEYED_STAGES;
 	plan->credentials[0] = range.first;
 	for (uint32_t i = 0; range.count <= PLAN_CREDENTIALS && i < range.count; i++)
-		plan->credentials[i] = SNAP_INDEX_AT(s, SNAP_API_CREDENTIALS, range.first + i);
+		plan->credentials[i] = credentials[range.first + i];
 }
 
 static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, uint32_t route)
@@ -44,7 +44,20 @@ static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, 
 		plan->stages |= PLAN_WEBSOCKET;
 	if (from->reply != SNAP_NONE)
 		plan->stages |= 1u << PIPELINE_REPLY;
-	plan_credentials(plan, s, api);
+	plan_credentials(plan, pipeline->credentials, api);
+}
+
+/* What APIs accept is found by slots, once. */
+static bool pipeline_credentials(struct pipeline *pipeline)
+{
+	const struct snapshot *s = pipeline->snapshot;
+	const uint32_t count = s->sections[SNAP_API_CREDENTIALS].count;
+
+	pipeline->credentials = calloc((size_t)count + 1, sizeof(*pipeline->credentials));
+	for (uint32_t i = 0; pipeline->credentials != NULL && i < count; i++)
+		pipeline->credentials[i] =
+			snap_named(s, SNAP_CREDENTIAL, SNAP_INDEX_AT(s, SNAP_API_CREDENTIALS, i));
+	return pipeline->credentials != NULL;
 }
 
 bool pipeline_init(struct pipeline *pipeline)
@@ -55,7 +68,7 @@ bool pipeline_init(struct pipeline *pipeline)
 	if (pipeline->body_max == 0)
 		pipeline->body_max = UINT64_MAX;
 	pipeline->plans = aligned_alloc(64, ((size_t)count + 1) * sizeof(*pipeline->plans));
-	if (pipeline->plans == NULL)
+	if (pipeline->plans == NULL || !pipeline_credentials(pipeline))
 		return false;
 	for (uint32_t i = 0; i < count; i++)
 		plan_fill(&pipeline->plans[i], pipeline, i);
@@ -65,7 +78,9 @@ bool pipeline_init(struct pipeline *pipeline)
 void pipeline_fini(struct pipeline *pipeline)
 {
 	free(pipeline->plans);
+	free(pipeline->credentials);
 	pipeline->plans = NULL;
+	pipeline->credentials = NULL;
 }
 
 const uint32_t *route_plan_credentials(
@@ -73,5 +88,5 @@ const uint32_t *route_plan_credentials(
 {
 	if (plan->credential_count <= PLAN_CREDENTIALS)
 		return plan->credentials;
-	return &SNAP_INDEX_AT(pipeline->snapshot, SNAP_API_CREDENTIALS, plan->credentials[0]);
+	return &pipeline->credentials[plan->credentials[0]];
 }

@@ -8,7 +8,7 @@ void stage_plan(struct burst *b, uint32_t mask)
 		const uint32_t i = burst_first(&left);
 		const struct decision *d = &b->decisions[i];
 
-		if (!policy_plan_allows(b->pipeline->policy, d->caller.plan, d->plan->api))
+		if (!policy_plan_allows(b->pipeline->policy, d->caller.plan, d->plan->api_slot))
 			burst_reply(b, i, REASON_API_NOT_IN_PLAN);
 	}
 }

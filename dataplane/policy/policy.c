@@ -20,7 +20,9 @@ static bool plans_alloc(struct policy *policy)
 
 	policy->plan_count = s->sections[SNAP_PLANS].count;
 	policy->header_bytes = 1;
-	policy->api_words = (s->sections[SNAP_APIS].count + 63) / 64;
+	for (uint32_t i = 0; i < s->sections[SNAP_PLAN_APIS].count; i++)
+		if (SNAP_INDEX_AT(s, SNAP_PLAN_APIS, i) / 64 >= policy->api_words)
+			policy->api_words = SNAP_INDEX_AT(s, SNAP_PLAN_APIS, i) / 64 + 1;
 	for (uint32_t i = 0; i < policy->plan_count; i++)
 		policy->header_bytes += plan_header_bytes_max(s, i);
 	policy->plans = calloc((size_t)policy->plan_count + 1, sizeof(*policy->plans));
@@ -46,9 +48,9 @@ static void plans_fill(struct policy *policy)
 				s, i, policy->headers + used, policy->header_bytes - used) };
 		used += plan->header.len;
 		for (uint32_t a = from->apis.first; a < from->apis.first + from->apis.count; a++) {
-			const uint32_t api = SNAP_INDEX_AT(s, SNAP_PLAN_APIS, a);
+			const uint32_t slot = SNAP_INDEX_AT(s, SNAP_PLAN_APIS, a);
 
-			bits[api / 64] |= UINT64_C(1) << (api % 64);
+			bits[slot / 64] |= UINT64_C(1) << (slot % 64);
 		}
 	}
 }
@@ -198,11 +200,11 @@ void policy_inquiry_end(const struct policy *policy, struct policy_inquiry *q)
 		inquiry_step(policy, q);
 }
 
-bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api)
+bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t slot)
 {
-	if (plan >= policy->plan_count || api / 64 >= policy->api_words)
+	if (plan >= policy->plan_count || slot / 64 >= policy->api_words)
 		return false;
-	return policy->api_bits[(size_t)plan * policy->api_words + api / 64] >> (api % 64) & 1;
+	return policy->api_bits[(size_t)plan * policy->api_words + slot / 64] >> (slot % 64) & 1;
 }
 
 struct str policy_plan_header(const struct policy *policy, uint32_t plan)

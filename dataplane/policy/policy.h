@@ -108,8 +108,8 @@ void policy_inquiry_add(
 /** Find out about those that are not known yet. */
 void policy_inquiry_end(const struct policy *policy, struct policy_inquiry *inquiry);
 
-/** Does the plan open this API (index)? */
-bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t api);
+/** Does the plan open the API that has this slot? */
+bool policy_plan_allows(const struct policy *policy, uint32_t plan, uint32_t slot);
 
 /* The verdict of a plan's limits. The limit that is nearest to its end is reported. */
 struct policy_limit_verdict {

@@ -25,7 +25,7 @@ struct policy {
 	struct credential_set *credentials;
 	struct consumers *consumers;
 	uint32_t plan_count;
-	uint32_t api_words; /* of 64 bits, for each plan in api_bits */
+	uint32_t api_words; /* of 64 bits, by API slot, for each plan in api_bits */
 	struct plan *plans;
 	uint64_t *api_bits;
 	char *headers; /* what plan.header points into */

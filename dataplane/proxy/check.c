@@ -59,8 +59,8 @@ static const struct snap_health *check_wants(const struct proxy *p, uint32_t slo
 	*endpoint = backends_index(&p->backends, slot);
 	if (*endpoint == SNAP_NONE)
 		return NULL;
-	*backend = SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend,
-		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, *endpoint)->backend);
+	*backend = snap_backend_of(
+		snapshot, SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, *endpoint));
 	if ((*backend)->health == SNAP_NONE)
 		return NULL;
 	return SNAP_AT(snapshot, SNAP_HEALTHS, snap_health, (*backend)->health);

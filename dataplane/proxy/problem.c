@@ -49,19 +49,12 @@ static void problem_put_allow(struct problem_text *t, uint32_t methods)
 #define PROBLEM_CHALLENGES_BYTES                                                                   \
 	1024 /* of all WWW-Authenticate lines; an API with more ways names the first */
 
-static const struct snap_credential *problem_credential_at(
-	const struct snapshot *snapshot, const struct snap_api *api, uint32_t i)
-{
-	return SNAP_AT(snapshot, SNAP_CREDENTIALS, snap_credential,
-		SNAP_INDEX_AT(snapshot, SNAP_API_CREDENTIALS, api->credentials.first + i));
-}
-
 /* A scheme that an earlier credential has named. */
 static bool problem_is_named(
 	const struct snapshot *snapshot, const struct snap_api *api, uint32_t i, struct str scheme)
 {
 	while (i-- > 0) {
-		const struct snap_credential *other = problem_credential_at(snapshot, api, i);
+		const struct snap_credential *other = snap_credential_of(snapshot, api, i);
 
 		if (other->where == SNAP_IN_AUTHORIZATION &&
 			str_equal_nocase(snap_str(snapshot, other->field), scheme))
@@ -94,7 +87,7 @@ static void problem_put_challenges(
 		return;
 	api = SNAP_AT(snapshot, SNAP_APIS, snap_api, ex->api);
 	for (uint32_t i = 0; i < api->credentials.count; i++) {
-		const struct snap_credential *credential = problem_credential_at(snapshot, api, i);
+		const struct snap_credential *credential = snap_credential_of(snapshot, api, i);
 		const struct str field = snap_str(snapshot, credential->field);
 		const bool scheme = credential->where == SNAP_IN_AUTHORIZATION;
 

@@ -83,8 +83,7 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	return t;
 fail:
 	/* The snapshot stays the caller's. */
-	memset(&t->snapshot, 0, sizeof(t->snapshot));
-	t->snapshot.segment.fd = -1;
+	t->snapshot = (struct snapshot){ 0 };
 	tables_destroy(t);
 	return NULL;
 }

@@ -42,8 +42,7 @@ static bool endpoint_same(
 
 	return l->tcp_port == m->tcp_port && ip_equal(&l->addr, &m->addr) &&
 	       snapshot_same_text(a, l->name, b, m->name) &&
-	       snapshot_same_text(a, SNAP_AT(a, SNAP_BACKENDS, snap_backend, l->backend)->name, b,
-		       SNAP_AT(b, SNAP_BACKENDS, snap_backend, m->backend)->name);
+	       snapshot_same_text(a, snap_backend_of(a, l)->name, b, snap_backend_of(b, m)->name);
 }
 
 static bool consumer_same(

@@ -81,8 +81,7 @@ static struct upstream *upstream_connect(
 	const struct snapshot *snapshot = &p->tables->snapshot;
 	const struct snap_endpoint *endpoint =
 		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, index);
-	const struct snap_backend *backend =
-		SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, endpoint->backend);
+	const struct snap_backend *backend = snap_backend_of(snapshot, endpoint);
 	struct upstream *u = slab_get(&p->upstreams);
 
 	if (!u)

@@ -25,10 +25,12 @@ struct build {
 
 static bool api_listens_on(const struct snapshot *s, const struct snap_api *api, uint32_t listener)
 {
+	const uint32_t slot = SNAP_AT(s, SNAP_LISTENERS, snap_listener, listener)->slot;
+
 	if (api->listeners.count == 0)
 		return true;
 	for (uint32_t i = 0; i < api->listeners.count; i++)
-		if (SNAP_INDEX_AT(s, SNAP_API_LISTENERS, api->listeners.first + i) == listener)
+		if (SNAP_INDEX_AT(s, SNAP_API_LISTENERS, api->listeners.first + i) == slot)
 			return true;
 	return false;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What control hands over. An apply is checked in full before the program sees it: the snapshot for
- * itself, then against its secrets, the usage memory and the statistics that already run. It is
- * refused as a whole, with a sentence, and what ran goes on.
+ * What control hands over. An apply is checked in full before the program sees it: each part that
+ * comes for itself, the snapshot that the root makes of them and of those that run, then against
+ * its secrets, the usage memory and the statistics that already run. It is refused as a whole, with
+ * a sentence, and what ran goes on.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct apply {
 	uint64_t generation;
 	uint32_t consumers, plans, endpoints;
 	struct stats_shape capacity;
-	int fd; /* kept for those who connect later */
+	struct snapshot_part *parts[SNAP_KINDS]; /* shares for the server */
 	char why[LINK_TEXT_BYTES];
 };
 
@@ -77,20 +77,37 @@ static int capacity_check(const struct link_server *server, struct apply *a)
 	return 0;
 }
 
-static int apply_check(const struct link_server *server, uint64_t announced, struct apply *a)
+static int apply_check(const struct link_server *server, struct apply *a)
 {
+	const uint64_t generation = a->snapshot.generation;
 	int err;
 
 	if (server->state == LINK_STATE_STOPPING)
 		return refuse(a, -ESHUTDOWN, "the dataplane is stopping");
-	if (a->snapshot.generation != announced)
-		return refuse(a, -EINVAL, "generation %llu announced as %llu",
-			(unsigned long long)a->snapshot.generation, (unsigned long long)announced);
-	if (announced <= server->generation)
+	if (generation <= server->generation)
 		return refuse(a, -ESTALE, "generation %llu is not above %llu, which runs",
-			(unsigned long long)announced, (unsigned long long)server->generation);
+			(unsigned long long)generation, (unsigned long long)server->generation);
 	err = secrets_check(a);
 	return err ? err : capacity_check(server, a);
+}
+
+/* The parts of a generation that does not run. */
+static void parts_drop(struct snapshot_part *parts[SNAP_KINDS])
+{
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		snapshot_part_release(parts[kind]);
+		parts[kind] = NULL;
+	}
+}
+
+/* Peers to which only some of the parts before went get all of them again. */
+static void parts_keep(struct link_server *server, const struct apply *a)
+{
+	parts_drop(server->parts);
+	memcpy(server->parts, a->parts, sizeof(server->parts));
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		if (server->peers[i].cursor > SEND_PARTS && server->peers[i].cursor <= SEND_ROOT)
+			server->peers[i].cursor = SEND_PARTS;
 }
 
 /* Remember what runs now. The snapshot belongs to the program: only what was noted before is
@@ -106,8 +123,7 @@ static void apply_done(struct link_server *server, struct peer *peer, const stru
 	server->consumers = a->consumers;
 	server->plans = a->plans;
 	server->endpoints = a->endpoints;
-	segment_close(&server->snapshot);
-	server->snapshot.fd = a->fd;
+	parts_keep(server, a);
 	if (a->secrets == &peer->secrets) {
 		secrets_close(&server->secrets);
 		server->secrets = peer->secrets;
@@ -116,7 +132,7 @@ static void apply_done(struct link_server *server, struct peer *peer, const stru
 }
 
 /* Note what the server must know of a snapshot, before the program may take it. */
-static int apply_note(struct apply *a)
+static void apply_note(struct apply *a)
 {
 	const struct snap_settings *s = snap_settings(&a->snapshot);
 
@@ -127,16 +143,39 @@ static int apply_note(struct apply *a)
 	a->capacity = (struct stats_shape){ .listeners = s->listener_capacity,
 		.apis = s->api_capacity,
 		.endpoints = s->endpoint_capacity };
-	a->fd = fcntl(a->snapshot.segment.fd, F_DUPFD_CLOEXEC, 0);
-	return a->fd < 0 ? refuse(a, -errno, "no descriptor is left") : 0;
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		a->parts[kind] = snapshot_part_hold(a->snapshot.parts[kind]);
 }
 
-/* Check and run a mapped snapshot. @return 0 or -errno with a->why */
-static int apply_run(struct link_server *server, struct peer *peer, struct segment *segment,
-	uint64_t announced, struct apply *a)
+/* The parts that a root names: those that were sent for it, else those that run.
+ * @param parts  filled; no shares */
+static int root_parts(const struct link_server *server, const struct peer *peer,
+	const struct link_message *root, struct snapshot_part *parts[SNAP_KINDS], struct apply *a)
 {
-	int err = snapshot_open(segment, &a->snapshot, a->why, sizeof(a->why));
+	if (peer->parts_error)
+		return refuse(a, peer->parts_error, "%s", peer->parts_why);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		parts[kind] = peer->parts[kind] ? peer->parts[kind] : server->parts[kind];
+		if (!parts[kind] || parts[kind]->generation != root->parts[kind])
+			return refuse(a, -ENOENT,
+				"the root names generation %llu of kind %s, which is not here",
+				(unsigned long long)root->parts[kind], snap_kind_name(kind));
+		if (root->parts[kind] > root->generation)
+			return refuse(a, -EINVAL, "generation %llu of kind %s is above the root's",
+				(unsigned long long)root->parts[kind], snap_kind_name(kind));
+	}
+	return 0;
+}
 
+/* Check and run what a root names. @return 0 or -errno with a->why */
+static int apply_run(struct link_server *server, struct peer *peer, const struct link_message *root,
+	struct apply *a)
+{
+	struct snapshot_part *parts[SNAP_KINDS];
+	int err = root_parts(server, peer, root, parts, a);
+
+	if (!err)
+		err = snapshot_open(parts, root->generation, &a->snapshot, a->why, sizeof(a->why));
 	if (err)
 		return err;
 	/* Control may leave out secrets that did not change. */
@@ -145,11 +184,10 @@ static int apply_run(struct link_server *server, struct peer *peer, struct segme
 		err = refuse(a, peer->secrets_error, "the secrets cannot be read: %s",
 			strerror(-peer->secrets_error));
 	if (!err)
-		err = apply_check(server, announced, a);
-	if (!err)
-		err = apply_note(a);
+		err = apply_check(server, a);
 	if (err)
 		goto out;
+	apply_note(a);
 	refuse(a, 0, "refused without a reason");
 	err = server->ops->apply(server->ctx, &a->snapshot, a->secrets,
 		server->usage.lines ? &server->usage : NULL, a->why, sizeof(a->why));
@@ -157,44 +195,72 @@ static int apply_run(struct link_server *server, struct peer *peer, struct segme
 		apply_done(server, peer, a);
 		return 0;
 	}
-	close(a->fd);
+	parts_drop(a->parts);
 out:
 	snapshot_close(&a->snapshot);
 	return err;
 }
 
-static int control_snapshot(
-	struct link_server *server, struct peer *peer, const struct link_message *message, int fd)
+void peer_forget(struct peer *peer)
+{
+	secrets_close(&peer->secrets);
+	peer->secrets_error = 0;
+	parts_drop(peer->parts);
+	peer->parts_error = 0;
+}
+
+void control_root(struct link_server *server, struct peer *peer, const struct link_message *root)
 {
 	struct link_message ack = link_message_make(LINK_ACK, server->boot_id);
 	struct apply a = { .why = "" };
+	int err = apply_run(server, peer, root, &a);
+
+	peer_forget(peer);
+	ack.generation = root->generation;
+	ack.status = err;
+	if (err) {
+		memcpy(ack.text, a.why, sizeof(ack.text));
+		log_warning("generation %llu is refused: %s", (unsigned long long)root->generation,
+			a.why);
+	} else {
+		log_notice("generation %llu runs", (unsigned long long)root->generation);
+	}
+	peer_reply(peer, &ack);
+}
+
+/* An error shows in the answer to the root that follows. */
+static int control_part(struct peer *peer, const struct link_message *message, int fd)
+{
+	struct snapshot_part *part = NULL;
 	struct segment segment;
+	char why[LINK_TEXT_BYTES] = "";
 	int err = segment_map(fd, SEGMENT_SNAPSHOT, false, true, &segment);
 
 	if (err) {
 		close(fd);
-		refuse(&a, err, "the snapshot cannot be read: %s",
+		snprintf(why, sizeof(why), "the snapshot cannot be read: %s",
 			err == -EPROTO ? "it comes from another build" : strerror(-err));
 	} else {
-		err = apply_run(server, peer, &segment, message->generation, &a);
+		err = snapshot_part_open(&segment, &part, why, sizeof(why));
 		segment_close(&segment);
 	}
-	secrets_close(&peer->secrets);
-	peer->secrets_error = 0;
-	ack.generation = message->generation;
-	ack.status = err;
-	if (err) {
-		memcpy(ack.text, a.why, sizeof(ack.text));
-		log_warning("generation %llu is refused: %s",
-			(unsigned long long)message->generation, a.why);
-	} else {
-		log_notice("generation %llu runs", (unsigned long long)message->generation);
+	if (part && part->kind != message->index) {
+		err = -EINVAL;
+		snprintf(why, sizeof(why), "a segment of kind %s is announced as %u",
+			snap_kind_name(part->kind), message->index);
+		snapshot_part_release(part);
+	} else if (part) {
+		snapshot_part_release(peer->parts[part->kind]);
+		peer->parts[part->kind] = part;
 	}
-	peer_reply(peer, &ack);
+	if (err && !peer->parts_error) {
+		peer->parts_error = err;
+		memcpy(peer->parts_why, why, sizeof(why));
+	}
 	return 0;
 }
 
-/* An error shows in the answer to the snapshot that follows. */
+/* An error shows in the answer to the root that follows. */
 static int control_secrets(struct peer *peer, int fd)
 {
 	struct segment segment;
@@ -246,7 +312,7 @@ int control_segment(
 {
 	switch (message->segment) {
 	case SEGMENT_SNAPSHOT:
-		return control_snapshot(server, peer, message, fd);
+		return control_part(peer, message, fd);
 	case SEGMENT_SECRETS:
 		return control_secrets(peer, fd);
 	case SEGMENT_USAGE:

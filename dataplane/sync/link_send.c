@@ -62,6 +62,29 @@ static int parcel_of_worker(const struct link_server *server, const struct peer 
 	}
 }
 
+static int parcel_of_part(
+	const struct link_server *server, enum snap_kind kind, bool readonly, struct parcel *p)
+{
+	const struct snapshot_part *part = server->parts[kind];
+
+	p->message.segment = SEGMENT_SNAPSHOT;
+	p->message.index = kind;
+	if (!part)
+		return 0;
+	p->message.generation = part->generation;
+	return parcel_attach(p, &part->segment, readonly);
+}
+
+static int root_make(const struct link_server *server, struct link_message *m)
+{
+	if (!server->parts[0])
+		return 0;
+	m->type = LINK_ROOT;
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		m->parts[kind] = server->parts[kind]->generation;
+	return 1;
+}
+
 /* Make the peer's next item. @return 1, 0 when there is none of this kind, or -errno */
 static int parcel_make(const struct link_server *server, const struct peer *peer, struct parcel *p)
 {
@@ -78,9 +101,8 @@ static int parcel_make(const struct link_server *server, const struct peer *peer
 		m->state = server->state;
 		m->workers = server_workers(server);
 		return 1;
-	case SEND_SNAPSHOT:
-		m->segment = SEGMENT_SNAPSHOT;
-		return server->snapshot.fd < 0 ? 0 : parcel_attach(p, &server->snapshot, readonly);
+	case SEND_ROOT:
+		return root_make(server, m);
 	case SEND_SECRETS:
 		m->segment = SEGMENT_SECRETS;
 		return readonly || server->secrets.segment.fd < 0
@@ -104,6 +126,8 @@ static int parcel_make(const struct link_server *server, const struct peer *peer
 		m->type = LINK_READY;
 		return 1;
 	default:
+		if (peer->cursor < SEND_ROOT)
+			return parcel_of_part(server, peer->cursor - SEND_PARTS, readonly, p);
 		return parcel_of_worker(server, peer, peer->cursor - SEND_WORKERS, p);
 	}
 }

@@ -29,7 +29,7 @@ static void peer_close(struct link_server *server, struct peer *peer)
 		server->control = NULL;
 		server->pong_due = false;
 	}
-	secrets_close(&peer->secrets);
+	peer_forget(peer);
 	close(peer->fd);
 	*peer = (struct peer){ .fd = -1, .secrets = { .segment = { .fd = -1 } } };
 }
@@ -187,6 +187,10 @@ static int peer_message(
 		close(fd);
 		return -EPROTO;
 	}
+	if (control && m->type == LINK_ROOT) {
+		control_root(server, peer, m);
+		return 0;
+	}
 	if (!peer->role && m->type == LINK_HELLO)
 		return peer_hello(server, peer, m);
 	if (control && m->type == LINK_PING) {
@@ -247,7 +251,7 @@ int link_server_create(const char *path, const struct link_access *access,
 	server->access.own = (uint32_t)geteuid();
 	server->state = LINK_STATE_EMPTY;
 	server->boot_id = link_boot_id();
-	server->snapshot.fd = server->secrets.segment.fd = -1;
+	server->secrets.segment.fd = -1;
 	server->usage.segment.fd = server->deltas.segment.fd = -1;
 	for (unsigned i = 0; i < PEERS_MAX; i++)
 		server->peers[i] =
@@ -275,7 +279,8 @@ void link_server_destroy(struct link_server *server)
 			peer_close(server, &server->peers[i]);
 	socket_file_remove(server->path);
 	close(server->listen_fd);
-	segment_close(&server->snapshot);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		snapshot_part_release(server->parts[kind]);
 	secrets_close(&server->secrets);
 	usage_close(&server->usage);
 	delta_ring_close(&server->deltas);

@@ -4,9 +4,9 @@
  * takes snapshots, secrets, usage memory and deltas from control, and hands out what it runs. No
  * DPDK here: what an apply means is the main program's matter, behind link_server_ops.
  *
- * Who owns what: the server keeps descriptors of the running snapshot and secrets for those who
- * connect later, the mapped usage segment and the delta ring. The program owns the snapshot that it
- * accepted. Statistics and event rings are the program's.
+ * Who owns what: the server has shares of the running snapshot's parts and keeps the secrets for
+ * those who connect later, the mapped usage segment and the delta ring. The program owns the
+ * snapshot that it accepted. Statistics and event rings are the program's.
  */
 #ifndef SLUICE_DATAPLANE_SYNC_LINK_SERVER_H
 #define SLUICE_DATAPLANE_SYNC_LINK_SERVER_H

@@ -14,7 +14,8 @@
 /* Where sending the state stands: one item after another, each when the socket has room. */
 enum send_item {
 	SEND_WELCOME,
-	SEND_SNAPSHOT,
+	SEND_PARTS, /* + enum snap_kind */
+	SEND_ROOT = SEND_PARTS + SNAP_KINDS,
 	SEND_SECRETS,
 	SEND_USAGE,
 	SEND_DELTAS,
@@ -34,8 +35,12 @@ struct peer {
 	bool reply_waits;
 	bool close_after_reply;
 	struct link_message reply; /* ACK or PONG; goes after the state */
-	struct secrets secrets;    /* of the apply that follows */
+	/* Of the apply that follows. */
+	struct secrets secrets;
 	int secrets_error;
+	struct snapshot_part *parts[SNAP_KINDS];
+	int parts_error; /* of the first that could not be read */
+	char parts_why[LINK_TEXT_BYTES];
 };
 
 struct link_server {
@@ -48,9 +53,9 @@ struct link_server {
 	uint64_t connections; /* ever */
 	enum link_state state;
 	uint64_t generation;
-	uint32_t consumers, plans, endpoints; /* of the running snapshot */
-	struct stats_shape capacity;          /* that statistics were made for */
-	struct segment snapshot;              /* only its descriptor */
+	uint32_t consumers, plans, endpoints;    /* of the running snapshot */
+	struct stats_shape capacity;             /* that statistics were made for */
+	struct snapshot_part *parts[SNAP_KINDS]; /* that run */
 	struct secrets secrets;
 	struct usage usage;
 	struct delta_ring deltas;
@@ -69,6 +74,12 @@ int peer_send(struct link_server *server, struct peer *peer);
 
 /** Queue a reply behind what is being sent. */
 void peer_reply(struct peer *peer, const struct link_message *reply);
+
+/** Forget what was sent for an apply. */
+void peer_forget(struct peer *peer);
+
+/** Take a ROOT message of control: apply what it names. */
+void control_root(struct link_server *server, struct peer *peer, const struct link_message *root);
 
 /** Take a SEGMENT message of control. @p fd is taken over. @return 0, or -errno to close it */
 int control_segment(

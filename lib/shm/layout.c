@@ -29,7 +29,10 @@
 #include "lib/schema/rows.def"
 
 static const struct layout_field snapshot_fields[] = {
+	{ "kinds", 0, SNAP_KINDS },
 	{ "sections", 0, SNAP_SECTION_COUNT },
+	RECORD(snap_header),
+	FIELD(snap_header, kind),
 	RECORD(snap_section),
 	FIELD(snap_section, offset),
 	FIELD(snap_section, count),
@@ -87,7 +90,7 @@ static const struct layout_field snapshot_fields[] = {
 #define SNAP_RECORD snap_backend
 #include "lib/schema/backend.def"
 #undef SNAP_RECORD
-	FIELD(snap_backend, endpoints),
+	FIELD(snap_backend, slot),
 	FIELD(snap_backend, health),
 	RECORD(snap_health),
 #define SNAP_RECORD snap_health
@@ -151,6 +154,7 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_credential, pattern_id),
 	FIELD(snap_credential, shape_class),
 	FIELD(snap_credential, shape_length),
+	FIELD(snap_credential, slot),
 	RECORD(snap_plan),
 #define SNAP_RECORD snap_plan
 #include "lib/schema/plan.def"

@@ -159,7 +159,7 @@ static unsigned descriptors_take(struct msghdr *m, int *first)
 static bool message_valid(const struct link_message *message)
 {
 	return message->magic == LINK_MAGIC && message->abi_major == SHM_ABI_MAJOR &&
-	       message->type >= LINK_HELLO && message->type <= LINK_BELL;
+	       message->type >= LINK_HELLO && message->type <= LINK_ROOT;
 }
 
 int link_receive(int fd, struct link_message *message, int *pass_fd)

@@ -6,7 +6,9 @@
  *
  *   control -> dataplane   HELLO(role control)
  *   dataplane -> control   WELCOME                      state, generation, boot id
- *                          SEGMENT(snapshot) [fd]       what it runs, if anything
+ *                          SEGMENT(snapshot, kind) [fd]...
+ *                                                       the parts of what it runs, if anything
+ *                          ROOT                         that it runs them
  *                          SEGMENT(secrets) [fd]        to control only
  *                          SEGMENT(usage) [fd]          if it has one
  *                          BELL [eventfd]               to control only: a worker asked something
@@ -16,15 +18,24 @@
  *                          READY                        all of the above was sent
  *   control -> dataplane   SEGMENT(usage) [fd]          only when the dataplane has none
  *                          SEGMENT(delta) [fd]
- *                          SEGMENT(secrets) [fd], SEGMENT(snapshot) [fd]   an apply; the snapshot last
- *   dataplane -> control   ACK(generation, status, text)   when every worker runs it, or it was refused
+ *                          SEGMENT(secrets) [fd], SEGMENT(snapshot, kind) [fd]...
+ *                                                       what an apply changes
+ *                          ROOT                         the apply: a part of each kind, sent now
+ *                                                       or running
+ *   dataplane -> control   ACK(generation, status, text)   when every worker runs it, or it was
+ *                                                       refused
  *   after the first snapshot the dataplane starts its ports and workers and sends SEGMENT(stats…),
  *   SEGMENT(events…), SEGMENT(ask…), READY before that ACK.
- *   control -> dataplane   PING; dataplane -> control PONG   the main core lives, and every worker acts on the
- *                                                            deltas that were pushed before
+ *   control -> dataplane   PING
+ *   dataplane -> control   PONG                         the main core lives, and every worker acts
+ *                                                       on the deltas that were pushed before
  *
- * Readers get WELCOME, the snapshot, usage, deltas and stats, all read-only, READY, and nothing else. A second
- * control is refused with ACK(-EBUSY) and closed.
+ * A part is named by its kind and the generation in its header, which is that of the apply that
+ * brought it. An apply during the sending of parts makes the sending of them begin again: what a
+ * ROOT names are the last of each kind.
+ *
+ * Readers get WELCOME, the snapshot, usage, deltas and stats, all read-only, READY, and nothing
+ * else. A second control is refused with ACK(-EBUSY) and closed.
  */
 #ifndef SLUICE_LIB_SHM_LINK_H
 #define SLUICE_LIB_SHM_LINK_H
@@ -33,6 +44,7 @@
 
 #include "lib/base/peer.h"
 #include "lib/shm/shm.h"
+#include "lib/shm/snapshot.h"
 
 #define LINK_TEXT_BYTES     200
 #define LINK_DEFAULT_SOCKET "/run/sluice/dataplane.sock"
@@ -46,6 +58,7 @@ enum link_type {
 	LINK_PING = 6,
 	LINK_PONG = 7,
 	LINK_BELL = 8,
+	LINK_ROOT = 9,
 };
 
 enum link_role { LINK_ROLE_CONTROL = 1, LINK_ROLE_READER = 2 };
@@ -63,17 +76,19 @@ struct link_message {
 	uint32_t role;    /* HELLO */
 	uint32_t state;   /* WELCOME: enum link_state */
 	uint32_t segment; /* SEGMENT: enum segment_type */
-	uint32_t
-		index; /* SEGMENT: worker; its statistics of some seconds ago: + SNAP_WORKERS_MAX */
+	/* SEGMENT: worker; its statistics of some seconds ago: + SNAP_WORKERS_MAX; of a snapshot:
+	 * enum snap_kind */
+	uint32_t index;
 	int32_t status;             /* ACK: 0 or -errno */
-	uint64_t generation;        /* WELCOME, SEGMENT(snapshot), ACK */
+	uint64_t generation;        /* WELCOME, SEGMENT(snapshot), ROOT, ACK */
 	uint64_t boot_id;           /* of the sender */
 	uint32_t workers;           /* WELCOME */
 	uint32_t pid;               /* HELLO, WELCOME */
+	uint64_t parts[SNAP_KINDS]; /* ROOT: generation of each */
 	char text[LINK_TEXT_BYTES]; /* ACK: why, terminated */
 };
 #define LINK_MAGIC 0x4b4e4c53u /* "SLNK" */
-static_assert(sizeof(struct link_message) == 256, "");
+static_assert(sizeof(struct link_message) == 288, "");
 
 #define LINK_NOBODY ((uint32_t)-1) /* no user, no group */
 

@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 #define SHM_MAGIC     UINT64_C(0x31304543554c53) /* "SLUCE01" */
-#define SHM_ABI_MAJOR 1
+#define SHM_ABI_MAJOR 2
 #define SHM_ABI_MINOR 0
 #define SHM_ALIGN     64
 
 enum segment_type {
-	SEGMENT_SNAPSHOT = 1,
+	SEGMENT_SNAPSHOT = 1, /* one kind of a snapshot */
 	SEGMENT_SECRETS = 2,
 	SEGMENT_STATS = 3,
 	SEGMENT_USAGE = 4,
@@ -35,7 +35,7 @@ struct segment_header {
 	uint64_t length;     /* bytes, header included; equals the memfd's size */
 	uint32_t crc32c;     /* of all bytes after the header, in sealed segments; else 0 */
 	uint32_t layout;     /* CRC-32C over the layout description of this type; must equal ours */
-	uint64_t generation; /* snapshots: counts up; others: 0 */
+	uint64_t generation; /* snapshots, secrets: of the apply; others: 0 */
 	uint64_t boot_id;    /* of the process that made it: tells a restart */
 	uint64_t reserved[2];
 };

@@ -6,6 +6,13 @@
 #include "lib/shm/shm.h"
 
 /* Each kind of segment has its own header behind the common one, a line long. */
+struct snap_header {
+	uint32_t kind; /* enum snap_kind */
+	uint32_t reserved32;
+	uint64_t reserved[7]; /* 0 */
+};
+static_assert(sizeof(struct snap_header) == 64, "one line");
+
 struct secrets_header {
 	uint32_t count;
 	uint32_t entry_bytes;

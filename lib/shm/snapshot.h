@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A snapshot: one generation of the configuration, compiled by control, immutable, in one sealed memfd.
- * After the segment header comes a table of sections, each an array of fixed-size records; records
- * refer to others by index and to text by offset into the strings section. snapshot_open() checks every
- * reference once, so that the code that reads a struct snapshot may follow them without asking again.
+ * A snapshot: one generation of the configuration, compiled by control, immutable, in a sealed memfd for each
+ * kind of what changes together (enum snap_kind). Each of these parts has a generation of its own; a root names
+ * one part of each kind, and is a generation of the whole. An apply that changes one kind hands over that part
+ * and a new root; the other parts stay what and where they are.
  *
- * Slots: APIs, endpoints, listeners, plans and consumers carry a slot, a small number that stays the
- * same for the same name over generations, so that counters and limit words in other segments keep
- * their meaning when the configuration changes.
+ * In a part a header and a table of sections follow the segment header. A section is an array of fixed-size
+ * records; records refer to others of their part by index, to those of another part by slot, and to text by
+ * offset into their part's strings. snapshot_part_open() checks what is in a part, snapshot_open() what its
+ * parts say of each other, so that the code that reads a struct snapshot may follow all of it without asking
+ * again.
+ *
+ * Slots: listeners, credentials, backends, APIs, endpoints, plans and consumers carry a slot, a small number
+ * that stays the same for the same name over generations, so that references from other parts, and counters and
+ * limit words in other segments, keep their meaning when the configuration changes.
  */
 #ifndef SLUICE_LIB_SHM_SNAPSHOT_H
 #define SLUICE_LIB_SHM_SNAPSHOT_H
@@ -26,45 +32,65 @@
 #define SNAP_LISTENER_CAPACITY_MAX 4096u
 #define SNAP_CONSUMER_CAPACITY_MAX (1u << 24)
 #define SNAP_PLAN_SLOTS            65536u
+#define SNAP_BACKEND_SLOTS         65536u
+#define SNAP_CREDENTIAL_SLOTS      1024u
 #define SNAP_PORTS_MAX             64u
 #define SNAP_WEIGHT_MAX            1000u
 #define SNAP_WORKERS_MAX           128u
 #define SNAP_EVENT_RECORDS_MAX     (1u << 20)
 
+/* What changes together. */
+enum snap_kind {
+	SNAP_KIND_GATEWAY,   /* settings, ports, certificates, listeners */
+	SNAP_KIND_ROUTING,   /* APIs, hosts, routes, backends */
+	SNAP_KIND_CALLERS,   /* credentials, plans, consumers, keys */
+	SNAP_KIND_ENDPOINTS, /* endpoints */
+	SNAP_KINDS
+};
+
 enum snap_section_id {
-	SNAP_STRINGS,         /* char */
-	SNAP_SETTINGS,        /* struct snap_settings, exactly one */
-	SNAP_PORTS,           /* struct snap_port */
-	SNAP_ADDRESSES,       /* struct snap_address */
-	SNAP_GATEWAYS,        /* struct snap_address */
-	SNAP_LCORES,          /* uint32_t */
-	SNAP_LISTENERS,       /* struct snap_listener */
-	SNAP_LISTENER_CERTS,  /* uint32_t index into SNAP_CERTS */
-	SNAP_CERTS,           /* struct snap_cert */
-	SNAP_CERT_NAMES,      /* struct snap_text */
+	/* char; SNAP_STRINGS + enum snap_kind */
+	SNAP_GATEWAY_STRINGS,
+	SNAP_STRINGS = SNAP_GATEWAY_STRINGS,
+	SNAP_ROUTING_STRINGS,
+	SNAP_CALLERS_STRINGS,
+	SNAP_ENDPOINTS_STRINGS,
+	/* Of the gateway. */
+	SNAP_SETTINGS,         /* struct snap_settings, exactly one */
+	SNAP_PORTS,            /* struct snap_port */
+	SNAP_ADDRESSES,        /* struct snap_address */
+	SNAP_GATEWAYS,         /* struct snap_address */
+	SNAP_WAYS,             /* struct snap_way */
+	SNAP_KERNELS,          /* struct snap_kernel, at most one a port */
+	SNAP_KERNEL_ADDRESSES, /* struct snap_address */
+	SNAP_KERNEL_PORTS,     /* uint32_t, TCP and UDP ports */
+	SNAP_LCORES,           /* uint32_t */
+	SNAP_CERTS,            /* struct snap_cert */
+	SNAP_CERT_NAMES,       /* struct snap_text */
+	SNAP_LISTENERS,        /* struct snap_listener */
+	SNAP_LISTENER_CERTS,   /* uint32_t index into SNAP_CERTS */
+	/* Of routing. */
 	SNAP_BACKENDS,        /* struct snap_backend */
-	SNAP_ENDPOINTS,       /* struct snap_endpoint */
 	SNAP_APIS,            /* struct snap_api */
-	SNAP_API_LISTENERS,   /* uint32_t index into SNAP_LISTENERS */
-	SNAP_API_CREDENTIALS, /* uint32_t index into SNAP_CREDENTIALS */
-	SNAP_HOSTS,       /* struct snap_text: lower case, "*" for any, "*.example" for a suffix */
-	SNAP_ROUTES,      /* struct snap_route */
+	SNAP_API_LISTENERS,   /* uint32_t slot of a listener */
+	SNAP_API_CREDENTIALS, /* uint32_t slot of a credential */
+	SNAP_HOSTS,   /* struct snap_text: lower case, "*" for any, "*.example" for a suffix */
+	SNAP_ROUTES,  /* struct snap_route */
+	SNAP_REPLIES, /* struct snap_reply */
+	SNAP_PIECES,  /* struct snap_piece */
+	SNAP_HEALTHS, /* struct snap_health */
+	SNAP_EDITS,   /* struct snap_edit */
+	SNAP_FIELDS,  /* struct snap_field */
+	/* Of callers. */
 	SNAP_CREDENTIALS, /* struct snap_credential */
 	SNAP_PLANS,       /* struct snap_plan */
-	SNAP_PLAN_APIS,   /* uint32_t index into SNAP_APIS */
+	SNAP_PLAN_APIS,   /* uint32_t slot of an API */
 	SNAP_LIMITS,      /* struct snap_limit */
 	SNAP_CONSUMERS,   /* struct snap_consumer */
 	SNAP_KEYS,        /* struct snap_key, sorted by digest, no digest twice */
-	SNAP_WAYS,        /* struct snap_way */
-	SNAP_KERNELS,     /* struct snap_kernel, at most one a port */
-	SNAP_KERNEL_ADDRESSES, /* struct snap_address */
-	SNAP_KERNEL_PORTS,     /* uint32_t, TCP and UDP ports */
-	SNAP_RETIRED,          /* struct snap_retired, the one first that was removed first */
-	SNAP_REPLIES,          /* struct snap_reply */
-	SNAP_PIECES,           /* struct snap_piece */
-	SNAP_HEALTHS,          /* struct snap_health */
-	SNAP_EDITS,            /* struct snap_edit */
-	SNAP_FIELDS,           /* struct snap_field */
+	SNAP_RETIRED,     /* struct snap_retired, the one first that was removed first */
+	/* Of endpoints. */
+	SNAP_ENDPOINTS, /* struct snap_endpoint, those of a backend beside each other */
 	SNAP_SECTION_COUNT
 };
 
@@ -76,10 +102,13 @@ struct snap_section {
 static_assert(sizeof(struct snap_section) == 16, "");
 
 struct snap_text {
-	uint32_t offset; /* into SNAP_STRINGS */
+	uint32_t offset; /* into the strings of its part, whose kind is in the upper bits */
 	uint32_t length; /* bytes, no terminator */
 };
 static_assert(sizeof(struct snap_text) == 8, "");
+#define SNAP_TEXT_BITS 30 /* of the offset itself */
+#define SNAP_TEXT_MASK ((1u << SNAP_TEXT_BITS) - 1)
+static_assert(SNAP_KINDS <= 1 << (32 - SNAP_TEXT_BITS), "");
 
 struct snap_range {
 	uint32_t first;
@@ -222,17 +251,17 @@ static_assert(sizeof(struct snap_health) == 56, "");
 
 struct snap_backend {
 #include "lib/schema/backend.def"
-	struct snap_range endpoints;
+	uint32_t slot;
 	uint32_t health; /* index into SNAP_HEALTHS; SNAP_NONE: they are not checked */
 };
-static_assert(sizeof(struct snap_backend) == 36, "");
+static_assert(sizeof(struct snap_backend) == 32, "");
 
 struct snap_endpoint {
 #include "lib/schema/endpoint.def"
 	struct ip_addr addr;
 	uint32_t tcp_port;
 	uint32_t slot;
-	uint32_t backend; /* index into SNAP_BACKENDS */
+	uint32_t backend; /* slot of its backend */
 };
 static_assert(sizeof(struct snap_endpoint) == 40, "");
 
@@ -356,8 +385,9 @@ struct snap_credential {
 	uint32_t pattern_id;    /* id that a scan reports */
 	uint32_t shape_class;   /* 0: no exact shape; bits SNAP_CLASS_* */
 	uint32_t shape_length;  /* characters after the prefix */
+	uint32_t slot;
 };
-static_assert(sizeof(struct snap_credential) == 52, "");
+static_assert(sizeof(struct snap_credential) == 56, "");
 #define SNAP_CLASS_DIGIT     1u
 #define SNAP_CLASS_UPPER     2u
 #define SNAP_CLASS_LOWER     4u
@@ -418,28 +448,78 @@ struct snap_key {
 };
 static_assert(sizeof(struct snap_key) == 56, "");
 
-/* A checked snapshot, mapped read-only. */
-struct snapshot {
+/* The records of a section. */
+struct snap_array {
+	const void *records;
+	uint32_t count;
+};
+
+/* A checked segment of one kind, mapped read-only; shared by all snapshots whose root names it. */
+struct snapshot_part {
 	struct segment segment;
-	uint64_t generation;
+	enum snap_kind kind;
+	uint64_t generation; /* the root that it came with */
+	_Atomic uint32_t shares;
+	uint32_t
+		slots_end; /* slots that lie within capacities of the gateway's settings are below it */
+	struct snap_array sections[SNAP_SECTION_COUNT]; /* of other kinds: empty */
+};
+
+/* Records that have a slot by which records of other parts name them. */
+enum snap_named { SNAP_LISTENER, SNAP_CREDENTIAL, SNAP_API, SNAP_BACKEND, SNAP_NAMED };
+
+/* A checked snapshot: one part of each kind. */
+struct snapshot {
+	uint64_t generation; /* of the root */
+	struct snapshot_part *parts[SNAP_KINDS];
+	struct snap_array sections[SNAP_SECTION_COUNT];
 	struct {
-		const void *records;
+		uint32_t *index; /* by slot, SNAP_NONE where it is free */
 		uint32_t count;
-	} sections[SNAP_SECTION_COUNT];
+	} named[SNAP_NAMED];
+	struct snap_range *endpoints; /* of each backend, in SNAP_ENDPOINTS */
 };
 
 /**
- * Check every section, range, index and text of a segment that segment_map() or segment_check()
- * accepted.
+ * Check every section, range, index and text of a segment that segment_map() or segment_check() accepted.
  * @param segment    taken over on success and left empty; untouched on failure
- * @param out        the checked snapshot
+ * @param out        the part, with one share
  * @param why        on failure: a sentence that names the section and record
  * @param why_bytes  room in @p why
- * @return 0 or -EBADMSG
+ * @return 0, -EBADMSG or -ENOMEM
  */
-int snapshot_open(struct segment *segment, struct snapshot *out, char *why, size_t why_bytes);
-/** Unmap and close; a snapshot that holds nothing is left alone. */
+int snapshot_part_open(
+	struct segment *segment, struct snapshot_part **out, char *why, size_t why_bytes);
+/** Share a part once more; from any thread. @return @p part */
+struct snapshot_part *snapshot_part_hold(struct snapshot_part *part);
+/** Give a share back; the last one unmaps and closes. NULL is left alone. */
+void snapshot_part_release(struct snapshot_part *part);
+/** Is the content the same, whatever the generations? */
+bool snapshot_part_same(const struct snapshot_part *a, const struct snapshot_part *b);
+
+/**
+ * Put one part of each kind together, and check what they say of each other.
+ * @param parts       one of each kind, in their order; the snapshot has shares of its own
+ * @param generation  of the root that names them
+ * @param why         as snapshot_part_open()
+ * @return 0, -EBADMSG or -ENOMEM
+ */
+int snapshot_open(struct snapshot_part *const parts[SNAP_KINDS], uint64_t generation,
+	struct snapshot *out, char *why, size_t why_bytes);
+/**
+ * Open what snapshot_builder_finish() made.
+ * @param segments    taken over in any case and left empty; of a kind without one the part of @p previous is shared
+ * @param previous    that the builder was finished with; NULL: there is a segment of each kind
+ * @param generation  of the root
+ * @return as snapshot_open()
+ */
+int snapshot_open_segments(struct segment segments[SNAP_KINDS], const struct snapshot *previous,
+	uint64_t generation, struct snapshot *out, char *why, size_t why_bytes);
+/** Give the shares of all parts back; a snapshot that holds nothing is left alone. */
 void snapshot_close(struct snapshot *snapshot);
+/** True when both have the same parts of these kinds, in the same memory. @param kinds  bits 1 << kind */
+bool snapshot_shares(const struct snapshot *a, const struct snapshot *b, unsigned kinds);
+
 /* What two snapshots have in common, for settings that a running dataplane cannot change. */
 
 /** True when both texts are the same. */
@@ -476,7 +556,32 @@ static inline const struct snap_settings *snap_settings(const struct snapshot *s
 
 static inline struct str snap_str(const struct snapshot *s, struct snap_text t)
 {
-	return (struct str){ (const char *)s->sections[SNAP_STRINGS].records + t.offset, t.length };
+	const char *strings = s->sections[SNAP_STRINGS + (t.offset >> SNAP_TEXT_BITS)].records;
+
+	return (struct str){ strings + (t.offset & SNAP_TEXT_MASK), t.length };
+}
+
+/** The index of the record that has a slot; SNAP_NONE: there is none. */
+static inline uint32_t snap_named(const struct snapshot *s, enum snap_named what, uint32_t slot)
+{
+	return slot < s->named[what].count ? s->named[what].index[slot] : SNAP_NONE;
+}
+
+/** The backend of an endpoint. */
+static inline const struct snap_backend *snap_backend_of(
+	const struct snapshot *s, const struct snap_endpoint *endpoint)
+{
+	return SNAP_AT(
+		s, SNAP_BACKENDS, snap_backend, snap_named(s, SNAP_BACKEND, endpoint->backend));
+}
+
+/** The credential that is the @p i-th of those that an API accepts. */
+static inline const struct snap_credential *snap_credential_of(
+	const struct snapshot *s, const struct snap_api *api, uint32_t i)
+{
+	return SNAP_AT(s, SNAP_CREDENTIALS, snap_credential,
+		snap_named(s, SNAP_CREDENTIAL,
+			SNAP_INDEX_AT(s, SNAP_API_CREDENTIALS, api->credentials.first + i)));
 }
 
 /** The reply of a route that has one. */
@@ -488,6 +593,10 @@ static inline const struct snap_reply *snap_reply_of(const struct snapshot *s, u
 
 /** The section's name in messages: "routes". */
 const char *snap_section_name(enum snap_section_id id);
+/** The kind's name: "routing". */
+const char *snap_kind_name(enum snap_kind kind);
+/** The kind of part that a section is in. */
+enum snap_kind snap_section_kind(enum snap_section_id id);
 
 /* Building, in control and in tests. */
 struct snapshot_builder;
@@ -501,10 +610,12 @@ struct snapshot_builder *snapshot_builder_new(void);
 void snapshot_builder_free(struct snapshot_builder *b);
 
 /**
- * Add a text once; equal texts share their bytes.
+ * Add a text once to the strings of a kind; equal texts share their bytes.
+ * @param kind  of the record that the text is for
  * @return its place; empty after an error, which _finish() will report
  */
-struct snap_text snapshot_builder_text(struct snapshot_builder *b, struct str text);
+struct snap_text snapshot_builder_text(
+	struct snapshot_builder *b, enum snap_kind kind, struct str text);
 
 /** Append one record of the section's size. @return its index */
 uint32_t snapshot_builder_add(
@@ -517,14 +628,20 @@ void snapshot_builder_bytes(
 /** @return the number of records so far: the index of the next one */
 uint32_t snapshot_builder_count(const struct snapshot_builder *b, enum snap_section_id id);
 
+/** @return a record that was added; until the next one is. NULL after an error */
+const void *snapshot_builder_at(
+	const struct snapshot_builder *b, enum snap_section_id id, uint32_t index);
+
 /**
- * Sort the keys, lay the segment out and seal it. References are not checked here: snapshot_open()
+ * Sort the keys, lay the segments out and seal them. References are not checked here: snapshot_open()
  * does that.
+ * @param previous  a kind with the same content gets no segment; NULL: each gets one
+ * @param out       a segment of each kind, of fd -1 where there is none; after an error there is none
  * @return 0, -EEXIST when two keys have one digest, -EINVAL without settings, -E2BIG when a section is
  *         full, -ENOMEM, or -errno of segment_create() and segment_seal()
  */
-int snapshot_builder_finish(
-	struct snapshot_builder *b, uint64_t generation, uint64_t boot_id, struct segment *out);
+int snapshot_builder_finish(struct snapshot_builder *b, const struct snapshot *previous,
+	uint64_t generation, uint64_t boot_id, struct segment out[SNAP_KINDS]);
 
 /*
  * Secrets: certificates and private keys as PEM, in a sealed segment of their own that only the

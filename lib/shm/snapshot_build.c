@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Building a snapshot: sections grow in private memory and are copied into a segment once at the end.
- * Equal texts share their bytes, found through an open-addressing table. A failed allocation is kept in
- * mind, so that the code that adds a thousand records checks one result.
+ * Building a snapshot: sections grow in private memory and are copied into the segments of their
+ * kinds once at the end. Equal texts of a kind share their bytes, found through an open-addressing
+ * table. A failed allocation is kept in mind, so that the code that adds a thousand records checks
+ * one result.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,11 +19,16 @@ struct section_buffer {
 	size_t room_bytes;
 };
 
+/* The texts of a kind. */
+struct text_table {
+	struct snap_text *texts; /* hash table; length 0 marks a free place */
+	uint32_t count;
+	uint32_t places; /* power of two, or 0 */
+};
+
 struct snapshot_builder {
 	struct section_buffer sections[SNAP_SECTION_COUNT];
-	struct snap_text *texts; /* hash table; length 0 marks a free place */
-	uint32_t text_count;
-	uint32_t text_places; /* power of two, or 0 */
+	struct text_table texts[SNAP_KINDS];
 	int error;
 };
 
@@ -43,7 +49,8 @@ void snapshot_builder_free(struct snapshot_builder *b)
 		return;
 	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++)
 		free(b->sections[id].data);
-	free(b->texts);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		free(b->texts[kind].texts);
 	free(b);
 }
 
@@ -79,62 +86,69 @@ static bool section_append(
 	return true;
 }
 
-/* The place of a text in the table, or the free one where it belongs. */
-static struct snap_text *text_place(const struct snapshot_builder *b, struct str text)
+static const char *text_bytes(const struct snapshot_builder *b, struct snap_text t)
 {
-	const uint8_t *strings = b->sections[SNAP_STRINGS].data;
-	uint32_t i = crc32c(0, text.data, text.len) & (b->text_places - 1);
+	return (const char *)b->sections[SNAP_STRINGS + (t.offset >> SNAP_TEXT_BITS)].data +
+	       (t.offset & SNAP_TEXT_MASK);
+}
 
-	for (;; i = (i + 1) & (b->text_places - 1)) {
-		struct snap_text *t = &b->texts[i];
+/* The place of a text in the table, or the free one where it belongs. */
+static struct snap_text *text_place(
+	const struct snapshot_builder *b, const struct text_table *table, struct str text)
+{
+	uint32_t i = crc32c(0, text.data, text.len) & (table->places - 1);
 
-		if (t->length == 0 || (t->length == text.len && memcmp(strings + t->offset,
-									text.data, text.len) == 0))
+	for (;; i = (i + 1) & (table->places - 1)) {
+		struct snap_text *t = &table->texts[i];
+
+		if (t->length == 0 || (t->length == text.len &&
+					      memcmp(text_bytes(b, *t), text.data, text.len) == 0))
 			return t;
 	}
 }
 
-static bool texts_grow(struct snapshot_builder *b)
+static bool texts_grow(struct snapshot_builder *b, struct text_table *table)
 {
-	struct snap_text *old = b->texts;
-	const uint32_t old_places = b->text_places;
+	struct snap_text *old = table->texts;
+	const uint32_t old_places = table->places;
 	const uint32_t places = old_places ? old_places * 2 : 64;
 
-	b->texts = calloc(places, sizeof(*b->texts));
-	if (!b->texts) {
-		b->texts = old;
+	table->texts = calloc(places, sizeof(*table->texts));
+	if (!table->texts) {
+		table->texts = old;
 		b->error = -ENOMEM;
 		return false;
 	}
-	b->text_places = places;
-	for (uint32_t i = 0; i < old_places; i++) {
-		const char *data = (const char *)b->sections[SNAP_STRINGS].data + old[i].offset;
-
+	table->places = places;
+	for (uint32_t i = 0; i < old_places; i++)
 		if (old[i].length)
-			*text_place(b, (struct str){ data, old[i].length }) = old[i];
-	}
+			*text_place(b, table,
+				(struct str){ text_bytes(b, old[i]), old[i].length }) = old[i];
 	free(old);
 	return true;
 }
 
-struct snap_text snapshot_builder_text(struct snapshot_builder *b, struct str text)
+struct snap_text snapshot_builder_text(
+	struct snapshot_builder *b, enum snap_kind kind, struct str text)
 {
 	const struct snap_text none = { 0, 0 };
+	struct text_table *table = &b->texts[kind];
 	struct snap_text *place;
 	struct snap_text t;
 
 	if (text.len == 0 || b->error)
 		return none;
-	if (b->text_count >= b->text_places / 2 && !texts_grow(b))
+	if (table->count >= table->places / 2 && !texts_grow(b, table))
 		return none;
-	place = text_place(b, text);
+	place = text_place(b, table, text);
 	if (place->length)
 		return *place;
-	t = (struct snap_text){ b->sections[SNAP_STRINGS].count, text.len };
-	if (!section_append(b, SNAP_STRINGS, text.data, text.len))
+	t.offset = (uint32_t)kind << SNAP_TEXT_BITS | b->sections[SNAP_STRINGS + kind].count;
+	t.length = text.len;
+	if (!section_append(b, SNAP_STRINGS + kind, text.data, text.len))
 		return none;
 	*place = t;
-	b->text_count++;
+	table->count++;
 	return t;
 }
 
@@ -158,6 +172,14 @@ uint32_t snapshot_builder_count(const struct snapshot_builder *b, enum snap_sect
 	return b->sections[id].count;
 }
 
+const void *snapshot_builder_at(
+	const struct snapshot_builder *b, enum snap_section_id id, uint32_t index)
+{
+	return index < b->sections[id].count
+		       ? b->sections[id].data + (size_t)index * snap_section_infos[id].record_bytes
+		       : NULL;
+}
+
 static int key_compare(const void *a, const void *b)
 {
 	const struct snap_key *x = a, *y = b;
@@ -178,38 +200,35 @@ static int keys_sort(struct section_buffer *s)
 	return 0;
 }
 
-/* Where each section goes. @return bytes of the segment */
-static uint64_t sections_place(const struct snapshot_builder *b, struct snap_section *table)
+/* Where each section of a kind goes. @return bytes of the segment */
+static uint64_t sections_place(
+	const struct snapshot_builder *b, enum snap_kind kind, struct snap_section *table)
 {
 	uint64_t end = shm_round_up(SNAP_TABLE_END);
 
 	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++) {
 		table[id].offset = end;
-		table[id].count = b->sections[id].count;
+		table[id].count = snap_section_infos[id].kind == kind ? b->sections[id].count : 0;
 		table[id].record_bytes = snap_section_infos[id].record_bytes;
 		end += shm_round_up((uint64_t)table[id].count * table[id].record_bytes);
 	}
 	return end;
 }
 
-int snapshot_builder_finish(
-	struct snapshot_builder *b, uint64_t generation, uint64_t boot_id, struct segment *out)
+static int part_make(const struct snapshot_builder *b, enum snap_kind kind, uint64_t generation,
+	uint64_t boot_id, struct segment *out)
 {
+	static const char *const names[SNAP_KINDS] = { "sluice-gateway", "sluice-routing",
+		"sluice-callers", "sluice-endpoints" };
 	struct snap_section table[SNAP_SECTION_COUNT];
-	uint64_t length;
-	int err = b->error;
+	uint64_t length = sections_place(b, kind, table);
+	int err = segment_create(names[kind], SEGMENT_SNAPSHOT, length, boot_id, out);
+	struct snap_header *header;
 
-	*out = segment_none();
-	if (!err)
-		err = keys_sort(&b->sections[SNAP_KEYS]);
-	if (!err && b->sections[SNAP_SETTINGS].count != 1)
-		err = -EINVAL;
 	if (err)
 		return err;
-	length = sections_place(b, table);
-	err = segment_create("sluice-snapshot", SEGMENT_SNAPSHOT, length, boot_id, out);
-	if (err)
-		return err;
+	header = (void *)((uint8_t *)out->base + sizeof(struct segment_header));
+	header->kind = kind;
 	memcpy((uint8_t *)out->base + SNAP_TABLE_OFFSET, table, sizeof(table));
 	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++)
 		if (table[id].count)
@@ -218,5 +237,43 @@ int snapshot_builder_finish(
 	err = segment_seal(out, generation);
 	if (err)
 		segment_close(out);
+	return err;
+}
+
+/* Would the part be the same? Records lie in the order in which they were added, texts too. */
+static bool part_same(
+	const struct snapshot_builder *b, enum snap_kind kind, const struct snapshot_part *part)
+{
+	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++) {
+		const struct section_buffer *s = &b->sections[id];
+
+		if (snap_section_infos[id].kind != kind)
+			continue;
+		if (s->count != part->sections[id].count)
+			return false;
+		if (s->count &&
+			memcmp(s->data, part->sections[id].records,
+				(size_t)s->count * snap_section_infos[id].record_bytes) != 0)
+			return false;
+	}
+	return true;
+}
+
+int snapshot_builder_finish(struct snapshot_builder *b, const struct snapshot *previous,
+	uint64_t generation, uint64_t boot_id, struct segment out[SNAP_KINDS])
+{
+	int err = b->error;
+
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		out[kind] = segment_none();
+	if (!err)
+		err = keys_sort(&b->sections[SNAP_KEYS]);
+	if (!err && b->sections[SNAP_SETTINGS].count != 1)
+		err = -EINVAL;
+	for (unsigned kind = 0; kind < SNAP_KINDS && !err; kind++)
+		if (!previous || !part_same(b, kind, previous->parts[kind]))
+			err = part_make(b, kind, generation, boot_id, &out[kind]);
+	for (unsigned kind = 0; kind < SNAP_KINDS && err; kind++)
+		segment_close(&out[kind]);
 	return err;
 }

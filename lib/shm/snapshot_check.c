@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checks of a snapshot's records. Control is a process of lower privilege that parses what people
+ * The checks of a part's records. Control is a process of lower privilege that parses what people
  * wrote: what it sends is proven here once, so that workers may follow every index and text without
- * asking. Names go into headers and logs, so that they hold no control characters.
+ * asking. What parts say of each other is checked when they come together (snapshot_root.c). Names
+ * go into headers and logs, so that they hold no control characters.
  */
 #include <string.h>
 
@@ -27,11 +28,15 @@ static int text_find_control(const char *data, uint32_t length)
 static bool check_bytes(
 	struct snap_check *c, const char *field, struct snap_text text, uint32_t min)
 {
-	const uint32_t room = c->snapshot->sections[SNAP_STRINGS].count;
+	const uint32_t room = c->snapshot->sections[SNAP_STRINGS + c->kind].count;
+	const uint32_t offset = text.offset & SNAP_TEXT_MASK;
 
-	if (text.offset > room || text.length > room - text.offset)
+	/* Texts without bytes lie at the start of any strings. */
+	if (text.offset >> SNAP_TEXT_BITS != c->kind && (text.offset || text.length))
+		return snap_refuse(c, "%s: a text of another kind of segment", field);
+	if (offset > room || text.length > room - offset)
 		return snap_refuse(c, "%s: %u bytes at %u, beyond the %u bytes of strings", field,
-			text.length, text.offset, room);
+			text.length, offset, room);
 	if (text.length < min)
 		return snap_refuse(c, "%s: empty", field);
 	if (text.length > TEXT_MAX)
@@ -234,14 +239,9 @@ static bool check_backend(struct snap_check *c, const void *record)
 {
 	const struct snap_backend *b = record;
 
-	if (!check_rows(c, snap_rows_backend, record) ||
-		!check_range(c, "endpoints", b->endpoints, SNAP_ENDPOINTS) ||
-		(b->health != SNAP_NONE && !check_index(c, "health", b->health, SNAP_HEALTHS)))
-		return false;
-	for (uint32_t i = b->endpoints.first; i < b->endpoints.first + b->endpoints.count; i++)
-		if (SNAP_AT(c->snapshot, SNAP_ENDPOINTS, snap_endpoint, i)->backend != c->record)
-			return snap_refuse(c, "endpoints: endpoint %u names another backend", i);
-	return true;
+	return check_rows(c, snap_rows_backend, record) &&
+	       check_slot(c, b->slot, SNAP_BACKEND_SLOTS) &&
+	       (b->health == SNAP_NONE || check_index(c, "health", b->health, SNAP_HEALTHS));
 }
 
 /* What goes into a request's head as it is. */
@@ -275,17 +275,10 @@ static bool check_health(struct snap_check *c, const void *record)
 static bool check_endpoint(struct snap_check *c, const void *record)
 {
 	const struct snap_endpoint *e = record;
-	const struct snap_backend *b;
 
-	if (!check_rows(c, snap_rows_endpoint, record) ||
-		!check_between(c, "tcp_port", e->tcp_port, 1, 65535) ||
-		!check_slot(c, e->slot, snap_settings(c->snapshot)->endpoint_capacity) ||
-		!check_index(c, "backend", e->backend, SNAP_BACKENDS))
-		return false;
-	b = SNAP_AT(c->snapshot, SNAP_BACKENDS, snap_backend, e->backend);
-	if (c->record - b->endpoints.first >= b->endpoints.count)
-		return snap_refuse(c, "backend: backend %u does not hold it", e->backend);
-	return true;
+	return check_rows(c, snap_rows_endpoint, record) &&
+	       check_between(c, "tcp_port", e->tcp_port, 1, 65535) &&
+	       check_slot(c, e->slot, SNAP_ENDPOINT_CAPACITY_MAX);
 }
 
 static bool check_api(struct snap_check *c, const void *record)
@@ -298,22 +291,12 @@ static bool check_api(struct snap_check *c, const void *record)
 		!check_between(c, "number of hosts", a->hosts.count, 1, SNAP_NONE) ||
 		!check_range(c, "credentials", a->credentials, SNAP_API_CREDENTIALS) ||
 		!check_range(c, "routes", a->routes, SNAP_ROUTES) ||
-		!check_slot(c, a->slot, snap_settings(c->snapshot)->api_capacity))
+		!check_slot(c, a->slot, SNAP_API_CAPACITY_MAX))
 		return false;
 	for (uint32_t i = a->routes.first; i < a->routes.first + a->routes.count; i++)
 		if (SNAP_AT(c->snapshot, SNAP_ROUTES, snap_route, i)->api != c->record)
 			return snap_refuse(c, "routes: route %u names another API", i);
 	return true;
-}
-
-static bool check_api_listener(struct snap_check *c, const void *record)
-{
-	return check_index(c, "listener", *(const uint32_t *)record, SNAP_LISTENERS);
-}
-
-static bool check_api_credential(struct snap_check *c, const void *record)
-{
-	return check_index(c, "credential", *(const uint32_t *)record, SNAP_CREDENTIALS);
 }
 
 static bool check_path(struct snap_check *c, const struct snap_route *r)
@@ -459,6 +442,7 @@ static bool check_credential(struct snap_check *c, const void *record)
 		return false;
 	}
 	return check_rows(c, snap_rows_credential, record) &&
+	       check_slot(c, k->slot, SNAP_CREDENTIAL_SLOTS) &&
 	       check_bytes(c, "pattern", k->pattern, 0) && check_shape(c, k);
 }
 
@@ -489,11 +473,6 @@ static bool check_plan(struct snap_check *c, const void *record)
 	       check_between(c, "slot", p->slot, 0, SNAP_PLAN_SLOTS - 1);
 }
 
-static bool check_plan_api(struct snap_check *c, const void *record)
-{
-	return check_index(c, "api", *(const uint32_t *)record, SNAP_APIS);
-}
-
 static bool check_limit(struct snap_check *c, const void *record)
 {
 	const struct snap_limit *l = record;
@@ -517,7 +496,7 @@ static bool check_consumer(struct snap_check *c, const void *record)
 	const struct snap_consumer *k = record;
 
 	return check_text(c, "name", k->name, 0) && check_index(c, "plan", k->plan, SNAP_PLANS) &&
-	       check_slot(c, k->slot, snap_settings(c->snapshot)->consumer_capacity);
+	       check_slot(c, k->slot, SNAP_CONSUMER_CAPACITY_MAX);
 }
 
 static bool check_retired(struct snap_check *c, const void *record)
@@ -525,7 +504,7 @@ static bool check_retired(struct snap_check *c, const void *record)
 	const struct snap_retired *k = record;
 
 	return check_text(c, "name", k->name, 0) && check_words(c, k->limits) &&
-	       check_slot(c, k->slot, snap_settings(c->snapshot)->consumer_capacity);
+	       check_slot(c, k->slot, SNAP_CONSUMER_CAPACITY_MAX);
 }
 
 static bool check_key(struct snap_check *c, const void *record)
@@ -550,13 +529,10 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_BACKENDS] = check_backend,
 	[SNAP_ENDPOINTS] = check_endpoint,
 	[SNAP_APIS] = check_api,
-	[SNAP_API_LISTENERS] = check_api_listener,
-	[SNAP_API_CREDENTIALS] = check_api_credential,
 	[SNAP_HOSTS] = check_host,
 	[SNAP_ROUTES] = check_route,
 	[SNAP_CREDENTIALS] = check_credential,
 	[SNAP_PLANS] = check_plan,
-	[SNAP_PLAN_APIS] = check_plan_api,
 	[SNAP_LIMITS] = check_limit,
 	[SNAP_CONSUMERS] = check_consumer,
 	[SNAP_KEYS] = check_key,
@@ -587,4 +563,39 @@ bool snapshot_check_records(struct snap_check *c)
 				return false;
 	}
 	return true;
+}
+
+static uint32_t section_slots_end(const struct snapshot *s, enum snap_section_id id, size_t offset)
+{
+	const char *records = s->sections[id].records;
+	uint32_t end = 0, slot;
+
+	for (uint32_t i = 0; i < s->sections[id].count; i++) {
+		memcpy(&slot, records + (size_t)i * snap_section_infos[id].record_bytes + offset,
+			sizeof(slot));
+		if (slot >= end)
+			end = slot + 1;
+	}
+	return end;
+}
+
+uint32_t snapshot_slots_end(const struct snapshot *s, enum snap_kind kind)
+{
+	uint32_t consumers, retired;
+
+	switch (kind) {
+	case SNAP_KIND_ROUTING:
+		return section_slots_end(s, SNAP_APIS, offsetof(struct snap_api, slot));
+	case SNAP_KIND_ENDPOINTS:
+		return section_slots_end(s, SNAP_ENDPOINTS, offsetof(struct snap_endpoint, slot));
+	case SNAP_KIND_CALLERS:
+		consumers =
+			section_slots_end(s, SNAP_CONSUMERS, offsetof(struct snap_consumer, slot));
+		retired = section_slots_end(s, SNAP_RETIRED, offsetof(struct snap_retired, slot));
+		return consumers > retired ? consumers : retired;
+	case SNAP_KIND_GATEWAY:
+	case SNAP_KINDS:
+		break;
+	}
+	return 0; /* its listeners were checked with the settings beside them */
 }

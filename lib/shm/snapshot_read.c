@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening a snapshot: the table of sections. Sections lie in the order of their numbers, so that one
- * pass shows that they neither overlap nor leave the segment; then the records are checked
- * (snapshot_check.c). Nothing is copied: the segment is sealed, and stays as it was checked.
+ * Opening a part of a snapshot: its kind and the table of sections. Sections lie in the order of
+ * their numbers, so that one pass shows that they neither overlap nor leave the segment; then the
+ * records are checked (snapshot_check.c). Nothing is copied: the segment is sealed, and stays as it
+ * was checked.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/shm/snapshot_priv.h"
 
 const struct snap_section_info snap_section_infos[SNAP_SECTION_COUNT] = {
-#define SECTION_INFO(ID, type, name, max) [SNAP_##ID] = { name, sizeof(type), max },
+#define SECTION_INFO(ID, KIND, type, name, max)                                                    \
+	[SNAP_##ID] = { name, sizeof(type), max, SNAP_KIND_##KIND },
 	SNAP_SECTIONS(SECTION_INFO)
 #undef SECTION_INFO
 };
@@ -20,6 +24,19 @@ const struct snap_section_info snap_section_infos[SNAP_SECTION_COUNT] = {
 const char *snap_section_name(enum snap_section_id id)
 {
 	return (unsigned)id < SNAP_SECTION_COUNT ? snap_section_infos[id].name : "unknown";
+}
+
+const char *snap_kind_name(enum snap_kind kind)
+{
+	static const char *const names[SNAP_KINDS] = { "gateway", "routing", "callers",
+		"endpoints" };
+
+	return (unsigned)kind < SNAP_KINDS ? names[kind] : "unknown";
+}
+
+enum snap_kind snap_section_kind(enum snap_section_id id)
+{
+	return snap_section_infos[id].kind;
 }
 
 bool snap_refuse(struct snap_check *c, const char *format, ...)
@@ -43,11 +60,14 @@ bool snap_refuse(struct snap_check *c, const char *format, ...)
 }
 
 /* Check one row of the table. @p end is where the section before it ended; moved on. */
-static bool section_check(struct snap_check *c, const struct snap_section *section, uint64_t *end)
+static bool section_check(
+	struct snap_check *c, const struct snap_section *section, uint64_t length, uint64_t *end)
 {
 	const struct snap_section_info *info = &snap_section_infos[c->section];
-	const uint64_t length = c->snapshot->segment.length;
 
+	if (section->count > 0 && info->kind != c->kind)
+		return snap_refuse(c, "%u records in a segment of kind %s", section->count,
+			snap_kind_name(c->kind));
 	if (section->record_bytes != info->record_bytes)
 		return snap_refuse(c, "records of %u bytes instead of %u", section->record_bytes,
 			info->record_bytes);
@@ -69,47 +89,97 @@ static bool section_check(struct snap_check *c, const struct snap_section *secti
 	return true;
 }
 
-static bool sections_check(struct snap_check *c, struct snapshot *s)
+/* @param view  gets the sections' places */
+static bool sections_check(
+	struct snap_check *c, const struct segment *segment, struct snapshot *view)
 {
-	const uint8_t *base = s->segment.base;
+	const uint8_t *base = segment->base;
 	const struct snap_section *table = (const void *)(base + SNAP_TABLE_OFFSET);
 	uint64_t end = SNAP_TABLE_END;
 
-	c->record = SNAP_NONE;
-	if (s->segment.length < SNAP_TABLE_END) {
-		c->section = SNAP_STRINGS;
-		return snap_refuse(
-			c, "no room for the table of sections in %zu bytes", s->segment.length);
-	}
 	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++) {
 		c->section = id;
-		if (!section_check(c, &table[id], &end))
+		if (!section_check(c, &table[id], segment->length, &end))
 			return false;
-		s->sections[id].records = base + table[id].offset;
-		s->sections[id].count = table[id].count;
+		view->sections[id].records = base + table[id].offset;
+		view->sections[id].count = table[id].count;
 	}
 	c->section = SNAP_SETTINGS;
-	if (s->sections[SNAP_SETTINGS].count != 1)
+	if (c->kind == SNAP_KIND_GATEWAY && view->sections[SNAP_SETTINGS].count != 1)
 		return snap_refuse(c, "no record");
 	return true;
 }
 
-int snapshot_open(struct segment *segment, struct snapshot *out, char *why, size_t why_bytes)
+static bool header_check(struct snap_check *c, const struct segment *segment)
 {
-	struct snapshot s = { .segment = *segment };
-	struct snap_check c = { .snapshot = &s, .why = why, .why_bytes = why_bytes };
+	const uint8_t *base = segment->base;
+	const struct snap_header *header = (const void *)(base + sizeof(struct segment_header));
+	const struct snap_header expected = { .kind = header->kind };
 
-	*out = (struct snapshot){ .segment = segment_none() };
-	if (!sections_check(&c, &s) || !snapshot_check_records(&c))
+	c->section = SNAP_STRINGS;
+	c->record = SNAP_NONE;
+	if (segment->length < SNAP_TABLE_END)
+		return snap_refuse(
+			c, "no room for the table of sections in %zu bytes", segment->length);
+	if (header->kind >= SNAP_KINDS)
+		return snap_refuse(c, "in a segment of kind %u, which is none", header->kind);
+	c->kind = header->kind;
+	return memcmp(header, &expected, sizeof(expected)) == 0 ||
+	       snap_refuse(c, "spare members of the header are not 0");
+}
+
+int snapshot_part_open(
+	struct segment *segment, struct snapshot_part **out, char *why, size_t why_bytes)
+{
+	struct snapshot view = { 0 };
+	struct snap_check c = { .snapshot = &view, .why = why, .why_bytes = why_bytes };
+	struct snapshot_part *part;
+
+	*out = NULL;
+	if (!header_check(&c, segment) || !sections_check(&c, segment, &view) ||
+		!snapshot_check_records(&c))
 		return -EBADMSG;
-	s.generation = ((const struct segment_header *)s.segment.base)->generation;
-	*out = s;
+	part = malloc(sizeof(*part));
+	if (!part) {
+		c.record = SNAP_NONE;
+		snap_refuse(&c, "out of memory");
+		return -ENOMEM;
+	}
+	*part = (struct snapshot_part){
+		.segment = *segment,
+		.kind = c.kind,
+		.generation = ((const struct segment_header *)segment->base)->generation,
+		.shares = 1,
+		.slots_end = snapshot_slots_end(&view, c.kind),
+	};
+	memcpy(part->sections, view.sections, sizeof(part->sections));
 	*segment = segment_none();
+	*out = part;
 	return 0;
 }
 
-void snapshot_close(struct snapshot *snapshot)
+struct snapshot_part *snapshot_part_hold(struct snapshot_part *part)
 {
-	segment_close(&snapshot->segment);
-	*snapshot = (struct snapshot){ .segment = segment_none() };
+	atomic_fetch_add_explicit(&part->shares, 1, memory_order_relaxed);
+	return part;
+}
+
+void snapshot_part_release(struct snapshot_part *part)
+{
+	if (!part || atomic_fetch_sub_explicit(&part->shares, 1, memory_order_acq_rel) > 1)
+		return;
+	segment_close(&part->segment);
+	free(part);
+}
+
+bool snapshot_part_same(const struct snapshot_part *a, const struct snapshot_part *b)
+{
+	/* The builder is deterministic: equal content has equal bytes after the common header. */
+	const size_t header = sizeof(struct segment_header);
+	const struct segment_header *x = a->segment.base, *y = b->segment.base;
+
+	return a == b || (a->segment.length == b->segment.length && x->crc32c == y->crc32c &&
+				 memcmp((const char *)a->segment.base + header,
+					 (const char *)b->segment.base + header,
+					 a->segment.length - header) == 0);
 }

@@ -144,7 +144,7 @@ static int compile_text(struct str text, struct compiled *out)
 
 	config.without_files = true;
 	expect_agreement(&mistakes);
-	*out = (struct compiled){ .secrets.fd = -1, .snapshot.segment.fd = -1 };
+	*out = (struct compiled){ .secrets.fd = -1 };
 	if (rc == 0) {
 		config_check(&config, &mistakes);
 		rc = snapshot_compile(&input, &mistakes, out);

@@ -2,8 +2,9 @@
 /*
  * Fuzzing of what is read from shared memory. The first byte chooses the reader and what the rest
  * is: a segment, or changes (offset, offset, byte) to a good one, which stays good when layouts
- * change. Header, seals and CRC are put right before reading, because a mutation that stops there
- * shows nothing; what a reader accepts is then walked to its last byte under the sanitizers.
+ * change. Of a snapshot that is one kind, which is put together with good ones of the others.
+ * Header, seals and CRC are put right before reading, because a mutation that stops there shows
+ * nothing; what a reader accepts is then walked to its last byte under the sanitizers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,18 +57,33 @@ static struct segment segment_copy(const uint8_t *data, size_t size, enum segmen
 	return s;
 }
 
+/* Good segments of a snapshot, made once. */
+static const struct segment *good_snapshot(void)
+{
+	static struct segment made[SNAP_KINDS];
+
+	if (!made[0].base && fixture_build(1, made))
+		abort();
+	return made;
+}
+
 static void snapshot_read(const uint8_t *data, size_t size)
 {
+	struct segment segments[SNAP_KINDS];
 	struct segment s = segment_copy(data, size, SEGMENT_SNAPSHOT);
-	void *base = s.base;
+	const struct snap_header *header =
+		(const void *)((const uint8_t *)s.base + sizeof(struct segment_header));
 	struct snapshot snapshot;
 	char why[160] = "";
 
-	if (snapshot_open(&s, &snapshot, why, sizeof(why)) == 0)
+	memcpy(segments, good_snapshot(), sizeof(segments));
+	segments[s.length > sizeof(struct segment_header) ? header->kind % SNAP_KINDS : 0] = s;
+	if (fixture_open_memory(segments, &snapshot, why, sizeof(why)) == 0)
 		sink += snapshot_walk(&snapshot);
 	else if (strncmp(why, "section ", 8) != 0)
 		abort();
-	free(base);
+	snapshot_close(&snapshot);
+	free(s.base);
 }
 
 static void secrets_read(const uint8_t *data, size_t size)
@@ -248,9 +264,7 @@ static const struct segment *good_segment(enum segment_type type)
 
 	if (s->base)
 		return s;
-	if (type == SEGMENT_SNAPSHOT)
-		err = fixture_build(1, s);
-	else if (type == SEGMENT_SECRETS)
+	if (type == SEGMENT_SECRETS)
 		err = fixture_secrets(1, s);
 	else if (type == SEGMENT_STATS && (err = stats_create(0, &shape, 1, &stats)) == 0)
 		*s = stats.segment;
@@ -267,9 +281,10 @@ static const struct segment *good_segment(enum segment_type type)
 	return s;
 }
 
-static void changed_read(enum segment_type type, const uint8_t *changes, size_t size)
+static void changed_read(enum segment_type type, unsigned kind, const uint8_t *changes, size_t size)
 {
-	const struct segment *good = good_segment(type);
+	const struct segment *good =
+		type == SEGMENT_SNAPSHOT ? &good_snapshot()[kind] : good_segment(type);
 	uint8_t *copy = malloc(good->length);
 
 	if (!copy)
@@ -290,7 +305,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A number of its own, so that seeds of the others keep their meaning. */
 	type = data[0] / 2 == 0x48 ? SEGMENT_ASK : types[data[0] % TYPES];
 	if (type == SEGMENT_ASK ? data[0] & 1 : data[0] / TYPES % 2)
-		changed_read(type, data + 1, size - 1);
+		changed_read(type, data[0] / TYPES / 2 % SNAP_KINDS, data + 1, size - 1);
 	else
 		segment_read(type, data + 1, size - 1);
 	return 0;

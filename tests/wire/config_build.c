@@ -373,25 +373,36 @@ static char *text_make(const struct wire_config *c)
 	return text;
 }
 
-/* What no configuration may say, in a copy of the snapshot that is not asked whether it may. */
+/* What no configuration may say, in a copy of the gateway's part that is not asked whether it
+ * may. */
 static void set_backlogs(struct snapshot *s, uint32_t backlog)
 {
-	struct segment copy;
+	struct snapshot_part *was = s->parts[SNAP_KIND_GATEWAY], *part = malloc(sizeof(*part));
+	struct snap_listener *listeners;
 
-	if (segment_create("wire", SEGMENT_SNAPSHOT, s->segment.length, BOOT_ID, &copy) != 0)
+	if (!part)
+		wire_fail("no memory");
+	*part = *was;
+	part->shares = 1;
+	if (segment_create(
+		    "wire", SEGMENT_SNAPSHOT, was->segment.length, BOOT_ID, &part->segment) != 0)
 		wire_fail("no shared memory");
-	memcpy((char *)copy.base + sizeof(struct segment_header),
-		(const char *)s->segment.base + sizeof(struct segment_header),
-		s->segment.length - sizeof(struct segment_header));
-	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++)
-		s->sections[id].records =
-			(const char *)copy.base +
-			((const char *)s->sections[id].records - (const char *)s->segment.base);
+	memcpy((char *)part->segment.base + sizeof(struct segment_header),
+		(const char *)was->segment.base + sizeof(struct segment_header),
+		was->segment.length - sizeof(struct segment_header));
+	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++) {
+		if (snap_section_kind(id) != SNAP_KIND_GATEWAY)
+			continue;
+		part->sections[id].records =
+			(const char *)part->segment.base +
+			((const char *)was->sections[id].records - (const char *)was->segment.base);
+		s->sections[id] = part->sections[id];
+	}
+	listeners = (struct snap_listener *)(uintptr_t)s->sections[SNAP_LISTENERS].records;
 	for (uint32_t i = 0; i < s->sections[SNAP_LISTENERS].count; i++)
-		((struct snap_listener *)(uintptr_t)s->sections[SNAP_LISTENERS].records)[i]
-			.backlog = backlog;
-	segment_close(&s->segment);
-	s->segment = copy;
+		listeners[i].backlog = backlog;
+	s->parts[SNAP_KIND_GATEWAY] = part;
+	snapshot_part_release(was);
 }
 
 void config_build(const struct wire_config *c, const struct snapshot *previous, uint64_t generation,

@@ -60,6 +60,7 @@ void kept_build(struct world *w, const struct snapshot *previous, struct snapsho
 	struct secrets *secrets)
 {
 	struct kept_generation *g;
+	char why[200] = "";
 
 	if (w->generation > KEPT_GENERATIONS)
 		wire_fail("more than %d generations of a world that is kept", KEPT_GENERATIONS);
@@ -67,8 +68,9 @@ void kept_build(struct world *w, const struct snapshot *previous, struct snapsho
 	if (!g->built)
 		config_build(&w->config, previous, w->generation, &g->snapshot, &g->secrets);
 	g->built = true;
-	*snapshot = g->snapshot;
-	snapshot->segment = (struct segment){ .fd = -1 };
+	if (snapshot_open(g->snapshot.parts, g->snapshot.generation, snapshot, why, sizeof(why)) !=
+		0)
+		wire_fail("the snapshot was refused: %s", why);
 	*secrets = g->secrets;
 }
 

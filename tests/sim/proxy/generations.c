@@ -163,7 +163,7 @@ struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte
 	struct tables **tables = &generations[index].tables[pool_index];
 	struct tables_config config = { 1, &pool, &tickets, &usage, NULL };
 	struct compiled *c = &generations[index].compiled;
-	struct segment snapshot_segment, secrets_segment;
+	struct segment secrets_segment;
 	struct tables *previous = NULL;
 	struct snapshot snapshot;
 	struct secrets secrets;
@@ -175,10 +175,9 @@ struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte
 		previous = generation_tables(index - 1, pool_index, pool);
 	if (index > 0 && !previous)
 		return NULL;
-	if (segment_map(dup(c->snapshot.segment.fd), SEGMENT_SNAPSHOT, false, true,
-		    &snapshot_segment) ||
-		segment_map(dup(c->secrets.fd), SEGMENT_SECRETS, false, true, &secrets_segment) ||
-		snapshot_open(&snapshot_segment, &snapshot, why, sizeof(why)) ||
+	if (segment_map(dup(c->secrets.fd), SEGMENT_SECRETS, false, true, &secrets_segment) ||
+		snapshot_open(
+			c->snapshot.parts, c->snapshot.generation, &snapshot, why, sizeof(why)) ||
 		secrets_open(&secrets_segment, &secrets)) {
 		fprintf(stderr, "generation %u: %s\n", index, why);
 		return NULL;

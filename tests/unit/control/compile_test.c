@@ -66,23 +66,26 @@ static const char text_format[] =
 	"dataplane: { ports = ( { name = \"p\"; device = \"auto:eth0\"; addresses = [ "
 	"\"10.0.0.1/24\" ]; } ); };\n"
 	"listeners = ( { name = \"web\"; port = \"p\"; bind = \"10.0.0.1:80\"; } %s );\n"
-	"backends = ( { name = \"b\"; endpoints = ( { address = \"10.0.0.2:80\"; weight = 5; } ); } );\n"
+	"backends = ( { name = \"b\"; endpoints = ( { address = \"10.0.0.2:80\"; weight = %u; } ); } );\n"
 	"credentials = ( { name = \"key\"; in = \"header\"; header = \"X-API-Key\"; pattern = "
 	"\"%s\"; } );\n"
 	"apis = ( { name = \"a\"; hosts = [ \"API.Example\" ]; auth = [ \"key\" ]; routes = (\n"
-	"    { path = \"/x/*\"; methods = [ \"GET\", \"PUT\" ]; backend = \"b\"; timeout = \"2s\"; },\n"
+	"    { path = \"/x/*\"; methods = [ \"GET\", \"PUT\" ]; backend = \"b\"; timeout = \"%us\"; },\n"
 	"    { path = \"/*\"; backend = \"b\"; } ); },\n"
 	"  { name = \"a\"; version = \"v2\"; auth = [ \"key\" ]; routes = ( { path = \"/2\"; "
 	"backend = \"b\"; } ); } );\n"
 	"plans = ( { name = \"p1\"; apis = [ \"a\" ]; limits = ( { quota = \"5/day\"; }, { rate = \"3/s\"; }, "
 	"{ rate = \"100/min\"; burst = 7; } ); },\n"
 	"  { name = \"p2\"; apis = [ \"a/v2\" ]; soft = true; } );\n"
-	"consumers = ( { name = \"c\"; plan = \"p1\"; keys = ( { id = \"k\"; sha256 = "
+	"consumers = ( { name = \"c\"; plan = \"%s\"; keys = ( { id = \"k\"; sha256 = "
 	"\"abababababababababababababababababababababababababababababababab\"; } ); },\n"
 	"  { name = \"d\"; plan = \"p2\"; keys = ( { id = \"k\"; sha256 = "
 	"\"cdababababababababababababababababababababababababababababababab\"; } ); } );\n%s";
 
 static const char *listeners = "";
+static unsigned weight = 5;     /* of the endpoint */
+static unsigned timeout = 2;    /* of a route */
+static const char *plan = "p1"; /* of a consumer */
 
 static void compile(const char *pattern, const char *more, const struct snapshot *previous,
 	bool running, struct mistakes *mistakes, struct compiled *out)
@@ -95,7 +98,7 @@ static void compile(const char *pattern, const char *more, const struct snapshot
 		.boot_id = 7 };
 	char text[4096];
 
-	snprintf(text, sizeof(text), text_format, listeners, pattern, more);
+	snprintf(text, sizeof(text), text_format, listeners, weight, pattern, timeout, plan, more);
 	*mistakes = (struct mistakes){ 0 };
 	assert_int_equal(config_load_text(&config, text, mistakes), 0);
 	config_check(&config, mistakes);
@@ -143,7 +146,8 @@ static void routes_hosts_and_limits_arrive(void **state)
 
 	assert_int_equal(p[0].apis.count, 2);
 	assert_int_equal(p[1].apis.count, 1);
-	assert_int_equal(SNAP_INDEX_AT(s, SNAP_PLAN_APIS, p[1].apis.first), 1);
+	assert_int_equal(SNAP_INDEX_AT(s, SNAP_PLAN_APIS, p[1].apis.first),
+		SNAP_AT(s, SNAP_APIS, snap_api, 1)->slot);
 	assert_int_equal(p[1].soft, 1);
 	compiled_free(&c);
 }
@@ -180,6 +184,55 @@ static void the_same_text_gives_the_same_snapshot(void **state)
 	compiled_free(&other);
 }
 
+/* @return the kinds that a changed text makes anew, as bits; 0 and no mistakes for the same text */
+static unsigned kinds_made(const struct snapshot *before, const char *more)
+{
+	struct mistakes m;
+	struct compiled c;
+	unsigned made = 0;
+
+	compile("^k_[a-z]{8}$", more, before, true, &m, &c);
+	assert_int_equal(m.errors, 0);
+	assert_int_equal(c.snapshot.generation, 2);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		if (c.snapshot.parts[kind] == before->parts[kind])
+			continue;
+		made |= 1u << kind;
+		assert_int_equal(c.snapshot.parts[kind]->generation, 2);
+		assert_false(snapshot_part_same(c.snapshot.parts[kind], before->parts[kind]));
+	}
+	mistakes_free(&m);
+	compiled_free(&c);
+	return made;
+}
+
+static void a_change_makes_its_kind_anew(void **state)
+{
+	struct mistakes m;
+	struct compiled c;
+
+	compile("^k_[a-z]{8}$", "", NULL, false, &m, &c);
+	assert_int_equal(m.errors, 0);
+	mistakes_free(&m);
+	assert_int_equal(kinds_made(&c.snapshot, ""), 0);
+	assert_int_equal(
+		kinds_made(&c.snapshot, "timeouts: { head = \"9s\"; };"), 1 << SNAP_KIND_GATEWAY);
+	weight = 6;
+	assert_int_equal(kinds_made(&c.snapshot, ""), 1 << SNAP_KIND_ENDPOINTS);
+	weight = 5;
+	timeout = 3;
+	assert_int_equal(kinds_made(&c.snapshot, ""), 1 << SNAP_KIND_ROUTING);
+	timeout = 2;
+	plan = "p2";
+	assert_int_equal(kinds_made(&c.snapshot, ""), 1 << SNAP_KIND_CALLERS);
+	plan = "p1";
+	/* A listener is the gateway's; no API names it. */
+	listeners = ", { name = \"other\"; port = \"p\"; bind = \"10.0.0.1:81\"; }";
+	assert_int_equal(kinds_made(&c.snapshot, ""), 1 << SNAP_KIND_GATEWAY);
+	listeners = "";
+	compiled_free(&c);
+}
+
 static void a_listener_keeps_its_slot_under_another_name(void **state)
 {
 	struct mistakes m;
@@ -213,6 +266,7 @@ int main(void)
 		cmocka_unit_test(a_shape_is_told_from_its_pattern),
 		cmocka_unit_test(the_one_that_went_first_gives_its_slot_away_first),
 		cmocka_unit_test(a_listener_keeps_its_slot_under_another_name),
+		cmocka_unit_test(a_change_makes_its_kind_anew),
 		cmocka_unit_test(the_same_text_gives_the_same_snapshot),
 	};
 

@@ -14,8 +14,8 @@
  *   idle CYCLES         worker 0 had nothing to do for so long
  *   later               all that was counted so far was some seconds ago
  *   missteer N          a port missteered N segments, which is an alarm unless N is 0
- *   down STATUS          health checks have the first endpoint down for 5 s by that status; 0: up
- *   eject MS            a worker ejected the first endpoint and probes it in so many milliseconds; 0: no more
+ *   down STATUS         health checks have the first endpoint down for 5 s by that status; 0: up
+ *   eject MS            a worker ejected the first endpoint and probes it in so many ms; 0: no more
  *   ask N               worker 0 asks control N times at once
  *   silent              workers ask nothing by themselves from now on
  *   asks                print how worker 0's questions ended
@@ -23,6 +23,7 @@
  *   unsettled 0|1       workers do not act on deltas yet
  *   deltas-refused 0|1  refuse each delta
  *   weights             print endpoint=weight of what runs
+ *   parts               print kind=generation of what runs
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -303,6 +304,14 @@ static void say_health(struct fake *f, uint64_t status)
 	event_ring_push(&f->events[1]);
 }
 
+static void print_parts(const struct fake *f)
+{
+	for (unsigned kind = 0; f->running && kind < SNAP_KINDS; kind++)
+		printf("%s=%" PRIu64 " ", snap_kind_name(kind),
+			f->snapshot.parts[kind]->generation);
+	printf("\n");
+}
+
 static void command(struct fake *f, const char *text)
 {
 	struct usage_line *line;
@@ -375,6 +384,8 @@ static void command(struct fake *f, const char *text)
 		print_asks(f);
 	} else if (strcmp(text, "weights\n") == 0) {
 		print_weights(f);
+	} else if (strcmp(text, "parts\n") == 0) {
+		print_parts(f);
 	} else {
 		puts("what?");
 	}

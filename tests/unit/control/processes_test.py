@@ -193,6 +193,26 @@ class Apply(Case):
         self.assertIn("generation 2 runs on 2 workers", done.stdout)
         self.assertIn("10.0.0.21:8080=7", self.dataplane.ask("weights"))
 
+    def test_an_apply_sends_the_kinds_that_changed(self):
+        self.start()
+        self.assertEqual(self.dataplane.ask("parts").split(),
+                         ["gateway=1", "routing=1", "callers=1", "endpoints=1"])
+        self.write(config(weight=7))
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.assertEqual(self.dataplane.ask("parts").split(),
+                         ["gateway=1", "routing=1", "callers=1", "endpoints=2"])
+        self.write(config(weight=7, more="timeouts: { head = \"9s\"; };\n"))
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.assertEqual(self.dataplane.ask("parts").split(),
+                         ["gateway=3", "routing=1", "callers=1", "endpoints=2"])
+        # Another control takes the parts over, and sends none that stay.
+        self.stop_control()
+        self.write(config(weight=8, more="timeouts: { head = \"9s\"; };\n"))
+        self.start_control()
+        self.wait_generation(4)
+        self.assertEqual(self.dataplane.ask("parts").split(),
+                         ["gateway=3", "routing=1", "callers=1", "endpoints=4"])
+
     def test_apply_of_mistakes_changes_nothing(self):
         self.start()
         self.write(config(weight=1001))
@@ -502,7 +522,7 @@ class Users(Case):
         """A reader's first message (lib/shm/link.h)."""
         with open(os.path.join(os.path.dirname(__file__), "../../../lib/shm/shm.h"), encoding="utf-8") as f:
             abi = dict(re.findall(r"(?m)^#define SHM_ABI_(MAJOR|MINOR) +(\d+)", f.read()))
-        return struct.pack("<IIHHI", 0x4b4e4c53, 1, int(abi["MAJOR"]), int(abi["MINOR"]), 2).ljust(256, b"\0")
+        return struct.pack("<IIHHI", 0x4b4e4c53, 1, int(abi["MAJOR"]), int(abi["MINOR"]), 2).ljust(288, b"\0")
 
     def test_readers_of_statistics_lock_nobody_else_out(self):
         self.dataplane = Dataplane(self.path("d.sock"), str(grp.getgrnam("games").gr_gid))

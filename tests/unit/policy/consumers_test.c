@@ -27,12 +27,14 @@ static void digest_of(uint32_t number, uint8_t *digest)
 static void add_plans_and_consumers(struct fixture *f, uint32_t consumers)
 {
 	for (uint32_t i = 0; i < PLANS; i++) {
-		struct snap_plan plan = { .name = fixture_text(f, "plan"), .slot = i };
+		struct snap_plan plan = { .name = fixture_text(f, SNAP_KIND_CALLERS, "plan"),
+			.slot = i };
 
 		snapshot_builder_add(f->b, SNAP_PLANS, &plan);
 	}
 	for (uint32_t i = 0; i < consumers; i++) {
-		struct snap_consumer c = { fixture_text(f, "consumer"), i % PLANS, i };
+		struct snap_consumer c = { fixture_text(f, SNAP_KIND_CALLERS, "consumer"),
+			i % PLANS, i };
 
 		snapshot_builder_add(f->b, SNAP_CONSUMERS, &c);
 	}
@@ -40,9 +42,9 @@ static void add_plans_and_consumers(struct fixture *f, uint32_t consumers)
 
 static void add_key(struct fixture *f, const uint8_t *digest, uint32_t consumer, uint64_t expires)
 {
-	struct snap_key key = {
-		.expires = expires, .consumer = consumer, .id = fixture_text(f, "k")
-	};
+	struct snap_key key = { .expires = expires,
+		.consumer = consumer,
+		.id = fixture_text(f, SNAP_KIND_CALLERS, "k") };
 
 	memcpy(key.digest, digest, sizeof(key.digest));
 	snapshot_builder_add(f->b, SNAP_KEYS, &key);
@@ -210,7 +212,7 @@ static void names_lie_within_a_line_where_they_can(void **state)
 		struct snap_consumer c;
 
 		snprintf(name, sizeof(name), "%.*s", (int)(i % 77), letters + i % 2);
-		c = (struct snap_consumer){ fixture_text(&f, name), 0, i };
+		c = (struct snap_consumer){ fixture_text(&f, SNAP_KIND_CALLERS, name), 0, i };
 		snapshot_builder_add(f.b, SNAP_CONSUMERS, &c);
 		digest_of(i, digest);
 		add_key(&f, digest, i, 0);

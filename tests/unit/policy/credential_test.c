@@ -46,15 +46,17 @@ static void add_credentials(struct fixture *f)
 {
 	for (uint32_t i = 0; i < C_COUNT; i++) {
 		struct snap_credential c = {
-			.name = fixture_text(f, "credential"),
-			.field = fixture_text(f, definitions[i].field),
-			.pattern = fixture_text(f, definitions[i].pattern),
-			.shape_prefixes = fixture_text(f, definitions[i].prefixes),
+			.name = fixture_text(f, SNAP_KIND_CALLERS, "credential"),
+			.field = fixture_text(f, SNAP_KIND_CALLERS, definitions[i].field),
+			.pattern = fixture_text(f, SNAP_KIND_CALLERS, definitions[i].pattern),
+			.shape_prefixes =
+				fixture_text(f, SNAP_KIND_CALLERS, definitions[i].prefixes),
 			.where = definitions[i].where,
 			.pattern_id = i,
 			.shape_class = definitions[i].shape_class,
 			.shape_length = definitions[i].shape_length,
 			.strip = definitions[i].strip,
+			.slot = i,
 		};
 
 		snapshot_builder_add(f->b, SNAP_CREDENTIALS, &c);

@@ -14,15 +14,15 @@ static void add_rate(struct fixture *f, const char *name, uint32_t word, uint64_
 	uint64_t window_s, uint64_t burst)
 {
 	const uint64_t interval = window_s * SECOND / amount;
-	struct snap_limit limit = { fixture_text(f, name), SNAP_LIMIT_RATE, word, interval,
-		interval * burst, window_s, amount, burst };
+	struct snap_limit limit = { fixture_text(f, SNAP_KIND_CALLERS, name), SNAP_LIMIT_RATE, word,
+		interval, interval * burst, window_s, amount, burst };
 
 	snapshot_builder_add(f->b, SNAP_LIMITS, &limit);
 }
 
 static void add_quota(struct fixture *f, const char *name, uint32_t word, uint64_t amount)
 {
-	struct snap_limit limit = { .name = fixture_text(f, name),
+	struct snap_limit limit = { .name = fixture_text(f, SNAP_KIND_CALLERS, name),
 		.kind = SNAP_LIMIT_QUOTA,
 		.word = word,
 		.window_s = 86400,
@@ -34,7 +34,7 @@ static void add_quota(struct fixture *f, const char *name, uint32_t word, uint64
 static void add_plan(struct fixture *f, const char *name, uint32_t limits, const uint32_t *apis,
 	uint32_t api_count, uint32_t soft)
 {
-	struct snap_plan plan = { .name = fixture_text(f, name),
+	struct snap_plan plan = { .name = fixture_text(f, SNAP_KIND_CALLERS, name),
 		.apis = { fixture_count(f, SNAP_PLAN_APIS), api_count },
 		.limits = { fixture_count(f, SNAP_LIMITS) - limits, limits },
 		.slot = fixture_count(f, SNAP_PLANS),
@@ -53,7 +53,7 @@ static int begin(void **state)
 {
 	static const char *const hosts[] = { "*" };
 	struct fixture f = fixture_begin();
-	struct snap_consumer consumer = { fixture_text(&f, "acme"), 0, 0 };
+	struct snap_consumer consumer = { fixture_text(&f, SNAP_KIND_CALLERS, "acme"), 0, 0 };
 	char why[200];
 
 	for (unsigned i = 0; i < 70; i++) {

@@ -19,21 +19,23 @@ static uint8_t digests[KEYS][SNAP_DIGEST_BYTES];
 static void open_keys(struct snapshot *snapshot)
 {
 	struct fixture f = fixture_begin();
-	struct snap_limit rate = { fixture_text(&f, "rate"), SNAP_LIMIT_RATE, 0, 1, 10, 1, 1000,
-		10 };
-	struct snap_limit quota = { .name = fixture_text(&f, "quota"),
+	struct snap_limit rate = { fixture_text(&f, SNAP_KIND_CALLERS, "rate"), SNAP_LIMIT_RATE, 0,
+		1, 10, 1, 1000, 10 };
+	struct snap_limit quota = { .name = fixture_text(&f, SNAP_KIND_CALLERS, "quota"),
 		.kind = SNAP_LIMIT_QUOTA,
 		.word = 1,
 		.window_s = 86400,
 		.amount = UINT64_C(1) << 39 };
-	struct snap_plan plan = { .name = fixture_text(&f, "plan"), .limits = { 0, 2 } };
-	struct snap_key key = { .id = fixture_text(&f, "k") };
+	struct snap_plan plan = { .name = fixture_text(&f, SNAP_KIND_CALLERS, "plan"),
+		.limits = { 0, 2 } };
+	struct snap_key key = { .id = fixture_text(&f, SNAP_KIND_CALLERS, "k") };
 
 	snapshot_builder_add(f.b, SNAP_LIMITS, &rate);
 	snapshot_builder_add(f.b, SNAP_LIMITS, &quota);
 	snapshot_builder_add(f.b, SNAP_PLANS, &plan);
 	for (uint32_t i = 0; i < KEYS; i++) {
-		struct snap_consumer consumer = { fixture_text(&f, "consumer"), 0, i };
+		struct snap_consumer consumer = { fixture_text(&f, SNAP_KIND_CALLERS, "consumer"),
+			0, i };
 
 		snapshot_builder_add(f.b, SNAP_CONSUMERS, &consumer);
 		digest_sha256((struct str){ (const char *)&i, sizeof(i) }, digests[i]);

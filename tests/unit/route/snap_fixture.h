@@ -19,9 +19,10 @@ struct fixture {
 	struct snapshot_builder *b;
 };
 
-static inline struct snap_text fixture_text(struct fixture *f, const char *text)
+static inline struct snap_text fixture_text(
+	struct fixture *f, enum snap_kind kind, const char *text)
 {
-	return snapshot_builder_text(f->b, str_of(text));
+	return snapshot_builder_text(f->b, kind, str_of(text));
 }
 
 static inline uint32_t fixture_count(struct fixture *f, enum snap_section_id id)
@@ -42,8 +43,8 @@ static inline struct fixture fixture_begin(void)
 	settings.listener_capacity = 64;
 	settings.consumer_capacity = 1u << 21;
 	snapshot_builder_add(f.b, SNAP_SETTINGS, &settings);
-	port.name = fixture_text(&f, "outside");
-	port.device = fixture_text(&f, "net_null0");
+	port.name = fixture_text(&f, SNAP_KIND_GATEWAY, "outside");
+	port.device = fixture_text(&f, SNAP_KIND_GATEWAY, "net_null0");
 	snapshot_builder_add(f.b, SNAP_PORTS, &port);
 	return f;
 }
@@ -52,7 +53,7 @@ static inline uint32_t fixture_listener(
 	struct fixture *f, const char *name, struct snap_range certs)
 {
 	struct snap_listener l = {
-		.name = fixture_text(f, name),
+		.name = fixture_text(f, SNAP_KIND_GATEWAY, name),
 		.tcp_port = 443,
 		.slot = fixture_count(f, SNAP_LISTENERS),
 		.tls = certs.count > 0,
@@ -70,8 +71,8 @@ static inline uint32_t fixture_backend(struct fixture *f, const char *name, cons
 {
 	const uint32_t index = fixture_count(f, SNAP_BACKENDS);
 	struct snap_backend backend = {
-		.name = fixture_text(f, name),
-		.endpoints = { fixture_count(f, SNAP_ENDPOINTS), n },
+		.name = fixture_text(f, SNAP_KIND_ROUTING, name),
+		.slot = index,
 		.connect_timeout_ms = 1000,
 		.retry_after_ms = retry_after_ms,
 		.health = SNAP_NONE,
@@ -80,7 +81,7 @@ static inline uint32_t fixture_backend(struct fixture *f, const char *name, cons
 	snapshot_builder_add(f->b, SNAP_BACKENDS, &backend);
 	for (uint32_t i = 0; i < n; i++) {
 		struct snap_endpoint e = {
-			.name = fixture_text(f, "endpoint"),
+			.name = fixture_text(f, SNAP_KIND_ENDPOINTS, "endpoint"),
 			.addr = ip_from_v4(i + 1),
 			.tcp_port = 8080,
 			.weight = weights[i],
@@ -99,8 +100,8 @@ static inline struct snap_api fixture_api(struct fixture *f, const char *name,
 	uint32_t host_count)
 {
 	struct snap_api api = {
-		.name = fixture_text(f, name),
-		.version = fixture_text(f, "v1"),
+		.name = fixture_text(f, SNAP_KIND_ROUTING, name),
+		.version = fixture_text(f, SNAP_KIND_ROUTING, "v1"),
 		.listeners = { fixture_count(f, SNAP_API_LISTENERS), listener_count },
 		.hosts = { fixture_count(f, SNAP_HOSTS), host_count },
 		.credentials = { fixture_count(f, SNAP_API_CREDENTIALS), 0 },
@@ -111,7 +112,7 @@ static inline struct snap_api fixture_api(struct fixture *f, const char *name,
 	for (uint32_t i = 0; i < listener_count; i++)
 		snapshot_builder_add(f->b, SNAP_API_LISTENERS, &listeners[i]);
 	for (uint32_t i = 0; i < host_count; i++) {
-		struct snap_text text = fixture_text(f, hosts[i]);
+		struct snap_text text = fixture_text(f, SNAP_KIND_ROUTING, hosts[i]);
 
 		snapshot_builder_add(f->b, SNAP_HOSTS, &text);
 	}
@@ -122,7 +123,7 @@ static inline uint32_t fixture_route(struct fixture *f, struct snap_api *api, co
 	enum snap_path_kind kind, uint32_t methods, uint32_t backend)
 {
 	struct snap_route route = {
-		.path = fixture_text(f, path),
+		.path = fixture_text(f, SNAP_KIND_ROUTING, path),
 		.kind = kind,
 		.methods = methods,
 		.backend = backend,
@@ -143,13 +144,13 @@ static inline uint32_t fixture_api_end(struct fixture *f, const struct snap_api 
 
 static inline void fixture_open(struct fixture *f, uint64_t generation, struct snapshot *out)
 {
-	struct segment segment;
+	struct segment segments[SNAP_KINDS];
 	char why[256] = "";
 
-	assert_int_equal(snapshot_builder_finish(f->b, generation, 1, &segment), 0);
+	assert_int_equal(snapshot_builder_finish(f->b, NULL, generation, 1, segments), 0);
 	snapshot_builder_free(f->b);
 	f->b = NULL;
-	if (snapshot_open(&segment, out, why, sizeof(why)) != 0)
+	if (snapshot_open_segments(segments, NULL, generation, out, why, sizeof(why)) != 0)
 		fail_msg("snapshot refused: %s", why);
 }
 

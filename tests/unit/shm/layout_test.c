@@ -115,14 +115,20 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(SEGMENT_ASK, 7);
 	assert_int_equal(LINK_PONG, 7);
 	assert_int_equal(LINK_BELL, 8);
+	assert_int_equal(LINK_ROOT, 9);
+	assert_int_equal(SNAP_KIND_GATEWAY, 0);
+	assert_int_equal(SNAP_KIND_ENDPOINTS, 3);
 	assert_int_equal(SNAP_STRINGS, 0);
-	assert_int_equal(SNAP_ROUTES, 16);
-	assert_int_equal(SNAP_WAYS, 23);
-	assert_int_equal(SNAP_RETIRED, 27);
-	assert_int_equal(SNAP_REPLIES, 28);
-	assert_int_equal(SNAP_PIECES, 29);
-	assert_int_equal(SNAP_FIELDS, 32);
-	assert_int_equal(SNAP_SECTION_COUNT, 33);
+	assert_int_equal(SNAP_SETTINGS, 4);
+	assert_int_equal(SNAP_WAYS, 8);
+	assert_int_equal(SNAP_ROUTES, 22);
+	assert_int_equal(SNAP_REPLIES, 23);
+	assert_int_equal(SNAP_PIECES, 24);
+	assert_int_equal(SNAP_HEALTHS, 25);
+	assert_int_equal(SNAP_EDITS, 26);
+	assert_int_equal(SNAP_FIELDS, 27);
+	assert_int_equal(SNAP_RETIRED, 34);
+	assert_int_equal(SNAP_SECTION_COUNT, 36);
 	assert_int_equal(HIST_BUCKETS, 337);
 }
 

@@ -115,11 +115,11 @@ static void what_is_no_message_is_refused_and_leaks_nothing(void **state)
 	pair_make(pair);
 	before = descriptors_open();
 	memcpy(big, &sent, sizeof(sent));
-	raw_send(pair[0], big, sizeof(big), 1); /* too long */
-	raw_send(pair[0], big, 10, 1);          /* too short */
-	raw_send(pair[0], big, 256, 2);         /* more than one descriptor */
-	raw_send(pair[0], big, 256, 16);        /* more than there is room for */
-	sent.type = LINK_BELL + 1;
+	raw_send(pair[0], big, sizeof(big), 1);   /* too long */
+	raw_send(pair[0], big, 10, 1);            /* too short */
+	raw_send(pair[0], big, sizeof(sent), 2);  /* more than one descriptor */
+	raw_send(pair[0], big, sizeof(sent), 16); /* more than there is room for */
+	sent.type = LINK_ROOT + 1;
 	raw_send(pair[0], &sent, sizeof(sent), 1);
 	sent = link_message_make(LINK_HELLO, 5);
 	sent.abi_major++;

@@ -37,7 +37,7 @@ static void a_sealed_segment_cannot_change(void **state)
 {
 	struct segment s;
 
-	assert_int_equal(fixture_build(1, &s), 0);
+	assert_int_equal(fixture_secrets(1, &s), 0);
 	assert_int_equal(pwrite(s.fd, "x", 1, 64), -1);
 	assert_int_equal(ftruncate(s.fd, 64), -1);
 	assert_ptr_equal(mmap(NULL, s.length, PROT_WRITE, MAP_SHARED, s.fd, 0), MAP_FAILED);
@@ -69,27 +69,27 @@ static void what_is_not_sealed_is_refused(void **state)
 	struct segment s, map;
 	int fd;
 
-	assert_int_equal(fixture_build(1, &s), 0);
+	assert_int_equal(fixture_secrets(1, &s), 0);
 	fd = unsealed_copy(&s, s.length);
-	assert_int_equal(segment_map(fd, SEGMENT_SNAPSHOT, false, true, &map), -EPERM);
-	assert_int_equal(segment_map(fd, SEGMENT_SNAPSHOT, false, false, &map), -EPERM);
+	assert_int_equal(segment_map(fd, SEGMENT_SECRETS, false, true, &map), -EPERM);
+	assert_int_equal(segment_map(fd, SEGMENT_SECRETS, false, false, &map), -EPERM);
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
-	assert_int_equal(segment_map(fd, SEGMENT_SNAPSHOT, false, true, &map), -EPERM);
+	assert_int_equal(segment_map(fd, SEGMENT_SECRETS, false, true, &map), -EPERM);
 	fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
-	assert_int_equal(segment_map(fd, SEGMENT_SNAPSHOT, false, true, &map), 0);
+	assert_int_equal(segment_map(fd, SEGMENT_SECRETS, false, true, &map), 0);
 	assert_int_equal(map.fd, fd);
 	segment_close(&map);
 
 	fd = unsealed_copy(&s, s.length - 64);
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-	assert_int_equal(segment_map(fd, SEGMENT_SNAPSHOT, false, true, &map), -EBADMSG);
+	assert_int_equal(segment_map(fd, SEGMENT_SECRETS, false, true, &map), -EBADMSG);
 	close(fd);
 	fd = memfd_create("empty", MFD_ALLOW_SEALING);
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-	assert_int_equal(segment_map(fd, SEGMENT_SNAPSHOT, false, true, &map), -EBADMSG);
+	assert_int_equal(segment_map(fd, SEGMENT_SECRETS, false, true, &map), -EBADMSG);
 	close(fd);
 	fd = open("/dev/null", O_RDONLY);
-	assert_int_equal(segment_map(fd, SEGMENT_SNAPSHOT, false, true, &map), -EPERM);
+	assert_int_equal(segment_map(fd, SEGMENT_SECRETS, false, true, &map), -EPERM);
 	close(fd);
 	segment_close(&s);
 }

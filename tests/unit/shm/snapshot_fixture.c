@@ -6,9 +6,9 @@
 
 static const uint8_t fingerprint[32] = "fingerprint of the certificate.";
 
-static struct snap_text text(struct snapshot_builder *b, const char *s)
+static struct snap_text text(struct snapshot_builder *b, enum snap_kind kind, const char *s)
 {
-	return snapshot_builder_text(b, str_of(s));
+	return snapshot_builder_text(b, kind, str_of(s));
 }
 
 static uint32_t number(struct snapshot_builder *b, enum snap_section_id id, uint32_t value)
@@ -18,21 +18,21 @@ static uint32_t number(struct snapshot_builder *b, enum snap_section_id id, uint
 
 static void add_ports(struct snapshot_builder *b)
 {
-	const struct snap_text cert_names[2] = { text(b, "api.shop.example"),
-		text(b, "*.shop.example") };
+	const struct snap_text cert_names[2] = { text(b, SNAP_KIND_GATEWAY, "api.shop.example"),
+		text(b, SNAP_KIND_GATEWAY, "*.shop.example") };
 	struct snap_address address = { ip_from_v4(htonl(0xc6336464)), 24 };
-	struct snap_cert cert = { .name = text(b, "shop"), .names = { 0, 2 } };
-	struct snap_port port = { .name = text(b, "outside"),
-		.device = text(b, "0000:5e:00.0"),
+	struct snap_cert cert = { .name = text(b, SNAP_KIND_GATEWAY, "shop"), .names = { 0, 2 } };
+	struct snap_port port = { .name = text(b, SNAP_KIND_GATEWAY, "outside"),
+		.device = text(b, SNAP_KIND_GATEWAY, "0000:5e:00.0"),
 		.addresses = { 0, 1 },
 		.gateways = { 0, 1 },
 		.mtu = 1500 };
-	struct snap_kernel kernel = { .interface = text(b, "sl0"),
+	struct snap_kernel kernel = { .interface = text(b, SNAP_KIND_GATEWAY, "sl0"),
 		.addresses = { 0, 1 },
 		.ports = { 0, 1 },
 		.burst = 64,
 		.interval_ns = { 1, 2, 3, 4, 5 } };
-	struct snap_listener listener = { .name = text(b, "public"),
+	struct snap_listener listener = { .name = text(b, SNAP_KIND_GATEWAY, "public"),
 		.addr = address.addr,
 		.tcp_port = 443,
 		.slot = 2,
@@ -57,21 +57,22 @@ static void add_ports(struct snapshot_builder *b)
 
 static void add_backends(struct snapshot_builder *b)
 {
-	struct snap_backend backend = { .name = text(b, "orders"),
+	struct snap_backend backend = { .name = text(b, SNAP_KIND_ROUTING, "orders"),
+		.slot = 6,
 		.health = SNAP_NONE,
-		.endpoints = { 0, 2 },
 		.connect_timeout_ms = 1000,
 		.retry_after_ms = 5000,
 		.idle_connections = 64 };
-	struct snap_endpoint endpoint = { .name = text(b, "10.0.0.21:8080"),
+	struct snap_endpoint endpoint = { .name = text(b, SNAP_KIND_ENDPOINTS, "10.0.0.21:8080"),
 		.addr = ip_from_v4(htonl(0x0a000015)),
 		.tcp_port = 8080,
 		.weight = 5,
-		.slot = 0 };
+		.slot = 0,
+		.backend = 6 };
 
 	snapshot_builder_add(b, SNAP_BACKENDS, &backend);
 	snapshot_builder_add(b, SNAP_ENDPOINTS, &endpoint);
-	endpoint.name = text(b, "10.0.0.22:8080");
+	endpoint.name = text(b, SNAP_KIND_ENDPOINTS, "10.0.0.22:8080");
 	endpoint.weight = 3;
 	endpoint.slot = 1;
 	snapshot_builder_add(b, SNAP_ENDPOINTS, &endpoint);
@@ -80,15 +81,17 @@ static void add_backends(struct snapshot_builder *b)
 /* Two routes that have no backend. */
 static void add_replies(struct snapshot_builder *b, struct snap_route route)
 {
-	const struct snap_piece pieces[] = { { .text = text(b, "/v1/") },
+	const struct snap_piece pieces[] = { { .text = text(b, SNAP_KIND_ROUTING, "/v1/") },
 		{ .kind = SNAP_PIECE_REST, .segments = 1 } };
 	const struct snap_reply replies[] = {
-		{ .status = 200, .type = text(b, "text/plain"), .body = text(b, "ok\n") },
+		{ .status = 200,
+			.type = text(b, SNAP_KIND_ROUTING, "text/plain"),
+			.body = text(b, SNAP_KIND_ROUTING, "ok\n") },
 		{ .status = 308, .location = { 0, 2 } },
 	};
 
 	for (uint32_t i = 0; i < 2; i++) {
-		route.path = text(b, i ? "/old" : "/healthz");
+		route.path = text(b, SNAP_KIND_ROUTING, i ? "/old" : "/healthz");
 		route.backend = route.edit = SNAP_NONE;
 		route.reply = i;
 		snapshot_builder_add(b, SNAP_ROUTES, &route);
@@ -100,13 +103,15 @@ static void add_replies(struct snapshot_builder *b, struct snap_route route)
 /* Behind the pieces of a redirect. */
 static void add_edit(struct snapshot_builder *b)
 {
-	const struct snap_piece path = { .text = text(b, "/in/") };
-	const struct snap_piece value = { .text = text(b, "X-From"), .kind = SNAP_PIECE_FIELD };
-	const struct snap_field removed = { .name = text(b, "X-Debug") };
-	const struct snap_field added = { .name = text(b, "X-To"), .value = { 3, 1 } };
-	const struct snap_edit edit = {
-		.path = { 2, 1 }, .host = text(b, "orders.internal"), .request = { 0, 2 }
-	};
+	const struct snap_piece path = { .text = text(b, SNAP_KIND_ROUTING, "/in/") };
+	const struct snap_piece value = { .text = text(b, SNAP_KIND_ROUTING, "X-From"),
+		.kind = SNAP_PIECE_FIELD };
+	const struct snap_field removed = { .name = text(b, SNAP_KIND_ROUTING, "X-Debug") };
+	const struct snap_field added = { .name = text(b, SNAP_KIND_ROUTING, "X-To"),
+		.value = { 3, 1 } };
+	const struct snap_edit edit = { .path = { 2, 1 },
+		.host = text(b, SNAP_KIND_ROUTING, "orders.internal"),
+		.request = { 0, 2 } };
 
 	snapshot_builder_add(b, SNAP_PIECES, &path);
 	snapshot_builder_add(b, SNAP_PIECES, &value);
@@ -117,35 +122,36 @@ static void add_edit(struct snapshot_builder *b)
 
 static void add_apis(struct snapshot_builder *b)
 {
-	const struct snap_text host = text(b, "api.shop.example");
-	struct snap_api api = { .name = text(b, "orders"),
-		.version = text(b, "v1"),
+	const struct snap_text host = text(b, SNAP_KIND_ROUTING, "api.shop.example");
+	struct snap_api api = { .name = text(b, SNAP_KIND_ROUTING, "orders"),
+		.version = text(b, SNAP_KIND_ROUTING, "v1"),
 		.listeners = { 0, 1 },
 		.hosts = { 0, 1 },
 		.credentials = { 0, 1 },
 		.routes = { 0, 4 },
 		.slot = 1 };
-	struct snap_route route = { .path = text(b, "/v1/orders"),
+	struct snap_route route = { .path = text(b, SNAP_KIND_ROUTING, "/v1/orders"),
 		.kind = SNAP_PATH_PREFIX,
 		.methods = 3,
 		.reply = SNAP_NONE,
 		.edit = SNAP_NONE,
 		.timeout_ms = 2000 };
-	struct snap_credential credential = { .name = text(b, "api_key"),
-		.field = text(b, "x-api-key"),
-		.pattern = text(b, "^ak_(live|test)_[A-Za-z0-9]{32}$"),
-		.shape_prefixes = text(b, "ak_live_\nak_test_\n"),
+	struct snap_credential credential = { .name = text(b, SNAP_KIND_CALLERS, "api_key"),
+		.field = text(b, SNAP_KIND_CALLERS, "x-api-key"),
+		.pattern = text(b, SNAP_KIND_CALLERS, "^ak_(live|test)_[A-Za-z0-9]{32}$"),
+		.shape_prefixes = text(b, SNAP_KIND_CALLERS, "ak_live_\nak_test_\n"),
 		.where = SNAP_IN_HEADER,
 		.shape_class = SNAP_CLASS_DIGIT | SNAP_CLASS_UPPER | SNAP_CLASS_LOWER,
 		.shape_length = 32,
-		.strip = 1 };
+		.strip = 1,
+		.slot = 7 };
 
 	snapshot_builder_add(b, SNAP_HOSTS, &host);
-	number(b, SNAP_API_LISTENERS, 0);
-	number(b, SNAP_API_CREDENTIALS, 0);
+	number(b, SNAP_API_LISTENERS, 2);
+	number(b, SNAP_API_CREDENTIALS, 7);
 	snapshot_builder_add(b, SNAP_APIS, &api);
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
-	route.path = text(b, "/health");
+	route.path = text(b, SNAP_KIND_ROUTING, "/health");
 	route.kind = SNAP_PATH_EXACT;
 	route.edit = 0;
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
@@ -156,8 +162,10 @@ static void add_apis(struct snapshot_builder *b)
 
 static void add_consumers(struct snapshot_builder *b)
 {
-	struct snap_plan plan = { .name = text(b, "bronze"), .apis = { 0, 1 }, .limits = { 0, 2 } };
-	struct snap_limit rate = { .name = text(b, "rate"),
+	struct snap_plan plan = {
+		.name = text(b, SNAP_KIND_CALLERS, "bronze"), .apis = { 0, 1 }, .limits = { 0, 2 }
+	};
+	struct snap_limit rate = { .name = text(b, SNAP_KIND_CALLERS, "rate"),
 		.kind = SNAP_LIMIT_RATE,
 		.word = 0,
 		.interval_ns = 100000000,
@@ -165,35 +173,37 @@ static void add_consumers(struct snapshot_builder *b)
 		.window_s = 1,
 		.amount = 10,
 		.burst = 20 };
-	struct snap_limit quota = { .name = text(b, "quota"),
+	struct snap_limit quota = { .name = text(b, SNAP_KIND_CALLERS, "quota"),
 		.kind = SNAP_LIMIT_QUOTA,
 		.word = 1,
 		.window_s = 86400,
 		.amount = 10000 };
-	struct snap_consumer consumer = { .name = text(b, "acme"), .slot = 3 };
-	struct snap_retired retired = { text(b, "gone"), { 0, 2 }, 5, 0 };
-	struct snap_key key = { .digest = { 9, 1 }, .id = text(b, "k1"), .expires = 1800000000 };
+	struct snap_consumer consumer = { .name = text(b, SNAP_KIND_CALLERS, "acme"), .slot = 3 };
+	struct snap_retired retired = { text(b, SNAP_KIND_CALLERS, "gone"), { 0, 2 }, 5, 0 };
+	struct snap_key key = {
+		.digest = { 9, 1 }, .id = text(b, SNAP_KIND_CALLERS, "k1"), .expires = 1800000000
+	};
 
 	snapshot_builder_add(b, SNAP_LIMITS, &rate);
 	snapshot_builder_add(b, SNAP_LIMITS, &quota);
-	number(b, SNAP_PLAN_APIS, 0);
+	number(b, SNAP_PLAN_APIS, 1);
 	snapshot_builder_add(b, SNAP_PLANS, &plan);
 	snapshot_builder_add(b, SNAP_CONSUMERS, &consumer);
 	snapshot_builder_add(b, SNAP_RETIRED, &retired);
 	snapshot_builder_add(b, SNAP_KEYS, &key); /* not in order: _finish() sorts */
 	key.digest[0] = 4;
-	key.id = text(b, "k2");
+	key.id = text(b, SNAP_KIND_CALLERS, "k2");
 	snapshot_builder_add(b, SNAP_KEYS, &key);
 }
 
-int fixture_build(uint64_t generation, struct segment *out)
+int fixture_build(uint64_t generation, struct segment out[SNAP_KINDS])
 {
 	struct snapshot_builder *b = snapshot_builder_new();
 	struct snap_settings settings;
 	int err;
 
 	snapshot_settings_defaults(&settings);
-	settings.via = text(b, "sluice");
+	settings.via = text(b, SNAP_KIND_GATEWAY, "sluice");
 	settings.api_capacity = 4;
 	settings.endpoint_capacity = 4;
 	settings.listener_capacity = 4;
@@ -204,8 +214,29 @@ int fixture_build(uint64_t generation, struct segment *out)
 	add_backends(b);
 	add_apis(b);
 	add_consumers(b);
-	err = snapshot_builder_finish(b, generation, 77, out);
+	err = snapshot_builder_finish(b, NULL, generation, 77, out);
 	snapshot_builder_free(b);
+	return err;
+}
+
+int fixture_open_memory(
+	const struct segment memory[SNAP_KINDS], struct snapshot *out, char *why, size_t why_bytes)
+{
+	struct snapshot_part *parts[SNAP_KINDS] = { 0 };
+	int err = 0;
+
+	*out = (struct snapshot){ 0 };
+	for (unsigned kind = 0; kind < SNAP_KINDS && !err; kind++) {
+		struct segment s = memory[kind];
+
+		err = snapshot_part_open(&s, &parts[kind], why, why_bytes);
+		if (parts[kind]) /* the memory stays the caller's */
+			parts[kind]->segment = (struct segment){ .fd = -1 };
+	}
+	if (!err)
+		err = snapshot_open(parts, 41, out, why, why_bytes);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		snapshot_part_release(parts[kind]);
 	return err;
 }
 
@@ -324,8 +355,12 @@ static uint64_t route_walk(const struct snapshot *s, uint32_t index)
 	}
 	b = SNAP_AT(s, SNAP_BACKENDS, snap_backend, r->backend);
 	sum += text_walk(s, b->name);
-	for (uint32_t k = b->endpoints.first; k < b->endpoints.first + b->endpoints.count; k++)
-		sum += text_walk(s, SNAP_AT(s, SNAP_ENDPOINTS, snap_endpoint, k)->name);
+	for (uint32_t k = 0; k < s->endpoints[r->backend].count; k++) {
+		const struct snap_endpoint *e = SNAP_AT(
+			s, SNAP_ENDPOINTS, snap_endpoint, s->endpoints[r->backend].first + k);
+
+		sum += text_walk(s, e->name) + (snap_backend_of(s, e) == b);
+	}
 	return sum;
 }
 
@@ -335,13 +370,11 @@ static uint64_t api_walk(const struct snapshot *s, const struct snap_api *a)
 
 	sum += texts_walk(s, SNAP_HOSTS, a->hosts);
 	for (uint32_t i = a->listeners.first; i < a->listeners.first + a->listeners.count; i++)
-		sum += SNAP_AT(
-			s, SNAP_LISTENERS, snap_listener, SNAP_INDEX_AT(s, SNAP_API_LISTENERS, i))
+		sum += SNAP_AT(s, SNAP_LISTENERS, snap_listener,
+			snap_named(s, SNAP_LISTENER, SNAP_INDEX_AT(s, SNAP_API_LISTENERS, i)))
 			       ->slot;
-	for (uint32_t i = a->credentials.first; i < a->credentials.first + a->credentials.count;
-		i++) {
-		const struct snap_credential *k = SNAP_AT(s, SNAP_CREDENTIALS, snap_credential,
-			SNAP_INDEX_AT(s, SNAP_API_CREDENTIALS, i));
+	for (uint32_t i = 0; i < a->credentials.count; i++) {
+		const struct snap_credential *k = snap_credential_of(s, a, i);
 
 		sum += text_walk(s, k->name) + text_walk(s, k->field);
 		sum += text_walk(s, k->pattern) + text_walk(s, k->shape_prefixes);
@@ -365,7 +398,8 @@ static uint64_t consumers_walk(const struct snapshot *s)
 		for (uint32_t k = p->limits.first; k < p->limits.first + p->limits.count; k++)
 			sum += text_walk(s, SNAP_AT(s, SNAP_LIMITS, snap_limit, k)->name);
 		for (uint32_t k = p->apis.first; k < p->apis.first + p->apis.count; k++)
-			sum += SNAP_AT(s, SNAP_APIS, snap_api, SNAP_INDEX_AT(s, SNAP_PLAN_APIS, k))
+			sum += SNAP_AT(s, SNAP_APIS, snap_api,
+				snap_named(s, SNAP_API, SNAP_INDEX_AT(s, SNAP_PLAN_APIS, k)))
 				       ->slot;
 	}
 	for (uint32_t i = 0; i < s->sections[SNAP_RETIRED].count; i++) {

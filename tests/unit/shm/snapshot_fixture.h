@@ -7,7 +7,12 @@
 #include "lib/shm/snapshot.h"
 
 /** Build the fixture. @return 0 or -errno; the caller owns @p out */
-int fixture_build(uint64_t generation, struct segment *out);
+int fixture_build(uint64_t generation, struct segment out[SNAP_KINDS]);
+
+/** Open a snapshot of segments that are no mappings, and stay the caller's. @return as
+ * snapshot_open() */
+int fixture_open_memory(
+	const struct segment memory[SNAP_KINDS], struct snapshot *out, char *why, size_t why_bytes);
 
 /** Certificates and keys that belong to it. */
 int fixture_secrets(uint64_t generation, struct segment *out);

@@ -15,62 +15,94 @@
 #include <unistd.h>
 
 #include "lib/base/crc32c.h"
+#include "lib/shm/shm_priv.h"
 #include "tests/unit/shm/snapshot_fixture.h"
 
-static struct segment fixture;
+static struct segment fixture[SNAP_KINDS];
 
 static int setup(void **state)
 {
-	return fixture_build(41, &fixture);
+	return fixture_build(41, fixture);
 }
 
 static int teardown(void **state)
 {
-	segment_close(&fixture);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		segment_close(&fixture[kind]);
 	return 0;
 }
 
-/* A copy of the fixture that can be damaged. */
-static uint8_t *copy_make(void)
-{
-	uint8_t *copy = aligned_alloc(SHM_ALIGN, fixture.length);
+/* Copies of the fixture's segments that can be damaged. */
+struct copies {
+	struct segment at[SNAP_KINDS];
+};
 
-	assert_non_null(copy);
-	memcpy(copy, fixture.base, fixture.length);
-	return copy;
+static struct copies copies_make(void)
+{
+	struct copies copies;
+
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		const size_t length = fixture[kind].length;
+
+		copies.at[kind] = (struct segment){
+			.fd = -1, .base = aligned_alloc(SHM_ALIGN, length), .length = length
+		};
+		assert_non_null(copies.at[kind].base);
+		memcpy(copies.at[kind].base, fixture[kind].base, length);
+	}
+	return copies;
 }
 
-static void crc_fix(uint8_t *copy, size_t length)
+static void copies_free(struct copies *copies)
 {
-	((struct segment_header *)(void *)copy)->crc32c = crc32c(0, copy + 64, length - 64);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		free(copies->at[kind].base);
 }
 
-/* Open a copy as a reader would, walk it when it is accepted. */
-static int copy_open(uint8_t *copy, size_t length, char *why, size_t why_bytes)
+static void crc_fix(struct segment *s)
 {
-	struct segment s = { .fd = -1, .base = copy, .length = length };
+	((struct segment_header *)s->base)->crc32c =
+		crc32c(0, (const uint8_t *)s->base + 64, s->length - 64);
+}
+
+/* Open copies as a reader would, walk them when they are accepted. */
+static int copies_open(const struct copies *copies, char *why, size_t why_bytes)
+{
 	struct snapshot snapshot;
-	int err = segment_check(copy, length, SEGMENT_SNAPSHOT, true);
+	int err = 0;
 
 	why[0] = 0;
+	for (unsigned kind = 0; kind < SNAP_KINDS && !err; kind++)
+		err = segment_check(
+			copies->at[kind].base, copies->at[kind].length, SEGMENT_SNAPSHOT, true);
 	if (err)
 		return err;
-	err = snapshot_open(&s, &snapshot, why, why_bytes);
+	err = fixture_open_memory(copies->at, &snapshot, why, why_bytes);
 	if (err == 0)
 		snapshot_walk(&snapshot);
+	snapshot_close(&snapshot);
 	return err;
 }
 
-static struct snap_section *section_of(uint8_t *copy, enum snap_section_id id)
+static struct segment *segment_of(struct copies *copies, enum snap_section_id id)
 {
-	return (struct snap_section *)(void *)(copy + sizeof(struct segment_header)) + id;
+	return &copies->at[snap_section_kind(id)];
 }
 
-static void *record_of(uint8_t *copy, enum snap_section_id id, uint32_t index)
+static struct snap_section *section_of(struct copies *copies, enum snap_section_id id)
 {
-	const struct snap_section *s = section_of(copy, id);
+	return (struct snap_section *)(void *)((uint8_t *)segment_of(copies, id)->base +
+					       sizeof(struct segment_header) +
+					       sizeof(struct snap_header)) +
+	       id;
+}
 
-	return copy + s->offset + (size_t)index * s->record_bytes;
+static void *record_of(struct copies *copies, enum snap_section_id id, uint32_t index)
+{
+	const struct snap_section *s = section_of(copies, id);
+
+	return (uint8_t *)segment_of(copies, id)->base + s->offset +
+	       (size_t)index * s->record_bytes;
 }
 
 static void what_is_built_is_read_back(void **state)
@@ -78,13 +110,16 @@ static void what_is_built_is_read_back(void **state)
 	const struct snap_api *api;
 	const struct snap_key *keys;
 	struct snapshot s;
-	struct segment map;
+	struct segment maps[SNAP_KINDS];
 	uint32_t count;
 	char why[200];
 
-	assert_int_equal(segment_map(dup(fixture.fd), SEGMENT_SNAPSHOT, false, true, &map), 0);
-	assert_int_equal(snapshot_open(&map, &s, why, sizeof(why)), 0);
-	assert_int_equal(map.fd, -1);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		assert_int_equal(segment_map(dup(fixture[kind].fd), SEGMENT_SNAPSHOT, false, true,
+					 &maps[kind]),
+			0);
+	assert_int_equal(snapshot_open_segments(maps, NULL, 41, &s, why, sizeof(why)), 0);
+	assert_int_equal(maps[0].fd, -1);
 	assert_int_equal(s.generation, 41);
 	assert_true(str_equal(snap_str(&s, snap_settings(&s)->via), STR("sluice")));
 	api = snap_records(&s, SNAP_APIS, &count);
@@ -111,11 +146,11 @@ static void equal_texts_share_their_bytes(void **state)
 
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "consumer-%d", i);
-		first[i] = snapshot_builder_text(b, str_of(name));
+		first[i] = snapshot_builder_text(b, SNAP_KIND_CALLERS, str_of(name));
 	}
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "consumer-%d", i);
-		again = snapshot_builder_text(b, str_of(name));
+		again = snapshot_builder_text(b, SNAP_KIND_CALLERS, str_of(name));
 		assert_memory_equal(&again, &first[i], sizeof(again));
 	}
 	snapshot_builder_free(b);
@@ -126,16 +161,16 @@ static void a_builder_refuses_what_cannot_be_right(void **state)
 	struct snapshot_builder *b = snapshot_builder_new();
 	struct snap_settings settings;
 	struct snap_key key = { .digest = { 1 } };
-	struct segment out;
+	struct segment out[SNAP_KINDS];
 
-	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), -EINVAL);
+	assert_int_equal(snapshot_builder_finish(b, NULL, 1, 1, out), -EINVAL);
 	snapshot_settings_defaults(&settings);
 	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
 	snapshot_builder_add(b, SNAP_KEYS, &key);
 	snapshot_builder_add(b, SNAP_KEYS, &key);
-	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), -EEXIST);
+	assert_int_equal(snapshot_builder_finish(b, NULL, 1, 1, out), -EEXIST);
 	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
-	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), -E2BIG);
+	assert_int_equal(snapshot_builder_finish(b, NULL, 1, 1, out), -E2BIG);
 	snapshot_builder_free(b);
 }
 
@@ -144,13 +179,13 @@ static void an_almost_empty_snapshot_is_accepted(void **state)
 	struct snapshot_builder *b = snapshot_builder_new();
 	struct snap_settings settings;
 	struct snapshot s;
-	struct segment out;
+	struct segment out[SNAP_KINDS];
 	char why[200];
 
 	snapshot_settings_defaults(&settings);
 	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
-	assert_int_equal(snapshot_builder_finish(b, 1, 1, &out), 0);
-	assert_int_equal(snapshot_open(&out, &s, why, sizeof(why)), 0);
+	assert_int_equal(snapshot_builder_finish(b, NULL, 1, 1, out), 0);
+	assert_int_equal(snapshot_open_segments(out, NULL, 1, &s, why, sizeof(why)), 0);
 	snapshot_close(&s);
 	snapshot_builder_free(b);
 }
@@ -204,10 +239,30 @@ static const struct damage damages[] = {
 		"section certificate names, record 1: name: empty"),
 	DAMAGE(SNAP_BACKENDS, 0, snap_backend, balance, 1,
 		"section backends, record 0: balance: 1"),
-	DAMAGE(SNAP_BACKENDS, 0, snap_backend, endpoints.count, 1,
-		"section endpoints, record 1: backend: backend 0 does not hold it"),
+	DAMAGE(SNAP_BACKENDS, 0, snap_backend, slot, SNAP_BACKEND_SLOTS,
+		"section backends, record 0: slot: 65536"),
+	DAMAGE(SNAP_BACKENDS, 0, snap_backend, slot, 5,
+		"section endpoints, record 0: backend: slot 6, which section backends does not have"),
 	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, backend, 1,
-		"section backends, record 0: endpoints: endpoint 1 names another backend"),
+		"section endpoints, record 1: backend: slot 1, which section backends does not have"),
+	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, backend, UINT32_MAX,
+		"record 1: backend: slot 4294967295"),
+	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, name.offset, 0,
+		"section endpoints, record 1: name: a text of another kind of segment"),
+	DAMAGE(SNAP_LISTENERS, 0, snap_listener, slot, 3,
+		"section api listeners, record 0: listener: slot 2, which section listeners does not"),
+	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, slot, 6,
+		"section api credentials, record 0: credential: slot 7, which section credentials"),
+	DAMAGE(SNAP_CREDENTIALS, 0, snap_credential, slot, 1024,
+		"section credentials, record 0: slot: 1024"),
+	DAMAGE(SNAP_APIS, 0, snap_api, slot, 0,
+		"section plan apis, record 0: api: slot 1, which section apis does not have"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, api_capacity, 1,
+		"section apis, record 0: slot: 1, beyond the 1 reserved in settings"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, endpoint_capacity, 1,
+		"section endpoints, record 1: slot: 1, beyond the 1 reserved in settings"),
+	DAMAGE(SNAP_SETTINGS, 0, snap_settings, consumer_capacity, 5,
+		"section retired consumers, record 0: slot: 5, beyond the 5 reserved in settings"),
 	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, weight, 2000,
 		"section endpoints, record 1: weight: 2000 is not within 0 and 1000"),
 	DAMAGE(SNAP_ENDPOINTS, 1, snap_endpoint, weight, 1001, "record 1: weight: 1001"),
@@ -222,7 +277,8 @@ static const struct damage damages[] = {
 	DAMAGE(SNAP_ROUTES, 1, snap_route, backend, 7,
 		"section routes, record 1: backend: index 7, beyond the 1 of section backends"),
 	DAMAGE(SNAP_ROUTES, 1, snap_route, path.length, 0, "record 1: path: empty"),
-	DAMAGE(SNAP_ROUTES, 1, snap_route, path.offset, 0, "record 1: path: does not begin"),
+	DAMAGE(SNAP_ROUTES, 1, snap_route, path.offset, 1 << SNAP_TEXT_BITS,
+		"record 1: path: does not begin"),
 	DAMAGE(SNAP_ROUTES, 0, snap_route, path.length, 4, "record 0: path: a prefix is kept"),
 	DAMAGE(SNAP_ROUTES, 0, snap_route, timeout_ms, 0, "record 0: timeout_ms: 0"),
 	DAMAGE(SNAP_ROUTES, 1, snap_route, backend, SNAP_NONE,
@@ -277,13 +333,13 @@ static const struct damage damages[] = {
 	DAMAGE(SNAP_KEYS, 1, snap_key, digest[0], 3,
 		"section keys, record 1: digest: not above the one before it"),
 	DAMAGE(SNAP_KEYS, 0, snap_key, id.offset, UINT32_MAX, "section keys, record 0: id: "),
-	/* Lists of bare indices. */
+	/* Lists of bare indices and slots. */
 	{ SNAP_LCORES, 0, 0, 4, 5000, "section lcores, record 0: lcore: 5000" },
 	{ SNAP_LISTENER_CERTS, 0, 0, 4, 1,
 		"section listener certificates, record 0: certificate: " },
 	{ SNAP_API_LISTENERS, 0, 0, 4, 1, "section api listeners, record 0: listener: " },
 	{ SNAP_API_CREDENTIALS, 0, 0, 4, 9, "section api credentials, record 0: credential: " },
-	{ SNAP_PLAN_APIS, 0, 0, 4, 1, "section plan apis, record 0: api: " },
+	{ SNAP_PLAN_APIS, 0, 0, 4, 0, "section plan apis, record 0: api: " },
 };
 
 static void damage_is_refused_with_its_place(void **state)
@@ -292,16 +348,16 @@ static void damage_is_refused_with_its_place(void **state)
 
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
 		const struct damage *d = &damages[i];
-		uint8_t *copy = copy_make();
+		struct copies copies = copies_make();
 
-		memcpy((uint8_t *)record_of(copy, d->section, d->record) + d->offset, &d->value,
+		memcpy((uint8_t *)record_of(&copies, d->section, d->record) + d->offset, &d->value,
 			d->size);
-		crc_fix(copy, fixture.length);
-		if (copy_open(copy, fixture.length, why, sizeof(why)) != -EBADMSG)
+		crc_fix(segment_of(&copies, d->section));
+		if (copies_open(&copies, why, sizeof(why)) != -EBADMSG)
 			fail_msg("row %zu is not refused: \"%s\"", i, d->why);
 		if (!strstr(why, d->why))
 			fail_msg("row %zu: \"%s\" instead of \"%s\"", i, why, d->why);
-		free(copy);
+		copies_free(&copies);
 	}
 }
 
@@ -323,100 +379,238 @@ static void a_damaged_table_is_refused(void **state)
 
 	for (size_t i = 0; i < sizeof(table_damages) / sizeof(table_damages[0]); i++) {
 		const struct damage *d = &table_damages[i];
-		uint8_t *copy = copy_make();
+		struct copies copies = copies_make();
 
-		memcpy((uint8_t *)section_of(copy, d->section) + d->offset, &d->value, d->size);
-		crc_fix(copy, fixture.length);
-		assert_int_equal(copy_open(copy, fixture.length, why, sizeof(why)), -EBADMSG);
+		memcpy((uint8_t *)section_of(&copies, d->section) + d->offset, &d->value, d->size);
+		crc_fix(segment_of(&copies, d->section));
+		assert_int_equal(copies_open(&copies, why, sizeof(why)), -EBADMSG);
 		if (!strstr(why, d->why))
 			fail_msg("row %zu: \"%s\" instead of \"%s\"", i, why, d->why);
-		free(copy);
+		copies_free(&copies);
 	}
 }
 
 static void names_hold_no_control_characters(void **state)
 {
-	uint8_t *copy = copy_make();
-	struct snap_consumer *consumer = record_of(copy, SNAP_CONSUMERS, 0);
-	char *strings = record_of(copy, SNAP_STRINGS, 0);
+	struct copies copies = copies_make();
+	struct snap_consumer *consumer = record_of(&copies, SNAP_CONSUMERS, 0);
+	char *strings = record_of(&copies, SNAP_CALLERS_STRINGS, 0);
 	char why[200];
 
-	strings[consumer->name.offset + 1] = '\n';
-	crc_fix(copy, fixture.length);
-	assert_int_equal(copy_open(copy, fixture.length, why, sizeof(why)), -EBADMSG);
+	strings[(consumer->name.offset & SNAP_TEXT_MASK) + 1] = '\n';
+	crc_fix(&copies.at[SNAP_KIND_CALLERS]);
+	assert_int_equal(copies_open(&copies, why, sizeof(why)), -EBADMSG);
 	assert_string_equal(why, "section consumers, record 0: name: control character 0x0a");
-	free(copy);
+	copies_free(&copies);
+}
+
+static void a_slot_is_one_records(void **state)
+{
+	struct snapshot_builder *b = snapshot_builder_new();
+	struct snap_settings settings;
+	struct snap_backend backend = {
+		.slot = 3, .health = SNAP_NONE, .connect_timeout_ms = 1000, .retry_after_ms = 5000
+	};
+	struct segment out[SNAP_KINDS];
+	struct snapshot s;
+	char why[200];
+
+	snapshot_settings_defaults(&settings);
+	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
+	snapshot_builder_add(b, SNAP_BACKENDS, &backend);
+	snapshot_builder_add(b, SNAP_BACKENDS, &backend);
+	assert_int_equal(snapshot_builder_finish(b, NULL, 1, 1, out), 0);
+	assert_int_equal(snapshot_open_segments(out, NULL, 1, &s, why, sizeof(why)), -EBADMSG);
+	assert_string_equal(why, "section backends, record 1: slot: 3 is that of record 0");
+	snapshot_builder_free(b);
+}
+
+static void endpoints_of_a_backend_lie_together(void **state)
+{
+	struct snapshot_builder *b = snapshot_builder_new();
+	struct snap_settings settings;
+	struct snap_backend backend = {
+		.health = SNAP_NONE, .connect_timeout_ms = 1000, .retry_after_ms = 5000
+	};
+	struct snap_endpoint endpoint = { .tcp_port = 1, .weight = 1 };
+	struct segment out[SNAP_KINDS];
+	struct snapshot s;
+	char why[200];
+
+	snapshot_settings_defaults(&settings);
+	settings.endpoint_capacity = 4;
+	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
+	for (backend.slot = 0; backend.slot < 2; backend.slot++)
+		snapshot_builder_add(b, SNAP_BACKENDS, &backend);
+	for (endpoint.slot = 0; endpoint.slot < 3; endpoint.slot++) {
+		endpoint.backend = endpoint.slot % 2;
+		snapshot_builder_add(b, SNAP_ENDPOINTS, &endpoint);
+	}
+	assert_int_equal(snapshot_builder_finish(b, NULL, 1, 1, out), 0);
+	assert_int_equal(snapshot_open_segments(out, NULL, 1, &s, why, sizeof(why)), -EBADMSG);
+	assert_string_equal(why,
+		"section endpoints, record 2: backend: its other endpoints are not beside this one");
+	snapshot_builder_free(b);
+}
+
+static void each_kind_has_its_place(void **state)
+{
+	struct segment out[SNAP_KINDS], other;
+	struct snapshot s;
+	char why[200];
+
+	assert_int_equal(fixture_build(1, out), 0);
+	other = out[SNAP_KIND_ROUTING];
+	out[SNAP_KIND_ROUTING] = out[SNAP_KIND_CALLERS];
+	out[SNAP_KIND_CALLERS] = other;
+	assert_int_equal(snapshot_open_segments(out, NULL, 1, &s, why, sizeof(why)), -EBADMSG);
+	assert_string_equal(why, "section strings: a segment of kind callers instead of routing");
+}
+
+static void a_segment_holds_its_own_kind(void **state)
+{
+	struct copies copies = copies_make();
+	struct snap_header *header = (void *)((uint8_t *)copies.at[SNAP_KIND_ROUTING].base +
+					      sizeof(struct segment_header));
+	char why[200];
+
+	header->kind = SNAP_KIND_CALLERS;
+	crc_fix(&copies.at[SNAP_KIND_ROUTING]);
+	assert_int_equal(copies_open(&copies, why, sizeof(why)), -EBADMSG);
+	assert_non_null(strstr(why, " records in a segment of kind callers"));
+	header->kind = SNAP_KINDS;
+	crc_fix(&copies.at[SNAP_KIND_ROUTING]);
+	assert_int_equal(copies_open(&copies, why, sizeof(why)), -EBADMSG);
+	assert_string_equal(why, "section strings: in a segment of kind 4, which is none");
+	copies_free(&copies);
+}
+
+/* An apply that changes one kind: the others are the same memory. */
+static void snapshots_share_parts(void **state)
+{
+	struct snapshot_part *parts[SNAP_KINDS];
+	struct segment first[SNAP_KINDS], second[SNAP_KINDS];
+	struct snapshot a, b;
+	char why[200];
+
+	assert_int_equal(fixture_build(5, first), 0);
+	assert_int_equal(fixture_build(6, second), 0);
+	assert_int_equal(snapshot_open_segments(first, NULL, 5, &a, why, sizeof(why)), 0);
+	assert_int_equal(a.generation, 5);
+	memcpy(parts, a.parts, sizeof(parts));
+	assert_int_equal(snapshot_part_open(&second[SNAP_KIND_ENDPOINTS],
+				 &parts[SNAP_KIND_ENDPOINTS], why, sizeof(why)),
+		0);
+	assert_true(snapshot_part_same(parts[SNAP_KIND_ENDPOINTS], a.parts[SNAP_KIND_ENDPOINTS]));
+	assert_int_equal(snapshot_open(parts, 6, &b, why, sizeof(why)), 0);
+	snapshot_part_release(parts[SNAP_KIND_ENDPOINTS]);
+	assert_int_equal(b.generation, 6);
+	assert_int_equal(b.parts[SNAP_KIND_CALLERS]->generation, 5);
+	assert_int_equal(b.parts[SNAP_KIND_ENDPOINTS]->generation, 6);
+	assert_true(snapshot_shares(&a, &b, 7));
+	assert_false(snapshot_shares(&a, &b, 1u << SNAP_KIND_ENDPOINTS));
+	assert_ptr_equal(a.sections[SNAP_KEYS].records, b.sections[SNAP_KEYS].records);
+	snapshot_close(&a);
+	assert_true(snapshot_walk(&b) > 0);
+	snapshot_close(&b);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		segment_close(&second[kind]);
+}
+
+static void flip_bytes(enum snap_kind kind)
+{
+	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
+	struct copies copies = copies_make();
+	struct segment *s = &copies.at[kind];
+	uint8_t *copy = s->base;
+	char why[200];
+
+	for (size_t i = 0; i < s->length; i++) {
+		for (size_t k = 0; k < sizeof(masks); k++) {
+			copy[i] ^= masks[k];
+			assert_true(
+				copies_open(&copies, why, sizeof(why)) != 0 || i == 14 || i == 15 ||
+				(i >= 32 && i < 64)); /* ABI minor; generation, boot id, spare */
+			crc_fix(s);
+			if (copies_open(&copies, why, sizeof(why)) == -EBADMSG && i >= 64)
+				assert_memory_equal(why, "section ", 8);
+			memcpy(copy, fixture[kind].base, s->length);
+		}
+	}
+	copies_free(&copies);
 }
 
 static void any_flipped_byte_is_survived(void **state)
 {
-	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
-	uint8_t *copy = copy_make();
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		flip_bytes(kind);
+}
+
+static void truncate_to(enum snap_kind kind, size_t length)
+{
+	struct copies copies = copies_make();
+	struct segment *s = &copies.at[kind];
 	char why[200];
 
-	for (size_t i = 0; i < fixture.length; i++) {
-		for (size_t k = 0; k < sizeof(masks); k++) {
-			copy[i] ^= masks[k];
-			assert_true(
-				copy_open(copy, fixture.length, why, sizeof(why)) != 0 || i == 14 ||
-				i == 15 ||
-				(i >= 32 && i < 64)); /* ABI minor; generation, boot id, spare */
-			crc_fix(copy, fixture.length);
-			if (copy_open(copy, fixture.length, why, sizeof(why)) == -EBADMSG &&
-				i >= 64)
-				assert_memory_equal(why, "section ", 8);
-			memcpy(copy, fixture.base, fixture.length);
-		}
+	free(s->base);
+	s->base = aligned_alloc(SHM_ALIGN, (length + SHM_ALIGN) / 64 * 64);
+	s->length = length;
+	memcpy(s->base, fixture[kind].base, length);
+	if (length >= sizeof(struct segment_header)) {
+		((struct segment_header *)s->base)->length = length;
+		crc_fix(s);
 	}
-	free(copy);
+	assert_int_equal(copies_open(&copies, why, sizeof(why)), -EBADMSG);
+	copies_free(&copies);
 }
 
 static void any_truncation_is_refused(void **state)
 {
-	char why[200];
-
-	for (size_t length = 0; length < fixture.length; length += length < 256 ? 1 : SHM_ALIGN) {
-		uint8_t *copy = aligned_alloc(SHM_ALIGN, (length + SHM_ALIGN) / 64 * 64);
-
-		memcpy(copy, fixture.base, length);
-		if (length >= sizeof(struct segment_header)) {
-			((struct segment_header *)(void *)copy)->length = length;
-			crc_fix(copy, length);
-		}
-		assert_int_equal(copy_open(copy, length, why, sizeof(why)), -EBADMSG);
-		free(copy);
-	}
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		for (size_t length = 0; length < fixture[kind].length;
+			length += length < 256 ? 1 : SHM_ALIGN)
+			truncate_to(kind, length);
 }
 
 static void reading_stops_at_the_last_byte(void **state)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	const size_t room = (fixture.length + page - 1) / page * page;
-	uint8_t *map =
-		mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *copy = map + room - fixture.length;
+	struct copies copies = { 0 };
+	uint8_t *maps[SNAP_KINDS];
+	size_t room[SNAP_KINDS];
 	char why[200];
 
-	assert_ptr_not_equal(map, MAP_FAILED);
-	assert_int_equal(mprotect(map + room, page, PROT_NONE), 0);
-	memcpy(copy, fixture.base, fixture.length);
-	assert_int_equal(copy_open(copy, fixture.length, why, sizeof(why)), 0);
-	munmap(map, room + page);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		const size_t length = fixture[kind].length;
+
+		room[kind] = (length + page - 1) / page * page;
+		maps[kind] = mmap(NULL, room[kind] + page, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert_ptr_not_equal(maps[kind], MAP_FAILED);
+		assert_int_equal(mprotect(maps[kind] + room[kind], page, PROT_NONE), 0);
+		copies.at[kind] = (struct segment){
+			.fd = -1, .base = maps[kind] + room[kind] - length, .length = length
+		};
+		memcpy(copies.at[kind].base, fixture[kind].base, length);
+	}
+	assert_int_equal(copies_open(&copies, why, sizeof(why)), 0);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		munmap(maps[kind], room[kind] + page);
 }
 
 static void a_short_buffer_for_the_reason_is_enough(void **state)
 {
-	uint8_t *copy = copy_make();
+	struct copies copies = copies_make();
 	char why[8];
 
-	section_of(copy, SNAP_KEYS)->record_bytes = 1;
-	crc_fix(copy, fixture.length);
+	section_of(&copies, SNAP_KEYS)->record_bytes = 1;
+	crc_fix(&copies.at[SNAP_KIND_CALLERS]);
 	for (size_t room = 1; room <= sizeof(why); room++) {
 		memset(why, 'x', sizeof(why));
-		assert_int_equal(copy_open(copy, fixture.length, why, room), -EBADMSG);
+		assert_int_equal(copies_open(&copies, why, room), -EBADMSG);
 		assert_int_equal(strlen(why), room - 1);
 	}
-	free(copy);
+	copies_free(&copies);
 }
 
 int main(void)
@@ -429,6 +623,11 @@ int main(void)
 		cmocka_unit_test(damage_is_refused_with_its_place),
 		cmocka_unit_test(a_damaged_table_is_refused),
 		cmocka_unit_test(names_hold_no_control_characters),
+		cmocka_unit_test(a_slot_is_one_records),
+		cmocka_unit_test(endpoints_of_a_backend_lie_together),
+		cmocka_unit_test(each_kind_has_its_place),
+		cmocka_unit_test(a_segment_holds_its_own_kind),
+		cmocka_unit_test(snapshots_share_parts),
 		cmocka_unit_test(any_flipped_byte_is_survived),
 		cmocka_unit_test(any_truncation_is_refused),
 		cmocka_unit_test(reading_stops_at_the_last_byte),

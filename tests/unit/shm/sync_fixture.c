@@ -48,7 +48,7 @@ static int program_apply(void *ctx, struct snapshot *snapshot, const struct secr
 	if (p->runs)
 		snapshot_close(&p->snapshot);
 	p->snapshot = *snapshot;
-	*snapshot = (struct snapshot){ .segment = { .fd = -1 } };
+	*snapshot = (struct snapshot){ 0 };
 	p->usage = usage;
 	if (secrets->count)
 		memcpy(p->fingerprint, secrets->entries[0].fingerprint, 32);
@@ -135,7 +135,8 @@ int program_run(struct link_client *c)
 	return err < 0 ? err : 0;
 }
 
-void settings_build(uint64_t generation, uint32_t consumers, uint32_t apis, struct segment *out)
+void settings_build(
+	uint64_t generation, uint32_t consumers, uint32_t apis, struct segment out[SNAP_KINDS])
 {
 	struct snapshot_builder *b = snapshot_builder_new();
 	struct snap_settings settings;
@@ -147,27 +148,31 @@ void settings_build(uint64_t generation, uint32_t consumers, uint32_t apis, stru
 	settings.listener_capacity = 4;
 	settings.event_records = 256;
 	snapshot_builder_add(b, SNAP_SETTINGS, &settings);
-	assert_int_equal(snapshot_builder_finish(b, generation, 1, out), 0);
+	assert_int_equal(snapshot_builder_finish(b, NULL, generation, 1, out), 0);
 	snapshot_builder_free(b);
 }
 
 void control_start(struct link_client *c, uint64_t generation)
 {
-	struct segment snapshot, secrets;
+	struct segment segments[SNAP_KINDS], secrets;
+	struct snapshot snapshot;
 	struct usage usage;
+	char why[200];
 
 	assert_int_equal(link_client_connect(program_path, LINK_ROLE_CONTROL, 9, c), 0);
 	assert_int_equal(program_run(c), 0);
 	assert_true(c->ready);
 	assert_int_equal(usage_create(16, 9, &usage), 0);
-	assert_int_equal(fixture_build(generation, &snapshot), 0);
+	assert_int_equal(fixture_build(generation, segments), 0);
+	assert_int_equal(
+		snapshot_open_segments(segments, NULL, generation, &snapshot, why, sizeof(why)), 0);
 	assert_int_equal(fixture_secrets(generation, &secrets), 0);
 	assert_int_equal(link_client_send_usage(c, &usage), 0);
-	assert_int_equal(link_client_apply(c, &snapshot, &secrets), 0);
+	assert_int_equal(link_client_apply(c, &snapshot, NULL, &secrets), 0);
 	assert_int_equal(program_run(c), 0);
 	assert_true(c->ack.arrived);
 	assert_int_equal(c->ack.status, 0);
 	usage_close(&usage);
-	segment_close(&snapshot);
+	snapshot_close(&snapshot);
 	segment_close(&secrets);
 }

@@ -38,7 +38,8 @@ extern char program_path[96];
 int program_run(struct link_client *c);
 
 /** A snapshot of nothing but settings. */
-void settings_build(uint64_t generation, uint32_t consumers, uint32_t apis, struct segment *out);
+void settings_build(
+	uint64_t generation, uint32_t consumers, uint32_t apis, struct segment out[SNAP_KINDS]);
 
 /** Connect as control, hand over usage memory and the fixture of generation @p generation. */
 void control_start(struct link_client *c, uint64_t generation);

@@ -37,6 +37,21 @@ static int raw_connect(void)
 	return fd;
 }
 
+/* The parts of a snapshot of generation 6, then their root. */
+static void raw_apply(int fd, const struct segment segments[SNAP_KINDS])
+{
+	struct link_message m = link_message_make(LINK_SEGMENT, 3);
+
+	m.segment = SEGMENT_SNAPSHOT;
+	for (m.index = 0; m.index < SNAP_KINDS; m.index++)
+		assert_int_equal(link_send(fd, &m, segments[m.index].fd), 0);
+	m = link_message_make(LINK_ROOT, 3);
+	m.generation = 6;
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		m.parts[kind] = 6;
+	assert_int_equal(link_send(fd, &m, -1), 0);
+}
+
 static void raw_send(int fd, enum link_type type, uint32_t value, int pass_fd)
 {
 	struct link_message m = link_message_make(type, 3);
@@ -44,6 +59,12 @@ static void raw_send(int fd, enum link_type type, uint32_t value, int pass_fd)
 	m.role = m.segment = value;
 	m.generation = 6;
 	assert_int_equal(link_send(fd, &m, pass_fd), 0);
+}
+
+static void segments_close(struct segment segments[SNAP_KINDS])
+{
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		segment_close(&segments[kind]);
 }
 
 /* The next message's type, after its descriptor was closed; or the error. */
@@ -71,7 +92,9 @@ static int raw_control(void)
 static void the_protocol_has_its_order(void **state)
 {
 	static const uint32_t order[][2] = { { LINK_WELCOME, 0 },
-		{ LINK_SEGMENT, SEGMENT_SNAPSHOT }, { LINK_SEGMENT, SEGMENT_SECRETS },
+		{ LINK_SEGMENT, SEGMENT_SNAPSHOT }, { LINK_SEGMENT, SEGMENT_SNAPSHOT },
+		{ LINK_SEGMENT, SEGMENT_SNAPSHOT }, { LINK_SEGMENT, SEGMENT_SNAPSHOT },
+		{ LINK_ROOT, 0 }, { LINK_SEGMENT, SEGMENT_SECRETS },
 		{ LINK_SEGMENT, SEGMENT_USAGE }, { LINK_BELL, 0 }, { LINK_SEGMENT, SEGMENT_STATS },
 		{ LINK_SEGMENT, SEGMENT_EVENTS }, { LINK_SEGMENT, SEGMENT_ASK },
 		{ LINK_SEGMENT, SEGMENT_STATS }, { LINK_SEGMENT, SEGMENT_EVENTS },
@@ -98,17 +121,17 @@ static void workers_come_before_the_first_answer(void **state)
 	static const uint32_t order[] = { LINK_SEGMENT, LINK_SEGMENT, LINK_SEGMENT, LINK_SEGMENT,
 		LINK_SEGMENT, LINK_SEGMENT, LINK_READY, LINK_ACK };
 	struct link_message m;
-	struct segment s;
+	struct segment segments[SNAP_KINDS];
 	int fd = raw_control();
 
-	settings_build(6, 0, 4, &s);
-	raw_send(fd, LINK_SEGMENT, SEGMENT_SNAPSHOT, s.fd);
+	settings_build(6, 0, 4, segments);
+	raw_apply(fd, segments);
 	program_run(NULL);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		assert_int_equal(raw_next(fd, &m), order[i]);
 	assert_int_equal(m.status, 0);
 	assert_int_equal(m.generation, 6);
-	segment_close(&s);
+	segments_close(segments);
 	close(fd);
 }
 
@@ -131,6 +154,8 @@ static void who_breaks_the_protocol_is_closed(void **state)
 		{ LINK_ROLE_CONTROL, LINK_WELCOME, 0, false },
 		{ LINK_ROLE_CONTROL, LINK_PING, 0, true },
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_SNAPSHOT, false },
+		{ LINK_ROLE_CONTROL, LINK_ROOT, 0, true },
+		{ LINK_ROLE_READER, LINK_ROOT, 0, false },
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_STATS, true },
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_USAGE, true },
 		{ LINK_ROLE_CONTROL, LINK_SEGMENT, SEGMENT_DELTA, true },
@@ -175,64 +200,145 @@ static void garbage_closes_its_sender(void **state)
 	close(control);
 }
 
-/* Damaged snapshots in good envelopes: an answer with the place, and the connection goes on. */
+static int damaged_memfd(const struct segment *s, size_t at)
+{
+	int fd = memfd_create("damaged", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	uint8_t *copy = malloc(s->length);
+
+	memcpy(copy, s->base, s->length);
+	copy[at] ^= 0x40;
+	((struct segment_header *)(void *)copy)->crc32c = crc32c(0, copy + 64, s->length - 64);
+	assert_int_equal(write(fd, copy, s->length), s->length);
+	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+	free(copy);
+	return fd;
+}
+
+/* Damaged parts in good envelopes: an answer with the place, and the connection goes on. */
 static void a_damaged_snapshot_is_answered(void **state)
 {
+	struct segment good[SNAP_KINDS], sent[SNAP_KINDS];
 	struct link_message m;
-	struct segment s;
-	uint8_t *copy;
 	int control = raw_control();
 
-	assert_int_equal(fixture_build(6, &s), 0);
-	copy = malloc(s.length);
-	for (size_t at = 64; at < s.length; at += 61) {
-		int fd = memfd_create("damaged", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-		memcpy(copy, s.base, s.length);
-		copy[at] ^= 0x40;
-		((struct segment_header *)(void *)copy)->crc32c =
-			crc32c(0, copy + 64, s.length - 64);
-		assert_int_equal(write(fd, copy, s.length), s.length);
-		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-		raw_send(control, LINK_SEGMENT, SEGMENT_SNAPSHOT, fd);
-		close(fd);
-		program_run(NULL);
-		assert_int_equal(raw_next(control, &m), LINK_ACK);
-		assert_int_not_equal(m.status, 0); /* no secrets came, so that none is accepted */
-		assert_int_not_equal(m.text[0], 0);
+	assert_int_equal(fixture_build(6, good), 0);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		for (size_t at = 64; at < good[kind].length; at += 61) {
+			memcpy(sent, good, sizeof(sent));
+			sent[kind].fd = damaged_memfd(&good[kind], at);
+			raw_apply(control, sent);
+			close(sent[kind].fd);
+			program_run(NULL);
+			assert_int_equal(raw_next(control, &m), LINK_ACK);
+			assert_int_not_equal(
+				m.status, 0); /* no secrets came, so that none is accepted */
+			assert_int_not_equal(m.text[0], 0);
+		}
 	}
 	assert_int_equal(program.applies, 0);
-	free(copy);
-	segment_close(&s);
+	segments_close(good);
 	close(control);
 }
 
 static void what_is_not_sealed_is_answered(void **state)
 {
+	struct segment segments[SNAP_KINDS], sent[SNAP_KINDS], s;
 	struct link_message m;
-	struct segment s;
 	int control = raw_control();
 
 	assert_int_equal(segment_create("open", SEGMENT_SNAPSHOT, 4096, 1, &s), 0);
+	settings_build(6, 0, 1, segments);
+	memcpy(sent, segments, sizeof(sent));
+	sent[SNAP_KIND_ROUTING].fd = s.fd;
 	raw_send(control, LINK_SEGMENT, SEGMENT_SECRETS, s.fd);
-	raw_send(control, LINK_SEGMENT, SEGMENT_SNAPSHOT, s.fd);
+	raw_apply(control, sent);
 	program_run(NULL);
 	assert_int_equal(raw_next(control, &m), LINK_ACK);
 	assert_int_equal(m.status, -EPERM);
-	segment_close(&s);
-	settings_build(6, 0, 1, &s);
-	raw_send(control, LINK_SEGMENT, SEGMENT_SECRETS, s.fd);
-	raw_send(control, LINK_SEGMENT, SEGMENT_SNAPSHOT, s.fd);
+	raw_send(control, LINK_SEGMENT, SEGMENT_SECRETS, segments[0].fd);
+	raw_apply(control, segments);
 	program_run(NULL);
 	assert_int_equal(raw_next(control, &m), LINK_ACK);
 	assert_int_equal(m.status, -EPROTO);
 	assert_non_null(strstr(m.text, "the secrets cannot be read"));
-	raw_send(control, LINK_SEGMENT, SEGMENT_SNAPSHOT, s.fd); /* the error is forgotten */
+	raw_apply(control, segments); /* the error is forgotten */
 	program_run(NULL);
 	while (raw_next(control, &m) != LINK_ACK)
 		assert_int_equal(m.magic, LINK_MAGIC);
 	assert_int_equal(m.status, 0);
 	segment_close(&s);
+	segments_close(segments);
+	close(control);
+}
+
+/* @return the answer to a root that names these generations */
+static struct link_message root_answer(
+	int control, uint64_t generation, const uint64_t parts[SNAP_KINDS])
+{
+	struct link_message m = link_message_make(LINK_ROOT, 3);
+
+	m.generation = generation;
+	memcpy(m.parts, parts, sizeof(m.parts));
+	assert_int_equal(link_send(control, &m, -1), 0);
+	program_run(NULL);
+	while (raw_next(control, &m) != LINK_ACK)
+		assert_int_equal(m.magic, LINK_MAGIC);
+	return m;
+}
+
+static void a_root_names_what_is_there(void **state)
+{
+	static const uint64_t none[SNAP_KINDS] = { 0 }, all[SNAP_KINDS] = { 6, 6, 6, 6 },
+			      other[SNAP_KINDS] = { 6, 6, 5, 6 },
+			      later[SNAP_KINDS] = { 6, 6, 6, 7 };
+	struct segment segments[SNAP_KINDS];
+	struct link_message m;
+	int control = raw_control();
+
+	m = root_answer(control, 6, none);
+	assert_int_equal(m.status, -ENOENT);
+	settings_build(6, 0, 1, segments);
+	raw_apply(control, segments);
+	program_run(NULL);
+	while (raw_next(control, &m) != LINK_ACK)
+		assert_int_equal(m.magic, LINK_MAGIC);
+	assert_int_equal(m.status, 0);
+	m = root_answer(control, 7, other);
+	assert_int_equal(m.status, -ENOENT);
+	assert_string_equal(
+		m.text, "the root names generation 5 of kind callers, which is not here");
+	m = root_answer(control, 7, later);
+	assert_int_equal(m.status, -ENOENT);
+	m = root_answer(control, 6, all);
+	assert_int_equal(m.status, -ESTALE);
+	/* Nothing is new but the root. */
+	m = root_answer(control, 7, all);
+	assert_int_equal(m.status, 0);
+	assert_int_equal(program.snapshot.generation, 7);
+	assert_int_equal(program.snapshot.parts[SNAP_KIND_CALLERS]->generation, 6);
+	assert_int_equal(program.applies, 2);
+	segments_close(segments);
+	close(control);
+}
+
+/* A part under the number of another. */
+static void a_part_is_what_it_says(void **state)
+{
+	struct link_message m = link_message_make(LINK_SEGMENT, 3);
+	struct segment segments[SNAP_KINDS];
+	int control = raw_control();
+
+	settings_build(6, 0, 1, segments);
+	m.segment = SEGMENT_SNAPSHOT;
+	m.index = SNAP_KIND_CALLERS;
+	assert_int_equal(link_send(control, &m, segments[SNAP_KIND_ROUTING].fd), 0);
+	raw_apply(control, segments);
+	program_run(NULL);
+	while (raw_next(control, &m) != LINK_ACK)
+		assert_int_equal(m.magic, LINK_MAGIC);
+	assert_int_equal(m.status, -EINVAL);
+	assert_string_equal(m.text, "a segment of kind routing is announced as 2");
+	segments_close(segments);
 	close(control);
 }
 
@@ -315,6 +421,8 @@ int main(void)
 		TEST(garbage_closes_its_sender),
 		TEST(a_damaged_snapshot_is_answered),
 		TEST(what_is_not_sealed_is_answered),
+		TEST(a_root_names_what_is_there),
+		TEST(a_part_is_what_it_says),
 		TEST(usage_that_runs_is_not_exchanged),
 		TEST(who_does_not_read_holds_nobody_up),
 		TEST(the_silent_make_room),

@@ -82,17 +82,22 @@ static void control_gets_the_rings_of_questions(void **state)
 	link_client_close(&c);
 }
 
-/* Apply a snapshot; @return the verdict. Takes both segments. */
-static int apply(struct link_client *c, struct segment *snapshot, struct segment *secrets)
+/* Apply a snapshot; @return the verdict. Takes all segments. */
+static int apply(
+	struct link_client *c, struct segment segments[SNAP_KINDS], struct segment *secrets)
 {
-	const struct segment_header *header = snapshot->base;
-	const uint64_t generation = header->generation;
+	const struct segment_header *header = segments[0].base;
+	struct snapshot snapshot;
+	char why[200];
 	int status;
 
-	assert_int_equal(link_client_apply(c, snapshot, secrets), 0);
+	assert_int_equal(snapshot_open_segments(
+				 segments, NULL, header->generation, &snapshot, why, sizeof(why)),
+		0);
+	assert_int_equal(link_client_apply(c, &snapshot, NULL, secrets), 0);
 	assert_int_equal(program_run(c), 0);
-	assert_int_equal(link_client_wait_ack(c, generation, 0, &status), 0);
-	segment_close(snapshot);
+	assert_int_equal(link_client_wait_ack(c, snapshot.generation, 0, &status), 0);
+	snapshot_close(&snapshot);
 	if (secrets)
 		segment_close(secrets);
 	return status;
@@ -100,21 +105,21 @@ static int apply(struct link_client *c, struct segment *snapshot, struct segment
 
 static void a_refusal_changes_nothing(void **state)
 {
-	struct segment snapshot, secrets;
+	struct segment snapshot[SNAP_KINDS], secrets;
 	struct link_client c;
 
 	control_start(&c, 5);
 	program.verdict = -EIO;
-	fixture_build(6, &snapshot);
+	fixture_build(6, snapshot);
 	fixture_secrets(6, &secrets);
-	assert_int_equal(apply(&c, &snapshot, &secrets), -EIO);
+	assert_int_equal(apply(&c, snapshot, &secrets), -EIO);
 	assert_string_equal(c.ack.text, "ports cannot be started");
 	assert_int_equal(link_server_generation(program.server), 5);
 	assert_int_equal(program.snapshot.generation, 5);
 	assert_int_equal(c.generation, 5);
 	program.verdict = 0;
-	fixture_build(6, &snapshot);
-	assert_int_equal(apply(&c, &snapshot, NULL), 0); /* the secrets that run */
+	fixture_build(6, snapshot);
+	assert_int_equal(apply(&c, snapshot, NULL), 0); /* the secrets that run */
 	assert_int_equal(link_server_generation(program.server), 6);
 	assert_int_equal(c.stats_count, 2);
 	link_client_close(&c);
@@ -122,27 +127,27 @@ static void a_refusal_changes_nothing(void **state)
 
 static void a_first_apply_may_fail_and_be_repeated(void **state)
 {
-	struct segment snapshot;
+	struct segment snapshot[SNAP_KINDS];
 	struct link_client c;
 	struct usage usage;
 
 	assert_int_equal(link_client_connect(program_path, LINK_ROLE_CONTROL, 9, &c), 0);
-	settings_build(1, 0, 4, &snapshot);
+	settings_build(1, 0, 4, snapshot);
 	program.verdict = -ENODEV;
-	assert_int_equal(apply(&c, &snapshot, NULL), -ENODEV);
+	assert_int_equal(apply(&c, snapshot, NULL), -ENODEV);
 	program.verdict = 0;
-	settings_build(2, 10, 4, &snapshot);
-	assert_int_equal(apply(&c, &snapshot, NULL), -ENOSPC); /* no usage memory */
+	settings_build(2, 10, 4, snapshot);
+	assert_int_equal(apply(&c, snapshot, NULL), -ENOSPC); /* no usage memory */
 	usage_create(4, 1, &usage);
 	link_client_send_usage(&c, &usage);
 	usage_close(&usage);
-	settings_build(3, 10, 4, &snapshot);
-	assert_int_equal(apply(&c, &snapshot, NULL), -ENOSPC);
+	settings_build(3, 10, 4, snapshot);
+	assert_int_equal(apply(&c, snapshot, NULL), -ENOSPC);
 	usage_create(10, 1, &usage);
 	link_client_send_usage(&c, &usage);
 	usage_close(&usage);
-	settings_build(4, 10, 4, &snapshot);
-	assert_int_equal(apply(&c, &snapshot, NULL), 0);
+	settings_build(4, 10, 4, snapshot);
+	assert_int_equal(apply(&c, snapshot, NULL), 0);
 	assert_int_equal(program.usage->capacity, 10);
 	assert_int_equal(program.applies, 2);
 	link_client_close(&c);
@@ -150,38 +155,80 @@ static void a_first_apply_may_fail_and_be_repeated(void **state)
 
 static void what_does_not_fit_what_runs_is_refused(void **state)
 {
-	struct segment snapshot, secrets;
+	struct segment snapshot[SNAP_KINDS], secrets;
 	struct link_client c;
 
 	control_start(&c, 5);
-	fixture_build(5, &snapshot);
-	assert_int_equal(apply(&c, &snapshot, NULL), -ESTALE);
+	fixture_build(5, snapshot);
+	assert_int_equal(apply(&c, snapshot, NULL), -ESTALE);
 	assert_string_equal(c.ack.text, "generation 5 is not above 5, which runs");
-	settings_build(6, 17, 4, &snapshot);
+	settings_build(6, 17, 4, snapshot);
 	secrets_build(NULL, 0, 6, 1, &secrets);
-	assert_int_equal(apply(&c, &snapshot, &secrets), -ENOSPC);
-	settings_build(6, 16, 5, &snapshot);
+	assert_int_equal(apply(&c, snapshot, &secrets), -ENOSPC);
+	settings_build(6, 16, 5, snapshot);
 	secrets_build(NULL, 0, 6, 1, &secrets);
-	assert_int_equal(apply(&c, &snapshot, &secrets), -ENOSPC);
+	assert_int_equal(apply(&c, snapshot, &secrets), -ENOSPC);
 	assert_string_equal(c.ack.text, "api_capacity 5 needs a restart: statistics hold 4");
 	assert_int_equal(program.applies, 1);
+	link_client_close(&c);
+}
+
+/* Parts that both generations have are not sent, and are the same memory in the program. */
+static void only_what_changed_is_sent(void **state)
+{
+	struct snapshot_part *parts[SNAP_KINDS], *before[SNAP_KINDS];
+	struct segment segments[SNAP_KINDS];
+	struct snapshot running, next;
+	struct link_client c;
+	char why[200];
+	int status;
+
+	control_start(&c, 5);
+	assert_int_equal(fixture_build(6, segments), 0);
+	assert_int_equal(snapshot_open_segments(segments, NULL, 6, &running, why, sizeof(why)), 0);
+	assert_int_equal(link_client_apply(&c, &running, NULL, NULL), 0);
+	assert_int_equal(program_run(&c), 0);
+	assert_int_equal(link_client_wait_ack(&c, 6, 0, &status), 0);
+	assert_int_equal(status, 0);
+	memcpy(before, program.snapshot.parts, sizeof(before));
+	memcpy(parts, running.parts, sizeof(parts));
+	assert_int_equal(fixture_build(7, segments), 0);
+	assert_int_equal(snapshot_part_open(&segments[SNAP_KIND_ENDPOINTS],
+				 &parts[SNAP_KIND_ENDPOINTS], why, sizeof(why)),
+		0);
+	assert_int_equal(snapshot_open(parts, 7, &next, why, sizeof(why)), 0);
+	assert_int_equal(link_client_apply(&c, &next, &running, NULL), 0);
+	assert_int_equal(program_run(&c), 0);
+	assert_int_equal(link_client_wait_ack(&c, 7, 0, &status), 0);
+	assert_int_equal(status, 0);
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++) {
+		if (kind != SNAP_KIND_ENDPOINTS)
+			assert_ptr_equal(program.snapshot.parts[kind], before[kind]);
+		segment_close(&segments[kind]);
+	}
+	assert_int_equal(program.snapshot.generation, 7);
+	assert_int_equal(program.snapshot.parts[SNAP_KIND_ENDPOINTS]->generation, 7);
+	assert_true(snapshot_walk(&program.snapshot) > 0);
+	snapshot_part_release(parts[SNAP_KIND_ENDPOINTS]);
+	snapshot_close(&running);
+	snapshot_close(&next);
 	link_client_close(&c);
 }
 
 static void secrets_must_belong_to_the_certificates(void **state)
 {
 	struct secrets_input input = { STR("cert"), STR("key"), { 1 } };
-	struct segment snapshot, secrets;
+	struct segment snapshot[SNAP_KINDS], secrets;
 	struct link_client c;
 
 	control_start(&c, 5);
-	fixture_build(6, &snapshot);
+	fixture_build(6, snapshot);
 	secrets_build(&input, 1, 6, 1, &secrets);
-	assert_int_equal(apply(&c, &snapshot, &secrets), -EINVAL);
+	assert_int_equal(apply(&c, snapshot, &secrets), -EINVAL);
 	assert_string_equal(c.ack.text, "certificate 0 is not the one in the secrets");
-	fixture_build(6, &snapshot);
+	fixture_build(6, snapshot);
 	secrets_build(NULL, 0, 6, 1, &secrets);
-	assert_int_equal(apply(&c, &snapshot, &secrets), -EINVAL);
+	assert_int_equal(apply(&c, snapshot, &secrets), -EINVAL);
 	assert_string_equal(c.ack.text, "1 certificates, but secrets for 0");
 	link_client_close(&c);
 }
@@ -304,13 +351,13 @@ static void the_dataplanes_death_is_noticed(void **state)
 
 static void a_stopping_dataplane_applies_nothing(void **state)
 {
-	struct segment snapshot;
+	struct segment snapshot[SNAP_KINDS];
 	struct link_client c, reader;
 
 	control_start(&c, 5);
 	link_server_stopping(program.server);
-	fixture_build(6, &snapshot);
-	assert_int_equal(apply(&c, &snapshot, NULL), -ESHUTDOWN);
+	fixture_build(6, snapshot);
+	assert_int_equal(apply(&c, snapshot, NULL), -ESHUTDOWN);
 	assert_int_equal(link_client_connect(program_path, LINK_ROLE_READER, 1, &reader), 0);
 	assert_int_equal(program_run(&reader), 0);
 	assert_int_equal(reader.state, LINK_STATE_STOPPING);
@@ -480,7 +527,9 @@ static void *serve(void *stop)
 static void waiting_ends_with_the_answer(void **state)
 {
 	_Atomic bool stop = false;
-	struct segment snapshot;
+	struct segment segments[SNAP_KINDS];
+	struct snapshot snapshot;
+	char why[200];
 	struct link_client c;
 	pthread_t thread;
 	int status = -1;
@@ -489,14 +538,15 @@ static void waiting_ends_with_the_answer(void **state)
 	assert_int_equal(link_client_wait_ready(&c, 10), -ETIMEDOUT);
 	assert_int_equal(pthread_create(&thread, NULL, serve, &stop), 0);
 	assert_int_equal(link_client_wait_ready(&c, 5000), 0);
-	settings_build(1, 0, 4, &snapshot);
-	assert_int_equal(link_client_apply(&c, &snapshot, NULL), 0);
+	settings_build(1, 0, 4, segments);
+	assert_int_equal(snapshot_open_segments(segments, NULL, 1, &snapshot, why, sizeof(why)), 0);
+	assert_int_equal(link_client_apply(&c, &snapshot, NULL, NULL), 0);
 	assert_int_equal(link_client_wait_ack(&c, 1, 5000, &status), 0);
 	assert_int_equal(status, 0);
 	assert_int_equal(c.stats_count, 2);
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	segment_close(&snapshot);
+	snapshot_close(&snapshot);
 	link_client_close(&c);
 }
 
@@ -511,6 +561,7 @@ int main(void)
 		TEST(a_refusal_changes_nothing),
 		TEST(a_first_apply_may_fail_and_be_repeated),
 		TEST(what_does_not_fit_what_runs_is_refused),
+		TEST(only_what_changed_is_sent),
 		TEST(secrets_must_belong_to_the_certificates),
 		TEST(a_new_control_finds_what_ran),
 		TEST(a_second_control_is_refused),

@@ -87,12 +87,13 @@ static void make_snapshot(const struct pem *pems)
 	uint32_t index;
 
 	for (uint32_t i = 0; i < RIG_CERTS; i++) {
-		struct snap_cert cert = { .name = fixture_text(&f, rig_common_names[i]) };
+		struct snap_cert cert = { .name = fixture_text(
+						  &f, SNAP_KIND_GATEWAY, rig_common_names[i]) };
 
 		memcpy(cert.fingerprint, pems[i].fingerprint, 32);
 		cert.names.first = fixture_count(&f, SNAP_CERT_NAMES);
 		for (const char *const *name = dns_names[i]; *name != NULL; name++) {
-			struct snap_text text = fixture_text(&f, *name);
+			struct snap_text text = fixture_text(&f, SNAP_KIND_GATEWAY, *name);
 
 			snapshot_builder_add(f.b, SNAP_CERT_NAMES, &text);
 			cert.names.count++;

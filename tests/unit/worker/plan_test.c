@@ -12,7 +12,7 @@
 static struct start_plan plan_of(bool with_tls)
 {
 	struct fixture f = fixture_begin();
-	struct snap_cert cert = { .name = fixture_text(&f, "cert") };
+	struct snap_cert cert = { .name = fixture_text(&f, SNAP_KIND_GATEWAY, "cert") };
 	struct snapshot snapshot;
 	struct start_plan plan;
 	uint32_t index = 0;
