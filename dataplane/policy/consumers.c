@@ -53,6 +53,7 @@ struct removed {
 
 struct consumers {
 	uint32_t shares;
+	bool changed;      /* by deltas, since it was last what a snapshot says */
 	uint32_t capacity; /* records */
 	uint32_t live;
 	uint32_t free; /* list of records */
@@ -157,8 +158,10 @@ struct consumers *consumers_create(const struct snapshot *snapshot)
 		c->records[i].sibling = i + 1 < c->capacity ? i + 1 : RECORD_NONE;
 	if (c->hash == NULL || c->records == NULL || c->consumers == NULL)
 		goto fail;
-	if (consumers_fill(c, snapshot) && keys_fill(c, snapshot))
+	if (consumers_fill(c, snapshot) && keys_fill(c, snapshot)) {
+		c->changed = false;
 		return c;
+	}
 fail:
 	consumers_release(c);
 	return NULL;
@@ -241,6 +244,7 @@ int consumers_key_add(struct consumers *c, const uint8_t *digest, uint32_t numbe
 
 	if (number >= c->consumer_count)
 		return -EINVAL;
+	c->changed = true;
 	if (record != NULL) {
 		if (record->consumer != number)
 			return -EEXIST;
@@ -313,6 +317,7 @@ int consumers_key_remove(struct consumers *c, const uint8_t *digest)
 		return -ENOENT;
 	if (!removed_room(c))
 		return -ENOMEM;
+	c->changed = true;
 	number = (uint32_t)(record - c->records);
 	position = rte_hash_del_key_with_hash(c->hash, digest, digest_signature(c, digest));
 	sibling_unlink(c, number);
@@ -326,6 +331,7 @@ int consumers_set_plan(struct consumers *c, uint32_t consumer, uint32_t plan)
 {
 	if (consumer >= c->consumer_count)
 		return -EINVAL;
+	c->changed = true;
 	c->consumers[consumer].plan = plan;
 	for (uint32_t i = c->consumers[consumer].first_key; i != RECORD_NONE;
 		i = c->records[i].sibling)
@@ -352,7 +358,12 @@ static bool consumer_match(const struct consumers *c, const struct consumer *min
 		       snap_str(snapshot, theirs->name));
 }
 
-bool consumers_match(const struct consumers *c, const struct snapshot *snapshot)
+bool consumers_changed(const struct consumers *c)
+{
+	return c->changed;
+}
+
+bool consumers_match(struct consumers *c, const struct snapshot *snapshot)
 {
 	const struct snap_consumer *theirs;
 	const struct snap_key *keys;
@@ -375,5 +386,6 @@ bool consumers_match(const struct consumers *c, const struct snapshot *snapshot)
 			record->expires != keys[i].expires)
 			return false;
 	}
+	c->changed = false;
 	return true;
 }

@@ -20,8 +20,12 @@ struct consumers *consumers_hold(struct consumers *consumers);
 /** Give a share back; the last one frees it. */
 void consumers_release(struct consumers *consumers);
 
-/** Does the table, with the deltas it got, say what this snapshot says? */
-bool consumers_match(const struct consumers *consumers, const struct snapshot *snapshot);
+/** Does the table, with the deltas it got, say what this snapshot says? Then it is changed no
+ * more. */
+bool consumers_match(struct consumers *consumers, const struct snapshot *snapshot);
+
+/** Did it get deltas since it was last what a snapshot says? */
+bool consumers_changed(const struct consumers *consumers);
 
 /**
  * The first half of a look-up: whose digests are known. Their records are fetched ahead.

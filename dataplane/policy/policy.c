@@ -55,6 +55,21 @@ static void plans_fill(struct policy *policy)
 	}
 }
 
+/* A part that is the same needs no look at what is in it, unless deltas changed what was made of
+ * it. */
+static bool keys_stay(struct policy *previous, const struct snapshot *snapshot)
+{
+	if (snapshot_shares(previous->snapshot, snapshot, 1u << SNAP_KIND_CALLERS) &&
+		!policy_changed(previous))
+		return true;
+	return consumers_match(previous->consumers, snapshot);
+}
+
+bool policy_changed(const struct policy *policy)
+{
+	return consumers_changed(policy->consumers);
+}
+
 struct policy *policy_create(const struct snapshot *snapshot, struct policy *previous,
 	const struct pattern_compiler *compiler, char *why, size_t why_bytes)
 {
@@ -70,7 +85,7 @@ struct policy *policy_create(const struct snapshot *snapshot, struct policy *pre
 	policy->credentials = credential_set_create(snapshot, compiler, why, why_bytes);
 	if (policy->credentials == NULL)
 		goto fail;
-	if (previous != NULL && consumers_match(previous->consumers, snapshot))
+	if (previous != NULL && keys_stay(previous, snapshot))
 		policy->consumers = consumers_hold(previous->consumers);
 	else
 		policy->consumers = consumers_create(snapshot);
@@ -120,8 +135,6 @@ void policy_scratch_destroy(struct policy_scratch *scratch)
 
 int policy_apply_delta(struct policy *policy, const struct delta *delta)
 {
-	if (delta->base_generation != policy->snapshot->generation)
-		return -ESTALE;
 	switch ((enum delta_op)delta->op) {
 	case DELTA_KEY_ADD:
 		return consumers_key_add(

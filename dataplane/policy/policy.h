@@ -25,7 +25,8 @@ struct policy_scratch;
  * Build the tables of a snapshot: patterns compiled by Hyperscan, keys in a table with lock-free
  * readers, plans flattened for the worker.
  * @param previous  the running generation's tables, or NULL; the key table is taken over (shared,
- *                  with a reference count) when the snapshot's keys and consumers did not change
+ *                  with a reference count) when the snapshot's keys and consumers did not change,
+ *                  which is not looked at where both have the same part
  * @param compiler  of patterns, read during the call; NULL: this process
  * @param why       on failure, a sentence; @p why_bytes of room
  * @return NULL on failure. The snapshot must outlive the tables.
@@ -34,15 +35,19 @@ struct policy *policy_create(const struct snapshot *snapshot, struct policy *pre
 	const struct pattern_compiler *compiler, char *why, size_t why_bytes);
 void policy_destroy(struct policy *policy);
 
+/** Did deltas change the keys since they were last what a snapshot says? */
+bool policy_changed(const struct policy *policy);
+
 /** Scratch for one worker, enough for @p policy. @return NULL when out of memory */
 struct policy_scratch *policy_scratch_create(const struct policy *policy);
 void policy_scratch_destroy(struct policy_scratch *scratch);
 
 struct delta;
 /**
- * Apply a delta (lib/shm/delta.h); by the main core, on the newest tables, after all workers run
- * them. Readers see it at once. Adding a key that is there sets its expiry.
- * @return 0, -ESTALE (another base generation), -EINVAL (operation or index out of range), -ENOENT
+ * Apply a delta (lib/shm/delta.h) whose base is the running generation; by the main core, on the
+ * newest tables, after all workers run them. Readers see it at once. Adding a key that is there
+ * sets its expiry.
+ * @return 0, -EINVAL (operation or index out of range), -ENOENT
  *         (no such key), -EEXIST (another consumer's key), -ENOSPC (no room left: control sends a
  *         snapshot)
  */

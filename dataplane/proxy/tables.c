@@ -47,11 +47,97 @@ static bool build_pipeline(struct tables *t)
 static bool build_workers(struct tables *t)
 {
 	for (uint32_t w = 0; w < t->worker_count; w++) {
-		t->worker[w].scratch = policy_scratch_create(t->policy);
+		t->worker[w].scratch = t->callers->scratch[w];
 		t->worker[w].rounds = balance_rounds_create(t->balance);
-		if (!t->worker[w].scratch || !t->worker[w].rounds)
+		if (!t->worker[w].rounds)
 			return false;
 	}
+	return true;
+}
+
+static void routing_release(struct tables_routing *routing)
+{
+	if (!routing || --routing->shares > 0)
+		return;
+	if (routing->routes)
+		route_table_destroy(routing->routes);
+	snapshot_close(&routing->view);
+	free(routing);
+}
+
+static bool build_routing(struct tables *t, struct tables *previous)
+{
+	const unsigned kinds = 1u << SNAP_KIND_GATEWAY | 1u << SNAP_KIND_ROUTING;
+	struct tables_routing *routing;
+
+	if (tables_share(t, previous, kinds)) {
+		t->routing = previous->routing;
+		t->routing->shares++;
+	} else {
+		routing = t->routing = calloc(1, sizeof(*routing));
+		if (!routing)
+			return false;
+		routing->shares = 1;
+		if (snapshot_view(&t->snapshot, kinds, &routing->view) == 0)
+			routing->routes = route_table_create(&routing->view);
+	}
+	t->routes = t->routing->routes;
+	return t->routes != NULL;
+}
+
+static void callers_release(struct tables_callers *callers)
+{
+	if (!callers || --callers->shares > 0)
+		return;
+	for (uint32_t w = 0; w < callers->worker_count; w++)
+		policy_scratch_destroy(callers->scratch[w]);
+	if (callers->policy)
+		policy_destroy(callers->policy);
+	snapshot_close(&callers->view);
+	free(callers);
+}
+
+static bool callers_make(struct tables_callers *callers, const struct tables *t,
+	struct tables *previous, const struct pattern_compiler *compiler, char *why,
+	size_t why_bytes)
+{
+	const unsigned kinds = 1u << SNAP_KIND_CALLERS;
+
+	if (snapshot_view(&t->snapshot, kinds, &callers->view))
+		return false;
+	callers->policy = policy_create(
+		&callers->view, previous ? previous->policy : NULL, compiler, why, why_bytes);
+	if (!callers->policy)
+		return false;
+	for (uint32_t w = 0; w < callers->worker_count; w++) {
+		callers->scratch[w] = policy_scratch_create(callers->policy);
+		if (!callers->scratch[w]) {
+			snprintf(why, why_bytes, "out of memory for the workers' part");
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A table of keys that deltas changed says more than its part: policy_create() compares it. */
+static bool build_callers(struct tables *t, struct tables *previous,
+	const struct pattern_compiler *compiler, char *why, size_t why_bytes)
+{
+	const unsigned kinds = 1u << SNAP_KIND_CALLERS;
+
+	if (tables_share(t, previous, kinds) && !policy_changed(previous->policy)) {
+		t->callers = previous->callers;
+		t->callers->shares++;
+	} else {
+		t->callers = calloc(1, sizeof(*t->callers));
+		if (!t->callers)
+			return false;
+		t->callers->shares = 1;
+		t->callers->worker_count = t->worker_count;
+		if (!callers_make(t->callers, t, previous, compiler, why, why_bytes))
+			return false;
+	}
+	t->policy = t->callers->policy;
 	return true;
 }
 
@@ -66,13 +152,11 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	t->snapshot = *snapshot;
 	t->usage = config->usage;
 	t->worker_count = config->worker_count;
-	t->routes = route_table_create(&t->snapshot);
 	t->balance = balance_plan_create(&t->snapshot, previous ? previous->balance : NULL);
-	if (!t->routes || !t->balance || !tables_index_slots(t, previous))
+	if (!t->balance || !build_routing(t, previous) || !tables_index_slots(t, previous))
 		goto fail;
-	t->policy = policy_create(
-		&t->snapshot, previous ? previous->policy : NULL, config->compiler, why, why_bytes);
-	if (!t->policy || !build_pipeline(t) || !build_tls(t, config, secrets, why, why_bytes))
+	if (!build_callers(t, previous, config->compiler, why, why_bytes) || !build_pipeline(t) ||
+		!build_tls(t, config, secrets, why, why_bytes))
 		goto fail;
 	if (!build_workers(t)) {
 		snprintf(why, why_bytes, "out of memory for the workers' part");
@@ -95,15 +179,12 @@ void tables_destroy(struct tables *t)
 	for (uint32_t w = 0; w < t->worker_count; w++) {
 		if (t->worker[w].tls)
 			tls_contexts_destroy(t->worker[w].tls);
-		policy_scratch_destroy(t->worker[w].scratch);
 		balance_rounds_destroy(t->worker[w].rounds);
 	}
 	pipeline_fini(&t->pipeline);
 	balance_plan_destroy(t->balance);
-	if (t->policy)
-		policy_destroy(t->policy);
-	if (t->routes)
-		route_table_destroy(t->routes);
+	callers_release(t->callers);
+	routing_release(t->routing);
 	tables_free_slots(t);
 	snapshot_close(&t->snapshot);
 	free(t);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One generation's tables: the snapshot and everything that the main core builds from it before the
- * workers see it: what they share, what each needs for itself, and what changed since the
- * generation before, so that taking it over costs a worker what changed and not what there is.
+ * One generation's tables, the root that a worker reads once a burst: the snapshot and everything that the main
+ * core builds from it before the workers see it: what they share, what each needs for itself, and what changed
+ * since the generation before, so that taking it over costs a worker what changed and not what there is.
+ * What is made of parts of the snapshot that did not change is shared with the generation before.
  * Immutable once published (but for keys that deltas change, behind policy, and for each worker's
  * own part), replaced as a whole, freed when QSBR says that every worker moved on. Workers go
  * through generations one by one, by the pointer to the next.
@@ -46,6 +47,29 @@ struct tables_worker {
 	struct balance_rounds *rounds;
 };
 
+/* Slots to records of one kind; shared while its part does not change. */
+struct tables_slots {
+	uint32_t shares;
+	uint32_t count;
+	uint32_t index[]; /* by slot, SNAP_NONE where it is free */
+};
+
+/* What is made of the gateway's listeners and of routing. */
+struct tables_routing {
+	uint32_t shares;
+	struct snapshot view; /* of these kinds */
+	struct route_table *routes;
+};
+
+/* What is made of callers. */
+struct tables_callers {
+	uint32_t shares;
+	struct snapshot view; /* of this kind */
+	struct policy *policy;
+	uint32_t worker_count;
+	struct policy_scratch *scratch[TABLES_WORKERS_MAX];
+};
+
 struct tables {
 	struct snapshot snapshot; /* owned */
 	struct tables *next;      /* the generation after; read once that is published */
@@ -53,11 +77,14 @@ struct tables {
 	struct policy *policy;
 	struct balance_plan *balance;
 	struct pipeline pipeline;
-	struct usage *usage; /* the gateway's, not owned: outlives every generation */
+	struct tables_routing *routing; /* owns routes */
+	struct tables_callers *callers; /* owns policy and each worker's scratch */
+	struct usage *usage;            /* the gateway's, not owned: outlives every generation */
 	uint32_t worker_count;
 	struct tables_worker worker[TABLES_WORKERS_MAX];
 	/* Slot to index in this generation, SNAP_NONE where the slot is free. */
-	uint32_t *by_slot[SLOT_KINDS];
+	const uint32_t *by_slot[SLOT_KINDS];
+	struct tables_slots *indices[SLOT_KINDS]; /* what by_slot points into */
 	uint32_t slots[SLOT_KINDS];
 	struct tables_ended ended[SLOT_KINDS];
 	struct tables_listening listening;
@@ -103,6 +130,13 @@ static inline bool tables_slot_ended(const struct tables *t, enum slot_kind kind
 }
 
 /* tables_slots.c */
+
+/** Are the parts of these kinds, bits 1 << kind, those of the generation before? */
+static inline bool tables_share(
+	const struct tables *t, const struct tables *previous, unsigned kinds)
+{
+	return previous && snapshot_shares(&t->snapshot, &previous->snapshot, kinds);
+}
 
 /**
  * Index the slots of a generation, and find those whose meaning changed and the listeners that come

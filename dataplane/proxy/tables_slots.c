@@ -14,6 +14,7 @@
 struct slot_type {
 	enum snap_section_id section;
 	size_t record_bytes, slot_offset;
+	unsigned meaning; /* the kinds that say what a slot means */
 	bool (*same)(
 		const struct snapshot *a, const void *x, const struct snapshot *b, const void *y);
 };
@@ -52,16 +53,19 @@ static bool consumer_same(
 		((const struct snap_consumer *)y)->name);
 }
 
-#define SLOT_TYPE(section, type, same)                                                             \
+#define SLOT_TYPE(section, type, meaning, same)                                                    \
 	{                                                                                          \
-		section, sizeof(struct type), offsetof(struct type, slot), same                    \
+		section, sizeof(struct type), offsetof(struct type, slot), meaning, same           \
 	}
 
 static const struct slot_type slot_types[SLOT_KINDS] = {
-	[SLOT_LISTENER] = SLOT_TYPE(SNAP_LISTENERS, snap_listener, listener_same),
-	[SLOT_API] = SLOT_TYPE(SNAP_APIS, snap_api, api_same),
-	[SLOT_ENDPOINT] = SLOT_TYPE(SNAP_ENDPOINTS, snap_endpoint, endpoint_same),
-	[SLOT_CONSUMER] = SLOT_TYPE(SNAP_CONSUMERS, snap_consumer, consumer_same),
+	[SLOT_LISTENER] =
+		SLOT_TYPE(SNAP_LISTENERS, snap_listener, 1u << SNAP_KIND_GATEWAY, listener_same),
+	[SLOT_API] = SLOT_TYPE(SNAP_APIS, snap_api, 1u << SNAP_KIND_ROUTING, api_same),
+	[SLOT_ENDPOINT] = SLOT_TYPE(SNAP_ENDPOINTS, snap_endpoint,
+		1u << SNAP_KIND_ENDPOINTS | 1u << SNAP_KIND_ROUTING, endpoint_same),
+	[SLOT_CONSUMER] =
+		SLOT_TYPE(SNAP_CONSUMERS, snap_consumer, 1u << SNAP_KIND_CALLERS, consumer_same),
 };
 
 static const void *slot_record(const struct tables *t, enum slot_kind kind, uint32_t index)
@@ -76,18 +80,34 @@ static bool slots_index(struct tables *t, enum slot_kind kind)
 {
 	const struct slot_type *type = &slot_types[kind];
 	size_t bytes = ((size_t)t->slots[kind] + 1) * sizeof(uint32_t);
+	struct tables_slots *slots = malloc(sizeof(*slots) + bytes);
 
-	t->by_slot[kind] = malloc(bytes);
-	if (!t->by_slot[kind])
+	if (!slots)
 		return false;
-	memset(t->by_slot[kind], 0xff, bytes); /* SNAP_NONE */
+	slots->shares = 1;
+	slots->count = t->slots[kind];
+	memset(slots->index, 0xff, bytes); /* SNAP_NONE */
+	t->indices[kind] = slots;
+	t->by_slot[kind] = slots->index;
 	for (uint32_t i = 0; i < t->snapshot.sections[type->section].count; i++) {
 		uint32_t slot;
 
 		memcpy(&slot, (const char *)slot_record(t, kind, i) + type->slot_offset,
 			sizeof(slot));
-		t->by_slot[kind][slot] = i;
+		slots->index[slot] = i;
 	}
+	return true;
+}
+
+/* The slots mean what they meant: nothing is looked at, as there may be a million consumers. */
+static bool slots_stay(struct tables *t, const struct tables *previous, enum slot_kind kind)
+{
+	if (!tables_share(t, previous, slot_types[kind].meaning) ||
+		previous->indices[kind]->count != t->slots[kind])
+		return false;
+	t->indices[kind] = previous->indices[kind];
+	t->indices[kind]->shares++;
+	t->by_slot[kind] = t->indices[kind]->index;
 	return true;
 }
 
@@ -104,7 +124,7 @@ static bool slot_ends(
 			       &t->snapshot, slot_record(t, kind, is)));
 }
 
-/* Each record is compared once: there may be a million consumers. */
+/* Each record is compared once. */
 static bool slots_compare(struct tables *t, const struct tables *previous, enum slot_kind kind)
 {
 	struct tables_ended *ended = &t->ended[kind];
@@ -180,6 +200,8 @@ bool tables_index_slots(struct tables *t, const struct tables *previous)
 	t->slots[SLOT_ENDPOINT] = settings->endpoint_capacity;
 	t->slots[SLOT_CONSUMER] = settings->consumer_capacity;
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
+		if (slots_stay(t, previous, kind))
+			continue;
 		if (!slots_index(t, kind))
 			return false;
 		if (previous && !slots_compare(t, previous, kind))
@@ -191,7 +213,8 @@ bool tables_index_slots(struct tables *t, const struct tables *previous)
 void tables_free_slots(struct tables *t)
 {
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
-		free(t->by_slot[kind]);
+		if (t->indices[kind] && --t->indices[kind]->shares == 0)
+			free(t->indices[kind]);
 		free(t->ended[kind].slots);
 		free(t->ended[kind].bits);
 	}

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A snapshot: one generation of the configuration, compiled by control, immutable, in a sealed memfd for each
- * kind of what changes together (enum snap_kind). Each of these parts has a generation of its own; a root names
- * one part of each kind, and is a generation of the whole. An apply that changes one kind hands over that part
- * and a new root; the other parts stay what and where they are.
+ * A snapshot: one generation of the configuration, compiled by control, immutable, in a sealed
+ * memfd for each kind of what changes together (enum snap_kind). Each of these parts has a
+ * generation of its own; a root names one part of each kind, and is a generation of the whole. An
+ * apply that changes one kind hands over that part and a new root; the other parts stay what and
+ * where they are.
  *
- * In a part a header and a table of sections follow the segment header. A section is an array of fixed-size
- * records; records refer to others of their part by index, to those of another part by slot, and to text by
- * offset into their part's strings. snapshot_part_open() checks what is in a part, snapshot_open() what its
- * parts say of each other, so that the code that reads a struct snapshot may follow all of it without asking
- * again.
+ * In a part a header and a table of sections follow the segment header. A section is an array of
+ * fixed-size records; records refer to others of their part by index, to those of another part by
+ * slot, and to text by offset into their part's strings. snapshot_part_open() checks what is in a
+ * part, snapshot_open() what its parts say of each other, so that the code that reads a struct
+ * snapshot may follow all of it without asking again.
  *
- * Slots: listeners, credentials, backends, APIs, endpoints, plans and consumers carry a slot, a small number
- * that stays the same for the same name over generations, so that references from other parts, and counters and
- * limit words in other segments, keep their meaning when the configuration changes.
+ * Slots: listeners, credentials, backends, APIs, endpoints, plans and consumers carry a slot, a
+ * small number that stays the same for the same name over generations, so that references from
+ * other parts, and counters and limit words in other segments, keep their meaning when the
+ * configuration changes.
  */
 #ifndef SLUICE_LIB_SHM_SNAPSHOT_H
 #define SLUICE_LIB_SHM_SNAPSHOT_H
@@ -481,7 +483,8 @@ struct snapshot {
 };
 
 /**
- * Check every section, range, index and text of a segment that segment_map() or segment_check() accepted.
+ * Check every section, range, index and text of a segment that segment_map() or segment_check()
+ * accepted.
  * @param segment    taken over on success and left empty; untouched on failure
  * @param out        the part, with one share
  * @param why        on failure: a sentence that names the section and record
@@ -508,7 +511,8 @@ int snapshot_open(struct snapshot_part *const parts[SNAP_KINDS], uint64_t genera
 	struct snapshot *out, char *why, size_t why_bytes);
 /**
  * Open what snapshot_builder_finish() made.
- * @param segments    taken over in any case and left empty; of a kind without one the part of @p previous is shared
+ * @param segments    taken over in any case and left empty; of a kind without one the part of @p
+ *                    previous is shared
  * @param previous    that the builder was finished with; NULL: there is a segment of each kind
  * @param generation  of the root
  * @return as snapshot_open()
@@ -517,7 +521,11 @@ int snapshot_open_segments(struct segment segments[SNAP_KINDS], const struct sna
 	uint64_t generation, struct snapshot *out, char *why, size_t why_bytes);
 /** Give the shares of all parts back; a snapshot that holds nothing is left alone. */
 void snapshot_close(struct snapshot *snapshot);
-/** True when both have the same parts of these kinds, in the same memory. @param kinds  bits 1 << kind */
+/** Share the parts of some kinds, for what is made of them alone: sections and slots of other kinds are empty.
+ *  @param kinds  bits 1 << kind @return 0 or -ENOMEM */
+int snapshot_view(const struct snapshot *from, unsigned kinds, struct snapshot *out);
+/** True when both have the same parts of these kinds, in the same memory. @param kinds bits 1 <<
+ * kind */
 bool snapshot_shares(const struct snapshot *a, const struct snapshot *b, unsigned kinds);
 
 /* What two snapshots have in common, for settings that a running dataplane cannot change. */
@@ -633,12 +641,13 @@ const void *snapshot_builder_at(
 	const struct snapshot_builder *b, enum snap_section_id id, uint32_t index);
 
 /**
- * Sort the keys, lay the segments out and seal them. References are not checked here: snapshot_open()
- * does that.
+ * Sort the keys, lay the segments out and seal them. References are not checked here:
+ * snapshot_open() does that.
  * @param previous  a kind with the same content gets no segment; NULL: each gets one
- * @param out       a segment of each kind, of fd -1 where there is none; after an error there is none
- * @return 0, -EEXIST when two keys have one digest, -EINVAL without settings, -E2BIG when a section is
- *         full, -ENOMEM, or -errno of segment_create() and segment_seal()
+ * @param out       a segment of each kind, of fd -1 where there is none; after an error there is
+ *                  none
+ * @return 0, -EEXIST when two keys have one digest, -EINVAL without settings, -E2BIG when a section
+ *         is full, -ENOMEM, or -errno of segment_create() and segment_seal()
  */
 int snapshot_builder_finish(struct snapshot_builder *b, const struct snapshot *previous,
 	uint64_t generation, uint64_t boot_id, struct segment out[SNAP_KINDS]);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From one part of each kind to a snapshot. What is in a part was checked with it; here is what parts say of each
- * other: slots that name records of another part, and slots that the gateway's settings reserve. Its cost grows
- * with the references between parts and with what they name, but neither with keys nor with consumers.
+ * From one part of each kind to a snapshot. What is in a part was checked with it; here is what
+ * parts say of each other: slots that name records of another part, and slots that the gateway's
+ * settings reserve. Its cost grows with the references between parts and with what they name, but
+ * neither with keys nor with consumers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -227,6 +228,42 @@ void snapshot_close(struct snapshot *snapshot)
 		free(snapshot->named[what].index);
 	free(snapshot->endpoints);
 	*snapshot = (struct snapshot){ 0 };
+}
+
+/* @return false without memory */
+static bool named_copy(const struct snapshot *from, enum snap_named what, struct snapshot *out)
+{
+	const size_t bytes = ((size_t)from->named[what].count + 1) * sizeof(uint32_t);
+
+	out->named[what].index = malloc(bytes);
+	if (!out->named[what].index)
+		return false;
+	memcpy(out->named[what].index, from->named[what].index, bytes);
+	out->named[what].count = from->named[what].count;
+	return true;
+}
+
+int snapshot_view(const struct snapshot *from, unsigned kinds, struct snapshot *out)
+{
+	struct snapshot s = { .generation = from->generation };
+	bool made = true;
+
+	*out = (struct snapshot){ 0 };
+	for (unsigned kind = 0; kind < SNAP_KINDS; kind++)
+		if (kinds >> kind & 1)
+			s.parts[kind] = snapshot_part_hold(from->parts[kind]);
+	for (unsigned id = 0; id < SNAP_SECTION_COUNT; id++)
+		if (kinds >> snap_section_infos[id].kind & 1)
+			s.sections[id] = from->sections[id];
+	for (unsigned what = 0; what < SNAP_NAMED && made; what++)
+		if (kinds >> snap_section_infos[nameds[what].section].kind & 1)
+			made = named_copy(from, what, &s);
+	if (!made) {
+		snapshot_close(&s);
+		return -ENOMEM;
+	}
+	*out = s;
+	return 0;
 }
 
 bool snapshot_shares(const struct snapshot *a, const struct snapshot *b, unsigned kinds)

@@ -317,9 +317,6 @@ static void deltas_change_the_table_and_are_checked(void **state)
 	assert_int_equal(policy_apply_delta(policy, &plan), -EINVAL);
 	plan.op = 77;
 	assert_int_equal(policy_apply_delta(policy, &plan), -EINVAL);
-	remove.base_generation = 3;
-	assert_int_equal(policy_apply_delta(policy, &remove), -ESTALE);
-	remove.base_generation = 4;
 	assert_int_equal(policy_apply_delta(policy, &remove), 0);
 	assert_false(lookup(policy, remove.digest, &caller));
 	policy_destroy(policy);
@@ -416,6 +413,52 @@ static void equal_keys_are_shared_between_generations(void **state)
 	snapshot_close(&fourth);
 }
 
+/* @p to gets the callers of @p of. */
+static void open_sharing(
+	const struct snapshot *of, uint64_t generation, struct snapshot *to, uint32_t keys)
+{
+	struct snapshot_part *parts[SNAP_KINDS];
+	struct snapshot other;
+	char why[200];
+
+	open_keys(&other, generation, keys);
+	memcpy(parts, other.parts, sizeof(parts));
+	parts[SNAP_KIND_CALLERS] = of->parts[SNAP_KIND_CALLERS];
+	assert_int_equal(snapshot_open(parts, generation, to, why, sizeof(why)), 0);
+	snapshot_close(&other);
+}
+
+/* Deltas on a table that two generations have in common: it is compared, and made anew when it
+ * differs. */
+static void deltas_are_not_taken_for_what_a_part_says(void **state)
+{
+	struct delta delta = { .op = DELTA_KEY_ADD, .consumer = 7, .expires = 500 };
+	struct snapshot first, second, third;
+	struct policy *a, *b, *c;
+	struct policy_caller caller;
+
+	open_keys(&first, 1, 500);
+	open_sharing(&first, 2, &second, 500);
+	open_sharing(&first, 3, &third, 500);
+	a = create(&first, NULL);
+	assert_false(policy_changed(a));
+	b = create(&second, a);
+	assert_false(policy_changed(b));
+	digest_of(7000, delta.digest);
+	assert_int_equal(policy_apply_delta(b, &delta), 0);
+	assert_true(policy_changed(b));
+	assert_true(lookup(a, delta.digest, &caller)); /* one table */
+	c = create(&third, b);
+	assert_false(lookup(c, delta.digest, &caller));
+	assert_false(policy_changed(c));
+	policy_destroy(a);
+	policy_destroy(b);
+	policy_destroy(c);
+	snapshot_close(&first);
+	snapshot_close(&second);
+	snapshot_close(&third);
+}
+
 struct reader {
 	const struct policy *policy;
 	_Atomic bool stop;
@@ -501,6 +544,7 @@ int main(void)
 		cmocka_unit_test(digests_with_equal_halves_are_told_apart),
 		cmocka_unit_test(deltas_change_the_table_and_are_checked),
 		cmocka_unit_test(places_of_removed_keys_are_used_again_after_reclaim),
+		cmocka_unit_test(deltas_are_not_taken_for_what_a_part_says),
 		cmocka_unit_test(equal_keys_are_shared_between_generations),
 		cmocka_unit_test(readers_never_see_a_wrong_caller_while_keys_come_and_go),
 	};
