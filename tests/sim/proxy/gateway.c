@@ -7,6 +7,7 @@
 
 #include "dataplane/tcp/tcp_priv.h"
 #include "tests/sim/proxy/asker.h"
+#include "tests/sim/proxy/ledger.h"
 #include "tests/sim/proxy/link.h"
 
 #define PORTS_COUNT 2
@@ -165,6 +166,7 @@ void gateway_apply(struct sim *s)
 
 	if (g->generation + 1 == GENERATIONS)
 		return;
+	whole_apply(s);
 	g->generation++;
 	atomic_store(&g->shared.tables,
 		generation_tables(g->generation, (unsigned)s->o.pool % SIM_POOLS, g->pool));

@@ -30,5 +30,7 @@ bool generations_setup(void);
  * memory */
 struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte_mempool *pool);
 void generations_reset(void);
+/** What a generation was compiled to. */
+const struct snapshot *generation_snapshot(uint32_t index);
 
 #endif

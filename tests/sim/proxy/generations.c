@@ -22,15 +22,19 @@
 #define LISTENER       2 /* one more */
 #define MOVED          4 /* requests for /b go to backend a */
 #define LESS_ROUTES    8
-#define RENAMED        16 /* the listener of port 80 */
-#define SHIFTED        32 /* one more backend, API and consumer first: the others' indices move */
-#define OTHER_ENDPOINT 64 /* of backend a, in place of one */
+#define RENAMED        16  /* the listener of port 80 */
+#define SHIFTED        32  /* one more backend, API and consumer first: the others' indices move */
+#define OTHER_ENDPOINT 64  /* of backend a, in place of one */
+#define PLANS          128 /* two consumers have each other's */
 
-static const unsigned kinds[GENERATIONS] = { 0, LISTENER, LISTENER | LESS_ENDPOINTS, LESS_ENDPOINTS,
-	MOVED | RENAMED, MOVED | LESS_ROUTES | LISTENER, LESS_ROUTES | SHIFTED, LISTENER,
-	OTHER_ENDPOINT | RENAMED, LISTENER | SHIFTED, SHIFTED | LESS_ENDPOINTS,
-	MOVED | OTHER_ENDPOINT, LISTENER | LESS_ROUTES, SHIFTED | RENAMED | LISTENER,
-	OTHER_ENDPOINT | LESS_ENDPOINTS, MOVED | SHIFTED };
+/* Some change one kind of what a snapshot is made of (enum snap_kind) and share the others, some
+ * change several. */
+static const unsigned kinds[GENERATIONS] = { 0, LISTENER, LISTENER | LESS_ENDPOINTS,
+	LISTENER | LESS_ENDPOINTS | PLANS, MOVED | RENAMED | PLANS,
+	MOVED | LESS_ROUTES | LISTENER | PLANS, MOVED | LESS_ROUTES | LISTENER,
+	LESS_ROUTES | SHIFTED | PLANS, LISTENER, LISTENER | OTHER_ENDPOINT,
+	LISTENER | OTHER_ENDPOINT | MOVED, SHIFTED | LESS_ENDPOINTS | PLANS, MOVED | OTHER_ENDPOINT,
+	LISTENER | LESS_ROUTES | PLANS, SHIFTED | RENAMED | LISTENER, MOVED | SHIFTED | PLANS };
 
 static struct {
 	struct compiled compiled;
@@ -68,9 +72,9 @@ static char *text_make(unsigned kind)
 		" { name = \"bronze\"; apis = [ \"keyed\" ]; limits = ( { rate = \"2/s\"; burst = 2; } ); },\n"
 		" { name = \"none\"; apis = [ \"open\" ]; } );\n"
 		"consumers = (%s\n"
-		" { name = \"k0\"; plan = \"gold\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); },\n"
+		" { name = \"k0\"; plan = \"%s\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); },\n"
 		" { name = \"k1\"; plan = \"bronze\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); },\n"
-		" { name = \"k2\"; plan = \"none\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); } );\n"
+		" { name = \"k2\"; plan = \"%s\"; keys = ( { id = \"1\"; sha256 = \"%s\"; } ); } );\n"
 		"timeouts: { head = \"3s\"; body = \"3s\"; idle = \"6s\"; send = \"4s\"; backend_idle = \"5s\"; };\n"
 		"access_log: { enabled = true; path = \"/tmp/access.log\"; records = 1024; };\n";
 	const struct certificate *certificate = certificate_get("main", "open.test,keyed.test");
@@ -114,7 +118,8 @@ static char *text_make(unsigned kind)
 			? " { name = \"0\"; hosts = [ \"more.test\" ]; routes = ( { path = \"/*\"; backend = \"0\"; } ); },"
 			: "",
 		routes, routes, kind & SHIFTED ? " { name = \"0\"; plan = \"none\"; }," : "",
-		hash[0], hash[1], hash[2]);
+		kind & PLANS ? "none" : "gold", hash[0], hash[1], kind & PLANS ? "gold" : "none",
+		hash[2]);
 	return text;
 }
 
@@ -139,6 +144,11 @@ bool generations_setup(void)
 			return false;
 	}
 	return usage_create(CAPACITY, 1, &usage) == 0;
+}
+
+const struct snapshot *generation_snapshot(uint32_t index)
+{
+	return &generations[index].compiled.snapshot;
 }
 
 /* The worker of another run wrote to its part. */

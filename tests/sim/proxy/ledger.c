@@ -7,13 +7,12 @@
 
 #define READ_AT_ONCE 64
 
-/* The exchange that an event is of, by its path "/a/0000002a"; 0: none. */
-static uint32_t event_exchange(const struct event *e)
+uint32_t ledger_exchange(const char *path, uint16_t bytes)
 {
 	char text[EVENT_PATH_BYTES + 1] = "";
 	unsigned long id;
 
-	memcpy(text, e->path, RTE_MIN(e->path_bytes, (uint16_t)EVENT_PATH_BYTES));
+	memcpy(text, path, RTE_MIN(bytes, (uint16_t)EVENT_PATH_BYTES));
 	if (strlen(text) < 4 || text[0] != '/' || text[2] != '/')
 		return 0;
 	id = strtoul(text + 3, NULL, 16);
@@ -30,7 +29,7 @@ static bool event_limited(const struct event *e)
 static void event_take(struct sim *s, const struct event *e)
 {
 	struct ledger *l = s->ledger;
-	uint32_t id = event_exchange(e);
+	uint32_t id = ledger_exchange(e->path, e->path_bytes);
 	struct ledger_row *row;
 
 	sim_trace(s, "event: exchange %u, %s, status %u, %" PRIu64 " bytes out", id,
@@ -46,6 +45,8 @@ static void event_take(struct sim *s, const struct event *e)
 		l->limited[e->consumer % 64]++;
 	row = id || l->nameless_count == SIM_EXCHANGES ? &l->rows[id]
 						       : &l->nameless[l->nameless_count++];
+	if (id && !row->elder)
+		whole_check(s, id, e);
 	if (row->events++ > 0)
 		sim_fail(s, "exchange %u ended twice", id);
 	row->event_id = e->request_id;

@@ -20,6 +20,7 @@ struct ledger_row {
 	uint32_t client_bytes; /* of the response, those before it included */
 	uint64_t own_id;       /* the gateway's number for it, of a response of its own */
 	uint32_t attempts;     /* heads that backends got */
+	bool elder;            /* it was under way when a generation came */
 	uint32_t events;
 	uint64_t event_id;
 	uint16_t event_status;
@@ -40,7 +41,15 @@ struct ledger {
 
 /** Take what the gateway recorded since the last time. */
 void ledger_read(struct sim *s);
+/** The exchange that has a path "/a/0000002a"; 0: none. */
+uint32_t ledger_exchange(const char *path, uint16_t bytes);
 /** At the end: does all of it add up? Calls sim_fail() where it does not. */
 void ledger_check(struct sim *s);
+
+/* whole.c */
+/** A generation comes: what is under way was decided before. */
+void whole_apply(struct sim *s);
+/** Does a record fit the generation that it names? Calls sim_fail() where it does not. */
+void whole_check(struct sim *s, uint32_t id, const struct event *e);
 
 #endif
