@@ -1,23 +1,27 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What an apply costs that changes one endpoint, beside many consumers: time, and bytes handed over.
+"""`./dev bench apply`: apply.py [--consumers=N] [--applies=N] [--quick] [--json]
 
-    bench/apply.py [--build DIR] [--consumers N] [--applies N]
-
-Both processes of a build run without packets (DPDK's net_null, no huge pages). Printed for each apply: the whole of
-`sluicectl apply`, which is mostly the reading of the file; from the parts that were sent to the answer of the dataplane,
-all of whose workers run the generation then; and what was sent. The log's times are the control's own.
+What an apply that changes one endpoint's weight costs beside many consumers. Both processes of build/ run without packets
+(DPDK's net_null, no huge pages). whole is `sluicectl apply`, mostly the reading of the file; take_over is from the
+sending of the parts to the dataplane's answer, when all workers run the generation; sent is what was handed over, and
+first the same of the first generation. Times are medians, by control's log.
 """
 import argparse
 import hashlib
+import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+import report
+
+SENT_KIB_MOST = 64
+TAKE_OVER_MS_MOST = 50
 
 CONFIG = """version = 1;
 dataplane: {{ workers = 1; connections = 1000;
@@ -41,13 +45,13 @@ def wait_for(ready, what, run, seconds=300):
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end or any(process.poll() is not None for process in run.started):
-            sys.exit(f"{what} does not come:\n" + run.logs())
+            raise RuntimeError(f"{what} does not come:\n" + run.logs())
         time.sleep(0.05)
 
 
 class Run:
-    def __init__(self, build, folder, consumers):
-        self.build, self.folder, self.started = build, folder, []
+    def __init__(self, folder, consumers):
+        self.folder, self.started = folder, []
         write_keys(self.path("keys.csv"), consumers)
 
     def path(self, name):
@@ -60,11 +64,11 @@ class Run:
     def start(self, program, *options):
         log = open(self.path(os.path.basename(program) + ".log"), "w", encoding="utf-8")
         env = {**os.environ, "RUNTIME_DIRECTORY": self.folder}
-        self.started.append(subprocess.Popen([os.path.join(self.build, program), "--socket", self.path("d.sock"), *options],
+        self.started.append(subprocess.Popen([os.path.join(report.BUILD, program), "--socket", self.path("d.sock"), *options],
             stdout=log, stderr=log, env=env))
 
     def ctl(self, *argv):
-        return subprocess.run([os.path.join(self.build, "control/sluicectl"), *argv, "--socket", self.path("d.sock"),
+        return subprocess.run([os.path.join(report.BUILD, "control/sluicectl"), *argv, "--socket", self.path("d.sock"),
             "--control-socket", self.path("c.sock")], capture_output=True, text=True, check=False)
 
     def log(self):
@@ -79,13 +83,13 @@ class Run:
         return f"generation {generation} runs on" in self.log()
 
     def apply(self, generation):
-        """@return seconds of the whole, of the take-over, and what was sent"""
+        """@return seconds of the whole, of the take-over, and KiB that were sent"""
         self.configure(generation)
         begin = time.monotonic()
         done = self.ctl("apply", self.path("s.conf"))
         whole = time.monotonic() - begin
         if done.returncode:
-            sys.exit(done.stdout + done.stderr)
+            raise RuntimeError(done.stdout + done.stderr)
         times = {}
         for line in self.log().splitlines():
             for what in ("is sent", "runs on"):
@@ -105,17 +109,14 @@ def seconds(line):
 
 
 def sent(line):
-    return line.split("is sent", 1)[1].lstrip(": ").strip() or "one segment with all"
+    """@return KiB"""
+    return int(re.search(r" (\d+) bytes", line).group(1)) / 1024
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default=os.path.join(ROOT, "build"))
-    parser.add_argument("--consumers", type=int, default=1_000_000)
-    parser.add_argument("--applies", type=int, default=5)
-    options = parser.parse_args()
+def measure(consumers, applies):
+    """@return KiB of the first generation, and a list of what apply() returns"""
     with tempfile.TemporaryDirectory(prefix="sluice-apply-") as folder:
-        run = Run(os.path.abspath(options.build), folder, options.consumers)
+        run = Run(folder, consumers)
         try:
             run.configure(1)
             run.start("dataplane/sluice-dataplane", "--no-huge", "--file-prefix", os.path.basename(folder))
@@ -124,13 +125,30 @@ def main():
                 "--log-level", "info")
             wait_for(lambda: run.runs(1), "the first generation", run)
             first = next(line for line in run.log().splitlines() if "generation 1 is sent" in line)
-            print(f"the first generation; {sent(first)}", flush=True)
-            for generation in range(2, options.applies + 2):
-                whole, take_over, what = run.apply(generation)
-                print(f"apply {whole:.2f} s, of it {take_over:.3f} s from the sending to the answer; {what}", flush=True)
+            return sent(first), [run.apply(generation) for generation in range(2, applies + 2)]
         finally:
             run.stop()
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--consumers", type=int, default=1_000_000, metavar="N")
+    parser.add_argument("--applies", type=int, default=5, metavar="N")
+    parser.add_argument("--quick", action="store_true", help="1,000 consumers, one apply")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    if args.quick:
+        args.consumers, args.applies = 1000, 1
+    first, applies = measure(args.consumers, args.applies)
+    case = f"{args.consumers} consumers"
+    rows = [report.row("apply", case, "whole", "s", round(statistics.median(a[0] for a in applies), 3)),
+        report.row("apply", case, "take_over", "ms", round(1000 * statistics.median(a[1] for a in applies), 3),
+            at_most=TAKE_OVER_MS_MOST),
+        report.row("apply", case, "sent", "KiB", round(max(a[2] for a in applies), 1), at_most=SENT_KIB_MOST),
+        report.row("apply", case, "first", "KiB", round(first, 1))]
+    print(json.dumps(rows, indent=1) if args.json else report.table(rows))
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    report.run(main, "apply", (RuntimeError,))

@@ -17,7 +17,8 @@ BUILD = os.environ.get("SLUICE_BUILD", os.path.join(ROOT, "build"))
 PAGE = os.path.join(ROOT, "docs", "benchmarks.md")
 PLOT = os.path.join(ROOT, "docs", "benchmarks-cycles.svg")
 BEGIN, END = "<!-- measured: written by ./dev bench --report -->", "<!-- measured: end -->"
-BENCHES = ("l7", "misses", "release", "micro", "gen", "l4", "memory", "starvation", "goodput", "peers")
+BENCHES = ("l7", "misses", "release", "micro", "gen", "l4", "memory", "starvation", "goodput", "apply",
+    "peers")
 # Exit statuses, as in bench/common/report.h: something was wrong; a row could not be measured, the others could.
 FAILED, UNMEASURED = 1, 3
 NOT_MEASURABLE = "not measurable: "
