@@ -17,15 +17,28 @@ static bool any_tls_listener(const struct snapshot *snapshot)
 	return false;
 }
 
-static bool build_tls(struct tables *t, const struct tables_config *config,
-	const struct secrets *secrets, char *why, size_t why_bytes)
+/* Listeners, certificates and keys are those of the generation before. */
+static bool tls_stays(
+	const struct tables *t, const struct tables *previous, const struct secrets *secrets)
 {
+	return tables_share(t, previous, 1u << SNAP_KIND_GATEWAY) &&
+	       tls_contexts_match(previous->worker[0].tls, secrets);
+}
+
+static bool build_tls(struct tables *t, const struct tables_config *config,
+	const struct secrets *secrets, struct tables *previous, char *why, size_t why_bytes)
+{
+	bool shared;
+
 	if (!any_tls_listener(&t->snapshot))
 		return true;
+	shared = tls_stays(t, previous, secrets);
 	for (uint32_t w = 0; w < config->worker_count; w++) {
 		struct tls_config tls = { .pool = config->pools[w], .tickets = config->tickets };
 
-		t->worker[w].tls = tls_contexts_create(&tls, &t->snapshot, secrets, why, why_bytes);
+		t->worker[w].tls =
+			shared ? tls_contexts_hold(previous->worker[w].tls)
+			       : tls_contexts_create(&tls, &t->snapshot, secrets, why, why_bytes);
 		if (!t->worker[w].tls)
 			return false;
 	}
@@ -156,7 +169,7 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	if (!t->balance || !build_routing(t, previous) || !tables_index_slots(t, previous))
 		goto fail;
 	if (!build_callers(t, previous, config->compiler, why, why_bytes) || !build_pipeline(t) ||
-		!build_tls(t, config, secrets, why, why_bytes))
+		!build_tls(t, config, secrets, previous, why, why_bytes))
 		goto fail;
 	if (!build_workers(t)) {
 		snprintf(why, why_bytes, "out of memory for the workers' part");

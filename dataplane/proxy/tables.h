@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One generation's tables, the root that a worker reads once a burst: the snapshot and everything that the main
- * core builds from it before the workers see it: what they share, what each needs for itself, and what changed
- * since the generation before, so that taking it over costs a worker what changed and not what there is.
- * What is made of parts of the snapshot that did not change is shared with the generation before.
- * Immutable once published (but for keys that deltas change, behind policy, and for each worker's
- * own part), replaced as a whole, freed when QSBR says that every worker moved on. Workers go
- * through generations one by one, by the pointer to the next.
+ * One generation's tables, the root that a worker reads once a burst: the snapshot and everything
+ * that the main core builds from it before the workers see it: what they share, what each needs for
+ * itself, and what changed since the generation before, so that taking it over costs a worker what
+ * changed and not what there is. What is made of parts of the snapshot that did not change is
+ * shared with the generation before. Immutable once published (but for keys that deltas change,
+ * behind policy, and for each worker's own part), replaced as a whole, freed when QSBR says that
+ * every worker moved on. Workers go through generations one by one, by the pointer to the next.
  */
 #ifndef SLUICE_DATAPLANE_PROXY_TABLES_H
 #define SLUICE_DATAPLANE_PROXY_TABLES_H
@@ -42,7 +42,8 @@ struct tables_listening {
 
 /* What a worker has for itself. */
 struct tables_worker {
-	struct tls_contexts *tls; /* NULL where no listener has TLS */
+	struct tls_contexts
+		*tls; /* NULL where no listener has TLS; shared while certificates stay */
 	struct policy_scratch *scratch;
 	struct balance_rounds *rounds;
 };

@@ -16,9 +16,9 @@
 #include "lib/base/str.h"
 #include "lib/shm/snapshot.h"
 
-/* One worker's contexts of one generation: its own library context and SSL_CTX for each TLS
- * listener, so that no reference count is shared between workers. Built by the main core before it
- * publishes. */
+/* One worker's contexts: its own library context and SSL_CTX for each TLS listener, so that no
+ * reference count is shared between workers. Built by the main core before it publishes;
+ * generations share them while listeners and certificates stay the same. */
 struct tls_contexts;
 
 #define TLS_TICKET_SECRET_BYTES 80
@@ -55,6 +55,14 @@ struct tls_contexts *tls_contexts_create(const struct tls_config *config,
 	size_t why_bytes);
 /** Connections keep what they use: contexts may go while connections live. */
 void tls_contexts_destroy(struct tls_contexts *contexts);
+/**
+ * Share contexts with another generation that has the same listeners and certificates. They are
+ * freed with the last share, each of which goes with tls_contexts_destroy().
+ * @return @p contexts
+ */
+struct tls_contexts *tls_contexts_hold(struct tls_contexts *contexts);
+/** @return were they made of these certificates and private keys? */
+bool tls_contexts_match(const struct tls_contexts *contexts, const struct secrets *secrets);
 
 /* A server connection. */
 struct tls_conn;

@@ -65,8 +65,7 @@ struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listene
 	SSL_set_bio(conn->ssl, bio, bio);
 	SSL_set_app_data(conn->ssl, conn);
 	SSL_set_accept_state(conn->ssl);
-	conn->contexts = contexts;
-	atomic_fetch_add_explicit(&contexts->holders, 1, memory_order_relaxed);
+	conn->contexts = tls_contexts_hold(contexts);
 	return conn;
 }
 

@@ -9,8 +9,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 
 #include "dataplane/tls/tls_priv.h"
 
@@ -115,6 +117,17 @@ static bool load_certs(struct tls_contexts *contexts, const struct snapshot *sna
 	return true;
 }
 
+/* Of all bytes, as a fingerprint says nothing of the chain. */
+static bool secrets_digest(const struct secrets *secrets, uint8_t *digest)
+{
+	const size_t header = sizeof(struct segment_header);
+	const struct segment *segment = &secrets->segment;
+
+	return segment->length >= header &&
+	       EVP_Digest((const char *)segment->base + header, segment->length - header, digest,
+		       NULL, EVP_sha256(), NULL) == 1;
+}
+
 static struct tls_contexts *contexts_alloc(
 	const struct tls_config *config, const struct snapshot *snapshot)
 {
@@ -149,7 +162,8 @@ struct tls_contexts *tls_contexts_create(const struct tls_config *config,
 	snprintf(why, why_bytes, "out of memory for TLS");
 	if (contexts == NULL)
 		return NULL;
-	if (!load_certs(contexts, snapshot, secrets, why, why_bytes))
+	if (!secrets_digest(secrets, contexts->secrets_digest) ||
+		!load_certs(contexts, snapshot, secrets, why, why_bytes))
 		goto fail;
 	for (uint32_t i = 0; i < contexts->listener_count; i++) {
 		const struct snap_listener *record =
@@ -175,6 +189,20 @@ void tls_contexts_destroy(struct tls_contexts *contexts)
 {
 	if (contexts != NULL)
 		tls_contexts_release(contexts);
+}
+
+struct tls_contexts *tls_contexts_hold(struct tls_contexts *contexts)
+{
+	atomic_fetch_add_explicit(&contexts->holders, 1, memory_order_relaxed);
+	return contexts;
+}
+
+bool tls_contexts_match(const struct tls_contexts *contexts, const struct secrets *secrets)
+{
+	uint8_t digest[sizeof(contexts->secrets_digest)];
+
+	return secrets_digest(secrets, digest) &&
+	       memcmp(digest, contexts->secrets_digest, sizeof(digest)) == 0;
 }
 
 void tls_contexts_release(struct tls_contexts *contexts)

@@ -78,7 +78,8 @@ struct tls_listener {
 #define TLS_GATHER_BYTES 16384 /* the longest record (RFC 8446 §5.1) */
 
 struct tls_contexts {
-	_Atomic uint32_t holders; /* the creator and each connection: the last one frees */
+	_Atomic uint32_t holders;   /* each generation and each connection: the last one frees */
+	uint8_t secrets_digest[32]; /* SHA-256 of the certificates and keys they were made of */
 	OSSL_LIB_CTX *library;
 	EVP_CIPHER *ticket_cipher;
 	const struct tls_tickets *tickets;
