@@ -209,15 +209,19 @@ static int asks_take(struct link_client *c, uint32_t worker, int fd)
 	return 0;
 }
 
-/* What was changed since the snapshot was applied. The ring itself is not kept: @p fd is closed. */
+/* What was changed since the snapshot was applied. The ring itself is not kept: @p fd is closed.
+ * The snapshot points into the patch from then on, so that there is one; control, which takes the
+ * snapshot over, gets none. */
 static int deltas_read(struct link_client *c, int fd)
 {
 	struct delta_ring ring;
-	int err = c->has_snapshot ? delta_ring_open_readonly(fd, &ring) : -EPROTO;
+	int err;
 
+	if (!c->has_snapshot || c->patch.keys || c->role == LINK_ROLE_CONTROL)
+		return -EPROTO;
+	err = delta_ring_open_readonly(fd, &ring);
 	if (err)
 		return err;
-	patch_free(&c->patch);
 	err = patch_snapshot(&c->snapshot, &ring, &c->patch);
 	delta_ring_close(&ring);
 	return err;

@@ -342,6 +342,52 @@ static void a_part_is_what_it_says(void **state)
 	close(control);
 }
 
+/* A client whose dataplane is us. @return our end */
+static int raw_dataplane(enum link_role role, struct link_client *c)
+{
+	int ends[2];
+
+	assert_int_equal(link_client_connect(program_path, role, 5, c), 0);
+	close(c->fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+	c->fd = ends[0];
+	raw_send(ends[1], LINK_WELCOME, 0, -1);
+	return ends[1];
+}
+
+/* The client's snapshot points into what it made of them: another ring would be laid over freed
+ * memory, and control would keep such a snapshot. */
+static void changes_come_once_and_not_to_control(void **state)
+{
+	const struct delta delta = {
+		.sequence = 1, .base_generation = 6, .op = DELTA_KEY_REMOVE, .digest = { 1 }
+	};
+	struct segment segments[SNAP_KINDS];
+	struct delta_ring ring;
+	struct link_client c;
+	int fd;
+
+	assert_int_equal(fixture_build(6, segments), 0);
+	assert_int_equal(delta_ring_create(4, 3, &ring), 0);
+	assert_int_equal(delta_ring_push(&ring, &delta), 0);
+	fd = raw_dataplane(LINK_ROLE_READER, &c);
+	raw_apply(fd, segments);
+	raw_send(fd, LINK_SEGMENT, SEGMENT_DELTA, ring.segment.fd);
+	assert_int_equal(link_client_step(&c), 2 + SNAP_KINDS + 1);
+	raw_send(fd, LINK_SEGMENT, SEGMENT_DELTA, ring.segment.fd);
+	assert_int_equal(link_client_step(&c), -EPROTO);
+	link_client_close(&c);
+	close(fd);
+	fd = raw_dataplane(LINK_ROLE_CONTROL, &c);
+	raw_apply(fd, segments);
+	raw_send(fd, LINK_SEGMENT, SEGMENT_DELTA, ring.segment.fd);
+	assert_int_equal(link_client_step(&c), -EPROTO);
+	link_client_close(&c);
+	close(fd);
+	delta_ring_close(&ring);
+	segments_close(segments);
+}
+
 static void usage_that_runs_is_not_exchanged(void **state)
 {
 	struct link_client c;
@@ -423,6 +469,7 @@ int main(void)
 		TEST(what_is_not_sealed_is_answered),
 		TEST(a_root_names_what_is_there),
 		TEST(a_part_is_what_it_says),
+		TEST(changes_come_once_and_not_to_control),
 		TEST(usage_that_runs_is_not_exchanged),
 		TEST(who_does_not_read_holds_nobody_up),
 		TEST(the_silent_make_room),
