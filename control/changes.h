@@ -63,6 +63,16 @@ const char *change_what(enum change_kind kind);
 int changes_lay(const struct changes *changes, struct config *config);
 
 /**
+ * Lay them over a snapshot that was compiled before they were made: keys and weights, as deltas would
+ * change them. What they name and the snapshot does not have is left alone.
+ * @param after       the number of the latest that the snapshot holds
+ * @param generation  of @p out; parts of kinds that stay the same are shared
+ * @return 0, or as snapshot_copy()
+ */
+int changes_lay_snapshot(const struct changes *changes, uint64_t after, const struct snapshot *s,
+	uint64_t generation, uint64_t boot_id, struct snapshot *out);
+
+/**
  * The delta that makes a change in a running generation, without its sequence.
  * @param why  on failure a sentence; @p why_bytes of room
  * @return 0 or -ENOENT: the generation has no such consumer, key or endpoint

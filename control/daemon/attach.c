@@ -67,8 +67,33 @@ static void log_sent(const struct snapshot *sent, const struct snapshot *running
 		len ? kinds : "nothing new", bytes);
 }
 
+/* What a dataplane begins with holds all changes: a revoked key does not work until a delta comes.
+ */
+static int lay_changes(struct daemon *d, struct compiled *what)
+{
+	uint64_t *laid = what == &d->ran ? &d->laid_ran : &d->laid_wanted;
+	struct snapshot snapshot;
+	int rc;
+
+	if (d->changes.last <= *laid)
+		return 0;
+	rc = changes_lay_snapshot(
+		&d->changes, *laid, &what->snapshot, d->generation + 1, d->boot_id, &snapshot);
+	if (rc)
+		return rc;
+	if (what == &d->ran)
+		slot_names_free(&d->names);
+	snapshot_close(&what->snapshot);
+	what->snapshot = snapshot;
+	d->generation++;
+	*laid = d->changes.last;
+	if (what == &d->ran && slot_names_make(&d->ran.snapshot, &d->names) < 0)
+		log_error("out of memory: the access log goes on without names");
+	return 0;
+}
+
 /* Hand over a generation; the answer comes as an ACK. */
-static int send_generation(struct daemon *d, const struct compiled *what)
+static int send_generation(struct daemon *d, struct compiled *what)
 {
 	const struct segment *secrets = what->secrets.fd >= 0 ? &what->secrets : NULL;
 	const struct snapshot *old = d->has_ran ? &d->ran.snapshot : NULL;
@@ -76,6 +101,8 @@ static int send_generation(struct daemon *d, const struct compiled *what)
 	int rc = 0;
 
 	if (d->link.generation == 0)
+		rc = lay_changes(d, what);
+	if (d->link.generation == 0 && rc == 0)
 		rc = prepare_usage(d, &what->snapshot);
 	if (rc == 0 && carry_clear_lines(old, &what->snapshot, &d->usage, false) < 0)
 		rc = -ENOMEM;
@@ -257,8 +284,8 @@ static void meet_empty(struct daemon *d)
 		daemon_deliver(d);
 		return;
 	}
-	log_notice("a new dataplane gets generation %" PRIu64, d->ran.snapshot.generation);
-	send_generation(d, &d->ran);
+	if (send_generation(d, &d->ran) == 0)
+		log_notice("a new dataplane gets generation %" PRIu64, d->ran.snapshot.generation);
 }
 
 void daemon_meet(struct daemon *d)

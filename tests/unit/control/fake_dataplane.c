@@ -23,6 +23,7 @@
  *   unsettled 0|1       workers do not act on deltas yet
  *   deltas-refused 0|1  refuse each delta
  *   weights             print endpoint=weight of what runs
+ *   keys                print the digests of keys that run
  *   parts               print kind=generation of what runs
  */
 #include <errno.h>
@@ -304,6 +305,18 @@ static void say_health(struct fake *f, uint64_t status)
 	event_ring_push(&f->events[1]);
 }
 
+static void print_keys(const struct fake *f)
+{
+	for (uint32_t i = 0; f->running && i < f->snapshot.sections[SNAP_KEYS].count; i++) {
+		const struct snap_key *key = SNAP_AT(&f->snapshot, SNAP_KEYS, snap_key, i);
+
+		for (unsigned k = 0; k < SNAP_DIGEST_BYTES; k++)
+			printf("%02x", key->digest[k]);
+		printf(" ");
+	}
+	printf("\n");
+}
+
 static void print_parts(const struct fake *f)
 {
 	for (unsigned kind = 0; f->running && kind < SNAP_KINDS; kind++)
@@ -384,6 +397,8 @@ static void command(struct fake *f, const char *text)
 		print_asks(f);
 	} else if (strcmp(text, "weights\n") == 0) {
 		print_weights(f);
+	} else if (strcmp(text, "keys\n") == 0) {
+		print_keys(f);
 	} else if (strcmp(text, "parts\n") == 0) {
 		print_parts(f);
 	} else {

@@ -13,6 +13,7 @@ import pwd
 import re
 import resource
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import unittest
 
 CONTROL, CTL, FAKE = (os.path.abspath(p) for p in sys.argv[1:4])
 KEY = "ak_live_" + "a" * 32
+RING_RECORDS = 1024  # DELTA_RING_RECORDS of lib/shm/delta.h
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 
 CONFIG = """version = 1;
@@ -1187,9 +1189,51 @@ class Changes(Case):
         self.change("key", "revoke", "acme", "k1")
         self.dataplane.kill()
         self.start_dataplane()
-        self.wait_generation(1)
-        eventually(lambda: self.delta()["count"] == "2", "both changes")
-        self.assertEqual(self.delta()["digest"], DIGEST)
+        self.wait_generation(2)
+        self.assertIn("10.0.0.21:8080=0 ", self.dataplane.ask("weights"))
+        self.assertNotIn(DIGEST, self.dataplane.ask("keys"))
+        self.assertEqual(self.dataplane.ask("parts"), "gateway=1 routing=1 callers=2 endpoints=2")
+        # From the first request on: nothing is left for a delta, and the next change is one.
+        self.assertEqual(self.delta()["count"], "0")
+        self.change("key", "add", "acme", "k1", "--digest", DIGEST)
+        self.assertEqual((self.delta()["count"], self.delta()["digest"]), ("1", DIGEST))
+
+    def test_a_generation_that_waits_for_a_dataplane_gets_changes_too(self):
+        self.start_control()
+        eventually(lambda: os.path.exists(self.path("c.sock")), "control")
+        self.assertIn("the next one gets it", self.change("endpoint", "drain", "shop", "10.0.0.21:8080"))
+        self.write(config(weight=8))
+        self.assertEqual(self.ctl("apply").returncode, 0)
+        self.change("key", "revoke", "acme", "k1")
+        self.start_dataplane()
+        eventually(lambda: self.generation() > 0, "a generation")
+        self.assertIn("10.0.0.21:8080=0 ", self.dataplane.ask("weights"))
+        self.assertNotIn(DIGEST, self.dataplane.ask("keys"))
+        self.assertEqual(self.delta()["count"], "0")
+
+    def test_a_full_ring_is_followed_by_another(self):
+        self.start_kept()
+        self.change("endpoint", "weight", "shop", "10.0.0.22:8080", "7")
+        for n in range(1, RING_RECORDS + 1):
+            answer = self.change_weight(1 + n % 2)
+            self.assertEqual(answer.get("workers"), 2, answer)
+        # The last one did not fit: the new ring begins with all that the generation does not hold.
+        self.assertEqual(int(self.delta()["count"]), RING_RECORDS + 2)
+        self.assertEqual((self.delta()["endpoint"], self.delta()["weight"]), ("0", "1"))
+        self.assertEqual(self.generation(), 1)
+        stats = json.loads(self.ctl("stats", "--backends", "--json").stdout)
+        self.assertEqual([e["weight"] for e in stats["backends"][0]["endpoints"]], [1, 7])
+        self.change_weight(3)
+        self.assertEqual(int(self.delta()["count"]), RING_RECORDS + 3)
+
+    def change_weight(self, weight):
+        """As sluicectl asks it, without a process for each."""
+        request = {"command": "change", "what": "endpoint weight", "of": "shop", "name": "10.0.0.21:8080", "weight": weight}
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path("c.sock"))
+            s.sendall(json.dumps(request).encode() + b"\n")
+            with s.makefile("r", encoding="utf-8") as answer:
+                return json.loads(answer.readline())
 
     def test_a_new_control_makes_them_part_of_a_generation(self):
         self.start_kept()
@@ -1210,7 +1254,9 @@ class Changes(Case):
         out = self.change("key", "revoke", "acme", "k1")
         self.assertIn("no dataplane is there; the next one gets it", out)
         self.start_dataplane()
-        eventually(lambda: self.delta()["digest"] == DIGEST, "the change")
+        self.wait_generation(2)
+        self.assertNotIn(DIGEST, self.dataplane.ask("keys"))
+        self.assertEqual(self.delta()["count"], "0")
 
     def test_changes_that_cannot_be_read_keep_control_from_starting(self):
         os.mkdir(self.path("c.sock.state"), 0o700)
@@ -1431,7 +1477,6 @@ class Ctl(Case):
         self.assertEqual(done.stdout.strip(), made["sha256"])
 
     def test_garbage_on_the_control_socket(self):
-        import socket
         self.start()
         for text in (b"\n", b"{}\n", b"{\"command\": 7}\n", b"\xff\xfe\n", b"[" * 60000 + b"\n", b"x" * 70000):
             with socket.socket(socket.AF_UNIX) as s:
