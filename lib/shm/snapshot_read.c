@@ -114,13 +114,14 @@ static bool header_check(struct snap_check *c, const struct segment *segment)
 {
 	const uint8_t *base = segment->base;
 	const struct snap_header *header = (const void *)(base + sizeof(struct segment_header));
-	const struct snap_header expected = { .kind = header->kind };
+	struct snap_header expected = { 0 };
 
 	c->section = SNAP_STRINGS;
 	c->record = SNAP_NONE;
 	if (segment->length < SNAP_TABLE_END)
 		return snap_refuse(
 			c, "no room for the table of sections in %zu bytes", segment->length);
+	expected.kind = header->kind;
 	if (header->kind >= SNAP_KINDS)
 		return snap_refuse(c, "in a segment of kind %u, which is none", header->kind);
 	c->kind = header->kind;
