@@ -122,14 +122,15 @@ def test_a_compiler_that_was_killed_is_started_again(bed, gateway, connect):
     stop(bed)
 
 
-def test_without_its_compilers_an_apply_is_refused_and_what_runs_goes_on(bed, gateway, connect):
+def test_without_its_compilers_a_new_pattern_is_refused_and_what_runs_goes_on(bed, gateway, connect):
     pid = bed.processes["dataplane"].pid
     for compiler in children(pid):
         os.kill(compiler, 19)  # so that neither can start the other
     for compiler in children(pid):
         os.kill(compiler, 9)
+    gateway.apply(settings.config(weights=(1, 1, 1)))  # for which no pattern is compiled
     with pytest.raises(CtlError) as caught:
-        gateway.apply(settings.config(weights=(1, 1, 1)))
+        gateway.apply(settings.config(weights=(1, 1, 1)).replace(settings.SCANNED, settings.SCANNED.replace("12", "13")))
     assert "the compilers of patterns have ended: restart the dataplane" in caught.value.output
     assert connect().get("/v1/orders/1", ("X-API-Key", settings.GLOBEX_KEY), host=settings.HOST).status == 200
     stop(bed)
