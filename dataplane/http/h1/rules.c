@@ -108,24 +108,33 @@ static enum reason option_take(struct http1_head *head, struct options *options,
 	return HTTP1_FINE;
 }
 
+static __attribute__((noinline)) enum reason options_take(
+	struct http1_head *head, const struct http1_places *places, struct options *options)
+{
+	for (uint32_t i = places->at[HTTP_FIELD_CONNECTION]; i < head->message.field_count; i++) {
+		struct str rest = http_field_value(&head->message.fields[i]), option;
+
+		if (head->message.fields[i].id != HTTP_FIELD_CONNECTION)
+			continue;
+		while (http1_list_next(&rest, &option)) {
+			enum reason fault = option_take(head, options, option);
+
+			if (fault != HTTP1_FINE)
+				return fault;
+		}
+	}
+	return HTTP1_FINE;
+}
+
 static enum reason connection_parse(
 	struct http1_head *head, const struct http1_places *places, struct options *options)
 {
 	*options = (struct options){ 0 };
 	if (http_head_has(&head->message, HTTP_FIELD_CONNECTION)) {
-		for (uint32_t i = places->at[HTTP_FIELD_CONNECTION]; i < head->message.field_count;
-			i++) {
-			struct str rest = http_field_value(&head->message.fields[i]), option;
+		enum reason fault = options_take(head, places, options);
 
-			if (head->message.fields[i].id != HTTP_FIELD_CONNECTION)
-				continue;
-			while (http1_list_next(&rest, &option)) {
-				enum reason fault = option_take(head, options, option);
-
-				if (fault != HTTP1_FINE)
-					return fault;
-			}
-		}
+		if (fault != HTTP1_FINE)
+			return fault;
 	}
 	head->keep_alive = !options->close && (head->version_minor != 0 || options->keep_alive);
 	head->upgrade = options->upgrade;
