@@ -167,6 +167,7 @@ void gateway_apply(struct sim *s)
 	if (g->generation + 1 == GENERATIONS)
 		return;
 	whole_apply(s);
+	s->ledger->applied_ns = s->now_ns;
 	g->generation++;
 	atomic_store(&g->shared.tables,
 		generation_tables(g->generation, (unsigned)s->o.pool % SIM_POOLS, g->pool));

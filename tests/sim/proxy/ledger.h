@@ -37,6 +37,10 @@ struct ledger {
 	uint64_t by_api[64], by_listener[64];
 	uint64_t by_consumer[64];
 	uint64_t limited[64]; /* by consumer: those that met their limits */
+	/* By consumer: those that a generation refused before their limits, and that an earlier one
+	 * may have taken them from: they were decided again. */
+	uint64_t refused_later[64];
+	uint64_t applied_ns; /* the latest generation began */
 };
 
 /** Take what the gateway recorded since the last time. */
