@@ -124,7 +124,7 @@ static const char *names_flaw(struct str path)
 	for (uint32_t at = 0; at < path.len; at = end, segments++) {
 		struct str name;
 
-		end = template_segment_end(path, at);
+		end = route_segment_end(path, at);
 		name = template_segment_name(path, at, end);
 		if (name.len == 0 && (memchr(path.data + at, '{', end - at) ||
 					     memchr(path.data + at, '}', end - at)))
@@ -132,7 +132,7 @@ static const char *names_flaw(struct str path)
 		if (name.len > 0 && !is_path_name(name))
 			return "has a name that is not of letters, digits and '_', or is {rest}";
 		for (uint32_t i = 0, e; name.len > 0 && i < at; i = e) {
-			e = template_segment_end(path, i);
+			e = route_segment_end(path, i);
 			if (str_equal(template_segment_name(path, i, e), name))
 				return "has the same name twice";
 		}
@@ -344,24 +344,6 @@ static bool methods_meet(const struct cfg_route *a, const struct cfg_route *b)
 	return a->methods.bits == 0 || b->methods.bits == 0 || a->methods.bits & b->methods.bits;
 }
 
-/* Two paths that differ in the names of segments only are one. @return bytes, at most the path's */
-static uint32_t copy_without_names(struct str path, char *out)
-{
-	uint32_t len = 0;
-
-	for (uint32_t at = 0, end; at < path.len; at = end) {
-		end = template_segment_end(path, at);
-		if (template_segment_name(path, at, end).len > 0) {
-			memcpy(out + len, "/{", 2);
-			len += 2;
-		} else {
-			memcpy(out + len, path.data + at, end - at);
-			len += end - at;
-		}
-	}
-	return len;
-}
-
 static void add_claim(
 	struct check *c, struct names *table, struct claim *claims, uint32_t index, struct str host)
 {
@@ -374,7 +356,7 @@ static void add_claim(
 		return;
 	for (uint32_t i = 0; i < host.len; i++)
 		key[i] = ascii_lower(host.data[i]);
-	len = host.len + copy_without_names(path, key + host.len);
+	len = host.len + route_template_key(path, key + host.len);
 
 	uint32_t first = names_add(table, (struct str){ key, len }, index);
 

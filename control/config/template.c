@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "control/config/nearest.h"
+#include "dataplane/route/route.h"
 
 struct template_reader {
 	const struct cfg_value *value;
@@ -49,13 +50,6 @@ static bool template_add(struct template_reader *r, struct template_piece piece)
 	return true;
 }
 
-uint32_t template_segment_end(struct str path, uint32_t at)
-{
-	const char *slash = memchr(path.data + at + 1, '/', path.len - at - 1);
-
-	return slash ? (uint32_t)(slash - path.data) : path.len;
-}
-
 struct str template_segment_name(struct str path, uint32_t at, uint32_t end)
 {
 	if (end - at < 4 || path.data[at + 1] != '{' || path.data[end - 1] != '}')
@@ -70,7 +64,7 @@ static bool template_add_path(struct template_reader *r, struct str name)
 	const bool rest = str_equal(name, STR("rest"));
 
 	for (uint32_t at = 0; at < r->path.len; piece.segments++) {
-		const uint32_t end = template_segment_end(r->path, at);
+		const uint32_t end = route_segment_end(r->path, at);
 
 		if (rest && end == r->path.len && r->path.data[end - 1] == '*') {
 			piece.kind = SNAP_PIECE_REST;

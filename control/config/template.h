@@ -34,9 +34,6 @@ enum template_use {
 bool template_read(const struct cfg_value *value, enum template_use use, struct str path,
 	struct mistakes *mistakes, struct template *out);
 
-/** The end of a path's segment whose slash is at @p at. */
-uint32_t template_segment_end(struct str path, uint32_t at);
-
 /** Whether the segment between is "{name}" @return the name; empty: it is not */
 struct str template_segment_name(struct str path, uint32_t at, uint32_t end);
 

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "control/link_client.h"
 
@@ -85,6 +86,23 @@ json_t *ctl_request(const struct ctl *ctl, json_t *request, int timeout_ms, bool
  * @p quiet. @return 0, or -errno with nothing to close
  */
 int ctl_attach(const struct ctl *ctl, struct link_client *link, bool quiet);
+
+/* Statistics, which workers go on writing. */
+
+/** A counter as it is now. */
+static inline uint64_t stats_load(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/** CLOCK_MONOTONIC, as the workers' times are. */
+static inline uint64_t stats_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 /* tree.c: statistics as JSON, added up over all workers. */
 

@@ -3,37 +3,22 @@
  * Whether an endpoint gets requests, from what the workers tell: each of them ejects by itself, and
  * one of them checks it for all. Times have no sum: what is left or has passed of them is told.
  */
-#include <time.h>
-
 #include "control/ctl/ctl.h"
 #include "control/json.h"
 
-static uint64_t state_load(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
-static uint64_t state_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 uint64_t stats_ejected(const struct link_client *link, uint32_t slot, uint64_t *next_probe_ms)
 {
-	uint64_t workers = 0, first_ns = UINT64_MAX, now = state_now_ns();
+	uint64_t workers = 0, first_ns = UINT64_MAX, now = stats_now_ns();
 
 	for (uint32_t w = 0; w < link->stats_count; w++) {
 		const struct stats *s = &link->stats[w];
 
 		if (!s->segment.base || slot >= s->shape.endpoints ||
-			!state_load(&s->endpoint[slot].ejected))
+			!stats_load(&s->endpoint[slot].ejected))
 			continue;
 		workers++;
-		if (state_load(&s->endpoint[slot].probe_ns) < first_ns)
-			first_ns = state_load(&s->endpoint[slot].probe_ns);
+		if (stats_load(&s->endpoint[slot].probe_ns) < first_ns)
+			first_ns = stats_load(&s->endpoint[slot].probe_ns);
 	}
 	*next_probe_ms = workers && first_ns > now ? (first_ns - now) / 1000000 : 0;
 	return workers;
@@ -41,7 +26,7 @@ uint64_t stats_ejected(const struct link_client *link, uint32_t slot, uint64_t *
 
 struct endpoint_health stats_health(const struct link_client *link, uint32_t slot)
 {
-	const uint64_t now = state_now_ns();
+	const uint64_t now = stats_now_ns();
 
 	for (uint32_t w = 0; w < link->stats_count; w++) {
 		const struct stats *s = &link->stats[w];
@@ -51,15 +36,15 @@ struct endpoint_health stats_health(const struct link_client *link, uint32_t slo
 		if (!s->segment.base || slot >= s->shape.endpoints)
 			continue;
 		e = &s->endpoint[slot];
-		if (!state_load(&e->checked))
+		if (!stats_load(&e->checked))
 			continue;
-		down_ns = state_load(&e->down_ns);
+		down_ns = stats_load(&e->down_ns);
 		return (struct endpoint_health){
 			.checked = true,
-			.down = state_load(&e->down) != 0,
+			.down = stats_load(&e->down) != 0,
 			.since_ms = down_ns && down_ns < now ? (now - down_ns) / 1000000 : 0,
-			.reason = (enum reason)state_load(&e->check_reason),
-			.status = (unsigned)state_load(&e->check_status),
+			.reason = (enum reason)stats_load(&e->check_reason),
+			.status = (unsigned)stats_load(&e->check_status),
 		};
 	}
 	return (struct endpoint_health){ .checked = false };
@@ -70,8 +55,7 @@ const char *stats_health_why(const struct endpoint_health *health, char *out, si
 	if (health->status)
 		snprintf(out, bytes, "status %u", health->status);
 	else
-		snprintf(out, bytes, "%s",
-			health->reason < REASON_COUNT ? reason_name(health->reason) : "unknown");
+		snprintf(out, bytes, "%s", reason_name(health->reason));
 	return out;
 }
 

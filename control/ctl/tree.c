@@ -21,11 +21,6 @@
 
 #define COUNTERS_MAX 64 /* of a block */
 
-static uint64_t tree_load(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
 static json_t *tree_number(uint64_t n)
 {
 	return json_integer((json_int_t)n);
@@ -99,7 +94,7 @@ static void tree_sum(
 		if (link->stats[w].segment.base)
 			block = at(&link->stats[w], index);
 		for (size_t i = 0; block && i < n; i++)
-			out[i] += tree_load(&block[i]);
+			out[i] += stats_load(&block[i]);
 	}
 }
 
@@ -109,7 +104,7 @@ static const struct stats *before_of(const struct link_client *link, uint32_t w)
 	const struct stats *before = &link->before[w];
 
 	return w < link->before_count && before->segment.base &&
-			       tree_load(&before->worker->heartbeat_ns)
+			       stats_load(&before->worker->heartbeat_ns)
 		       ? before
 		       : NULL;
 }
@@ -128,7 +123,7 @@ static void sum_of_late(
 		if (before)
 			then = at(before, index);
 		for (size_t i = 0; now && i < n; i++) {
-			uint64_t a = tree_load(&now[i]), b = then ? tree_load(&then[i]) : 0;
+			uint64_t a = stats_load(&now[i]), b = then ? stats_load(&then[i]) : 0;
 
 			out[i] += a >= b ? a - b : a;
 		}
@@ -145,10 +140,10 @@ json_t *stats_over_s(const struct link_client *link)
 
 		if (!link->stats[w].segment.base)
 			continue;
-		now = tree_load(&link->stats[w].worker->heartbeat_ns);
-		if (!before || now < tree_load(&before->worker->heartbeat_ns))
+		now = stats_load(&link->stats[w].worker->heartbeat_ns);
+		if (!before || now < stats_load(&before->worker->heartbeat_ns))
 			return json_null();
-		now -= tree_load(&before->worker->heartbeat_ns);
+		now -= stats_load(&before->worker->heartbeat_ns);
 		longest = now > longest ? now : longest;
 	}
 	return longest ? json_real((double)longest / 1e9) : json_null();
@@ -182,14 +177,6 @@ static json_t *tree_quantiles(const struct link_client *link, block_at at, uint3
 		(json_int_t)hist_quantile(counts, 0.999));
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Share of cycles in stages other than idle, in per cent. */
 static double load_percent(const uint64_t *cycles)
 {
@@ -216,13 +203,13 @@ json_t *stats_workers(const struct link_client *link)
 			continue;
 		}
 		for (uint32_t i = 0; i < names.count; i++)
-			values[i] = tree_load(&worker_at(s, 0)[i]);
+			values[i] = stats_load(&worker_at(s, 0)[i]);
 		for (unsigned i = 0; i < STAGE_COUNT; i++)
-			cycles[i] = tree_load(&s->stage_cycles[i]) -
-				    (before ? tree_load(&before->stage_cycles[i]) : 0);
+			cycles[i] = stats_load(&s->stage_cycles[i]) -
+				    (before ? stats_load(&before->stage_cycles[i]) : 0);
 
 		const struct stats_worker *copy = (const struct stats_worker *)values;
-		int64_t age_ns = (int64_t)(now_ns() - copy->heartbeat_ns);
+		int64_t age_ns = (int64_t)(stats_now_ns() - copy->heartbeat_ns);
 
 		json_object_set_new(worker, "worker", json_integer(w));
 		json_object_set_new(worker, "heartbeat_age_ms",
@@ -246,13 +233,14 @@ json_t *stats_totals(const struct link_client *link)
 
 		if (!link->stats[w].segment.base)
 			continue;
-		heartbeat = tree_load(&s->heartbeat_ns) > heartbeat ? tree_load(&s->heartbeat_ns)
-								    : heartbeat;
-		generation = tree_load(&s->generation) < generation ? tree_load(&s->generation)
-								    : generation;
-		longest = tree_load(&s->loop_max_cycles) > longest ? tree_load(&s->loop_max_cycles)
-								   : longest;
-		hz = tree_load(&s->tsc_hz);
+		heartbeat = stats_load(&s->heartbeat_ns) > heartbeat ? stats_load(&s->heartbeat_ns)
+								     : heartbeat;
+		generation = stats_load(&s->generation) < generation ? stats_load(&s->generation)
+								     : generation;
+		longest = stats_load(&s->loop_max_cycles) > longest
+				  ? stats_load(&s->loop_max_cycles)
+				  : longest;
+		hz = stats_load(&s->tsc_hz);
 	}
 	json_object_set_new(totals, "heartbeat_ns", tree_number(heartbeat));
 	json_object_set_new(
@@ -514,7 +502,7 @@ static bool stats_settled(const struct link_client *link)
 {
 	for (uint32_t w = 0; w < link->stats_count; w++)
 		if (link->stats[w].segment.base &&
-			tree_load(&link->stats[w].worker->generation) != link->generation)
+			stats_load(&link->stats[w].worker->generation) != link->generation)
 			return false;
 	return true;
 }

@@ -22,21 +22,11 @@
 #include <string.h>
 
 #include "dataplane/backend/balance_priv.h"
+#include "lib/base/xorshift.h"
 
 #define BALANCE_PHASE_CHOICES 64 /* a cycle begins at one of its first so many places */
 
-static uint64_t balance_random(struct balance *balance)
-{
-	uint64_t x = balance->random;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	balance->random = x;
-	return x;
-}
-
-/* One step of the cycle. @return index of the endpoint; SNAP_NONE when all are ejected */
+/* One step of the cycle. @return index of the endpoint; SNAP_NONE when all are out */
 static uint32_t balance_cycle_step(
 	struct balance *balance, const struct balance_group *group, int64_t weights)
 {
@@ -85,7 +75,7 @@ void balance_cycle_begin(struct balance *balance, uint32_t number)
 	round->weights = balance_weights_available(balance, group);
 	if (round->weights == 0)
 		return;
-	steps = balance_random(balance) % BALANCE_PHASE_CHOICES % (uint64_t)round->weights;
+	steps = xorshift64(&balance->random) % BALANCE_PHASE_CHOICES % (uint64_t)round->weights;
 	while (steps-- > 0)
 		balance_cycle_step(balance, group, round->weights);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "dataplane/proxy/task.h"
+#include "lib/base/xorshift.h"
 
 #define CHECKS_BEGUN_A_LOOP 64
 #define CHECK_HEAD_BYTES    (2 * SNAP_HEALTH_TEXT_BYTES_MAX + 128)
@@ -51,30 +52,25 @@ struct checks *checks_create(uint32_t slots)
 }
 
 /* What an endpoint's check asks. @return NULL when it is gone, or not checked any more */
-static const struct snap_health *check_wants(const struct proxy *p, uint32_t slot,
-	uint32_t *endpoint, const struct snap_backend **backend)
+static const struct snap_health *check_wants(
+	const struct proxy *p, uint32_t slot, uint32_t *endpoint)
 {
 	const struct snapshot *snapshot = &p->tables->snapshot;
+	const struct snap_backend *backend;
 
 	*endpoint = backends_index(&p->backends, slot);
 	if (*endpoint == SNAP_NONE)
 		return NULL;
-	*backend = snap_backend_of(
+	backend = snap_backend_of(
 		snapshot, SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, *endpoint));
-	if ((*backend)->health == SNAP_NONE)
+	if (backend->health == SNAP_NONE)
 		return NULL;
-	return SNAP_AT(snapshot, SNAP_HEALTHS, snap_health, (*backend)->health);
+	return SNAP_AT(snapshot, SNAP_HEALTHS, snap_health, backend->health);
 }
 
 static uint32_t check_random(struct checks *checks, uint32_t below)
 {
-	uint64_t x = checks->random;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	checks->random = x;
-	return below ? (uint32_t)(x % below) : 0;
+	return (uint32_t)(xorshift64(&checks->random) % below);
 }
 
 static void check_arm(struct proxy *p, struct check *check, uint64_t ms)
@@ -141,9 +137,8 @@ static bool check_status_passes(const struct snap_health *health, uint16_t statu
 static void check_ended(struct proxy *p, struct task *task)
 {
 	struct check *check = RTE_PTR_SUB(task, offsetof(struct check, task));
-	const struct snap_backend *backend;
 	uint32_t endpoint;
-	const struct snap_health *health = check_wants(p, check->slot, &endpoint, &backend);
+	const struct snap_health *health = check_wants(p, check->slot, &endpoint);
 	const bool answered = task->reason == REASON_PROXIED;
 
 	if (!health) {
@@ -159,14 +154,13 @@ static void check_ended(struct proxy *p, struct task *task)
 void checks_connected(struct proxy *p, uint32_t slot, bool accepted, enum reason why)
 {
 	struct check *check = slot < p->checks->slots ? p->checks->by_slot[slot] : NULL;
-	const struct snap_backend *backend;
 	const struct snap_health *health;
 	uint32_t endpoint;
 
 	if (!check || !check->connecting)
 		return;
 	check->connecting = false;
-	health = check_wants(p, slot, &endpoint, &backend);
+	health = check_wants(p, slot, &endpoint);
 	if (!health) {
 		check_end(p, check);
 		return;
@@ -213,7 +207,6 @@ static bool check_begin(
 void checks_due(struct proxy *p, struct client *session)
 {
 	struct check *check = RTE_PTR_SUB(task_of(session), offsetof(struct check, task));
-	const struct snap_backend *backend;
 	const struct snap_health *health;
 	uint32_t endpoint;
 
@@ -221,7 +214,7 @@ void checks_due(struct proxy *p, struct client *session)
 		wait_due(p, session->exchange);
 		return;
 	}
-	health = check_wants(p, check->slot, &endpoint, &backend);
+	health = check_wants(p, check->slot, &endpoint);
 	if (!health) {
 		check_end(p, check);
 		return;
@@ -250,9 +243,8 @@ static void check_start(struct proxy *p, uint32_t slot, const struct snap_health
 static void check_look(struct proxy *p, uint32_t slot)
 {
 	struct check *check = p->checks->by_slot[slot];
-	const struct snap_backend *backend;
 	uint32_t endpoint;
-	const struct snap_health *health = check_wants(p, slot, &endpoint, &backend);
+	const struct snap_health *health = check_wants(p, slot, &endpoint);
 
 	if (health && !check)
 		check_start(p, slot, health);
@@ -306,17 +298,8 @@ void checks_destroy(struct proxy *p)
 	struct checks *checks = p->checks;
 
 	for (uint32_t slot = 0; checks && slot < checks->slots; slot++) {
-		struct client *session =
-			checks->by_slot[slot] ? &checks->by_slot[slot]->task.session : NULL;
-
-		if (!session)
-			continue;
-		if (session->exchange) {
-			rte_pktmbuf_free(session->exchange->attempt.head);
-			if (session->exchange->attempt.upstream)
-				stream_free(&session->exchange->attempt.upstream->rx, &p->heads);
-		}
-		stream_free(&session->rx, &p->heads);
+		if (checks->by_slot[slot])
+			proxy_free_session(p, &checks->by_slot[slot]->task.session);
 	}
 	if (checks)
 		slab_fini(&checks->slab);

@@ -64,6 +64,18 @@ static void free_upstreams(struct proxy *p)
 	}
 }
 
+void proxy_free_session(struct proxy *p, struct client *c)
+{
+	if (c->exchange) {
+		rte_pktmbuf_free(c->exchange->attempt.head);
+		if (c->exchange->flags & EX_EDIT_RESPONSE)
+			edit_forget(c->exchange);
+		if (c->exchange->attempt.upstream)
+			stream_free(&c->exchange->attempt.upstream->rx, &p->heads);
+	}
+	stream_free(&c->rx, &p->heads);
+}
+
 void proxy_destroy(struct proxy *p)
 {
 	struct client *c;
@@ -71,12 +83,7 @@ void proxy_destroy(struct proxy *p)
 	if (!p)
 		return;
 	LIST_FOREACH (c, &p->all, all_entry) {
-		if (c->exchange) {
-			rte_pktmbuf_free(c->exchange->attempt.head);
-			if (c->exchange->attempt.upstream)
-				stream_free(&c->exchange->attempt.upstream->rx, &p->heads);
-		}
-		stream_free(&c->rx, &p->heads);
+		proxy_free_session(p, c);
 		transport_forget_tls(&c->transport);
 	}
 	checks_destroy(p);

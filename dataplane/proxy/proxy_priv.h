@@ -300,6 +300,9 @@ static inline uint64_t proxy_body_max(const struct proxy *p, uint32_t own)
 	return own && (!all || own < all) ? own : all;
 }
 
+/* proxy.c: at its end, free the mbufs that a session and its exchange hold. */
+void proxy_free_session(struct proxy *p, struct client *c);
+
 /* client.c */
 void *client_accepted(struct proxy *p, struct tcp_conn *tcp, uint32_t listener_slot);
 void client_readable(struct proxy *p, struct client *c);

@@ -56,4 +56,11 @@ enum reason route_find(const struct route_table *table, uint32_t listener, struc
 enum reason route_path_normalise(
 	struct str path, uint32_t paths, char *buf, uint32_t buf_bytes, struct str *out);
 
+/** The end of a path's segment whose slash is at @p at. */
+uint32_t route_segment_end(struct str path, uint32_t at);
+
+/** Write a template's path without the names of its segments: two that differ only there are one.
+ *  @param out  path.len bytes @return its bytes */
+uint32_t route_template_key(struct str path, char *out);
+
 #endif

@@ -175,7 +175,7 @@ static bool build_texts(struct build *b)
 		else if (text->data != raw.data)
 			used += text->len;
 		if (path_kind_is_template(routes[i].kind)) {
-			text->len = path_template_key(*text, table->path_bytes + used);
+			text->len = route_template_key(*text, table->path_bytes + used);
 			text->data = table->path_bytes + used;
 			used += text->len;
 		}

@@ -97,9 +97,6 @@ static inline bool path_kind_is_template(uint32_t kind)
 
 /** The shape of a template's path. */
 struct path_shape path_shape_of(struct str path, enum snap_path_kind kind);
-/** Write a template's path as the index has it, without the names. @param out  path.len bytes
- *  @return its bytes */
-uint32_t path_template_key(struct str path, char *out);
 /** The hash of such a path. */
 uint64_t path_template_hash(const struct path_shape *shape, struct str key);
 /** Put shapes into their order, each once. @return how many there are */

@@ -16,8 +16,7 @@ static uint64_t shape_bit(uint32_t segment)
 	return UINT64_C(1) << (SNAP_PATH_SEGMENTS - 1 - segment);
 }
 
-/* The end of the segment whose slash is at @p at. */
-static uint32_t segment_end(struct str path, uint32_t at)
+uint32_t route_segment_end(struct str path, uint32_t at)
 {
 	const char *slash = memchr(path.data + at + 1, '/', path.len - at - 1);
 
@@ -34,7 +33,7 @@ struct path_shape path_shape_of(struct str path, enum snap_path_kind kind)
 	struct path_shape shape = { .prefix = kind == SNAP_PATH_TEMPLATE_PREFIX };
 
 	for (uint32_t at = 0; at < path.len && shape.segments < SNAP_PATH_SEGMENTS;
-		at = segment_end(path, at)) {
+		at = route_segment_end(path, at)) {
 		if (segment_is_any(path, at))
 			shape.any |= shape_bit(shape.segments);
 		shape.segments++;
@@ -42,12 +41,12 @@ struct path_shape path_shape_of(struct str path, enum snap_path_kind kind)
 	return shape;
 }
 
-uint32_t path_template_key(struct str path, char *out)
+uint32_t route_template_key(struct str path, char *out)
 {
 	uint32_t len = 0, at = 0, end;
 
 	for (; at < path.len; at = end) {
-		end = segment_end(path, at);
+		end = route_segment_end(path, at);
 		if (segment_is_any(path, at)) {
 			memcpy(out + len, "/{", 2);
 			len += 2;
@@ -96,7 +95,7 @@ static bool shape_hash(
 			continue;
 		}
 		*hash = index_mix(*hash, SEGMENT_ANY);
-		*len = segment_end(path, at);
+		*len = route_segment_end(path, at);
 		if (*len == at + 1)
 			return false;
 		at = *len;
@@ -119,7 +118,8 @@ static bool template_matches(struct str key, struct str path)
 	uint32_t k = 0, at = 0;
 
 	while (k < key.len && at < path.len) {
-		const uint32_t key_end = segment_end(key, k), end = segment_end(path, at);
+		const uint32_t key_end = route_segment_end(key, k),
+			       end = route_segment_end(path, at);
 
 		if (!segment_is_any(key, k) &&
 			(key_end - k != end - at ||
@@ -159,7 +159,7 @@ static uint32_t path_segments(struct str path)
 {
 	uint32_t count = 0;
 
-	for (uint32_t at = 0; at < path.len; at = segment_end(path, at))
+	for (uint32_t at = 0; at < path.len; at = route_segment_end(path, at))
 		count++;
 	return count;
 }

@@ -184,7 +184,7 @@ static void the_same_text_gives_the_same_snapshot(void **state)
 	compiled_free(&other);
 }
 
-/* @return the kinds that a changed text makes anew, as bits; 0 and no mistakes for the same text */
+/* @return the kinds whose parts are made again for a changed text, as bits; 0 and no mistakes for the same text */
 static unsigned kinds_made(const struct snapshot *before, const char *more)
 {
 	struct mistakes m;

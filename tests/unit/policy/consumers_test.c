@@ -428,7 +428,7 @@ static void open_sharing(
 	snapshot_close(&other);
 }
 
-/* Deltas on a table that two generations have in common: it is compared, and made anew when it
+/* Deltas on a table that two generations have in common: it is compared, and made again when it
  * differs. */
 static void deltas_are_not_taken_for_what_a_part_says(void **state)
 {
