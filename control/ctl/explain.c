@@ -122,15 +122,15 @@ static void describe_settings(
 
 static void describe_route(struct explain *e)
 {
-	const struct snap_api *api = SNAP_AT(e->s, SNAP_APIS, snap_api, e->match.api);
-	const struct snap_route *r = SNAP_AT(e->s, SNAP_ROUTES, snap_route, e->match.route);
+	const struct route_match *match = &e->decision.match;
+	const struct snap_api *api = SNAP_AT(e->s, SNAP_APIS, snap_api, match->api);
+	const struct snap_route *r = SNAP_AT(e->s, SNAP_ROUTES, snap_route, match->route);
 	struct str name = snap_str(e->s, api->name), version = snap_str(e->s, api->version);
 	struct str path = snap_str(e->s, r->path);
 	const char *star = snap_path_is_prefix(r->kind) ? "/*" : "";
 	char methods[100], timeout[DURATION_BYTES], *text;
 
 	describe_methods(r->methods, methods, sizeof(methods));
-	e->api = e->match.api;
 	json_object_set_new(e->out, "api", json_str(name));
 	json_object_set_new(e->out, "version", json_str(version));
 	explain_step(e, "api", "%.*s %.*s, by host %.*s", (int)name.len, name.data,
@@ -173,45 +173,58 @@ static void explain_health(struct explain *e, struct str address, uint32_t slot)
 			stats_health_why(&health, why, sizeof(why)));
 }
 
-static enum reason find_route(struct explain *e, const struct http_head *head)
+/* What kept the request from a route. */
+static void describe_refusal(struct explain *e)
 {
-	struct route_table *table = route_table_create(e->s);
-	enum reason reason = REASON_OVERLOADED;
+	const struct decision *d = &e->decision;
+	const struct http_head *head = d->head;
 	char methods[100];
 
-	if (table)
-		reason = route_find(
-			table, e->listener, head->host, head->path, head->method_id, &e->match);
-	route_table_destroy(table);
-	if (reason == REASON_PROXIED && e->match.rewritten)
-		describe_path(e, head->path);
-	if (reason == REASON_PROXIED)
-		describe_route(e);
-	else if (reason == REASON_PATH_AMBIGUOUS)
+	if (d->verdict == REASON_PATH_AMBIGUOUS)
 		explain_step(e, "path",
 			"%.*s is read in different ways, which 'paths' of the listener refuses",
 			(int)head->path.len, head->path.data);
-	else if (reason == REASON_HOST_UNKNOWN)
+	else if (d->verdict == REASON_HOST_UNKNOWN)
 		explain_step(e, "api", "no API on this listener has host %.*s", (int)head->host.len,
 			head->host.data);
-	else if (reason == REASON_ROUTE_UNKNOWN)
+	else if (d->verdict == REASON_ROUTE_UNKNOWN)
 		explain_step(e, "route", "host %.*s has no path like %.*s", (int)head->host.len,
 			head->host.data, (int)head->path.len, head->path.data);
-	else if (reason == REASON_METHOD_NOT_ALLOWED) {
-		describe_methods(e->match.allowed_methods, methods, sizeof(methods));
+	else if (d->verdict == REASON_METHOD_NOT_ALLOWED) {
+		describe_methods(d->match.allowed_methods, methods, sizeof(methods));
 		explain_step(e, "route", "the path is known, but only with %s", methods);
+	} else if (d->verdict == REASON_BODY_TOO_LARGE) {
+		explain_step(e, "body", "%llu bytes are announced, which is more than %s allows",
+			(unsigned long long)head->content_length,
+			d->plan && d->plan->body_max_own ? "the route" : "'limits.body'");
 	}
-	return reason;
 }
 
-void explain_backend(struct explain *e)
+void explain_route(struct explain *e)
 {
-	const struct snap_backend *b = SNAP_AT(e->s, SNAP_BACKENDS, snap_backend, e->match.backend);
+	const struct decision *d = &e->decision;
+
+	if (d->plan && d->match.rewritten)
+		describe_path(e, d->head->path);
+	if (d->plan)
+		describe_route(e);
+	if (d->verdict != REASON_PROXIED)
+		describe_refusal(e);
+	else if (d->plan && d->plan->credential_count == 0)
+		explain_step(e, "credential", "none is asked for: the API is open to everyone");
+}
+
+/* Candidates and their shares. */
+static void describe_backend(struct explain *e, struct str path)
+{
+	const uint32_t backend = e->decision.match.backend;
+	const struct snap_backend *b = SNAP_AT(e->s, SNAP_BACKENDS, snap_backend, backend);
 	struct str name = snap_str(e->s, b->name);
-	const struct snap_range endpoints = e->s->endpoints[e->match.backend];
+	const struct snap_range endpoints = e->s->endpoints[backend];
 	json_t *list = json_array();
 	uint64_t weights = 0;
 
+	(void)path;
 	json_object_set_new(e->out, "backend", json_str(name));
 	json_object_set_new(e->out, "endpoints", list);
 	for (uint32_t i = 0; i < endpoints.count; i++)
@@ -244,8 +257,7 @@ void explain_backend(struct explain *e)
 	}
 }
 
-static void explain_location(struct explain *e, const struct snap_reply *reply,
-	const struct http_head *head, struct str path)
+static void describe_location(struct explain *e, const struct snap_reply *reply, struct str path)
 {
 	const struct template_values values = { .path = path };
 	const uint32_t size = EXPLAIN_HEAD_BYTES;
@@ -253,8 +265,8 @@ static void explain_location(struct explain *e, const struct snap_reply *reply,
 	struct str location = { text, 0 };
 
 	if (text)
-		location.len =
-			template_location(e->s, reply->location, &values, head->query, text, size);
+		location.len = template_location(
+			e->s, reply->location, &values, e->decision.head->query, text, size);
 	if (location.len > 0 && location.len <= size) {
 		json_object_set_new(e->out, "location", json_str(location));
 		explain_step(e, "answer", "%u, redirected to %.*s", reply->status,
@@ -263,43 +275,45 @@ static void explain_location(struct explain *e, const struct snap_reply *reply,
 	free(text);
 }
 
-/* The route replies itself. @return the reason that its exchanges end with */
-static enum reason explain_reply(struct explain *e, const struct http_head *head, struct str path)
+static void describe_reply(struct explain *e, struct str path)
 {
-	const struct snap_reply *reply = snap_reply_of(e->s, e->match.route);
+	const struct snap_reply *reply = snap_reply_of(e->s, e->decision.match.route);
 	const struct str type = snap_str(e->s, reply->type);
 
 	json_object_set_new(e->out, "status", json_integer((json_int_t)reply->status));
-	if (reply->location.count) {
-		explain_location(e, reply, head, path);
-		return REASON_REDIRECTED;
-	}
-	if (reply->body.length)
+	if (reply->location.count)
+		describe_location(e, reply, path);
+	else if (reply->body.length)
 		explain_step(e, "answer", "%u, the route's reply: %u bytes of %.*s", reply->status,
 			reply->body.length, (int)type.len, type.data);
 	else
 		explain_step(e, "answer", "%u, the route's reply, without a body", reply->status);
-	return REASON_REPLIED;
 }
 
-/* What the route does with the request. */
-static enum reason explain_way(struct explain *e, const struct http_head *head)
+/* What the route does with the request. @param tell  the rest, with the path as it was matched */
+static void explain_way(struct explain *e, void (*tell)(struct explain *e, struct str path))
 {
-	char *room = malloc(head->path.len + 1);
+	struct decision *d = &e->decision;
+	const struct str sent = d->head->path;
+	char *room = malloc(sent.len + 1);
 	enum reason reason = REASON_OVERLOADED;
 	struct str path;
 
 	if (room) {
-		route_path_normalise(head->path, listener_at(e->s, e->listener)->paths, room,
-			head->path.len, &path);
-		reason = explain_edits(e, head, path);
+		route_path_normalise(
+			sent, listener_at(e->s, e->listener)->paths, room, sent.len, &path);
+		reason = explain_edits(e, path);
 	}
-	if (reason == REASON_PROXIED && e->match.backend == SNAP_NONE)
-		reason = explain_reply(e, head, path);
-	else if (reason == REASON_PROXIED)
-		explain_backend(e);
+	if (reason == REASON_PROXIED)
+		tell(e, path);
+	else
+		d->verdict = reason;
 	free(room);
-	return reason;
+}
+
+void explain_reply(struct explain *e)
+{
+	explain_way(e, describe_reply);
 }
 
 static enum reason explain_walk(struct explain *e)
@@ -310,16 +324,16 @@ static enum reason explain_walk(struct explain *e)
 
 	if (buf)
 		reason = explain_head(e->ctl, e->s, &e->request, SNAP_NONE, buf, &head);
-	if (reason != REASON_PROXIED)
+	if (reason != REASON_PROXIED) {
 		explain_step(e, "request", "refused by the parser");
-	else
-		reason = find_route(e, &head.message);
-	if (reason == REASON_PROXIED)
-		reason = explain_caller(e);
-	if (reason == REASON_PROXIED)
-		reason = explain_way(e, &head.message);
+		free(buf);
+		return reason;
+	}
+	explain_stages(e, &head.message);
+	if (e->decision.verdict == REASON_PROXIED)
+		explain_way(e, describe_backend);
 	free(buf);
-	return reason;
+	return e->decision.verdict;
 }
 
 static void explain_verdict(struct explain *e, enum reason reason)
@@ -372,10 +386,7 @@ int ctl_explain(const struct ctl *options)
 		.source = &source,
 		.out = json_object(),
 		.steps = json_array(),
-		.listener = SNAP_NONE,
-		.api = SNAP_NONE,
-		.consumer = SNAP_NONE,
-		.plan = SNAP_NONE };
+		.listener = SNAP_NONE };
 	bool reached;
 
 	bool alone = ctl->only && ctl->argument_count == 0;

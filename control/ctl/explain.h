@@ -5,8 +5,7 @@
 
 #include "control/ctl/ctl.h"
 #include "dataplane/http/h1/http1.h"
-#include "dataplane/policy/credential.h"
-#include "dataplane/route/route.h"
+#include "dataplane/pipeline/pipeline.h"
 
 #define EXPLAIN_HEAD_BYTES (128 * 1024)
 
@@ -50,25 +49,31 @@ struct explain {
 	const struct snapshot *s;
 	struct explain_request request;
 	json_t *out, *steps;
-	uint32_t listener, api, consumer, plan; /* indices, or SNAP_NONE */
-	struct route_match match;
+	uint32_t listener;        /* index, or SNAP_NONE */
+	struct decision decision; /* what the stages found out */
 };
 
 /** Add a step: what was decided, and why. */
 __attribute__((format(printf, 3, 4))) void explain_step(
 	struct explain *e, const char *name, const char *format, ...);
 
-/** Who calls, and may they? @return REASON_PROXIED, or why not */
-enum reason explain_caller(struct explain *e);
+/** Run the workers' stages over the request, and tell what each decided: e->decision.
+ *  @param head  stays as it is until the explanation ends */
+void explain_stages(struct explain *e, const struct http_head *head);
+
+/* What a stage decided: called after it, with e->decision as it left it. */
+#define PIPELINE_STAGE(NAME, name, text) void explain_##name(struct explain *e);
+#include "dataplane/pipeline/stage.def"
+#undef PIPELINE_STAGE
+
+/** Make the consumer that --consumer names the caller. @return false when there is none */
+bool explain_take_consumer(struct explain *e);
 
 /** The consumer that --consumer names, its plan, and how each limit stands. @return false when there is none */
 bool explain_consumer(struct explain *e);
 
 /** What the route changes of messages. @param path  as it was matched
  *  @return REASON_PROXIED, or why the request cannot be forwarded */
-enum reason explain_edits(struct explain *e, const struct http_head *head, struct str path);
-
-/** Candidates and their shares. */
-void explain_backend(struct explain *e);
+enum reason explain_edits(struct explain *e, struct str path);
 
 #endif

@@ -61,14 +61,15 @@ static bool edit_path(struct explain_edit *x, const struct snap_edit *edit)
 	return true;
 }
 
-enum reason explain_edits(struct explain *e, const struct http_head *head, struct str path)
+enum reason explain_edits(struct explain *e, struct str path)
 {
-	const uint32_t index = SNAP_AT(e->s, SNAP_ROUTES, snap_route, e->match.route)->edit;
+	const struct decision *d = &e->decision;
+	const uint32_t index = d->plan->edit;
 	struct explain_edit x = { .e = e,
 		.values = { .path = path,
 			.request_id = STR("(request_id)"),
 			.client_ip = STR("(client_ip)"),
-			.head = head } };
+			.head = d->head } };
 	const struct snap_edit *edit;
 	bool well;
 
@@ -78,11 +79,11 @@ enum reason explain_edits(struct explain *e, const struct http_head *head, struc
 	x.text = malloc(EXPLAIN_VALUE_BYTES);
 	if (!x.text)
 		return REASON_OVERLOADED;
-	if (e->consumer != SNAP_NONE)
-		x.values.consumer = snap_str(
-			e->s, SNAP_AT(e->s, SNAP_CONSUMERS, snap_consumer, e->consumer)->name);
-	if (e->plan != SNAP_NONE)
-		x.values.plan = snap_str(e->s, SNAP_AT(e->s, SNAP_PLANS, snap_plan, e->plan)->name);
+	if (d->has_caller) {
+		x.values.consumer = d->caller.name;
+		x.values.plan =
+			snap_str(e->s, SNAP_AT(e->s, SNAP_PLANS, snap_plan, d->caller.plan)->name);
+	}
 	well = edit_path(&x, edit);
 	edit_fields(&x, "request", edit->request);
 	edit_fields(&x, "response", edit->response);

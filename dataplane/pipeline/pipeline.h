@@ -110,4 +110,11 @@ struct burst {
  */
 void pipeline_run(struct burst *burst);
 
+/**
+ * The same stage by stage, for a program that tells what each decides: pipeline_begin(), then each
+ * stage in the order of its number.
+ */
+void pipeline_begin(struct burst *burst);
+void pipeline_step(struct burst *burst, enum pipeline_stage stage);
+
 #endif

@@ -58,10 +58,15 @@ static __attribute__((noinline)) void hooks_run(struct burst *b)
 	}
 }
 
-void pipeline_run(struct burst *b)
+void pipeline_begin(struct burst *b)
 {
 	/* Before their routes are known all requests want just that. */
 	b->any = b->all = UINT32_C(1) << PIPELINE_ROUTE;
+}
+
+void pipeline_run(struct burst *b)
+{
+	pipeline_begin(b);
 #define PIPELINE_STAGE(NAME, name, text) stage_run(b, PIPELINE_##NAME, stage_##name);
 #include "dataplane/pipeline/stage.def"
 #undef PIPELINE_STAGE
@@ -69,4 +74,15 @@ void pipeline_run(struct burst *b)
 		policy_burst_end(b->scratch);
 	if (__builtin_expect(b->hooks != NULL, 0))
 		hooks_run(b);
+}
+
+void pipeline_step(struct burst *b, enum pipeline_stage stage)
+{
+	static void (*const runs[])(struct burst * b, uint32_t mask) = {
+#define PIPELINE_STAGE(NAME, name, text) [PIPELINE_##NAME] = stage_##name,
+#include "dataplane/pipeline/stage.def"
+#undef PIPELINE_STAGE
+	};
+
+	stage_run(b, stage, runs[stage]);
 }

@@ -4,14 +4,12 @@
  * generation before when nothing in it changed) and the plans, flattened so that a decision follows
  * no index.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "dataplane/policy/consumers.h"
 #include "dataplane/policy/digest.h"
 #include "dataplane/policy/policy_priv.h"
-#include "lib/shm/delta.h"
 
 /* Make room for every plan's bits and header at once. */
 static bool plans_alloc(struct policy *policy)
@@ -131,29 +129,6 @@ void policy_scratch_destroy(struct policy_scratch *scratch)
 		return;
 	credential_scratch_destroy(scratch->credentials);
 	free(scratch);
-}
-
-int policy_apply_delta(struct policy *policy, const struct delta *delta)
-{
-	switch ((enum delta_op)delta->op) {
-	case DELTA_KEY_ADD:
-		return consumers_key_add(
-			policy->consumers, delta->digest, delta->consumer, delta->expires);
-	case DELTA_KEY_REMOVE:
-		return consumers_key_remove(policy->consumers, delta->digest);
-	case DELTA_CONSUMER_PLAN:
-		if (delta->plan >= policy->plan_count)
-			return -EINVAL;
-		return consumers_set_plan(policy->consumers, delta->consumer, delta->plan);
-	case DELTA_ENDPOINT_WEIGHT: /* the backends', see gateway.c */
-		break;
-	}
-	return -EINVAL;
-}
-
-void policy_reclaim(struct policy *policy)
-{
-	consumers_reclaim(policy->consumers);
 }
 
 enum reason policy_find_credential(const struct policy *policy, struct policy_scratch *scratch,

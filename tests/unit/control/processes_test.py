@@ -1425,6 +1425,18 @@ class Ctl(Case):
         self.assertEqual(self.ctl("explain", "GET http://api.example/").returncode, 1)
         self.assertEqual(self.ctl("explain", "api.example/").returncode, 2)
 
+    def test_explain_reads_the_body_that_a_head_announces(self):
+        with open(self.path("s.conf"), encoding="utf-8") as f:
+            text = f.read()
+        with open(self.path("small.conf"), "w", encoding="utf-8") as f:
+            f.write(text + 'limits: { body = "1MiB"; };\n')
+        for length, reason in ((1 << 20, "proxied"), ((1 << 20) + 1, "body_too_large")):
+            told = self.explain("http://api.example/v1/orders/", "--config", self.path("small.conf"), "--key", KEY,
+                "--header", f"Content-Length: {length}")
+            self.assertEqual(told["reason"], reason)
+        self.assertIn("1048577 bytes are announced, which is more than 'limits.body' allows",
+            json.dumps(told["steps"]))
+
     def test_top(self):
         self.start()
         done = self.ctl("top", "--count", "1", "--interval", "0.2")
