@@ -123,13 +123,23 @@ static void check_reply(struct check *c, const struct cfg_reply *reply)
 			c->mistakes, reply->type.at, "'type' is not sent: the reply has no body");
 }
 
+/* What only a route with a backend can have. */
+static void check_forwarding_only(struct check *c, const struct cfg_route *route)
+{
+	if (!route->redirect.place.set && !route->reply.place.set)
+		return;
+	if (route->websocket.set && route->websocket.valid && route->websocket.number)
+		mistake_add(c->mistakes, route->websocket.at,
+			"'websocket' needs a 'backend' in its route");
+	if (route->timeout.set)
+		mistake_add(
+			c->mistakes, route->timeout.at, "'timeout' needs a 'backend' in its route");
+}
+
 void check_replies(struct check *c, const struct cfg_route *route)
 {
 	check_ways(c, route);
-	if (route->websocket.set && route->websocket.valid && route->websocket.number &&
-		(route->redirect.place.set || route->reply.place.set))
-		mistake_add(c->mistakes, route->websocket.at,
-			"'websocket' needs a 'backend' in its route");
+	check_forwarding_only(c, route);
 	if (route->redirect.place.set)
 		check_redirect(c, route);
 	if (route->reply.place.set)

@@ -29,6 +29,7 @@ enum {
 	ROUTE = 4,
 	LISTENER = 8,
 	CERTIFICATE = 16,
+	REPLIES = 32, /* a reply, and no backend */
 };
 
 static struct rte_mempool *pools[WORKERS];
@@ -63,11 +64,14 @@ static char *text_make(unsigned kind)
 		"listeners = ( { name = \"l\"; port = \"p\"; bind = \"10.0.0.1:443\"; tls: { certificates = [ \"c\" ]; }; }%s );\n",
 		certificate->cert_path, certificate->key_path,
 		kind & LISTENER ? ", { name = \"m\"; port = \"p\"; bind = \"10.0.0.1:80\"; }" : "");
+	if (!(kind & REPLIES))
+		fprintf(out,
+			"backends = ( { name = \"b\"; endpoints = ( { address = \"10.0.0.2:80\"; }%s ); } );\n",
+			kind & ENDPOINT ? ", { address = \"10.0.0.3:80\"; }" : "");
 	fprintf(out,
-		"backends = ( { name = \"b\"; endpoints = ( { address = \"10.0.0.2:80\"; }%s ); } );\n"
 		"credentials = ( { name = \"key\"; in = \"header\"; header = \"X-Key\"; pattern = \"^(ak|bk)_[a-z]$\"; } );\n"
-		"apis = ( { name = \"a\"; auth = [ \"key\" ]; routes = ( { path = \"/a/*\"; backend = \"b\"; }%s ); } );\n",
-		kind & ENDPOINT ? ", { address = \"10.0.0.3:80\"; }" : "",
+		"apis = ( { name = \"a\"; auth = [ \"key\" ]; routes = ( { path = \"/a/*\"; %s; }%s ); } );\n",
+		kind & REPLIES ? "reply: { body = \"ok\"; }" : "backend = \"b\"",
 		kind & ROUTE ? ", { path = \"/b/*\"; backend = \"b\"; }" : "");
 	fprintf(out,
 		"plans = ( { name = \"gold\"; apis = [ \"a\" ]; limits = ( { rate = \"2/s\"; burst = 2; } ); } );\n"
@@ -199,6 +203,16 @@ static void an_endpoint_is_the_balancers_alone(void **state)
 	pair_end(&p);
 }
 
+static void a_configuration_may_have_no_backend(void **state)
+{
+	struct pair p = pair_make(REPLIES);
+
+	assert_int_equal(p.tables[0]->snapshot.sections[SNAP_ENDPOINTS].count, 1);
+	assert_int_equal(p.tables[1]->snapshot.sections[SNAP_ENDPOINTS].count, 0);
+	assert_true(tables_slot_ended(p.tables[1], SLOT_ENDPOINT, 0));
+	pair_end(&p);
+}
+
 static void a_key_leaves_routes_and_certificates(void **state)
 {
 	struct pair p = pair_make(KEY);
@@ -321,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_endpoint_is_the_balancers_alone),
+		cmocka_unit_test(a_configuration_may_have_no_backend),
 		cmocka_unit_test(a_key_leaves_routes_and_certificates),
 		cmocka_unit_test(a_route_leaves_callers_and_certificates),
 		cmocka_unit_test(a_listener_leaves_callers),
