@@ -65,7 +65,9 @@ static enum snap_path_kind path_kind(struct str *path)
 	return prefix ? SNAP_PATH_PREFIX : SNAP_PATH_EXACT;
 }
 
-static struct snap_range add_routes(struct compile *c, const struct cfg_api *api, uint32_t index)
+/* @param cors  the API's, for routes that have none of their own */
+static struct snap_range add_routes(
+	struct compile *c, const struct cfg_api *api, uint32_t index, uint32_t cors)
 {
 	struct snap_range range = { snapshot_builder_count(c->builder, SNAP_ROUTES),
 		api->routes.count };
@@ -84,6 +86,7 @@ static struct snap_range add_routes(struct compile *c, const struct cfg_api *api
 			.reply = add_reply(c, route),
 			.edit = compile_edit(c, api, route, &shared),
 			.api = index,
+			.cors = route->cors.place.set ? compile_cors(c, &route->cors) : cors,
 		};
 
 		compile_rows(c, SNAP_KIND_ROUTING, &schema_route, route, &record);
@@ -104,13 +107,15 @@ void compile_apis(struct compile *c)
 	}
 	for (uint32_t i = 0; i < list->count && slots; i++) {
 		const struct cfg_api *api = CFG_ITEM(*list, struct cfg_api, i);
+		const uint32_t cors = compile_cors(c, &api->cors);
 		struct snap_api record = {
 			.listeners =
 				add_slots(c, SNAP_API_LISTENERS, &api->listeners, SNAP_LISTENERS),
 			.hosts = add_hosts(c, &api->hosts),
 			.credentials =
 				add_slots(c, SNAP_API_CREDENTIALS, &api->auth, SNAP_CREDENTIALS),
-			.routes = add_routes(c, api, i),
+			.routes = add_routes(c, api, i, cors),
+			.cors = cors,
 			.slot = slots_take(
 				slots, (struct slot_name){ api->name.text, api->version.text }),
 		};

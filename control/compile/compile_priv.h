@@ -54,6 +54,9 @@ struct api_edits {
 uint32_t compile_edit(struct compile *c, const struct cfg_api *api, const struct cfg_route *route,
 	struct api_edits *shared);
 
+/** What pages of other origins may do. @return index into SNAP_CORS; SNAP_NONE: nothing is said */
+uint32_t compile_cors(struct compile *c, const struct cfg_cors *cors);
+
 /** What cannot change while the dataplane runs is a mistake. */
 void compile_check_restart(struct compile *c, const struct snapshot *now);
 

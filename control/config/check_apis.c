@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The check of APIs: hosts, paths, methods, and routes that nobody could tell apart. */
-#include "dataplane/http/message.h"
+#include "dataplane/http/methods.h"
 #include "dataplane/route/route.h"
 #include "lib/shm/snapshot.h"
 
 #include "control/config/check_priv.h"
-#include "control/config/methods.h"
 #include "control/config/nearest.h"
 #include "control/config/template.h"
 
@@ -218,49 +217,56 @@ static void check_path(struct check *c, const struct cfg_api *api, struct cfg_va
 	value->valid = false;
 }
 
-static void check_methods(struct check *c, struct cfg_route *route)
+void check_methods(struct check *c, struct cfg_list *methods)
 {
-	for (uint32_t i = 0; i < route->methods.count; i++) {
-		const struct cfg_value *m = CFG_ITEM(route->methods, struct cfg_value, i);
-		int id = m->valid ? method_parse(m->text) : -1;
+	for (uint32_t i = 0; i < methods->count; i++) {
+		const struct cfg_value *m = CFG_ITEM(*methods, struct cfg_value, i);
+		const unsigned id = http_method_find(m->text);
 		struct nearest near = nearest_begin(m->text);
 
 		if (!m->valid)
 			continue;
-		for (int j = 0; id < 0 && method_name(j); j++)
-			nearest_offer(&near, str_of(method_name(j)));
-		if (id < 0 && near.best.data)
+		for (unsigned j = 0; id == HTTP_OTHER && http_method_name(j); j++)
+			nearest_offer(&near, str_of(http_method_name(j)));
+		if (id == HTTP_OTHER && near.best.data)
 			mistake_add(c->mistakes, m->at,
 				"unknown method '%.*s'; did you mean '%.*s'?", (int)m->text.len,
 				m->text.data, (int)near.best.len, near.best.data);
-		else if (id < 0)
+		else if (id == HTTP_OTHER)
 			mistake_add(c->mistakes, m->at, "unknown method '%.*s'", (int)m->text.len,
 				m->text.data);
 		else if (id == HTTP_CONNECT)
 			mistake_add(c->mistakes, m->at, "CONNECT is always refused");
-		else if (route->methods.bits & 1u << id)
+		else if (methods->bits & 1u << id)
 			mistake_add(c->mistakes, m->at, "method %.*s is in the list already",
 				(int)m->text.len, m->text.data);
 		else
-			route->methods.bits |= 1u << id;
+			methods->bits |= 1u << id;
 	}
 }
 
 static void check_routes(struct check *c, struct cfg_api *api)
 {
 	const struct cfg_root *root = &c->config->root;
+	bool cors = api->cors.place.set;
 
 	for (uint32_t i = 0; i < api->routes.count; i++) {
 		struct cfg_route *route = CFG_ITEM(api->routes, struct cfg_route, i);
 
 		if (route->path.valid)
 			check_path(c, api, &route->path);
-		check_methods(c, route);
+		check_methods(c, &route->methods);
 		check_reference(c, &route->backend, c->backends, &root->backends,
 			sizeof(struct cfg_backend), "backend");
 		check_replies(c, route);
 		check_route_edits(c, api, route);
+		check_cors(c, &route->cors);
+		cors |= route->cors.place.set;
+		if (api->cors.place.set || route->cors.place.set)
+			check_cors_edits(c, &route->response_fields);
 	}
+	if (cors)
+		check_cors_edits(c, &api->response_fields);
 }
 
 /* The name that a version is known by: "orders/v1". */
@@ -313,6 +319,7 @@ void check_apis(struct check *c)
 			sizeof(struct cfg_credential), "credential");
 		check_hosts(c, api);
 		check_api_edits(c, api);
+		check_cors(c, &api->cors);
 		check_routes(c, api);
 	}
 }

@@ -41,6 +41,12 @@ bool check_is_host(struct str host);
 /** What an API, and a route, changes of messages. */
 void check_api_edits(struct check *c, const struct cfg_api *api);
 void check_route_edits(struct check *c, const struct cfg_api *api, const struct cfg_route *route);
+/** Names of methods, into list->bits. */
+void check_methods(struct check *c, struct cfg_list *methods);
+/** Which pages may use an API or a route. */
+void check_cors(struct check *c, struct cfg_cors *cors);
+/** Fields of responses that CORS settings write are not changed beside them. */
+void check_cors_edits(struct check *c, const struct cfg_edit_fields *response);
 /** What a route does with a request. */
 void check_replies(struct check *c, const struct cfg_route *route);
 void check_route_conflicts(struct check *c);

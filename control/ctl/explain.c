@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/config/methods.h"
 #include "control/config/schema.h"
 #include "control/ctl/table.h"
 #include "control/json.h"
+#include "dataplane/http/methods.h"
 #include "dataplane/route/template.h"
 
 void explain_step(struct explain *e, const char *name, const char *format, ...)
@@ -91,10 +91,10 @@ static void describe_methods(uint32_t methods, char *out, size_t bytes)
 	size_t len = 0;
 
 	out[0] = '\0';
-	for (int i = 0; method_name(i) && len < bytes; i++)
+	for (unsigned i = 0; http_method_name(i) && len < bytes; i++)
 		if (methods & 1u << i)
-			len += (size_t)snprintf(
-				out + len, bytes - len, "%s%s", len ? " " : "", method_name(i));
+			len += (size_t)snprintf(out + len, bytes - len, "%s%s", len ? " " : "",
+				http_method_name(i));
 	if (!methods)
 		snprintf(out, bytes, "any method but TRACE");
 }
@@ -341,6 +341,12 @@ static void explain_verdict(struct explain *e, enum reason reason)
 	json_object_set_new(e->out, "reason", json_string(reason_name(reason)));
 	if (reason == REASON_REDIRECTED || reason == REASON_REPLIED)
 		return;
+	if (reason == REASON_CORS_PREFLIGHT || reason == REASON_CORS_METHOD ||
+		reason == REASON_CORS_FIELD) {
+		json_object_set_new(e->out, "status", json_integer(204));
+		explain_step(e, "answer", "204 %s: %s", reason_name(reason), reason_title(reason));
+		return;
+	}
 	json_object_set_new(e->out, "status", json_integer((json_int_t)reason_status(reason)));
 	if (reason == REASON_PROXIED)
 		explain_step(e, "answer", "the backend's");

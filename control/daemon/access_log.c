@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/config/methods.h"
+#include "dataplane/http/methods.h"
 #include "lib/base/log.h"
 #include "lib/shm/reason.h"
 
@@ -227,7 +227,7 @@ static void put_client(struct line *l, const struct event *e)
 
 static void put_request(struct line *l, const struct event *e)
 {
-	const char *method = method_name(e->method);
+	const char *method = http_method_name(e->method);
 	struct str path = { e->path, e->path_bytes };
 
 	if (path.len > EVENT_PATH_BYTES)

@@ -44,6 +44,8 @@ static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, 
 		plan->stages |= PLAN_WEBSOCKET;
 	if (from->reply != SNAP_NONE)
 		plan->stages |= 1u << PIPELINE_REPLY;
+	if (from->cors != SNAP_NONE)
+		plan->stages |= 1u << PIPELINE_CORS;
 	plan_credentials(plan, pipeline->credentials, api);
 }
 

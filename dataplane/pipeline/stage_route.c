@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which route a request takes, and whether its body may be as long as its head announces. */
 #include "dataplane/pipeline/pipeline_priv.h"
+#include "dataplane/route/cors.h"
 
 static bool body_fits(const struct http_head *head, uint64_t body_max)
 {
 	return head->content_length <= body_max || head->content_length == HTTP_LENGTH_UNKNOWN;
+}
+
+/* It is refused for its length, whichever route it takes; its API is known all the same. */
+static enum reason route_too_large(const struct pipeline *pipeline, struct decision *d)
+{
+	cors_find_route(pipeline->routes, pipeline->snapshot, d->listener, d->head, &d->match);
+	return REASON_BODY_TOO_LARGE;
 }
 
 static enum reason route_verdict(const struct pipeline *pipeline, struct decision *d)
@@ -12,13 +20,21 @@ static enum reason route_verdict(const struct pipeline *pipeline, struct decisio
 	const struct http_head *head = d->head;
 	enum reason why;
 
-	if (__builtin_expect(d->listener == SNAP_NONE || !body_fits(head, pipeline->body_max), 0)) {
-		d->match = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0, false };
+	if (__builtin_expect(d->listener == SNAP_NONE, 0)) {
+		d->match = (struct route_match){
+			.api = SNAP_NONE, .route = SNAP_NONE, .backend = SNAP_NONE
+		};
 		return body_fits(head, pipeline->body_max) ? REASON_LISTENER_GONE
 							   : REASON_BODY_TOO_LARGE;
 	}
-	why = route_find(
-		pipeline->routes, d->listener, head->host, head->path, head->method_id, &d->match);
+	if (__builtin_expect(!body_fits(head, pipeline->body_max), 0))
+		return route_too_large(pipeline, d);
+	if (__builtin_expect(head->method_id == HTTP_OPTIONS, 0))
+		why = cors_find_route(
+			pipeline->routes, pipeline->snapshot, d->listener, head, &d->match);
+	else
+		why = route_find(pipeline->routes, d->listener, head->host, head->path,
+			head->method_id, &d->match);
 	if (why != REASON_PROXIED)
 		return why;
 	d->plan = &pipeline->plans[d->match.route];

@@ -63,9 +63,18 @@ static void decide_note_upgrade(const struct decision *d, struct exchange *ex)
 		ex->flags |= EX_UPGRADE;
 }
 
-static void decide_note_route(struct proxy *p, const struct decision *d, struct exchange *ex)
+/* What a page may do with its response. */
+static __attribute__((noinline)) void decide_note_cors(
+	struct proxy *p, struct decision *d, struct exchange *ex)
+{
+	if (!cors_note(p, ex, d) && d->verdict == REASON_PROXIED)
+		d->verdict = REASON_OVERLOADED;
+}
+
+static void decide_note_route(struct proxy *p, struct decision *d, struct exchange *ex)
 {
 	const struct route_plan *plan = d->plan;
+	bool cors = ex->flags & EX_CORS;
 
 	ex->api = d->match.api;
 	ex->key = d->key;
@@ -75,10 +84,14 @@ static void decide_note_route(struct proxy *p, const struct decision *d, struct 
 		ex->timeout_ms = plan->timeout_ms;
 		ex->body_max = plan->body_max_own;
 		decide_note_upgrade(d, ex);
+		cors |= (plan->stages & 1u << PIPELINE_CORS) != 0;
 	} else if (d->match.api != SNAP_NONE) {
 		ex->api_slot =
 			SNAP_AT(&p->tables->snapshot, SNAP_APIS, snap_api, d->match.api)->slot;
+		cors = true;
 	}
+	if (unlikely(cors))
+		decide_note_cors(p, d, ex);
 }
 
 static void decide_note_caller(const struct decision *d, struct exchange *ex)

@@ -50,6 +50,15 @@ struct exchange *exchange_begin(struct proxy *p, struct client *c, const struct 
 	return ex;
 }
 
+/* Of its response: what did not come is not changed. */
+static __attribute__((noinline)) void exchange_forget_changes(struct exchange *ex)
+{
+	if (ex->flags & EX_EDIT_RESPONSE)
+		edit_forget(ex);
+	if (ex->flags & EX_CORS)
+		cors_forget(ex);
+}
+
 void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 {
 	struct client *c = ex->client;
@@ -66,8 +75,8 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 		if (unlikely(p->config.hooks))
 			suspend_over(p, ex);
 	}
-	if (unlikely(ex->flags & EX_EDIT_RESPONSE))
-		edit_forget(ex);
+	if (unlikely(ex->flags & (EX_EDIT_RESPONSE | EX_CORS)))
+		exchange_forget_changes(ex);
 	if (c->exchange == ex)
 		c->exchange = NULL;
 	slab_put(&p->exchanges, ex);

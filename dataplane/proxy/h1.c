@@ -212,7 +212,10 @@ static void h1_response_is_early(struct exchange *ex, const struct http1_head *h
 static __attribute__((noinline)) void h1_edit_response(struct proxy *p, struct exchange *ex,
 	struct http1_head *head, struct h1_response_writing *r)
 {
-	r->extra = edit_response(p, ex, &head->message, r->extra);
+	if (ex->flags & EX_EDIT_RESPONSE)
+		r->extra = edit_response(p, ex, &head->message, r->extra);
+	if (ex->flags & EX_CORS)
+		r->extra = cors_response(p, ex, &head->message, r->extra);
 }
 
 struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct http1_head *head)
@@ -246,7 +249,7 @@ struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct 
 		reply_rate_fields(p, ex, &w);
 	if (http1_writer_ok(&w))
 		r.extra = (struct str){ fields, w.len };
-	if (unlikely(ex->flags & EX_EDIT_RESPONSE))
+	if (unlikely(ex->flags & (EX_EDIT_RESPONSE | EX_CORS)))
 		h1_edit_response(p, ex, head, &r);
 	r.keep_alive = c->keep_alive;
 	return forward_write(p, h1_put_response, &r);

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "dataplane/http/methods.h"
 #include "dataplane/proxy/proxy_priv.h"
 
 #define PROBLEM_BODY_BYTES 512
@@ -32,18 +33,10 @@ __attribute__((format(printf, 2, 3))) static void problem_put(
 
 static void problem_put_allow(struct problem_text *t, uint32_t methods)
 {
-	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH",
-		"OPTIONS", "TRACE" };
-	const char *separator = "";
+	char room[HTTP_METHODS_BYTES];
+	const struct str list = http_method_list(methods & ~(1u << HTTP_CONNECT), room);
 
-	problem_put(t, "Allow: ");
-	for (unsigned i = 0; i < RTE_DIM(names); i++) {
-		if (methods & (1u << i)) {
-			problem_put(t, "%s%s", separator, names[i]);
-			separator = ", ";
-		}
-	}
-	problem_put(t, "\r\n");
+	problem_put(t, "Allow: %.*s\r\n", (int)list.len, list.data);
 }
 
 #define PROBLEM_CHALLENGES_BYTES                                                                   \

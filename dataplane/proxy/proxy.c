@@ -70,6 +70,8 @@ void proxy_free_session(struct proxy *p, struct client *c)
 		rte_pktmbuf_free(c->exchange->attempt.head);
 		if (c->exchange->flags & EX_EDIT_RESPONSE)
 			edit_forget(c->exchange);
+		if (c->exchange->flags & EX_CORS)
+			cors_forget(c->exchange);
 		if (c->exchange->attempt.upstream)
 			stream_free(&c->exchange->attempt.upstream->rx, &p->heads);
 	}

@@ -12,7 +12,9 @@
 #include "dataplane/http/h1/http1.h"
 #include "dataplane/pipeline/ticket.h"
 #include "dataplane/proxy/chain.h"
+#include "dataplane/proxy/cors.h"
 #include "dataplane/proxy/deadline.h"
+#include "dataplane/proxy/edit.h"
 #include "dataplane/proxy/proxy.h"
 #include "dataplane/proxy/slab.h"
 #include "dataplane/proxy/stream.h"
@@ -98,6 +100,7 @@ enum exchange_flag {
 	EX_UPGRADE = 1 << 19,       /* it asks to become a tunnel, and may */
 	EX_TUNNEL = 1 << 20,        /* it is one, see tunnel.c */
 	EX_EDIT_RESPONSE = 1 << 21, /* exchange->response_edit says how its response is changed */
+	EX_CORS = 1 << 22,          /* its response says which pages may read it, see cors.c */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -176,6 +179,7 @@ struct exchange {
 	uint64_t ticket;                                 /* with EX_WAITING */
 	uint64_t answer;                                 /* with EX_ANSWERED */
 	struct rte_mbuf *response_edit;                  /* with EX_EDIT_RESPONSE, see edit.c */
+	struct rte_mbuf *cors_lines; /* with EX_CORS; NULL: no page may read it */
 };
 static_assert(offsetof(struct exchange, names) == 256, "four lines, and one for the names");
 
@@ -226,17 +230,6 @@ static inline struct http1_head *decision_received(const struct decision *d)
 {
 	return RTE_PTR_SUB(d->head, offsetof(struct http1_head, message));
 }
-
-#define EDIT_BYTES       32768 /* what a route may write into a request and its response */
-#define EDIT_LINES_BYTES 1024  /* and what the gateway adds to a response by itself */
-
-/* What edit.c makes of the request that is being dispatched, or of a response. */
-struct edit_scratch {
-	struct str path, host, lines; /* of the request; host: empty where it stays */
-	uint32_t used;                /* of text; more than EDIT_BYTES: it was too long */
-	char request_id[16];
-	char text[EDIT_LINES_BYTES + EDIT_BYTES];
-};
 
 /* What slow readers are held to while mbufs are short. */
 struct pressure {
@@ -513,21 +506,6 @@ struct str head_path_matched(struct proxy *p, const struct client *c, const stru
 
 /* Write the request's id: 16 hexadecimal digits. @return 16 */
 uint32_t head_format_id(uint64_t id, char *out);
-
-/* edit.c */
-/* The request's route has edits: make p->edit of it, and keep what its response is changed by. Before its
- * head is written. @return REASON_PROXIED, or why it cannot be forwarded */
-enum reason edit_request(struct proxy *p, struct exchange *ex, struct decision *d);
-/* With EX_EDIT_RESPONSE: change the response's head. @param lines  that are added anyway, at most
- * EDIT_LINES_BYTES @return all that are added; until the next edit */
-struct str edit_response(
-	struct proxy *p, struct exchange *ex, struct http_head *head, struct str lines);
-/* The lines that the route adds to its responses, for one that it makes itself; until the next edit.
- * @return false when they are too long */
-bool edit_reply_lines(
-	struct proxy *p, const struct exchange *ex, const struct decision *d, struct str *lines);
-/* With EX_EDIT_RESPONSE: there will be no response. */
-void edit_forget(struct exchange *ex);
 
 /* trailers.c */
 /**

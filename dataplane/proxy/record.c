@@ -49,6 +49,10 @@ static void record_api_result(struct proxy *p, const struct exchange *ex, uint64
 	/* A status that was not ours to choose. */
 	if (ex->reason == REASON_PROXIED || ex->reason == REASON_REPLIED)
 		return;
+	if (ex->reason == REASON_CORS_PREFLIGHT)
+		api->preflights++;
+	else if (ex->reason >= REASON_CORS_METHOD && ex->reason <= REASON_CORS_ORIGIN)
+		api->preflights_refused++;
 	if (ex->status == 401)
 		api->unauthorized++;
 	else if (ex->status == 403)

@@ -131,6 +131,26 @@ static bool reply_add(struct proxy *p, struct rte_mbuf **m, const char *data, ui
 	return false;
 }
 
+/* Fields of its own, and what pages of other origins may do with it. @return false when no mbuf was
+ * free */
+static bool reply_put_fields(struct proxy *p, const struct exchange *ex, const struct reply *r,
+	struct http1_writer *w, struct rte_mbuf **m)
+{
+	const bool cors = ex->flags & EX_CORS;
+
+	if (likely(r->fields.len + (cors ? cors_bytes(ex) : 0) <= REPLY_FIELDS_BYTES)) {
+		http1_put(w, r->fields);
+	} else {
+		if (!reply_add(p, m, w->buf, w->len) ||
+			!reply_add(p, m, r->fields.data, r->fields.len))
+			return false;
+		w->len = 0;
+	}
+	if (unlikely(cors))
+		cors_put(ex, w);
+	return true;
+}
+
 /* @return the response, or NULL when no mbuf was free */
 static struct rte_mbuf *reply_write(
 	struct proxy *p, const struct exchange *ex, const struct reply *r)
@@ -141,14 +161,8 @@ static struct rte_mbuf *reply_write(
 	struct rte_mbuf *m = NULL;
 
 	reply_put_begin(p, r, &w);
-	if (likely(r->fields.len <= REPLY_FIELDS_BYTES)) {
-		http1_put(&w, r->fields);
-	} else {
-		if (!reply_add(p, &m, buf, w.len) ||
-			!reply_add(p, &m, r->fields.data, r->fields.len))
-			return NULL;
-		w.len = 0;
-	}
+	if (!reply_put_fields(p, ex, r, &w, &m))
+		return NULL;
 	reply_put_end(ex, &w);
 	if (body && r->body.len <= sizeof(buf) - w.len) {
 		http1_put(&w, r->body);

@@ -53,6 +53,9 @@ void reply_verdict(struct proxy *p, struct exchange *ex, enum reason why, const 
 {
 	if (why == REASON_REPLIED || why == REASON_REDIRECTED)
 		reply_of_route(p, ex, why, d);
+	else if (why == REASON_CORS_PREFLIGHT || why == REASON_CORS_METHOD ||
+		 why == REASON_CORS_FIELD)
+		cors_answer(p, ex, why, d);
 	else
 		problem(p, ex, why, d);
 }

@@ -210,7 +210,7 @@ enum reason route_find(const struct route_table *table, uint32_t listener, struc
 {
 	const struct path_set *set = host_find(table, listener, host);
 
-	*out = (struct route_match){ SNAP_NONE, SNAP_NONE, SNAP_NONE, 0, false };
+	*out = (struct route_match){ .api = SNAP_NONE, .route = SNAP_NONE, .backend = SNAP_NONE };
 	if (set == NULL)
 		return REASON_HOST_UNKNOWN;
 	out->api = set->only_api;

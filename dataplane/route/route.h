@@ -25,7 +25,8 @@ struct route_match {
 	uint32_t route;   /* index into SNAP_ROUTES */
 	uint32_t backend; /* index into SNAP_BACKENDS; SNAP_NONE: the route has a reply */
 	bool rewritten; /* the path is matched, and to be forwarded, as route_path_normalise() has it */
-	uint32_t allowed_methods; /* METHOD_NOT_ALLOWED: bits of the methods that this path has */
+	bool preflight; /* what is matched is the request that a preflight asks for, see cors.h */
+	uint32_t allowed_methods; /* with a path that is known: bits of the methods that it has */
 };
 
 /**

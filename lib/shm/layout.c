@@ -114,6 +114,7 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_api, credentials),
 	FIELD(snap_api, routes),
 	FIELD(snap_api, slot),
+	FIELD(snap_api, cors),
 	RECORD(snap_route),
 #define SNAP_RECORD snap_route
 #include "lib/schema/route.def"
@@ -125,6 +126,7 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_route, reply),
 	FIELD(snap_route, edit),
 	FIELD(snap_route, api),
+	FIELD(snap_route, cors),
 	RECORD(snap_piece),
 	FIELD(snap_piece, text),
 	FIELD(snap_piece, kind),
@@ -143,6 +145,15 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_edit, host),
 	FIELD(snap_edit, request),
 	FIELD(snap_edit, response),
+	RECORD(snap_cors),
+#define SNAP_RECORD snap_cors
+#include "lib/schema/cors.def"
+#undef SNAP_RECORD
+	FIELD(snap_cors, origins),
+	FIELD(snap_cors, fields),
+	FIELD(snap_cors, expose),
+	FIELD(snap_cors, methods),
+	FIELD(snap_cors, any),
 	RECORD(snap_credential),
 #define SNAP_RECORD snap_credential
 #include "lib/schema/credential.def"

@@ -83,6 +83,8 @@ enum snap_section_id {
 	SNAP_HEALTHS, /* struct snap_health */
 	SNAP_EDITS,   /* struct snap_edit */
 	SNAP_FIELDS,  /* struct snap_field */
+	SNAP_CORS,    /* struct snap_cors */
+	SNAP_ORIGINS, /* struct snap_text: as a browser sends them */
 	/* Of callers. */
 	SNAP_CREDENTIALS, /* struct snap_credential */
 	SNAP_PLANS,       /* struct snap_plan */
@@ -274,7 +276,7 @@ struct snap_api {
 	struct snap_range credentials; /* SNAP_API_CREDENTIALS; empty: open to everyone */
 	struct snap_range routes;      /* SNAP_ROUTES */
 	uint32_t slot;
-	uint32_t reserved;
+	uint32_t cors; /* index into SNAP_CORS, for what no route gets; SNAP_NONE: none */
 };
 static_assert(sizeof(struct snap_api) == 56, "");
 
@@ -302,9 +304,10 @@ struct snap_route {
 	uint32_t reply;   /* index into SNAP_REPLIES; SNAP_NONE: requests are forwarded */
 	uint32_t edit;    /* index into SNAP_EDITS; SNAP_NONE: they are forwarded as they are */
 	uint32_t api;     /* index into SNAP_APIS */
+	uint32_t cors;    /* index into SNAP_CORS: its own, or the API's; SNAP_NONE: none */
 #include "lib/schema/route.def"
 };
-static_assert(sizeof(struct snap_route) == 44, "");
+static_assert(sizeof(struct snap_route) == 48, "");
 
 /* What a text that is made for each request consists of, in this order. */
 enum snap_piece_kind {
@@ -362,6 +365,20 @@ bool snap_field_is_name(struct str name);
  * some servers do.
  */
 bool snap_field_is_reserved(struct str name);
+
+/* What pages of other origins may do. */
+struct snap_cors {
+#include "lib/schema/cors.def"
+	struct snap_range origins; /* SNAP_ORIGINS */
+	struct snap_text fields; /* names, as Access-Control-Allow-Headers has them; empty: none */
+	struct snap_text expose; /* the same for Access-Control-Expose-Headers */
+	uint32_t methods;        /* bit 1 << enum http_method; 0: those of the path */
+	uint32_t any;            /* 1: any origin; there are no others then, nor credentials */
+};
+static_assert(sizeof(struct snap_cors) == 40, "");
+#define SNAP_CORS_ORIGINS_MAX      256
+#define SNAP_CORS_ORIGIN_BYTES_MAX 255
+#define SNAP_CORS_LIST_BYTES_MAX   1024 /* of fields, and of expose */
 
 /** Whether a status says by itself that the client is to go to Location. */
 static inline bool snap_status_redirects(uint32_t status)

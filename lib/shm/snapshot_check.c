@@ -281,11 +281,40 @@ static bool check_endpoint(struct snap_check *c, const void *record)
 	       check_slot(c, e->slot, SNAP_ENDPOINT_CAPACITY_MAX);
 }
 
+/* An index into SNAP_CORS, or none. */
+static bool check_cors_of(struct snap_check *c, uint32_t cors)
+{
+	return cors == SNAP_NONE || check_index(c, "cors", cors, SNAP_CORS);
+}
+
+static bool check_cors(struct snap_check *c, const void *record)
+{
+	const struct snap_cors *k = record;
+
+	return check_rows(c, snap_rows_cors, record) &&
+	       check_range(c, "origins", k->origins, SNAP_ORIGINS) &&
+	       check_between(c, "number of origins", k->origins.count, 0, SNAP_CORS_ORIGINS_MAX) &&
+	       check_between(c, "any", k->any, 0, 1) &&
+	       (!k->any || check_between(c, "credentials", k->credentials, 0, 0)) &&
+	       check_text(c, "fields", k->fields, 0) && check_text(c, "expose", k->expose, 0) &&
+	       check_between(
+		       c, "length of fields", k->fields.length, 0, SNAP_CORS_LIST_BYTES_MAX) &&
+	       check_between(c, "length of expose", k->expose.length, 0, SNAP_CORS_LIST_BYTES_MAX);
+}
+
+static bool check_origin(struct snap_check *c, const void *record)
+{
+	const struct snap_text *origin = record;
+
+	return check_text(c, "origin", *origin, 1) &&
+	       check_between(c, "length", origin->length, 1, SNAP_CORS_ORIGIN_BYTES_MAX);
+}
+
 static bool check_api(struct snap_check *c, const void *record)
 {
 	const struct snap_api *a = record;
 
-	if (!check_rows(c, snap_rows_api, record) ||
+	if (!check_rows(c, snap_rows_api, record) || !check_cors_of(c, a->cors) ||
 		!check_range(c, "listeners", a->listeners, SNAP_API_LISTENERS) ||
 		!check_range(c, "hosts", a->hosts, SNAP_HOSTS) ||
 		!check_between(c, "number of hosts", a->hosts.count, 1, SNAP_NONE) ||
@@ -379,7 +408,7 @@ static bool check_route(struct snap_check *c, const void *record)
 
 	if (!check_path(c, r) || !check_way_on(c, r) ||
 		(r->edit != SNAP_NONE && !check_index(c, "edit", r->edit, SNAP_EDITS)) ||
-		!check_rows(c, snap_rows_route, record) ||
+		!check_rows(c, snap_rows_route, record) || !check_cors_of(c, r->cors) ||
 		!check_index(c, "api", r->api, SNAP_APIS))
 		return false;
 	a = SNAP_AT(c->snapshot, SNAP_APIS, snap_api, r->api);
@@ -546,6 +575,8 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_HEALTHS] = check_health,
 	[SNAP_EDITS] = check_edit,
 	[SNAP_FIELDS] = check_field,
+	[SNAP_CORS] = check_cors,
+	[SNAP_ORIGINS] = check_origin,
 };
 
 bool snapshot_check_records(struct snap_check *c)

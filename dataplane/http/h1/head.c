@@ -7,36 +7,12 @@
  * the fields at the end of the head; and the fault that becomes certain first is the one reported.
  */
 #include "dataplane/http/h1/http1_priv.h"
+#include "dataplane/http/methods.h"
 #include "lib/base/bytes.h"
 
 #define VERSION_BYTES (sizeof("HTTP/1.1") - 1)
 
 typedef enum reason (*start_line_fn)(struct http1_parse *parse, size_t pos, size_t *next);
-
-static uint8_t method_find(struct str method)
-{
-	static const struct {
-		char name[8];
-		uint8_t len;
-		uint8_t id;
-	} methods[] = {
-		{ "GET", 3, HTTP_GET },
-		{ "POST", 4, HTTP_POST },
-		{ "PUT", 3, HTTP_PUT },
-		{ "DELETE", 6, HTTP_DELETE },
-		{ "PATCH", 5, HTTP_PATCH },
-		{ "HEAD", 4, HTTP_HEAD },
-		{ "OPTIONS", 7, HTTP_OPTIONS },
-		{ "TRACE", 5, HTTP_TRACE },
-		{ "CONNECT", 7, HTTP_CONNECT },
-	};
-
-	for (unsigned i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (method.len == methods[i].len &&
-			memcmp(method.data, methods[i].name, method.len) == 0)
-			return methods[i].id;
-	return HTTP_OTHER;
-}
 
 /* HTTP-version CRLF (RFC 9112 §2.3). 1.2 and later minor versions are taken as 1.1 (RFC 9110
  * §2.5). */
@@ -70,7 +46,7 @@ static enum reason request_line(struct http1_parse *parse, size_t pos, size_t *n
 		return data[stop] == '\r' || data[stop] == ' ' ? REASON_REQUEST_LINE
 							       : REASON_METHOD_INVALID;
 	head->message.method = (struct str){ data + pos, (uint32_t)(stop - pos) };
-	head->message.method_id = method_find(head->message.method);
+	head->message.method_id = http_method_find(head->message.method);
 
 	pos = stop + 1;
 	stop = http1_scan_next(&parse->scan, HTTP1_NOT_TARGET, pos);

@@ -120,6 +120,22 @@ static void client_response(struct sim_client *k, uint32_t id)
 	client_response_begin(k);
 }
 
+/* Which page may read a response: of route a the gateway says it, whoever responds. */
+static void client_cors(struct sim_client *k, uint32_t id)
+{
+	const struct plan *p = &k->sim->plans[id];
+	const char *allowed = reader_field(&k->reader, "Access-Control-Allow-Origin");
+	const char *origin = message_origin(id), *wanted = k->own ? NULL : "*";
+
+	if (p->route == 'a')
+		wanted = origin && strcmp(origin, MESSAGE_ORIGIN) == 0 ? origin : NULL;
+	if (k->own && !allowed)
+		return; /* it may have been refused before its route was known */
+	if (!allowed != !wanted || (allowed && strncmp(allowed, wanted, strlen(wanted)) != 0))
+		sim_fail(k->sim, "exchange %u: of origin %s, may be read by %.20s", id,
+			origin ? origin : "none", allowed ? allowed : "none");
+}
+
 static enum reader_event client_head(struct sim_client *k, uint32_t id)
 {
 	struct sim *s = k->sim;
@@ -144,6 +160,7 @@ static enum reader_event client_head(struct sim_client *k, uint32_t id)
 	}
 	k->final = true;
 	k->own = field == NULL;
+	client_cors(k, id);
 	k->close = close && strncasecmp(close, "close", 5) == 0;
 	s->ledger->rows[id].status = (uint16_t)status;
 	if (!k->own && status != p->status)

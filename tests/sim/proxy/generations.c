@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "control/compile/compile.h"
+#include "tests/sim/proxy/message.h"
 #include "tests/wire/certificate.h"
 
 #define CAPACITY 64
@@ -84,7 +85,8 @@ static char *text_make(unsigned kind)
 	if (!text)
 		return NULL;
 	snprintf(routes, sizeof(routes),
-		"{ path = \"/a/*\"; backend = \"a\"; timeout = \"1s\"; },"
+		"{ path = \"/a/*\"; backend = \"a\"; timeout = \"1s\";"
+		" cors: { origins = [ \"" MESSAGE_ORIGIN "\" ]; credentials = true; }; },"
 		/* Edits that leave the path as it is. */
 		"{ path = \"/b/*\"; backend = \"%s\"; timeout = \"1500ms\"; rewrite: { path = \"/b/{rest}\"; };"
 		" request_fields: { remove = [ \"X-None\" ]; set = ( { name = \"X-Rest\"; value = \"{path.rest}\"; } ); };"

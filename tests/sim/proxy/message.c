@@ -87,6 +87,13 @@ static void body_put(
 		content_put(out, id, way, 0, m->bytes);
 }
 
+const char *message_origin(uint32_t id)
+{
+	static const char *const origins[] = { MESSAGE_ORIGIN, "https://b.test", NULL };
+
+	return origins[id % 3];
+}
+
 uint32_t message_request(const struct plan *p, struct bytes *out)
 {
 	uint32_t begin = out->len, head;
@@ -96,6 +103,8 @@ uint32_t message_request(const struct plan *p, struct bytes *out)
 		p->key < 0 ? "open" : "keyed", p->id);
 	if (p->key >= 0)
 		text_put(out, "X-API-Key: " MESSAGE_KEY "\r\n", p->key);
+	if (message_origin(p->id))
+		text_put(out, "Origin: %s\r\n", message_origin(p->id));
 	if (p->expect)
 		text_put(out, "Expect: 100-continue\r\n");
 	fields_put(out, &p->request, p->id);
@@ -121,8 +130,8 @@ uint32_t message_response(const struct plan *p, struct bytes *out)
 			i == 0 ? 103 : 100 + (int)i * 2, p->id);
 	if (p->broken)
 		text_put(out, p->id % 2 ? "HTTP/1.1 2x0 OK\r\n" : "HTP/1.1 200 OK\r\n");
-	text_put(out, "HTTP/1.%d %d Status\r\nX-Id: %08x\r\n", !p->response.http10, p->status,
-		p->id);
+	text_put(out, "HTTP/1.%d %d Status\r\nAccess-Control-Allow-Origin: *\r\nX-Id: %08x\r\n",
+		!p->response.http10, p->status, p->id);
 	fields_put(out, &p->response, p->id);
 	text_put(out, "\r\n");
 	if (!plan_no_content(p))

@@ -75,6 +75,10 @@ void reader_again(struct reader *r);
 bool reader_closed(const struct reader *r);
 
 /** Value of a field of the head, or NULL; ends with "\r\n". */
+/* What the page of a request is from, if it is of one. */
+const char *message_origin(uint32_t id);
+#define MESSAGE_ORIGIN "https://a.test" /* that may use route a, and no other */
+
 const char *reader_field(const struct reader *r, const char *name);
 
 #endif

@@ -74,10 +74,14 @@ static char *config_text(void)
 	      " { name = \"b\"; endpoints = ( { address = \"10.0.0.3:80\"; } ); } );\n"
 	      "limits: { body = \"8KiB\"; };\n"
 	      "apis = ( { name = \"open\"; hosts = [ \"open.test\" ]; routes = (\n"
+	      "  { path = \"/w\"; backend = \"a\"; websocket = true; cors: { origins = [ \"https://a.test\" ]; }; },\n"
+	      "  { path = \"/m\"; methods = [ \"PUT\" ]; backend = \"a\"; cors: { origins = [ \"https://b.test\" ]; }; },\n"
+	      "  { path = \"/m\"; methods = [ \"OPTIONS\", \"POST\" ]; backend = \"b\"; },\n"
 	      "  { path = \"/a/*\"; backend = \"a\"; timeout = \"3s\"; },\n"
 	      "  { path = \"/b/*\"; backend = \"b\"; body_max = \"1KiB\"; },\n"
 	      "  { path = \"/c/*\"; backend = \"b\"; body_max = \"1MiB\"; } ); },\n"
-	      " { name = \"one\"; hosts = [ \"one.test\" ]; auth = [ \"h0\" ]; routes = (\n"
+	      " { name = \"one\"; hosts = [ \"one.test\" ]; auth = [ \"h0\" ];\n"
+	      "  cors: { origins = [ \"https://a.test\" ]; methods = [ \"POST\" ]; fields = [ \"X-H0\" ]; }; routes = (\n"
 	      "  { path = \"/a/*\"; backend = \"b\"; body_max = \"1KiB\"; },\n"
 	      "  { path = \"/r/*\"; redirect: { to = \"/a/{rest}\"; }; },\n"
 	      "  { path = \"/s\"; body_max = \"1KiB\"; reply: { body = \"ok\"; }; } ); },\n"
@@ -157,7 +161,7 @@ static void a_plan_holds_what_the_records_say(void **state)
 	assert_int_equal(plan_of("open.test", "/c/1")->body_max, 8192);
 	assert_int_equal(plan_of("open.test", "/c/1")->body_max_own, 1 << 20);
 	assert_int_equal(plan_of("open.test", "/b/1")->backend, 1);
-	assert_int_equal(one->stages, many->stages);
+	assert_int_equal(one->stages, many->stages | 1u << PIPELINE_CORS);
 	assert_int_equal(plan_of("one.test", "/s")->stages, one->stages | 1u << PIPELINE_REPLY);
 	assert_int_equal(plan_of("one.test", "/s")->backend, SNAP_NONE);
 	assert_int_equal(one->credential_count, 1);
@@ -179,17 +183,34 @@ static uint32_t draw(uint32_t n)
 	return (uint32_t)((seed * UINT64_C(2685821657736338717)) >> 33) % n;
 }
 
+/* What a browser adds, or takes for it. */
+static int fields_draw(char *text, size_t room)
+{
+	static const char *const fields[] = { "", "", "Origin: https://a.test\r\n",
+		"Origin: https://b.test\r\n",
+		"Origin: https://a.test\r\nOrigin: https://b.test\r\n" };
+	static const char *const asked[] = { "", "Access-Control-Request-Method: POST\r\n",
+		"Access-Control-Request-Method: PUT\r\n",
+		"Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-h0,x-h1\r\n",
+		"Connection: Upgrade\r\nUpgrade: websocket\r\n" };
+
+	return snprintf(text, room, "%s%s", fields[draw(5)], asked[draw(5)]);
+}
+
 /* A request, well or not, of the three APIs or none. */
 static void request_draw(char *text, size_t room)
 {
 	static const char *const hosts[] = { "open.test", "one.test", "one.test", "many.test",
 		"none.test" };
-	static const char *const paths[] = { "/a/1", "/a/2", "/b/1", "/%61/1", "/r/1", "/s" };
+	static const char *const paths[] = { "/a/1", "/a/2", "/b/1", "/%61/1", "/r/1", "/s", "/w",
+		"/m" };
+	static const char *const methods[] = { "POST", "POST", "OPTIONS", "GET" };
 	static const unsigned lengths[] = { 0, 0, 0, 1024, 1025, 8193 };
 	const uint32_t header = draw(4) ? 0 : draw(MANY), key = draw(KEYS + 2);
-	int n = snprintf(text, room, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %u\r\n",
-		paths[draw(6)], hosts[draw(5)], lengths[draw(6)]);
+	int n = snprintf(text, room, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %u\r\n",
+		methods[draw(4)], paths[draw(8)], hosts[draw(5)], lengths[draw(6)]);
 
+	n += fields_draw(text + n, room - (size_t)n);
 	/* One key more than there are is unknown, and a second one more is left out. */
 	if (key <= KEYS)
 		n += snprintf(text + n, room - (size_t)n, "X-H%u: ak_test_%06u\r\n", header, key);
@@ -211,6 +232,7 @@ static void assert_same(const struct decision *a, const struct decision *b)
 	assert_int_equal(a->verdict, b->verdict);
 	assert_int_equal(a->match.api, b->match.api);
 	assert_int_equal(a->match.route, b->match.route);
+	assert_int_equal(a->match.preflight, b->match.preflight);
 	assert_int_equal(a->has_caller, b->has_caller);
 	assert_int_equal(a->has_limit, b->has_limit);
 	assert_int_equal(a->key, b->key);
@@ -240,11 +262,43 @@ static void run(unsigned which, struct decision *decisions, uint32_t mask, uint6
 				burst.next >> i & 1, decisions[i].verdict == REASON_PROXIED);
 }
 
+/* A preflight goes where the request would go that it asks for, if that has CORS settings. */
+static void a_preflight_takes_the_route_of_its_request(void **state)
+{
+	static const struct {
+		const char *head;
+		enum reason verdict;
+		uint32_t backend;
+	} cases[] = {
+		{ "OPTIONS /m HTTP/1.1\r\nHost: open.test\r\nOrigin: https://b.test\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			REASON_CORS_PREFLIGHT, 0 },
+		{ "OPTIONS /m HTTP/1.1\r\nHost: open.test\r\nOrigin: https://b.test\r\nAccess-Control-Request-Method: POST\r\n\r\n",
+			REASON_PROXIED, 1 },
+		{ "OPTIONS /m HTTP/1.1\r\nHost: open.test\r\nOrigin: https://b.test\r\n\r\n",
+			REASON_PROXIED, 1 },
+		{ "OPTIONS /m HTTP/1.1\r\nHost: open.test\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			REASON_PROXIED, 1 },
+		{ "OPTIONS /w HTTP/1.1\r\nHost: open.test\r\nOrigin: https://b.test\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			REASON_CORS_ORIGIN, 0 },
+	};
+	static struct http1_head received;
+	static struct decision d;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		d = (struct decision){ 0 };
+		decision_parse(&d, &received, cases[i].head);
+		run(0, &d, 1, SECOND);
+		assert_int_equal(d.verdict, cases[i].verdict);
+		assert_int_equal(d.match.preflight, cases[i].verdict != REASON_PROXIED);
+		assert_int_equal(d.plan->backend, cases[i].backend);
+	}
+}
+
 static void a_burst_is_decided_as_its_requests_one_by_one(void **state)
 {
 	static struct http1_head received[PIPELINE_BURST], received_alone;
 	static struct decision together[PIPELINE_BURST], alone;
-	static char texts[PIPELINE_BURST][256];
+	static char texts[PIPELINE_BURST][512];
 	uint32_t seen[REASON_COUNT] = { 0 };
 
 	for (unsigned round = 0; round < 2000; round++) {
@@ -278,6 +332,8 @@ static void a_burst_is_decided_as_its_requests_one_by_one(void **state)
 		seen[REASON_PROXIED] && seen[REASON_LISTENER_GONE] && seen[REASON_HOST_UNKNOWN]);
 	assert_true(seen[REASON_ROUTE_UNKNOWN] && seen[REASON_BODY_TOO_LARGE]);
 	assert_true(seen[REASON_REDIRECTED] && seen[REASON_REPLIED]);
+	assert_true(seen[REASON_CORS_PREFLIGHT] && seen[REASON_CORS_ORIGIN] &&
+		    seen[REASON_CORS_METHOD] && seen[REASON_CORS_FIELD]);
 	assert_true(
 		seen[REASON_KEY_MISSING] && seen[REASON_KEY_UNKNOWN] && seen[REASON_KEY_EXPIRED]);
 	assert_true(seen[REASON_API_NOT_IN_PLAN] && seen[REASON_RATE_LIMITED] &&
@@ -305,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_holds_what_the_records_say),
+		cmocka_unit_test(a_preflight_takes_the_route_of_its_request),
 		cmocka_unit_test(a_burst_is_decided_as_its_requests_one_by_one),
 		cmocka_unit_test(a_stage_that_no_request_wants_does_not_run),
 	};

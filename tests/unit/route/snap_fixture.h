@@ -107,6 +107,7 @@ static inline struct snap_api fixture_api(struct fixture *f, const char *name,
 		.credentials = { fixture_count(f, SNAP_API_CREDENTIALS), 0 },
 		.routes = { fixture_count(f, SNAP_ROUTES), 0 },
 		.slot = fixture_count(f, SNAP_APIS),
+		.cors = SNAP_NONE,
 	};
 
 	for (uint32_t i = 0; i < listener_count; i++)
@@ -129,6 +130,7 @@ static inline uint32_t fixture_route(struct fixture *f, struct snap_api *api, co
 		.backend = backend,
 		.reply = SNAP_NONE,
 		.edit = SNAP_NONE,
+		.cors = SNAP_NONE,
 		.timeout_ms = 1000,
 		.api = api->slot,
 	};

@@ -93,6 +93,7 @@ static void add_replies(struct snapshot_builder *b, struct snap_route route)
 	for (uint32_t i = 0; i < 2; i++) {
 		route.path = text(b, SNAP_KIND_ROUTING, i ? "/old" : "/healthz");
 		route.backend = route.edit = SNAP_NONE;
+		route.cors = i;
 		route.reply = i;
 		snapshot_builder_add(b, SNAP_ROUTES, &route);
 		snapshot_builder_add(b, SNAP_REPLIES, &replies[i]);
@@ -120,6 +121,21 @@ static void add_edit(struct snapshot_builder *b)
 	snapshot_builder_add(b, SNAP_EDITS, &edit);
 }
 
+static void add_cors(struct snapshot_builder *b)
+{
+	const struct snap_text origin = text(b, SNAP_KIND_ROUTING, "https://shop.example");
+	const struct snap_cors cors[] = { { .credentials = 1,
+						  .max_age_ms = 1000,
+						  .origins = { 0, 1 },
+						  .fields = text(b, SNAP_KIND_ROUTING, "X-A, X-B"),
+						  .methods = 3 },
+		{ .expose = text(b, SNAP_KIND_ROUTING, "X-C"), .any = 1 } };
+
+	snapshot_builder_add(b, SNAP_ORIGINS, &origin);
+	snapshot_builder_add(b, SNAP_CORS, &cors[0]);
+	snapshot_builder_add(b, SNAP_CORS, &cors[1]);
+}
+
 static void add_apis(struct snapshot_builder *b)
 {
 	const struct snap_text host = text(b, SNAP_KIND_ROUTING, "api.shop.example");
@@ -129,12 +145,14 @@ static void add_apis(struct snapshot_builder *b)
 		.hosts = { 0, 1 },
 		.credentials = { 0, 1 },
 		.routes = { 0, 4 },
-		.slot = 1 };
+		.slot = 1,
+		.cors = 1 };
 	struct snap_route route = { .path = text(b, SNAP_KIND_ROUTING, "/v1/orders"),
 		.kind = SNAP_PATH_PREFIX,
 		.methods = 3,
 		.reply = SNAP_NONE,
 		.edit = SNAP_NONE,
+		.cors = SNAP_NONE,
 		.timeout_ms = 2000 };
 	struct snap_credential credential = { .name = text(b, SNAP_KIND_CALLERS, "api_key"),
 		.field = text(b, SNAP_KIND_CALLERS, "x-api-key"),
@@ -157,6 +175,7 @@ static void add_apis(struct snapshot_builder *b)
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
 	add_replies(b, route);
 	add_edit(b);
+	add_cors(b);
 	snapshot_builder_add(b, SNAP_CREDENTIALS, &credential);
 }
 
@@ -338,12 +357,26 @@ static uint64_t edit_walk(const struct snapshot *s, const struct snap_edit *edit
 	return sum;
 }
 
+static uint64_t cors_walk(const struct snapshot *s, uint32_t index)
+{
+	const struct snap_cors *cors;
+	uint64_t sum;
+
+	if (index == SNAP_NONE)
+		return 0;
+	cors = SNAP_AT(s, SNAP_CORS, snap_cors, index);
+	sum = text_walk(s, cors->fields) + text_walk(s, cors->expose);
+	for (uint32_t i = 0; i < cors->origins.count; i++)
+		sum += text_walk(s, *SNAP_AT(s, SNAP_ORIGINS, snap_text, cors->origins.first + i));
+	return sum;
+}
+
 static uint64_t route_walk(const struct snapshot *s, uint32_t index)
 {
 	const struct snap_route *r = SNAP_AT(s, SNAP_ROUTES, snap_route, index);
 	const struct snap_reply *reply;
 	const struct snap_backend *b;
-	uint64_t sum = text_walk(s, r->path);
+	uint64_t sum = text_walk(s, r->path) + cors_walk(s, r->cors);
 
 	if (r->edit != SNAP_NONE)
 		sum += edit_walk(s, SNAP_AT(s, SNAP_EDITS, snap_edit, r->edit));
