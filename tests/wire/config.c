@@ -193,6 +193,16 @@ static const char *take_name(enum config_kind kind, struct cursor *cursor)
 	return name;
 }
 
+/* A route that has no backend, and none of its settings. */
+static bool replies_itself(const struct config_item *item)
+{
+	for (uint32_t i = 0; i < item->count; i++)
+		if (strncmp(item->words[i], "reply.", 6) == 0 ||
+			strncmp(item->words[i], "redirect.", 9) == 0)
+			return true;
+	return false;
+}
+
 static void set_item(struct wire_config *c, struct cursor *cursor)
 {
 	enum config_kind kind = take_kind(cursor);
@@ -213,7 +223,7 @@ static void set_item(struct wire_config *c, struct cursor *cursor)
 	for (size_t i = 0; i < sizeof(config_words) / sizeof(config_words[0]); i++) {
 		const char *word = config_words[i].word;
 
-		if (config_words[i].kind == kind &&
+		if (config_words[i].kind == kind && !replies_itself(item) &&
 			!config_arg(item, wire_text("%.*s", (int)strcspn(word, "="), word), NULL))
 			add_word(item, word);
 	}
