@@ -26,9 +26,9 @@
 
 #define BALANCE_PHASE_CHOICES 64 /* a cycle begins at one of its first so many places */
 
-/* One step of the cycle. @return index of the endpoint; SNAP_NONE when all are out */
-static uint32_t balance_cycle_step(
-	struct balance *balance, const struct balance_group *group, int64_t weights)
+/* One step of the cycle. @return index of the endpoint; SNAP_NONE when none is in the round */
+static uint32_t balance_cycle_step(struct balance *balance, const struct balance_group *group,
+	const struct balance_rounds *round)
 {
 	struct balance_endpoint *best = NULL;
 	uint32_t best_number = SNAP_NONE;
@@ -37,7 +37,7 @@ static uint32_t balance_cycle_step(
 		const uint32_t weight = balance_weight_at(balance, i);
 		struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
 
-		if (balance_is_out(endpoint) || weight == 0)
+		if (!balance_is_in(round, endpoint) || weight == 0)
 			continue;
 		endpoint->credit += weight;
 		if (best == NULL || endpoint->credit > best->credit) {
@@ -46,38 +46,43 @@ static uint32_t balance_cycle_step(
 		}
 	}
 	if (best != NULL)
-		best->credit -= weights;
+		best->credit -= round->weights;
 	return best_number;
 }
 
-static int64_t balance_weights_available(struct balance *balance, const struct balance_group *group)
+/* Take into the round the endpoints that are up; where there is none, those that are only down. */
+static void balance_round_fill(struct balance *balance, uint32_t number, uint32_t cycle)
 {
-	int64_t sum = 0;
+	const struct balance_group *group = &balance->plan->groups[number];
+	int64_t up = 0, down = 0;
 
-	for (uint32_t i = group->first; i < group->first + group->count; i++)
-		if (!balance_is_out(balance_endpoint_at(balance, i)))
-			sum += balance_weight_at(balance, i);
-	return sum;
+	for (uint32_t i = group->first; i < group->first + group->count; i++) {
+		const struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
+
+		if (endpoint->ejected)
+			continue;
+		*(endpoint->down ? &down : &up) += balance_weight_at(balance, i);
+	}
+	balance->rounds[number] = (struct balance_rounds){ up ? up : down, cycle, up == 0 };
 }
 
 void balance_cycle_begin(struct balance *balance, uint32_t number)
 {
 	const struct balance_group *group = &balance->plan->groups[number];
 	const uint32_t cycle = atomic_load_explicit(&group->cycle, memory_order_acquire);
-	struct balance_rounds *round = &balance->rounds[number];
+	const struct balance_rounds *round = &balance->rounds[number];
 	uint64_t steps;
 
 	for (uint32_t i = group->first; i < group->first + group->count; i++) {
 		balance_endpoint_at(balance, i)->credit = 0;
 		balance_endpoint_at(balance, i)->cycle = cycle;
 	}
-	round->cycle = cycle;
-	round->weights = balance_weights_available(balance, group);
+	balance_round_fill(balance, number, cycle);
 	if (round->weights == 0)
 		return;
 	steps = xorshift64(&balance->random) % BALANCE_PHASE_CHOICES % (uint64_t)round->weights;
 	while (steps-- > 0)
-		balance_cycle_step(balance, group, round->weights);
+		balance_cycle_step(balance, group, round);
 }
 
 /* The first look at a backend in this generation, or after a weight was changed: go on with its cycle
@@ -92,8 +97,7 @@ static void balance_round_begin(struct balance *balance, uint32_t number)
 			balance_cycle_begin(balance, number);
 			return;
 		}
-	balance->rounds[number] =
-		(struct balance_rounds){ balance_weights_available(balance, group), cycle };
+	balance_round_fill(balance, number, cycle);
 }
 
 static bool balance_was_tried(uint32_t endpoint, const uint32_t *tried, uint32_t tried_count)
@@ -105,9 +109,10 @@ static bool balance_was_tried(uint32_t endpoint, const uint32_t *tried, uint32_t
 }
 
 /* The next in line that was not tried, without moving the cycle. */
-static uint32_t balance_pick_retry(struct balance *balance, const struct balance_group *group,
-	const uint32_t *tried, uint32_t tried_count)
+static uint32_t balance_pick_retry(
+	struct balance *balance, uint32_t number, const uint32_t *tried, uint32_t tried_count)
 {
+	const struct balance_group *group = &balance->plan->groups[number];
 	uint32_t best = SNAP_NONE;
 	int64_t most = INT64_MIN;
 
@@ -116,7 +121,7 @@ static uint32_t balance_pick_retry(struct balance *balance, const struct balance
 		const uint32_t weight = balance_weight_at(balance, i);
 		int64_t credit = endpoint->credit + weight;
 
-		if (balance_is_out(endpoint) || weight == 0 ||
+		if (!balance_is_in(&balance->rounds[number], endpoint) || weight == 0 ||
 			balance_was_tried(i, tried, tried_count) || credit <= most)
 			continue;
 		best = i;
@@ -125,10 +130,19 @@ static uint32_t balance_pick_retry(struct balance *balance, const struct balance
 	return best;
 }
 
-/* All are out: the one that failed the longest ago, of those that are not down if there is any. One that did not answer would cost each
- * request the connect timeout: it is given once a pause. */
-static uint32_t balance_pick_out(struct balance *balance, const struct balance_group *group,
-	const uint32_t *tried, uint32_t tried_count, uint64_t now_ns)
+static uint32_t balance_pick_in(
+	struct balance *balance, uint32_t number, const uint32_t *tried, uint32_t tried_count)
+{
+	if (tried_count > 0)
+		return balance_pick_retry(balance, number, tried, tried_count);
+	return balance_cycle_step(
+		balance, &balance->plan->groups[number], &balance->rounds[number]);
+}
+
+/* Of the ejected ones that are down, or that are not, the one that failed the longest ago. One that
+ * did not answer would cost each request the connect timeout: it is given once a pause. */
+static uint32_t balance_pick_ejected(struct balance *balance, const struct balance_group *group,
+	bool down, const uint32_t *tried, uint32_t tried_count, uint64_t now_ns)
 {
 	struct balance_endpoint *best = NULL;
 	uint32_t best_number = SNAP_NONE;
@@ -136,12 +150,12 @@ static uint32_t balance_pick_out(struct balance *balance, const struct balance_g
 	for (uint32_t i = group->first; i < group->first + group->count; i++) {
 		struct balance_endpoint *endpoint = balance_endpoint_at(balance, i);
 
-		if (balance_weight_at(balance, i) == 0 ||
+		if (!endpoint->ejected || endpoint->down != down ||
+			balance_weight_at(balance, i) == 0 ||
 			(endpoint->silent && endpoint->try_ns > now_ns) ||
 			balance_was_tried(i, tried, tried_count))
 			continue;
-		if (best == NULL || endpoint->down < best->down ||
-			(endpoint->down == best->down && endpoint->until_ns < best->until_ns)) {
+		if (best == NULL || endpoint->until_ns < best->until_ns) {
 			best = endpoint;
 			best_number = i;
 		}
@@ -149,6 +163,20 @@ static uint32_t balance_pick_out(struct balance *balance, const struct balance_g
 	if (best != NULL)
 		best->try_ns = now_ns + group->ejection_ns;
 	return best_number;
+}
+
+/* None is up: first those that are only ejected, then those that are only down, then the others. */
+static uint32_t balance_pick_out(struct balance *balance, uint32_t number, const uint32_t *tried,
+	uint32_t tried_count, uint64_t now_ns)
+{
+	const struct balance_group *group = &balance->plan->groups[number];
+	uint32_t pick = balance_pick_ejected(balance, group, false, tried, tried_count, now_ns);
+
+	if (pick == SNAP_NONE)
+		pick = balance_pick_in(balance, number, tried, tried_count);
+	if (pick == SNAP_NONE)
+		pick = balance_pick_ejected(balance, group, true, tried, tried_count, now_ns);
+	return pick;
 }
 
 uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *tried,
@@ -160,11 +188,9 @@ uint32_t balance_pick(struct balance *balance, uint32_t number, const uint32_t *
 	if (__builtin_expect(
 		    round->cycle != atomic_load_explicit(&group->cycle, memory_order_relaxed), 0))
 		balance_round_begin(balance, number);
-	if (round->weights == 0)
-		return balance_pick_out(balance, group, tried, tried_count, now_ns);
-	if (tried_count > 0)
-		return balance_pick_retry(balance, group, tried, tried_count);
-	return balance_cycle_step(balance, group, round->weights);
+	if (__builtin_expect(round->down, 0))
+		return balance_pick_out(balance, number, tried, tried_count, now_ns);
+	return balance_pick_in(balance, number, tried, tried_count);
 }
 
 static void balance_group_init(

@@ -73,9 +73,10 @@ void balance_forget(struct balance *balance, uint32_t slot);
  * Choose an endpoint.
  * @param tried    endpoints (indices into SNAP_ENDPOINTS) that this request was refused by already
  * @return index into SNAP_ENDPOINTS, or SNAP_NONE when none is left. Endpoints that are ejected or
- *         down are passed over. When all are, the one that failed the longest ago is chosen all the
- *         same: it may accept again, and a refusal comes at once; but one that did not answer at
- *         all only once in its ejection time. One that is down comes after those that are not.
+ *         down are passed over. When all are, one is chosen all the same. First of those that are only
+ *         ejected the one that failed the longest ago: it may accept again, and a refusal comes at
+ *         once; but one that did not answer at all only once in its ejection time. Then one of those
+ *         that are only down, by weight as if they were up, and last those that are both.
  */
 uint32_t balance_pick(struct balance *balance, uint32_t backend, const uint32_t *tried,
 	uint32_t tried_count, uint64_t now_ns);

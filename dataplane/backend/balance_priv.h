@@ -48,8 +48,9 @@ struct balance_plan {
 
 /* By backend; an array in the order of SNAP_BACKENDS. */
 struct balance_rounds {
-	int64_t weights; /* of members that are not out; 0: none is available */
+	int64_t weights; /* of the members that are in the round; 0: there is none */
 	uint32_t cycle;  /* of the group when the worker looked at it; 0: it has not */
+	bool down;       /* no member is up: those that are down and not ejected are in it */
 };
 
 struct balance {
@@ -86,10 +87,11 @@ static inline uint32_t balance_group_of(const struct balance *balance, uint32_t 
 		SNAP_AT(snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->backend);
 }
 
-/* Whether requests pass it over. */
-static inline bool balance_is_out(const struct balance_endpoint *endpoint)
+/* Whether it has a share in the backend's round. */
+static inline bool balance_is_in(
+	const struct balance_rounds *round, const struct balance_endpoint *endpoint)
 {
-	return endpoint->ejected | endpoint->down;
+	return !endpoint->ejected & (endpoint->down == round->down);
 }
 
 static inline struct balance_endpoint *balance_endpoint_at(struct balance *balance, uint32_t number)

@@ -141,10 +141,23 @@ static void one_that_is_down_is_chosen_for_want_of_others(void **state)
 	health_set(&r.health, 1, true);
 	for (unsigned w = 0; w < WORKERS; w++)
 		eject_succeeded(r.b[w].balance, 1);
+	/* None is better than another: each has its share. */
+	assert_chosen(&r, 10, 10, 10);
+	for (unsigned w = 0; w < WORKERS; w++)
+		eject_failed(r.b[w].balance, 1, true, SECOND / 2);
+	assert_chosen(&r, 15, 0, 15);
 	for (unsigned w = 0; w < WORKERS; w++) {
-		backends_follow_health(&r.b[w]);
-		assert_int_not_equal(balance_pick(r.b[w].balance, 0, NULL, 0, SECOND), SNAP_NONE);
+		const uint32_t tried[] = { 0, 2, 1 };
+
+		assert_int_equal(balance_pick(r.b[w].balance, 0, tried, 1, SECOND), 2);
+		assert_int_equal(balance_pick(r.b[w].balance, 0, tried, 2, SECOND), 1);
+		assert_int_equal(balance_pick(r.b[w].balance, 0, tried, 3, SECOND), SNAP_NONE);
+		/* It did not answer before, and is no longer ejected. */
+		eject_succeeded(r.b[w].balance, 1);
 	}
+	assert_chosen(&r, 10, 10, 10);
+	health_set(&r.health, 2, false);
+	assert_chosen(&r, 0, 0, 30);
 	rig_end(&r);
 }
 
