@@ -76,11 +76,18 @@ void gateway_update_wall_clock(struct gateway *g)
 int gateway_publish(struct gateway *g, struct snapshot *snapshot, const struct secrets *secrets,
 	struct usage *usage, char *why, size_t why_bytes)
 {
-	struct tables_config config = { g->plan.worker_count, g->pools, &g->tickets, usage,
+	struct tables_config config = { g->plan.worker_count, g->pools, &g->tickets, usage, NULL,
 		g->options->compiler };
-	struct tables *tables =
-		tables_create(&config, snapshot, secrets, g->shared.tables, why, why_bytes);
+	struct tables *tables;
 
+	if (!g->budget)
+		g->budget = budget_create(g->plan.worker_count);
+	if (!g->budget) {
+		snprintf(why, why_bytes, "out of memory for retry budgets");
+		return -ENOMEM;
+	}
+	config.budget = g->budget;
+	tables = tables_create(&config, snapshot, secrets, g->shared.tables, why, why_bytes);
 	if (!tables)
 		return -EINVAL;
 	atomic_store_explicit(&g->shared.tables, tables, memory_order_release);
@@ -304,6 +311,7 @@ void gateway_destroy(struct gateway *g)
 	for (uint32_t i = 0; i < PORT_MAX; i++)
 		owner_rss_destroy(g->rss[i]);
 	tables_destroy(g->shared.tables);
+	budget_destroy(g->budget);
 	for (uint32_t i = 0; i < g->started_ports; i++)
 		port_close(&g->ports[i]);
 	for (uint32_t i = 0; i < g->plan.port_count; i++)

@@ -34,6 +34,7 @@ struct gateway {
 	struct worker *workers[TABLES_WORKERS_MAX];
 	bool stuck[TABLES_WORKERS_MAX];
 	struct worker_shared shared;
+	struct budget *budget;  /* of retries; made with the first tables */
 	uint64_t reclaim_token; /* grace period after the last delta; 0: nothing to reclaim */
 	struct tls_tickets tickets;
 	uint64_t rotated_s; /* when they got their newest secret */

@@ -125,7 +125,7 @@ void world_create(struct world *w, const struct world_options *options)
 	fill_ports(w);
 	if (usage_create(RTE_MAX(options->keys, 1u), BOOT_ID, &w->usage))
 		give_up("no memory for usage lines");
-	struct tables_config config = { options->workers, pools, &tickets, &w->usage, NULL };
+	struct tables_config config = { options->workers, pools, &tickets, &w->usage, NULL, NULL };
 
 	w->tables = tables_create(
 		&config, &snapshot, options->tls ? &secrets : NULL, NULL, why, sizeof(why));

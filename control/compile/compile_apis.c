@@ -85,6 +85,7 @@ static struct snap_range add_routes(
 			.backend = route->backend.set ? (uint32_t)route->backend.number : SNAP_NONE,
 			.reply = add_reply(c, route),
 			.edit = compile_edit(c, api, route, &shared),
+			.retry = compile_retry(c, &route->retry),
 			.api = index,
 			.cors = route->cors.place.set ? compile_cors(c, &route->cors) : cors,
 		};

@@ -56,6 +56,8 @@ uint32_t compile_edit(struct compile *c, const struct cfg_api *api, const struct
 
 /** What pages of other origins may do. @return index into SNAP_CORS; SNAP_NONE: nothing is said */
 uint32_t compile_cors(struct compile *c, const struct cfg_cors *cors);
+/** How a route's requests are tried again. @return index into SNAP_RETRIES; SNAP_NONE: no setting of its own */
+uint32_t compile_retry(struct compile *c, const struct cfg_retry *retry);
 
 /** What cannot change while the dataplane runs is a mistake. */
 void compile_check_restart(struct compile *c, const struct snapshot *now);

@@ -264,6 +264,7 @@ static void check_routes(struct check *c, struct cfg_api *api)
 		cors |= route->cors.place.set;
 		if (api->cors.place.set || route->cors.place.set)
 			check_cors_edits(c, &route->response_fields);
+		check_retry(c, route);
 	}
 	if (cors)
 		check_cors_edits(c, &api->response_fields);

@@ -47,6 +47,8 @@ void check_methods(struct check *c, struct cfg_list *methods);
 void check_cors(struct check *c, struct cfg_cors *cors);
 /** Fields of responses that CORS settings write are not changed beside them. */
 void check_cors_edits(struct check *c, const struct cfg_edit_fields *response);
+/** How a route's requests are tried again. */
+void check_retry(struct check *c, const struct cfg_route *route);
 /** What a route does with a request. */
 void check_replies(struct check *c, const struct cfg_route *route);
 void check_route_conflicts(struct check *c);

@@ -22,7 +22,8 @@ enum schema_type {
 	SCHEMA_BOOL,
 	SCHEMA_DURATION,
 	SCHEMA_SIZE,
-	SCHEMA_RATE, /* also quotas */
+	SCHEMA_RATE,  /* also quotas */
+	SCHEMA_SHARE, /* in 1/10000 */
 	SCHEMA_DATE,
 	SCHEMA_DIGEST, /* SHA-256 in hexadecimal */
 	SCHEMA_ADDRESS,

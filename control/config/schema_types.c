@@ -71,6 +71,8 @@ int schema_parse(const struct schema_field *field, struct str text, struct cfg_v
 		return unit_size(text, &out->number);
 	case SCHEMA_RATE:
 		return unit_rate(text, &out->number, &out->window_s);
+	case SCHEMA_SHARE:
+		return unit_share(text, &out->number);
 	case SCHEMA_DATE:
 		return unit_date(text, &out->number);
 	case SCHEMA_DIGEST:
@@ -111,12 +113,27 @@ static void show_in(const struct unit *unit, uint64_t number, char *out, size_t 
 	snprintf(out, bytes, "%" PRIu64 "%s", number / unit->size, number ? unit->name : "");
 }
 
+/* "20%", "12.5%" */
+static void show_share(uint64_t number, char *out, size_t bytes)
+{
+	const uint64_t part = number % 100;
+
+	if (part == 0)
+		snprintf(out, bytes, "%" PRIu64 "%%", number / 100);
+	else
+		snprintf(out, bytes,
+			part % 10 ? "%" PRIu64 ".%02" PRIu64 "%%" : "%" PRIu64 ".%" PRIu64 "%%",
+			number / 100, part % 10 ? part : part / 10);
+}
+
 const char *schema_show(const struct schema_field *field, uint64_t number, char *out, size_t bytes)
 {
 	if (field->type == SCHEMA_DURATION)
 		show_in(durations, number, out, bytes);
 	else if (field->type == SCHEMA_SIZE)
 		show_in(sizes, number, out, bytes);
+	else if (field->type == SCHEMA_SHARE)
+		show_share(number, out, bytes);
 	else if (field->type == SCHEMA_BOOL)
 		snprintf(out, bytes, "%s", number ? "true" : "false");
 	else if (field->type == SCHEMA_CHOICE)
@@ -141,6 +158,7 @@ static const struct {
 	[SCHEMA_SIZE] = { "size", "a size such as \"512B\", \"16KiB\" or \"1MiB\"" },
 	[SCHEMA_RATE] = { "rate",
 		"an amount in a time such as \"10/s\", \"600/min\" or \"10000/day\"" },
+	[SCHEMA_SHARE] = { "share", "a share such as \"20%\" or \"12.5%\"" },
 	[SCHEMA_DATE] = { "date", "a date such as \"2027-06-30\" or \"2027-06-30T12:00:00Z\"" },
 	[SCHEMA_DIGEST] = { "SHA-256", "a SHA-256 of 64 hexadecimal digits" },
 	[SCHEMA_ADDRESS] = { "IP address",

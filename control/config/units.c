@@ -131,6 +131,31 @@ int unit_rate(struct str text, uint64_t *amount, uint64_t *window_s)
 	return 0;
 }
 
+int unit_share(struct str text, uint64_t *share)
+{
+	uint64_t whole, part = 0;
+	uint32_t digits;
+
+	if (take_number(&text, &whole) < 0 || whole > UINT32_MAX)
+		return -EINVAL;
+	if (text.len > 0 && text.data[0] == '.') {
+		text.data++;
+		text.len--;
+		digits = text.len;
+		if (take_number(&text, &part) < 0)
+			return -EINVAL;
+		digits -= text.len;
+		if (digits > 2)
+			return -EINVAL;
+		if (digits == 1)
+			part *= 10;
+	}
+	if (!str_equal(text, STR("%")))
+		return -EINVAL;
+	*share = whole * 100 + part;
+	return 0;
+}
+
 /* Days from 1970-01-01 in the proleptic Gregorian calendar: years begin in March, so that the day
  * that leap years add is a year's last. */
 static uint64_t days_from_date(uint64_t year, uint64_t month, uint64_t day)

@@ -22,6 +22,9 @@ int unit_size(struct str text, uint64_t *bytes);
  */
 int unit_rate(struct str text, uint64_t *amount, uint64_t *window_s);
 
+/** "20%" or "12.5%": at most two digits behind the point. @param share  in 1/10000 @return 0 or -EINVAL */
+int unit_share(struct str text, uint64_t *share);
+
 /** "2027-06-30": the end of that day, UTC; "2027-06-30T12:00:00Z": that second.
  *  @param unix_s  Unix seconds. @return 0 or -EINVAL */
 int unit_date(struct str text, uint64_t *unix_s);

@@ -99,9 +99,9 @@ static void describe_methods(uint32_t methods, char *out, size_t bytes)
 		snprintf(out, bytes, "any method but TRACE");
 }
 
-/* The settings of a record, as its rows in lib/schema name them. */
+/* The settings of a record, as its rows in lib/schema name them. @param name  of the step */
 static void describe_settings(
-	struct explain *e, const struct schema_group *group, const void *record)
+	struct explain *e, const char *name, const struct schema_group *group, const void *record)
 {
 	json_t *settings = json_object();
 	char line[EXPLAIN_SETTINGS_BYTES], value[DURATION_BYTES + 32];
@@ -116,8 +116,45 @@ static void describe_settings(
 			len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s %s",
 				len ? ", " : "", f->name, value);
 	}
-	json_object_set_new(e->out, "settings", settings);
-	explain_step(e, "settings", "%s", line);
+	json_object_set_new(e->out, name, settings);
+	explain_step(e, name, "%s", line);
+}
+
+/* What lets another try follow: words, and statuses in ranges. */
+static void describe_retry_on(const struct snap_retry *retry, char *out, size_t bytes)
+{
+	static const char *const words[SNAP_RETRY_ONS] = { [SNAP_RETRY_CONNECT] = "connect",
+		[SNAP_RETRY_RESET] = "reset",
+		[SNAP_RETRY_TIMEOUT] = "timeout" };
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < SNAP_RETRY_ONS; i++)
+		if (retry->on & 1u << i)
+			len += (size_t)snprintf(
+				out + len, bytes - len, "%s%s", len ? ", " : "", words[i]);
+	for (uint32_t first = SNAP_RETRY_STATUS_LEAST; first <= SNAP_RETRY_STATUS_MOST; first++) {
+		uint32_t last = first;
+
+		if (!snap_retry_has_status(retry, first))
+			continue;
+		while (snap_retry_has_status(retry, last + 1))
+			last++;
+		if (len < bytes)
+			len += (size_t)snprintf(out + len, bytes - len,
+				last > first ? "%s%u-%u" : "%s%u", len ? ", " : "", first, last);
+		first = last;
+	}
+}
+
+static void describe_retry(struct explain *e, const struct snap_retry *retry)
+{
+	char on[EXPLAIN_SETTINGS_BYTES];
+
+	describe_settings(e, "retry", &schema_retry, retry);
+	describe_retry_on(retry, on, sizeof(on));
+	json_object_set_new(json_object_get(e->out, "retry"), "on", json_string(on));
+	explain_step(e, "retry", "after %s", on);
 }
 
 static void describe_route(struct explain *e)
@@ -141,7 +178,9 @@ static void describe_route(struct explain *e)
 	else
 		explain_step(e, "route", "%.*s%s, %s; without a backend", (int)path.len, path.data,
 			star, methods);
-	describe_settings(e, &schema_route, r);
+	describe_settings(e, "settings", &schema_route, r);
+	if (r->retry != SNAP_NONE)
+		describe_retry(e, SNAP_AT(e->s, SNAP_RETRIES, snap_retry, r->retry));
 	if (asprintf(&text, "%.*s%s", (int)path.len, path.data, star) >= 0) {
 		json_object_set_new(e->out, "route", json_str(str_of(text)));
 		free(text);

@@ -285,6 +285,8 @@ size_t access_log_format(
 	put_ms(&l, e->duration_us);
 	PUT(&l, ",\"backend_ms\":");
 	put_ms(&l, e->backend_us);
+	PUT(&l, ",\"attempts\":");
+	put_number(&l, e->attempts);
 	PUT(&l, ",\"bytes_in\":");
 	put_number(&l, e->bytes_in);
 	PUT(&l, ",\"bytes_out\":");

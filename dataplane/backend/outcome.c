@@ -81,6 +81,11 @@ void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64
 	stats->latency_us[hist_bucket(latency_ns / 1000)]++;
 }
 
+void outcome_retried(struct backends *b, uint32_t slot)
+{
+	backends_stats(b, slot)->retried++;
+}
+
 void outcome_ended(struct backends *b, uint32_t slot, enum outcome outcome)
 {
 	struct stats_endpoint *stats = backends_stats(b, slot);

@@ -40,6 +40,8 @@ void outcome_closed(struct backends *b, uint32_t slot);
 void outcome_sent(struct backends *b, uint32_t slot, bool reused);
 /** The head of the final response came. @param latency_ns  since outcome_sent() */
 void outcome_response(struct backends *b, uint32_t slot, unsigned status, uint64_t latency_ns);
+/** The request that failed at the endpoint is tried again, as its route wants it. */
+void outcome_retried(struct backends *b, uint32_t slot);
 /** An attempt is over that outcome_sent() was called for. */
 void outcome_ended(struct backends *b, uint32_t slot, enum outcome outcome);
 

@@ -31,6 +31,11 @@ enum http_method {
 	HTTP_METHOD_COUNT
 };
 
+/* Bits of the methods that may be repeated (RFC 9110 §9.2.2). */
+#define HTTP_METHODS_IDEMPOTENT                                                                    \
+	(1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_PUT | 1u << HTTP_DELETE |                   \
+		1u << HTTP_OPTIONS | 1u << HTTP_TRACE)
+
 /* Fields that are recognised while a head is read, so that their names are compared once. */
 enum http_field_id {
 	HTTP_FIELD_OTHER,

@@ -32,7 +32,7 @@ enum pipeline_stage {
 struct route_plan {
 	alignas(64)
 		uint64_t body_max; /* the smaller of the route's and everybody's, or UINT64_MAX */
-	uint32_t stages; /* bits 1 << enum pipeline_stage, beyond the route's, and PLAN_WEBSOCKET */
+	uint32_t stages; /* bits 1 << enum pipeline_stage, beyond the route's, and PLAN_* */
 	uint32_t timeout_ms;
 	uint32_t backend; /* index into SNAP_BACKENDS; SNAP_NONE with the stage REPLY */
 	uint32_t api;     /* index into SNAP_APIS */
@@ -46,6 +46,7 @@ struct route_plan {
 static_assert(sizeof(struct route_plan) == 64, "one line");
 
 #define PLAN_WEBSOCKET (1u << 31) /* its requests may become one */
+#define PLAN_RETRY     (1u << 30) /* it says how they are tried again */
 
 /* One generation's tables for the stages: built off the workers, read by all of them. */
 struct pipeline {

@@ -42,6 +42,8 @@ static void plan_fill(struct route_plan *plan, const struct pipeline *pipeline, 
 		plan->body_max = from->body_max;
 	if (from->websocket)
 		plan->stages |= PLAN_WEBSOCKET;
+	if (from->retry != SNAP_NONE)
+		plan->stages |= PLAN_RETRY;
 	if (from->reply != SNAP_NONE)
 		plan->stages |= 1u << PIPELINE_REPLY;
 	if (from->cors != SNAP_NONE)

@@ -15,8 +15,13 @@ bool attempt_begin(
 	a->slot = SNAP_AT(&p->tables->snapshot, SNAP_ENDPOINTS, snap_endpoint, endpoint)->slot;
 	a->outcome = OUTCOME_OPEN;
 	a->sent_ns = a->answered_ns = 0;
-	if (head_write(p, ex, d, endpoint) && upstream_get(p, ex, endpoint, ex->flags & EX_RETRIED))
+	if (head_write(p, ex, d, endpoint) &&
+		upstream_get(p, ex, endpoint, ex->flags & EX_RETRIED)) {
+		a->number++;
+		if (unlikely(ex->flags & EX_RETRY))
+			retry_begin(p, ex);
 		return true;
+	}
 	attempt_end(p, ex, OUTCOME_ABANDONED);
 	return false;
 }

@@ -106,6 +106,39 @@ static struct rte_mbuf *piece(struct rte_mbuf *m, uint16_t n, struct rte_mempool
 	return p;
 }
 
+bool chain_put_reference(struct chain *chain, const struct rte_mbuf *m, struct rte_mempool *pool)
+{
+	for (; m; m = m->next) {
+		struct rte_mbuf *p;
+
+		if (m->data_len == 0)
+			continue;
+		if (chain_packs(chain, m->data_len)) {
+			chain_append(chain, rte_pktmbuf_mtod(m, const void *), m->data_len);
+			continue;
+		}
+		/* Attaching counts a reference to the mbuf and changes nothing else of it. */
+		p = piece((struct rte_mbuf *)(uintptr_t)m, m->data_len, pool);
+		if (!p)
+			return false;
+		chain_put(chain, p);
+	}
+	return true;
+}
+
+void chain_put_front(struct chain *chain, struct chain *front)
+{
+	if (!front->head)
+		return;
+	front->last->next = chain->head;
+	if (!chain->head)
+		chain->last = front->last;
+	chain->head = front->head;
+	chain->bytes += front->bytes;
+	chain->mbufs += front->mbufs;
+	*front = (struct chain){ NULL, NULL, 0, 0 };
+}
+
 struct rte_mbuf *chain_packet(struct chain *chain)
 {
 	struct rte_mbuf *head = chain->head;

@@ -20,6 +20,16 @@ struct chain {
 /** Append the segments of @p m; consumes it. */
 void chain_put(struct chain *chain, struct rte_mbuf *m);
 
+/**
+ * Append what @p m holds, which stays the caller's, by reference; small pieces are copied.
+ * @param pool  for the mbufs that this takes
+ * @return false when no mbuf was free: a part may have been appended
+ */
+bool chain_put_reference(struct chain *chain, const struct rte_mbuf *m, struct rte_mempool *pool);
+
+/** Put all of @p front before what is in @p chain; @p front is empty then. */
+void chain_put_front(struct chain *chain, struct chain *front);
+
 /** Drop the first @p n bytes (at most chain->bytes). */
 void chain_drop(struct chain *chain, uint32_t n);
 

@@ -168,6 +168,8 @@ static void decide_conclude(struct proxy *p, const struct burst *burst, uint32_t
 		reply_verdict(p, ex, d->verdict, d);
 		return;
 	}
+	if (unlikely(d->plan->stages & PLAN_RETRY))
+		retry_note(p, ex, d);
 	hold_request(p, ex, d);
 	exchange_dispatch(p, ex, d);
 }
@@ -186,6 +188,9 @@ enum reason decide_again(struct proxy *p, struct exchange *ex, struct decision *
 	decide_note_route(p, d, ex);
 	if (d->has_caller)
 		decide_note_caller(d, ex);
+	ex->flags &= ~(uint32_t)EX_RETRY;
+	if (d->verdict == REASON_PROXIED && d->plan->stages & PLAN_RETRY)
+		retry_note(p, ex, d);
 	return d->verdict;
 }
 

@@ -57,6 +57,8 @@ static __attribute__((noinline)) void exchange_forget_changes(struct exchange *e
 		edit_forget(ex);
 	if (ex->flags & EX_CORS)
 		cors_forget(ex);
+	if (ex->flags & EX_KEPT)
+		retry_let_go(ex);
 }
 
 void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
@@ -75,17 +77,29 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why)
 		if (unlikely(p->config.hooks))
 			suspend_over(p, ex);
 	}
-	if (unlikely(ex->flags & (EX_EDIT_RESPONSE | EX_CORS)))
+	if (unlikely(ex->flags & (EX_EDIT_RESPONSE | EX_CORS | EX_KEPT)))
 		exchange_forget_changes(ex);
 	if (c->exchange == ex)
 		c->exchange = NULL;
 	slab_put(&p->exchanges, ex);
 }
 
+/* All endpoints were tried: another one than the latest is better than that, and that than none. */
+static __attribute__((noinline)) uint32_t exchange_pick_again(
+	struct proxy *p, const struct exchange *ex, uint32_t latest)
+{
+	const uint32_t endpoint =
+		balance_pick(p->backends.balance, ex->backend, &latest, 1, p->now_ns);
+
+	return endpoint != SNAP_NONE
+		       ? endpoint
+		       : balance_pick(p->backends.balance, ex->backend, NULL, 0, p->now_ns);
+}
+
 /* @return index into SNAP_ENDPOINTS, or SNAP_NONE when none is left */
 static uint32_t exchange_pick(struct proxy *p, const struct exchange *ex)
 {
-	uint32_t tried[TRIED_MAX], n = 0;
+	uint32_t tried[TRIED_MAX], n = 0, picked;
 
 	if (ex->tried_count == TRIED_MAX)
 		return SNAP_NONE;
@@ -95,7 +109,10 @@ static uint32_t exchange_pick(struct proxy *p, const struct exchange *ex)
 		if (endpoint != SNAP_NONE)
 			tried[n++] = endpoint;
 	}
-	return balance_pick(p->backends.balance, ex->backend, tried, n, p->now_ns);
+	picked = balance_pick(p->backends.balance, ex->backend, tried, n, p->now_ns);
+	if (unlikely(picked == SNAP_NONE && n > 0 && ex->flags & EX_RETRY && ex->retry.again))
+		return exchange_pick_again(p, ex, tried[n - 1]);
+	return picked;
 }
 
 /* @return false when the request cannot be forwarded: it has its response then */
@@ -133,22 +150,49 @@ void exchange_dispatch(struct proxy *p, struct exchange *ex, struct decision *d)
 	problem(p, ex, why, NULL);
 }
 
-/* Parse the request once more, where it was received, decide it in the running generation and
- * dispatch it. @param why  what the last attempt failed by */
-static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum reason why)
+/* Parse the request once more, where it was received, and decide it in the running generation.
+ * @param why  what the last attempt failed by @return false when it is not to be sent again: it has
+ * its response then */
+static bool exchange_decide_again(
+	struct proxy *p, struct exchange *ex, struct decision *d, enum reason why)
 {
-	struct decision *d = &p->again;
 	enum reason verdict;
 
 	if (unlikely(ex->flags & EX_EDIT_RESPONSE))
 		edit_forget(ex); /* its route may be another one now */
 	if (!h1_read_request_again(p, ex->client, d)) {
 		exchange_refuse(p, ex, why);
-		return;
+		return false;
 	}
 	verdict = decide_again(p, ex, d);
 	if (verdict != REASON_PROXIED) {
 		reply_verdict(p, ex, verdict, d);
+		return false;
+	}
+	return true;
+}
+
+static void exchange_dispatch_again(struct proxy *p, struct exchange *ex, enum reason why)
+{
+	struct decision *d = &p->again;
+
+	if (!exchange_decide_again(p, ex, d, why))
+		return;
+	p->counters->retries++;
+	exchange_dispatch(p, ex, d);
+}
+
+void exchange_again(struct proxy *p, struct exchange *ex, enum reason why, bool paid)
+{
+	struct decision *d = &p->again;
+
+	if (!exchange_decide_again(p, ex, d, why))
+		return;
+	/* Its body is forwarded from the beginning, unless it is held and goes with the head. */
+	if (!(ex->flags & EX_REPEATS))
+		http1_body_begin(&ex->request_body, decision_received(d), true);
+	if (!paid && !((ex->flags & EX_RETRY) && retry_pay(p, ex))) {
+		exchange_refuse(p, ex, why);
 		return;
 	}
 	p->counters->retries++;
@@ -167,6 +211,10 @@ void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why)
 	if (exchange_is_internal(ex)) {
 		/* It was about this endpoint. */
 		exchange_refuse(p, ex, why);
+		return;
+	}
+	if (unlikely(ex->flags & EX_RETRY) && retry_names(ex, why)) {
+		retry_failed(p, ex, why);
 		return;
 	}
 	if (!ex->attempt.sent_ns) {

@@ -44,6 +44,8 @@ void forward_send_head(struct proxy *p, struct exchange *ex)
 	transport_send(&u->transport, head, p->now_ns);
 	if (ex->flags & EX_REPEATS)
 		ex->flags |= EX_REQUEST_DONE;
+	else if (unlikely(ex->flags & EX_RETRY))
+		retry_keep_head(p, ex);
 	else
 		hold_drop(p, ex);
 	forward_request_body(p, ex);
@@ -88,6 +90,8 @@ static enum round forward_body_round(struct proxy *p, struct exchange *ex)
 		exchange_refuse(p, ex, reason);
 		return ROUND_OVER;
 	}
+	if (m && unlikely(ex->flags & EX_KEPT))
+		retry_keep_body(p, ex, m);
 	if (m)
 		transport_send(&ex->attempt.upstream->transport, m, p->now_ns);
 	if (verdict != HTTP1_DONE)
@@ -153,6 +157,8 @@ static enum round forward_response_head(struct proxy *p, struct exchange *ex, st
 	if (head->message.status < 200 && head->message.status != 101) {
 		*out = h1_interim(p, ex, head);
 	} else {
+		if (unlikely(ex->flags & EX_RETRY) && retry_instead(p, ex, head))
+			return ROUND_OVER;
 		*out = forward_final_head(p, ex, head);
 		if (!*out)
 			return forward_response_bad(p, ex, REASON_OVERLOADED);
@@ -225,6 +231,8 @@ static enum round forward_response_round(struct proxy *p, struct exchange *ex)
 	}
 	if (out) {
 		ex->bytes_out += out->pkt_len;
+		if (unlikely(ex->flags & EX_RETRY))
+			retry_over(ex);
 		if (!client_send(p, c, out)) {
 			client_abort(p, c);
 			return ROUND_OVER;

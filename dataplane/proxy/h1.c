@@ -218,6 +218,14 @@ static __attribute__((noinline)) void h1_edit_response(struct proxy *p, struct e
 		r->extra = cors_response(p, ex, &head->message, r->extra);
 }
 
+void h1_note_connection(struct exchange *ex, const struct http1_head *head)
+{
+	struct upstream *u = ex->attempt.upstream;
+
+	u->keep_alive_s = (uint16_t)RTE_MIN(head->keep_alive_s, (uint32_t)UPSTREAM_UNSAID);
+	u->reusable = head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
+}
+
 struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct http1_head *head)
 {
 	struct client *c = ex->client;
@@ -226,10 +234,7 @@ struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct 
 	struct h1_response_writing r = { .head = head, .http10 = ex->flags & EX_HTTP10 };
 
 	http1_body_begin(&ex->response_body, head, false);
-	ex->attempt.upstream->keep_alive_s =
-		(uint16_t)RTE_MIN(head->keep_alive_s, (uint32_t)UPSTREAM_UNSAID);
-	ex->attempt.upstream->reusable =
-		head->keep_alive && head->framing != HTTP1_BODY_UNTIL_CLOSE;
+	h1_note_connection(ex, head);
 	if (!(ex->flags & EX_REQUEST_DONE))
 		h1_response_is_early(ex, head);
 	ex->flags &= ~(uint32_t)EX_EXPECT; /* nothing may come between the response's bytes */

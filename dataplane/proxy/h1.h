@@ -59,6 +59,9 @@ enum stream_verdict h1_read_response(
  *  can read them. @return NULL for nothing */
 struct rte_mbuf *h1_interim(struct proxy *p, struct exchange *ex, const struct http1_head *head);
 
+/** Note what the head of the final response says about its connection. */
+void h1_note_connection(struct exchange *ex, const struct http1_head *head);
+
 /** Decide how both connections go on and write the final head for the client.
  *  @return NULL without memory */
 struct rte_mbuf *h1_begin_response(struct proxy *p, struct exchange *ex, struct http1_head *head);

@@ -11,13 +11,11 @@
 
 bool hold_method_repeats(uint8_t method)
 {
-	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
-	       method == HTTP_DELETE || method == HTTP_OPTIONS || method == HTTP_TRACE;
+	return HTTP_METHODS_IDEMPOTENT >> method & 1;
 }
 
-/* Follow the body from @p offset of the stream on. @return its bytes; 0 when not all of it is here,
- * or it is longer than what is held */
-static uint32_t hold_body_bytes(const struct stream *s, uint32_t offset, struct http1_body *body)
+uint32_t hold_body_bytes(
+	const struct stream *s, uint32_t offset, struct http1_body *body, uint32_t most)
 {
 	uint32_t bytes = 0;
 
@@ -30,7 +28,7 @@ static uint32_t hold_body_bytes(const struct stream *s, uint32_t offset, struct 
 
 		offset -= skip;
 		verdict = http1_body_feed(body, data, m->data_len - skip, &used, &reason);
-		if (verdict == HTTP1_BAD || bytes + used > HOLD_BODY_BYTES)
+		if (verdict == HTTP1_BAD || bytes + used > most)
 			return 0;
 		bytes += (uint32_t)used;
 		if (verdict == HTTP1_DONE)
@@ -49,7 +47,7 @@ static bool hold_body(const struct proxy *p, struct exchange *ex, const struct h
 		head->message.content_length > HOLD_BODY_BYTES)
 		return false;
 	http1_body_begin(&body, head, true);
-	bytes = hold_body_bytes(&ex->client->rx, head->head_bytes, &body);
+	bytes = hold_body_bytes(&ex->client->rx, head->head_bytes, &body, HOLD_BODY_BYTES);
 	if (bytes == 0 || (body_max && bytes > body_max))
 		return false;
 	ex->request_body = body;

@@ -105,9 +105,14 @@ static bool pressure_too_slow(
 /* @return true when it is slower than the rate */
 static bool pressure_look(struct proxy *p, struct client *c, bool shut, struct slow *out)
 {
-	struct holding h = pressure_holding(c);
-	uint64_t window_ns = shut && h.mbufs >= MUCH_MBUFS ? WINDOW_MUCH_NS : WINDOW_NS;
+	struct holding h;
+	uint64_t window_ns;
 
+	/* What is kept for another try goes first: no request needs it. */
+	if (c->exchange && c->exchange->flags & EX_KEPT)
+		retry_let_go(c->exchange);
+	h = pressure_holding(c);
+	window_ns = shut && h.mbufs >= MUCH_MBUFS ? WINDOW_MUCH_NS : WINDOW_NS;
 	if (h.bytes == 0) {
 		c->looked_ns = 0;
 		if (!c->exchange)

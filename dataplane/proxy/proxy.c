@@ -72,6 +72,8 @@ void proxy_free_session(struct proxy *p, struct client *c)
 			edit_forget(c->exchange);
 		if (c->exchange->flags & EX_CORS)
 			cors_forget(c->exchange);
+		if (c->exchange->flags & EX_KEPT)
+			retry_let_go(c->exchange);
 		if (c->exchange->attempt.upstream)
 			stream_free(&c->exchange->attempt.upstream->rx, &p->heads);
 	}

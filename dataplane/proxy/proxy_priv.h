@@ -15,7 +15,9 @@
 #include "dataplane/proxy/cors.h"
 #include "dataplane/proxy/deadline.h"
 #include "dataplane/proxy/edit.h"
+#include "dataplane/proxy/hold.h"
 #include "dataplane/proxy/proxy.h"
+#include "dataplane/proxy/retry.h"
 #include "dataplane/proxy/slab.h"
 #include "dataplane/proxy/stream.h"
 #include "dataplane/proxy/transport.h"
@@ -101,6 +103,9 @@ enum exchange_flag {
 	EX_TUNNEL = 1 << 20,        /* it is one, see tunnel.c */
 	EX_EDIT_RESPONSE = 1 << 21, /* exchange->response_edit says how its response is changed */
 	EX_CORS = 1 << 22,          /* its response says which pages may read it, see cors.c */
+	EX_RETRY = 1 << 23,         /* it may be tried again as exchange->retry says */
+	EX_RETRY_NOTED = 1 << 24,   /* exchange->retry is in use */
+	EX_KEPT = 1 << 25,          /* exchange->retry.kept is what was sent of it */
 };
 
 /* What a side of an exchange owes, see wait.c. */
@@ -137,6 +142,7 @@ struct attempt {
 	uint32_t connect_timeout_ms;
 	uint8_t outcome; /* enum outcome */
 	bool reused;     /* it was sent over a connection that carried an earlier request */
+	uint8_t number;  /* of the exchange's attempts so far */
 };
 
 /* One request and its response. */
@@ -180,6 +186,7 @@ struct exchange {
 	uint64_t answer;                                 /* with EX_ANSWERED */
 	struct rte_mbuf *response_edit;                  /* with EX_EDIT_RESPONSE, see edit.c */
 	struct rte_mbuf *cors_lines; /* with EX_CORS; NULL: no page may read it */
+	struct retry retry;          /* with EX_RETRY_NOTED */
 };
 static_assert(offsetof(struct exchange, names) == 256, "four lines, and one for the names");
 
@@ -376,6 +383,9 @@ void exchange_end(struct proxy *p, struct exchange *ex, enum reason why);
 void exchange_dispatch(struct proxy *p, struct exchange *ex, struct decision *d);
 /* Its attempt ended before a response began: another one, or a problem by that reason. */
 void exchange_failed(struct proxy *p, struct exchange *ex, enum reason why);
+/* Send it once more, as its route wants it. @param why  what the last attempt failed by @param paid  the
+ * route's budget was asked already */
+void exchange_again(struct proxy *p, struct exchange *ex, enum reason why, bool paid);
 /* Answer in Sluice's own name and let the backend go. */
 void exchange_refuse(struct proxy *p, struct exchange *ex, enum reason why);
 
@@ -389,18 +399,6 @@ void attempt_sent(struct proxy *p, struct exchange *ex);
 void attempt_answered(struct proxy *p, struct exchange *ex);
 /* It is over, if it was not before; its connection is reset if it still has one. */
 void attempt_end(struct proxy *p, struct exchange *ex, enum outcome outcome);
-
-/* hold.c */
-/* Whether the method may be sent again (RFC 9110 §9.2.2: idempotent). */
-bool hold_method_repeats(uint8_t method);
-/* Decide whether the request stays in client->rx until its response begins: if it is all there and
- * may be repeated (EX_REPEATS). Without that its head goes once it is sent. */
-void hold_request(struct proxy *p, struct exchange *ex, const struct decision *d);
-/* Put the body of a request that is held, if it has one, behind the head. @return false without
- * memory */
-bool hold_append_body(struct proxy *p, struct exchange *ex);
-/* Take the request's head, and its body if that is held, off client->rx. */
-void hold_drop(struct proxy *p, struct exchange *ex);
 
 /* wait.c */
 /* Set the exchange's deadline by what its sides owe now. After each upcall that moved it. */

@@ -91,7 +91,7 @@ static void record_event(struct proxy *p, struct exchange *ex, uint64_t duration
 	e->tls = transport_secure(&c->transport);
 	e->host_bytes = ex->host_bytes;
 	e->path_bytes = ex->path_bytes;
-	e->reserved = 0;
+	e->attempts = a->number;
 	e->key = ex->key;
 	e->limit = ex->limit.allowed || ex->generation != p->tables->snapshot.generation
 			   ? SNAP_NONE

@@ -127,6 +127,23 @@ void stream_consume_head(struct stream *s, struct slab *heads, uint32_t head_byt
 	s->seen = s->scanned = 0;
 }
 
+bool stream_take_head(struct stream *s, struct slab *heads, uint32_t head_bytes, struct chain *to,
+	struct rte_mempool *pool)
+{
+	if (!chain_move(to, &s->chain, head_bytes, pool))
+		return false;
+	stream_forget_head(s, heads);
+	s->seen = s->scanned = 0;
+	return true;
+}
+
+void stream_put_back(struct stream *s, struct slab *heads, struct chain *taken)
+{
+	stream_forget_head(s, heads);
+	chain_put_front(&s->chain, taken);
+	s->seen = s->scanned = 0;
+}
+
 void stream_free(struct stream *s, struct slab *heads)
 {
 	stream_forget_head(s, heads);

@@ -61,6 +61,18 @@ static inline void stream_forget_head(struct stream *s, struct slab *heads)
 /** Drop the parsed head; what follows it stays in the chain. */
 void stream_consume_head(struct stream *s, struct slab *heads, uint32_t head_bytes);
 
+/**
+ * Take the parsed head off, to keep it.
+ * @param to    it is appended there
+ * @param pool  for an mbuf that must be split
+ * @return false when no mbuf was free: nothing changed
+ */
+bool stream_take_head(struct stream *s, struct slab *heads, uint32_t head_bytes, struct chain *to,
+	struct rte_mempool *pool);
+/** Put what was taken from its beginning, a head and what followed it, back; @p taken is empty
+ *  then. */
+void stream_put_back(struct stream *s, struct slab *heads, struct chain *taken);
+
 /** Bytes received and not consumed. */
 static inline uint32_t stream_bytes(const struct stream *s)
 {

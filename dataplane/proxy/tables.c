@@ -56,6 +56,15 @@ static bool build_pipeline(struct tables *t)
 	return pipeline_init(&t->pipeline);
 }
 
+static bool build_budgets(struct tables *t, struct budget *budget, const struct tables *previous)
+{
+	t->budget = budget;
+	if (budget)
+		t->budget_slots = budget_plan_create(
+			budget, &t->snapshot, previous ? previous->budget_slots : NULL);
+	return !budget || t->budget_slots;
+}
+
 /* What each worker needs for itself. */
 static bool build_workers(struct tables *t)
 {
@@ -166,7 +175,8 @@ struct tables *tables_create(const struct tables_config *config, struct snapshot
 	t->usage = config->usage;
 	t->worker_count = config->worker_count;
 	t->balance = balance_plan_create(&t->snapshot, previous ? previous->balance : NULL);
-	if (!t->balance || !build_routing(t, previous) || !tables_index_slots(t, previous))
+	if (!t->balance || !build_routing(t, previous) || !tables_index_slots(t, previous) ||
+		!build_budgets(t, config->budget, previous))
 		goto fail;
 	if (!build_callers(t, previous, config->compiler, why, why_bytes) || !build_pipeline(t) ||
 		!build_tls(t, config, secrets, previous, why, why_bytes))
@@ -196,6 +206,7 @@ void tables_destroy(struct tables *t)
 	}
 	pipeline_fini(&t->pipeline);
 	balance_plan_destroy(t->balance);
+	budget_plan_destroy(t->budget_slots);
 	callers_release(t->callers);
 	routing_release(t->routing);
 	tables_free_slots(t);

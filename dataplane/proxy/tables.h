@@ -12,6 +12,7 @@
 #define SLUICE_DATAPLANE_PROXY_TABLES_H
 
 #include "dataplane/backend/balance.h"
+#include "dataplane/backend/budget.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/tls/tls.h"
 #include "lib/shm/snapshot.h"
@@ -78,9 +79,11 @@ struct tables {
 	struct policy *policy;
 	struct balance_plan *balance;
 	struct pipeline pipeline;
-	struct tables_routing *routing; /* owns routes */
-	struct tables_callers *callers; /* owns policy and each worker's scratch */
-	struct usage *usage;            /* the gateway's, not owned: outlives every generation */
+	struct budget *budget; /* the gateway's, not owned; NULL: nothing is tried again */
+	struct budget_plan *budget_slots; /* NULL without budget */
+	struct tables_routing *routing;   /* owns routes */
+	struct tables_callers *callers;   /* owns policy and each worker's scratch */
+	struct usage *usage;              /* the gateway's, not owned: outlives every generation */
 	uint32_t worker_count;
 	struct tables_worker worker[TABLES_WORKERS_MAX];
 	/* Slot to index in this generation, SNAP_NONE where the slot is free. */
@@ -96,6 +99,7 @@ struct tables_config {
 	struct rte_mempool **pools; /* one for each worker: TLS writes into it */
 	const struct tls_tickets *tickets;
 	struct usage *usage;
+	struct budget *budget; /* of retries; NULL: none are made but for those of any route */
 	const struct pattern_compiler *compiler; /* NULL: patterns are compiled in this process */
 };
 

@@ -111,6 +111,8 @@ static __attribute__((noinline)) void wait_update_sides(struct proxy *p, struct 
 	/* Progress does not prolong what has an end of its own. */
 	if (exchange_is_internal(ex))
 		other_end = RTE_MIN(other_end, task_of(ex->client)->end_ns);
+	if (ex->flags & EX_RETRY)
+		other_end = RTE_MIN(other_end, retry_end(p, ex));
 	deadline_set(&p->wheel, &ex->client->deadline,
 		RTE_MIN(RTE_MIN(client_end, backend_end), other_end));
 }
@@ -118,9 +120,9 @@ static __attribute__((noinline)) void wait_update_sides(struct proxy *p, struct 
 /* Whether the client has sent all and read all, so that a response is all that is waited for. */
 static bool only_response_owed(const struct proxy *p, const struct exchange *ex)
 {
-	return (ex->flags & (EX_REQUEST_DONE | EX_TUNNEL)) == EX_REQUEST_DONE && !connecting(ex) &&
-	       transport_pending(&ex->client->transport) == 0 && !exchange_is_internal(ex) &&
-	       !rate_wanted(p);
+	return (ex->flags & (EX_REQUEST_DONE | EX_TUNNEL | EX_RETRY)) == EX_REQUEST_DONE &&
+	       !connecting(ex) && transport_pending(&ex->client->transport) == 0 &&
+	       !exchange_is_internal(ex) && !rate_wanted(p);
 }
 
 void wait_update(struct proxy *p, struct exchange *ex)
@@ -179,6 +181,8 @@ void wait_due(struct proxy *p, struct exchange *ex)
 		client_is_late(p, ex, REASON_BODY_RATE, REASON_SEND_RATE);
 	else if (side_end(p, ex, &ex->client_side) <= p->now_ns)
 		client_is_late(p, ex, REASON_BODY_TIMEOUT, REASON_CLIENT_TIMEOUT);
+	else if (ex->flags & EX_RETRY && retry_end(p, ex) <= p->now_ns)
+		retry_late(p, ex);
 	else if (side_end(p, ex, &ex->backend_side) <= p->now_ns)
 		backend_is_late(p, ex);
 	else

@@ -15,6 +15,7 @@
 #define MINUTE(n)           (UINT64_C(n) * 60000)
 #define HOUR(n)             (UINT64_C(n) * 3600000)
 #define DAY(n)              (UINT64_C(n) * 86400000)
+#define PERCENT(n)          (UINT64_C(n) * 100) /* shares are in 1/10000 */
 #define TRUE                1
 #define FALSE               0
 #define WORD(word, index)   (index)

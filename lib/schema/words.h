@@ -14,6 +14,7 @@
 #define MINUTE(n)           #n "m"
 #define HOUR(n)             #n "h"
 #define DAY(n)              #n "d"
+#define PERCENT(n)          #n "%"
 #define TRUE                "true"
 #define FALSE               "false"
 #define WORD(word, index)   word

@@ -43,7 +43,7 @@ struct event {
 	uint8_t host_bytes;
 	uint16_t
 		path_bytes; /* without the query; above EVENT_PATH_BYTES: there was more than is stored */
-	uint16_t reserved;
+	uint16_t attempts; /* tries at endpoints; 0: no backend was asked */
 	uint64_t
 		key; /* first bytes of the key's digest, as in SNAP_KEYS; 0: no key was recognised */
 	uint32_t limit; /* index into SNAP_LIMITS of the one that refused; SNAP_NONE: none did */

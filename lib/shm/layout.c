@@ -125,8 +125,15 @@ static const struct layout_field snapshot_fields[] = {
 	FIELD(snap_route, backend),
 	FIELD(snap_route, reply),
 	FIELD(snap_route, edit),
+	FIELD(snap_route, retry),
 	FIELD(snap_route, api),
 	FIELD(snap_route, cors),
+	RECORD(snap_retry),
+#define SNAP_RECORD snap_retry
+#include "lib/schema/retry.def"
+#undef SNAP_RECORD
+	FIELD(snap_retry, on),
+	FIELD(snap_retry, statuses),
 	RECORD(snap_piece),
 	FIELD(snap_piece, text),
 	FIELD(snap_piece, kind),
@@ -294,6 +301,7 @@ static const struct layout_field event_fields[] = {
 	FIELD(event, tls),
 	FIELD(event, host_bytes),
 	FIELD(event, path_bytes),
+	FIELD(event, attempts),
 	FIELD(event, key),
 	FIELD(event, limit),
 	FIELD(event, generation),

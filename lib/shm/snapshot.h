@@ -85,6 +85,7 @@ enum snap_section_id {
 	SNAP_FIELDS,  /* struct snap_field */
 	SNAP_CORS,    /* struct snap_cors */
 	SNAP_ORIGINS, /* struct snap_text: as a browser sends them */
+	SNAP_RETRIES, /* struct snap_retry */
 	/* Of callers. */
 	SNAP_CREDENTIALS, /* struct snap_credential */
 	SNAP_PLANS,       /* struct snap_plan */
@@ -303,11 +304,39 @@ struct snap_route {
 	uint32_t backend; /* index into SNAP_BACKENDS; SNAP_NONE with a reply */
 	uint32_t reply;   /* index into SNAP_REPLIES; SNAP_NONE: requests are forwarded */
 	uint32_t edit;    /* index into SNAP_EDITS; SNAP_NONE: they are forwarded as they are */
+	uint32_t retry;   /* index into SNAP_RETRIES; SNAP_NONE: no setting of its own */
 	uint32_t api;     /* index into SNAP_APIS */
 	uint32_t cors;    /* index into SNAP_CORS: its own, or the API's; SNAP_NONE: none */
 #include "lib/schema/route.def"
 };
-static_assert(sizeof(struct snap_route) == 48, "");
+static_assert(sizeof(struct snap_route) == 52, "");
+
+/* What lets another try follow, beside statuses. */
+enum snap_retry_on { SNAP_RETRY_CONNECT, SNAP_RETRY_RESET, SNAP_RETRY_TIMEOUT, SNAP_RETRY_ONS };
+
+#define SNAP_RETRY_STATUS_LEAST 400
+#define SNAP_RETRY_STATUS_MOST  599
+#define SNAP_RETRY_STATUS_WORDS 7
+#define SNAP_SHARE_WHOLE        10000 /* 100% */
+
+/* How a route's requests are tried again. */
+struct snap_retry {
+#include "lib/schema/retry.def"
+	uint32_t on; /* bits 1 << enum snap_retry_on */
+	uint32_t
+		statuses[SNAP_RETRY_STATUS_WORDS]; /* a bit each, from SNAP_RETRY_STATUS_LEAST on */
+};
+static_assert(sizeof(struct snap_retry) == 48, "");
+static_assert(SNAP_RETRY_STATUS_MOST - SNAP_RETRY_STATUS_LEAST < 32 * SNAP_RETRY_STATUS_WORDS, "");
+
+/** Whether a response with the status lets another try follow. */
+static inline bool snap_retry_has_status(const struct snap_retry *retry, uint32_t status)
+{
+	const uint32_t bit = status - SNAP_RETRY_STATUS_LEAST;
+
+	return bit <= SNAP_RETRY_STATUS_MOST - SNAP_RETRY_STATUS_LEAST &&
+	       (retry->statuses[bit / 32] >> bit % 32 & 1);
+}
 
 /* What a text that is made for each request consists of, in this order. */
 enum snap_piece_kind {

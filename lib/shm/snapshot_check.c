@@ -401,6 +401,13 @@ static bool check_way_on(struct snap_check *c, const struct snap_route *r)
 	return check_index(c, "reply", r->reply, SNAP_REPLIES);
 }
 
+static bool check_retry(struct snap_check *c, const void *record)
+{
+	return check_rows(c, snap_rows_retry, record) &&
+	       check_between(c, "on", ((const struct snap_retry *)record)->on, 0,
+		       (1u << SNAP_RETRY_ONS) - 1);
+}
+
 static bool check_route(struct snap_check *c, const void *record)
 {
 	const struct snap_route *r = record;
@@ -408,6 +415,7 @@ static bool check_route(struct snap_check *c, const void *record)
 
 	if (!check_path(c, r) || !check_way_on(c, r) ||
 		(r->edit != SNAP_NONE && !check_index(c, "edit", r->edit, SNAP_EDITS)) ||
+		(r->retry != SNAP_NONE && !check_index(c, "retry", r->retry, SNAP_RETRIES)) ||
 		!check_rows(c, snap_rows_route, record) || !check_cors_of(c, r->cors) ||
 		!check_index(c, "api", r->api, SNAP_APIS))
 		return false;
@@ -577,6 +585,7 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_FIELDS] = check_field,
 	[SNAP_CORS] = check_cors,
 	[SNAP_ORIGINS] = check_origin,
+	[SNAP_RETRIES] = check_retry,
 };
 
 bool snapshot_check_records(struct snap_check *c)

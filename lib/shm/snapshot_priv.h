@@ -38,6 +38,7 @@
 	X(FIELDS, ROUTING, struct snap_field, "fields", 1u << 22)                                  \
 	X(CORS, ROUTING, struct snap_cors, "cors", 1u << 20)                                       \
 	X(ORIGINS, ROUTING, struct snap_text, "origins", 1u << 20)                                 \
+	X(RETRIES, ROUTING, struct snap_retry, "retries", 1u << 20)                                \
 	X(CREDENTIALS, CALLERS, struct snap_credential, "credentials", SNAP_CREDENTIAL_SLOTS)      \
 	X(PLANS, CALLERS, struct snap_plan, "plans", SNAP_PLAN_SLOTS)                              \
 	X(PLAN_APIS, CALLERS, uint32_t, "plan apis", 1u << 20)                                     \

@@ -23,6 +23,7 @@
 #define SNAP_RECORD_endpoint    snap_endpoint
 #define SNAP_RECORD_route       snap_route
 #define SNAP_RECORD_reply       snap_reply
+#define SNAP_RECORD_retry       snap_retry
 #define SNAP_RECORD_api         snap_api
 #define SNAP_RECORD_cors        snap_cors
 #define SNAP_RECORD_credential  snap_credential

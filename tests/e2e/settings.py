@@ -73,6 +73,10 @@ backends = (
   {{ name = "orders6"; balance = "round-robin"; connect_timeout = "500ms"; endpoints = ( {endpoints6} ); }},
   {{ name = "origin6"; connect_timeout = "500ms"; endpoints = ( {{ address = "{ORIGIN6}"; }} ); }},
   {{ name = "absent6"; connect_timeout = "5s"; endpoints = ( {{ address = "[fd00:72::99]:80"; }} ); }},
+  {{ name = "mixed"; connect_timeout = "500ms"; retry_after = "1s";
+    endpoints = ( {{ address = "{ORIGIN}"; }}, {{ address = "{BACKENDS['be2']}:{BACKEND_PORT}"; }} ); }},
+  {{ name = "half"; connect_timeout = "500ms"; retry_after = "1s";
+    endpoints = ( {{ address = "10.72.0.12:9"; }}, {{ address = "{ORIGIN}"; }} ); }},
   {{ name = "refusing"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.12:9"; }} ); }},
   {{ name = "absent"; connect_timeout = "500ms"; endpoints = ( {{ address = "10.72.0.99:80"; }} ); }} );
 credentials = (
@@ -97,6 +101,10 @@ apis = (
       {{ path = "/patient/*"; backend = "origin"; timeout = "30s"; }},
       {{ path = "/six/*"; backend = "origin6"; timeout = "30s"; }},
       {{ path = "/absent6/*"; backend = "absent6"; timeout = "10s"; }},
+      {{ path = "/retry/*"; backend = "mixed"; timeout = "20s";
+        retry: {{ attempts = 2; on = [ "connect", "reset", "503" ]; per_try_timeout = "2s"; budget = "100%"; }}; }},
+      {{ path = "/half/*"; backend = "half"; retry: {{ on = [ "connect" ]; budget = "100%"; }}; }},
+      {{ path = "/budget/*"; backend = "origin"; retry: {{ on = [ "503" ]; budget = "20%"; }}; }},
       {{ path = "/refusing/*"; backend = "refusing"; }},
       {{ path = "/absent/*"; backend = "absent"; }} ); }} );
 plans = (

@@ -105,7 +105,7 @@ static const char *event_field(const struct event *e, const char *name)
 		{ "bytes_out", e->bytes_out }, { "port", e->client_port }, { "tls", e->tls },
 		{ "type", e->type }, { "worker", e->worker }, { "limit", e->limit },
 		{ "has_key", e->key != 0 }, { "generation", e->generation },
-		{ "path_cut", e->path_bytes > EVENT_PATH_BYTES },
+		{ "attempts", e->attempts }, { "path_cut", e->path_bytes > EVENT_PATH_BYTES },
 		{ "time_us", (e->time_ns - WORLD_START_NS) / 1000 } };
 	char ip[IP_TEXT_BYTES];
 

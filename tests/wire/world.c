@@ -110,6 +110,16 @@ static struct usage *usage_of(struct world *w)
 	return w->kept ? &w->kept->usage : &w->usage;
 }
 
+/* Of all worlds of the process, as tables are kept from one to the next. */
+static struct budget *budget(void)
+{
+	static struct budget *made;
+
+	if (!made)
+		made = budget_create(WORLD_WORKERS);
+	return made;
+}
+
 /* The next generation. */
 static void build(struct world *w, struct snapshot *snapshot, struct secrets *secrets)
 {
@@ -129,7 +139,8 @@ static void make_tables(struct world *w)
 	struct tables_config config = { .worker_count = w->workers,
 		.pools = one_for_all,
 		.tickets = &tickets,
-		.usage = usage_of(w) };
+		.usage = usage_of(w),
+		.budget = budget() };
 	struct snapshot snapshot;
 	struct secrets secrets;
 	char why[512] = "";
@@ -221,6 +232,7 @@ void world_start(struct world *w)
 	w->shared = w->kept ? kept_shared(w->kept) : own_shared(w);
 	w->queue_rule = w->config.reta_size ? QUEUE_RSS : w->queue_rule;
 	make_usage(usage_of(w));
+	budget_reset(budget());
 	for (uint32_t i = 0; i < w->workers; i++)
 		if (!(w->kept ? kept_segments(w) : segments_make(&w->at[i], i, w->config.events)))
 			wire_fail("no shared memory");

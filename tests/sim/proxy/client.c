@@ -29,6 +29,7 @@ struct sim_client {
 	/* The response that is read. */
 	struct reader reader;
 	bool final, own, close;
+	bool failure;   /* it is that of a try that failed */
 	uint32_t bytes; /* of the response and those before it */
 	char own_text[OWN_BYTES];
 	uint32_t own_bytes;
@@ -37,7 +38,7 @@ struct sim_client {
 static void client_response_begin(struct sim_client *k)
 {
 	reader_again(&k->reader);
-	k->final = k->own = false;
+	k->final = k->own = k->failure = false;
 	k->bytes = 0;
 	k->own_bytes = 0;
 }
@@ -109,6 +110,11 @@ static void client_response(struct sim_client *k, uint32_t id)
 			row->own_id = strtoull(number + 19, NULL, 16);
 	} else if (k->own) {
 		row->outcome = OUT_LOST; /* of HEAD: its number is not there */
+	} else if (k->failure) {
+		row->failure = true;
+		if (p->method != PLAN_HEAD && k->reader.at != p->failure_bytes)
+			sim_fail(s, "exchange %u: %u bytes of %u look like all", id, k->reader.at,
+				p->failure_bytes);
 	} else if (!plan_no_content(p) && k->reader.at != p->response.bytes &&
 		   !(p->response.framing == FRAMING_CLOSE && p->response.end == END_CLOSE)) {
 		sim_fail(s, "exchange %u: %u bytes of %u look like all", id, k->reader.at,
@@ -120,14 +126,14 @@ static void client_response(struct sim_client *k, uint32_t id)
 	client_response_begin(k);
 }
 
-/* Which page may read a response: of route a the gateway says it, whoever responds. */
+/* Which page may read a response: of routes a and t the gateway says it, whoever responds. */
 static void client_cors(struct sim_client *k, uint32_t id)
 {
 	const struct plan *p = &k->sim->plans[id];
 	const char *allowed = reader_field(&k->reader, "Access-Control-Allow-Origin");
 	const char *origin = message_origin(id), *wanted = k->own ? NULL : "*";
 
-	if (p->route == 'a')
+	if (p->route == 'a' || p->route == 't')
 		wanted = origin && strcmp(origin, MESSAGE_ORIGIN) == 0 ? origin : NULL;
 	if (k->own && !allowed)
 		return; /* it may have been refused before its route was known */
@@ -163,13 +169,16 @@ static enum reader_event client_head(struct sim_client *k, uint32_t id)
 	client_cors(k, id);
 	k->close = close && strncasecmp(close, "close", 5) == 0;
 	s->ledger->rows[id].status = (uint16_t)status;
-	if (!k->own && status != p->status)
+	k->failure = !k->own && reader_field(&k->reader, "X-Failure");
+	if (k->failure && (status != 503 || p->fails == 0))
+		sim_fail(s, "exchange %u: the response of a try that did not fail", id);
+	else if (!k->own && !k->failure && status != p->status)
 		sim_fail(s, "exchange %u: status %lu instead of %u", id, status, p->status);
 	/* Whether a refused HEAD has a body depends on whether the gateway got so far as to know
 	 * the method. */
 	if (k->own && p->method == PLAN_HEAD && status != 404 && status != 401 && status != 429)
 		k->blind = true;
-	none = k->own ? p->method == PLAN_HEAD : plan_no_content(p);
+	none = k->own || k->failure ? p->method == PLAN_HEAD : plan_no_content(p);
 	return reader_content(&k->reader, none, true);
 }
 

@@ -16,7 +16,8 @@
 #include "tests/sim/proxy/message.h"
 #include "tests/wire/certificate.h"
 
-#define CAPACITY 64
+#define CAPACITY   64
+#define TEXT_BYTES 16384 /* of a configuration */
 
 /* What a generation has differently. */
 #define LESS_ENDPOINTS 1 /* of backend a */
@@ -62,6 +63,8 @@ static char *text_make(unsigned kind)
 		" { name = \"b\"; connect_timeout = \"500ms\"; idle_connections = 2; endpoints = ( { address = \"10.0.1.11:8004\"; } ); },\n"
 		" { name = \"r\"; connect_timeout = \"500ms\"; retry_after = \"1s\"; endpoints = (\n"
 		"  { address = \"10.0.1.11:8005\"; }, { address = \"10.0.1.11:8006\"; } ); },\n"
+		" { name = \"t\"; connect_timeout = \"500ms\"; idle_connections = 4; endpoints = (\n"
+		"  { address = \"10.0.1.11:8011\"; }, { address = \"10.0.1.11:8012\"; weight = 3; }, { address = \"10.0.1.11:8013\"; } ); },\n"
 		" { name = \"s\"; connect_timeout = \"500ms\"; endpoints = ( { address = \"10.0.1.99:8007\"; } ); } );\n"
 		"credentials = ( { name = \"key\"; in = \"header\"; header = \"X-API-Key\"; pattern = \"^ak_test_[0-9]{6}$\"; } );\n";
 	static const char tail[] =
@@ -79,7 +82,7 @@ static char *text_make(unsigned kind)
 		"timeouts: { head = \"3s\"; body = \"3s\"; idle = \"6s\"; send = \"4s\"; backend_idle = \"5s\"; };\n"
 		"access_log: { enabled = true; path = \"/tmp/access.log\"; records = 1024; };\n";
 	const struct certificate *certificate = certificate_get("main", "open.test,keyed.test");
-	char routes[1200], hash[3][65], *text = malloc(8192);
+	char routes[2400], hash[3][65], *text = malloc(TEXT_BYTES);
 	int n;
 
 	if (!text)
@@ -91,7 +94,14 @@ static char *text_make(unsigned kind)
 		"{ path = \"/b/*\"; backend = \"%s\"; timeout = \"1500ms\"; rewrite: { path = \"/b/{rest}\"; };"
 		" request_fields: { remove = [ \"X-None\" ]; set = ( { name = \"X-Rest\"; value = \"{path.rest}\"; } ); };"
 		" response_fields: { set = ( { name = \"X-Rest\"; value = \"{path.rest} {client_ip}\"; } ); }; },"
-		"{ path = \"/r/*\"; backend = \"r\"; timeout = \"1s\"; },%s"
+		"{ path = \"/r/*\"; backend = \"r\"; timeout = \"1s\"; },"
+		"{ path = \"/t/*\"; backend = \"t\"; timeout = \"1s\"; retry: { attempts = 3; on = [ \"connect\", \"reset\", \"503\" ];"
+		"  per_try_timeout = \"300ms\"; body_max = \"8KiB\"; budget = \"100%%\"; };"
+		" cors: { origins = [ \"" MESSAGE_ORIGIN "\" ]; credentials = true; }; },"
+		"{ path = \"/u/*\"; backend = \"t\"; timeout = \"1s\"; retry: { attempts = 2; on = [ \"5xx\" ]; body_max = \"0\"; };"
+		"  response_fields: { remove = [ \"X-None\" ]; }; },"
+		"{ path = \"/v/*\"; backend = \"r\"; timeout = \"1s\"; retry: { on = [ \"connect\", \"reset\", \"timeout\", \"503\" ];"
+		"  per_try_timeout = \"500ms\"; budget = \"50%%\"; }; },%s"
 		"{ path = \"/s/*\"; backend = \"s\"; timeout = \"1s\"; }",
 		kind & MOVED ? "a" : "b",
 		kind & LESS_ROUTES ? ""
@@ -105,7 +115,7 @@ static char *text_make(unsigned kind)
 		for (int k = 0; k < 32; k++)
 			snprintf(hash[i] + 2 * (size_t)k, 3, "%02x", digest[k]);
 	}
-	n = snprintf(text, 8192, head, certificate->cert_path, certificate->key_path,
+	n = snprintf(text, TEXT_BYTES, head, certificate->cert_path, certificate->key_path,
 		kind & RENAMED ? "plain" : "clear",
 		kind & LISTENER
 			? ", { name = \"side\"; port = \"outside\"; bind = \"10.0.0.1:81\"; }"
@@ -115,7 +125,7 @@ static char *text_make(unsigned kind)
 			: "",
 		kind & OTHER_ENDPOINT ? "8010" : "8002",
 		kind & LESS_ENDPOINTS ? "" : ", { address = \"10.0.1.11:8003\"; }");
-	snprintf(text + n, 8192 - (size_t)n, tail,
+	snprintf(text + n, TEXT_BYTES - (size_t)n, tail,
 		kind & SHIFTED
 			? " { name = \"0\"; hosts = [ \"more.test\" ]; routes = ( { path = \"/*\"; backend = \"0\"; } ); },"
 			: "",
@@ -160,8 +170,18 @@ static void tables_reset(struct tables *t)
 	t->worker[0].rounds = balance_rounds_create(t->balance);
 }
 
+static struct budget *budget(void)
+{
+	static struct budget *made;
+
+	if (!made)
+		made = budget_create(1);
+	return made;
+}
+
 void generations_reset(void)
 {
+	budget_reset(budget());
 	for (unsigned i = 0; i < GENERATIONS; i++)
 		for (unsigned pool = 0; pool < SIM_POOLS; pool++)
 			if (generations[i].tables[pool])
@@ -173,7 +193,7 @@ struct tables *generation_tables(uint32_t index, unsigned pool_index, struct rte
 {
 	static const struct tls_tickets tickets;
 	struct tables **tables = &generations[index].tables[pool_index];
-	struct tables_config config = { 1, &pool, &tickets, &usage, NULL };
+	struct tables_config config = { 1, &pool, &tickets, &usage, budget(), NULL };
 	struct compiled *c = &generations[index].compiled;
 	struct segment secrets_segment;
 	struct tables *previous = NULL;

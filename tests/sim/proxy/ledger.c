@@ -53,6 +53,7 @@ static void event_take(struct sim *s, const struct event *e)
 	if (row->events++ > 0)
 		sim_fail(s, "exchange %u ended twice", id);
 	row->event_id = e->request_id;
+	row->event_attempts = e->attempts;
 	row->event_status = e->status;
 	row->event_reason = e->reason;
 	row->event_bytes_out = e->bytes_out;
@@ -106,6 +107,38 @@ static void check_exchange(struct sim *s, uint32_t id)
 	else if (r->event_bytes_out != r->client_bytes)
 		sim_fail(s, "exchange %u is recorded with %" PRIu64 " bytes, its client got %u", id,
 			r->event_bytes_out, r->client_bytes);
+}
+
+/* @return retries that were granted */
+static uint64_t retries_granted(const struct sim *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->gateway.stats.shape.apis; i++)
+		sum += s->gateway.stats.api[i].retries;
+	return sum;
+}
+
+/* Without want of memory and of connections, and while no budget can be empty, one without a body is
+ * tried as often as it may be before its client learns of a failure. */
+static void check_retried(struct sim *s, uint32_t id)
+{
+	const struct ledger_row *r = &s->ledger->rows[id];
+	const struct plan *p = &s->plans[id];
+	const struct scenario *o = &s->o;
+	const uint32_t may = p->route == 't' ? 3 : 2;
+
+	if (r->events == 1 && r->attempts > r->event_attempts)
+		sim_fail(s, "exchange %u: backends got it %u times, %u are recorded", id,
+			r->attempts, r->event_attempts);
+	if (!r->failure || p->method == PLAN_POST || p->request.framing != FRAMING_NONE)
+		return;
+	if (o->pool || o->hog || o->applies || o->lose || o->exchange_limit < 64 ||
+		o->upstream_limit < 64 || retries_granted(s) >= BUDGET_LEAST)
+		return;
+	if (r->event_attempts < may)
+		sim_fail(s, "exchange %u: it failed after %u tries of %u", id, r->event_attempts,
+			may);
 }
 
 static void check_gauges(struct sim *s)
@@ -202,6 +235,9 @@ void ledger_check(struct sim *s)
 	ledger_read(s);
 	for (uint32_t id = 1; id < SIM_EXCHANGES; id++)
 		check_exchange(s, id);
+	for (uint32_t id = 1; id < SIM_EXCHANGES; id++)
+		if (plan_retried(&s->plans[id]))
+			check_retried(s, id);
 	check_gauges(s);
 	check_sums(s);
 	check_consumers(s);

@@ -20,7 +20,10 @@ struct ledger_row {
 	uint32_t client_bytes; /* of the response, those before it included */
 	uint64_t own_id;       /* the gateway's number for it, of a response of its own */
 	uint32_t attempts;     /* heads that backends got */
-	bool elder;            /* it was under way when a generation came */
+	uint32_t tried;        /* bits of the endpoints that got them */
+	bool failure;          /* its client got the response of a try that failed */
+	uint32_t event_attempts;
+	bool elder; /* it was under way when a generation came */
 	uint32_t events;
 	uint64_t event_id;
 	uint16_t event_status;

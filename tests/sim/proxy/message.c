@@ -142,6 +142,16 @@ uint32_t message_response(const struct plan *p, struct bytes *out)
 	return out->len;
 }
 
+uint32_t message_failure(const struct plan *p, struct bytes *out)
+{
+	text_put(out,
+		"HTTP/1.1 503 Not Now\r\nAccess-Control-Allow-Origin: *\r\nX-Id: %08x\r\nX-Failure: 1\r\nContent-Length: %u\r\n\r\n",
+		p->id, p->failure_bytes);
+	if (p->method != PLAN_HEAD)
+		content_put(out, p->id, WAY_RESPONSE, 0, p->failure_bytes);
+	return out->len;
+}
+
 const char *reader_field(const struct reader *r, const char *name)
 {
 	char key[40];

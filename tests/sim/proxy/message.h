@@ -24,6 +24,8 @@ uint32_t message_request(const struct plan *p, struct bytes *out);
 /** Append the whole response, responses before it and bytes behind it. @return where the response
  * itself ends */
 uint32_t message_response(const struct plan *p, struct bytes *out);
+/** Append the response of a try that fails by its status. @return where it ends */
+uint32_t message_failure(const struct plan *p, struct bytes *out);
 /** Append what is behind the response and belongs to nobody. */
 void message_extra(const struct plan *p, struct bytes *out);
 
@@ -77,7 +79,7 @@ bool reader_closed(const struct reader *r);
 /** Value of a field of the head, or NULL; ends with "\r\n". */
 /* What the page of a request is from, if it is of one. */
 const char *message_origin(uint32_t id);
-#define MESSAGE_ORIGIN "https://a.test" /* that may use route a, and no other */
+#define MESSAGE_ORIGIN "https://a.test" /* that may use routes a and t, and no other */
 
 const char *reader_field(const struct reader *r, const char *name);
 

@@ -42,6 +42,8 @@ static void draw_request(const struct scenario *o, struct plan *p)
 		m->bytes = plan_roll(o, id, "request bytes", o->upload + 1);
 		m->framing = FRAMING_LENGTH;
 	}
+	if (plan_retried(p) && p->method == PLAN_POST && plan_roll(o, id, "puts", 3))
+		p->method = PLAN_PUT;
 	m->http10 = chance(o, id, "request 1.0", o->http10);
 	m->close = chance(o, id, "request close", o->close);
 	if (m->framing && !m->http10 && chance(o, id, "request chunked", o->chunked))
@@ -113,6 +115,28 @@ static void draw_ends(const struct scenario *o, struct plan *p)
 	}
 }
 
+static void draw_failures(const struct scenario *o, struct plan *p)
+{
+	p->fails = (uint8_t)plan_roll(o, p->id, "fails", 4);
+	p->failure = (enum plan_failure)plan_roll(o, p->id, "failure", FAILURES);
+	/* More than the gateway reads of one that it drops, now and then. */
+	p->failure_bytes = plan_roll(o, p->id, "failure bytes", 8)
+				   ? plan_roll(o, p->id, "few failure bytes", 300)
+				   : 30000;
+}
+
+bool plan_retried(const struct plan *p)
+{
+	return strchr(PLAN_ROUTES_RETRIED, p->route) != NULL;
+}
+
+uint32_t plan_tries_most(const struct plan *p)
+{
+	if (p->method == PLAN_POST)
+		return 1;
+	return p->route == 'v' ? 2 : 3;
+}
+
 void plan_draw(const struct scenario *o, uint32_t id, struct plan *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -124,6 +148,10 @@ void plan_draw(const struct scenario *o, uint32_t id, struct plan *out)
 		out->route = 's';
 	if (chance(o, id, "unknown", o->unknown))
 		out->route = plan_roll(o, id, "how unknown", 2) ? 'x' : 'd';
+	if (chance(o, id, "retried", o->retried)) {
+		out->route = PLAN_ROUTES_RETRIED[plan_roll(o, id, "how retried", 3)];
+		draw_failures(o, out);
+	}
 	out->key = chance(o, id, "keyed", o->keyed) ? (int)plan_roll(o, id, "key", 4) : -1;
 	draw_request(o, out);
 	draw_response(o, out);

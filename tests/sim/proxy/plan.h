@@ -28,6 +28,11 @@ struct plan_message {
 	uint32_t end_at; /* the message's byte, head included; beyond it: at its end */
 };
 
+/* How a try fails that does. */
+enum plan_failure { FAILS_BY_STATUS, FAILS_BY_RESET, FAILS_BY_CLOSE, FAILS_BY_SILENCE, FAILURES };
+
+#define PLAN_ROUTES_RETRIED "tuv"
+
 struct plan {
 	uint32_t id;
 	enum plan_method method;
@@ -43,14 +48,23 @@ struct plan {
 	uint32_t early_at;
 	uint32_t extra; /* bytes behind the response */
 	bool extra_late;
-	bool idle_close; /* after the response, without having said so */
-	bool leave;      /* the client resets, leave_at bytes into the response */
+	uint8_t fails; /* tries that fail before one that does what the rest says */
+	enum plan_failure failure;
+	uint32_t failure_bytes; /* of the response's content, if it is one */
+	bool idle_close;        /* after the response, without having said so */
+	bool leave;             /* the client resets, leave_at bytes into the response */
 	uint32_t leave_at;
 };
 
 const char *plan_method_name(enum plan_method method);
 /** @param id  beyond 0 */
 void plan_draw(const struct scenario *o, uint32_t id, struct plan *out);
+
+/** Is it for a route with retries? */
+bool plan_retried(const struct plan *p);
+/** Most requests that backends may get of it: as the route says, and one more for a pooled connection that was
+ *  closed where that is not for the route to say. */
+uint32_t plan_tries_most(const struct plan *p);
 
 /** A number below @p below that depends on the seed, @p id and @p what alone. */
 uint32_t plan_roll(const struct scenario *o, uint32_t id, const char *what, uint64_t below);

@@ -163,4 +163,5 @@ void scenario_draw(struct scenario *o, uint64_t seed)
 		}
 	}
 	chance_draw(&o->asks, &rng, 5);
+	chance_draw(&o->retried, &rng, 3);
 }

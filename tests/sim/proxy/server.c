@@ -16,12 +16,28 @@ struct server {
 	struct reader reader;
 	const struct plan *plan; /* of the request that is read or was read last */
 	bool responded, reading;
+	uint32_t endpoint;
+	bool fails;            /* this try of it */
 	uint32_t response_end; /* in out */
 	uint64_t extra_ns;     /* when bytes follow that nobody asked for; 0: none do */
 };
 
 static void server_opened(struct sim_conn *c)
 {
+}
+
+/* A try that fails. */
+static void server_fail(struct server *v)
+{
+	struct sim_conn *c = v->conn;
+
+	v->response_end = c->out.len;
+	if (v->plan->failure == FAILS_BY_STATUS) {
+		v->response_end = message_failure(v->plan, &c->out);
+	} else if (v->plan->failure != FAILS_BY_SILENCE) {
+		c->end = v->plan->failure == FAILS_BY_RESET ? END_RESET : END_CLOSE;
+		c->end_at = c->out.len;
+	}
 }
 
 static void server_respond(struct server *v)
@@ -33,6 +49,10 @@ static void server_respond(struct server *v)
 	v->responded = true;
 	if (c->end != END_WHOLE)
 		return;
+	if (v->fails) {
+		server_fail(v);
+		return;
+	}
 	end = v->response_end = message_response(p, &c->out);
 	if (p->response.end != END_WHOLE) {
 		c->end = p->response.end;
@@ -59,6 +79,24 @@ static void server_turn(struct sim_conn *c)
 	message_extra(v->plan, &c->out);
 }
 
+/* One more try of an exchange. */
+static void server_try(struct server *v, struct ledger_row *row)
+{
+	struct sim *s = v->conn->host->sim;
+	const struct plan *p = v->plan;
+
+	if (row->attempts++ > 0 && p->method == PLAN_POST)
+		sim_fail(s, "exchange %u: sent twice although that is not safe", p->id);
+	if (plan_retried(p) && row->attempts > plan_tries_most(p))
+		sim_fail(s, "exchange %u: sent %u times", p->id, row->attempts);
+	/* Where none of the endpoints may have been given up, or passed over without memory. */
+	if (p->route == 't' && row->tried >> v->endpoint & 1 && !s->o.lose && !s->o.hog &&
+		s->o.pool == 0 && s->o.upstream_limit >= 64)
+		sim_fail(s, "exchange %u: sent twice to one endpoint of three", p->id);
+	row->tried |= 1u << v->endpoint;
+	v->fails = row->attempts <= p->fails;
+}
+
 /* @return false when it is no request that a client sent */
 static bool server_head(struct server *v)
 {
@@ -77,8 +115,7 @@ static bool server_head(struct server *v)
 		v->plan->route, id);
 	if (strncmp(head, line, strlen(line)) != 0)
 		sim_fail(s, "exchange %u: its request is another's: %.60s", id, head);
-	if (s->ledger->rows[id].attempts++ > 0 && v->plan->method == PLAN_POST)
-		sim_fail(s, "exchange %u: sent twice although that is not safe", id);
+	server_try(v, &s->ledger->rows[id]);
 	v->responded = false;
 	sim_trace(s, "backend: request %u", id);
 	return true;
@@ -158,6 +195,7 @@ void *server_accepted(struct sim_host *h, struct tcp_conn *tcp, uint32_t endpoin
 	struct server *v = wire_alloc(sizeof(*v));
 
 	v->conn = sim_conn_new(h, &server_ops, v);
+	v->endpoint = endpoint;
 	v->conn->tcp = tcp;
 	v->conn->open = true;
 	return v->conn;
@@ -169,7 +207,7 @@ void servers_init(struct sim *s)
 		struct ip_addr addr;
 
 		ip_parse(STR(SERVER_ADDRESS), &addr);
-		if (i != SERVER_REFUSES)
+		if (i != SERVER_REFUSES && (i < SERVER_NONE_FIRST || i > SERVER_NONE_LAST))
 			tcp_listen(
 				s->backends.tcp, &addr, (uint16_t)(SERVER_PORT_FIRST + i), 64, i);
 	}

@@ -13,5 +13,7 @@ void *server_accepted(struct sim_host *h, struct tcp_conn *tcp, uint32_t endpoin
 #define SERVER_ADDRESS    "10.0.1.11"
 #define SERVER_PORT_FIRST 8001
 #define SERVER_REFUSES    4 /* index of the endpoint that does */
+#define SERVER_NONE_FIRST 7 /* to this one the addresses have no server */
+#define SERVER_NONE_LAST  9
 
 #endif

@@ -182,6 +182,7 @@ static void record_request(struct fake *f, uint32_t w)
 		.request_id = (uint64_t)w << 48 | ++f->requests,
 		.duration_us = 1500,
 		.backend_us = 1234,
+		.attempts = 2,
 		.type = EVENT_ACCESS,
 		.status = 200,
 		.reason = REASON_PROXIED,

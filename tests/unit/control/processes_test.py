@@ -916,7 +916,7 @@ class Log(Case):
         self.assertEqual(line, {"listener": "web", "client": "10.0.0.1:40000", "method": "GET",
             "host": "api.example", "path": "/v1/o\"\\\x01\xff\x7f.x", "status": 200, "reason": "proxied",
             "api": "orders", "consumer": "acme", "key": "k1", "limit": None, "endpoint": "10.0.0.21:8080", "duration_ms": 1.5,
-            "backend_ms": 1.234, "bytes_in": 100, "bytes_out": 2000, "tls": False})
+            "backend_ms": 1.234, "attempts": 2, "bytes_in": 100, "bytes_out": 2000, "tls": False})
 
     def test_a_refusal_names_its_limit(self):
         self.start()

@@ -115,7 +115,7 @@ static void pair_compile(struct pair *p, unsigned i, unsigned kind)
 static void pair_tables(struct pair *p, unsigned i)
 {
 	static const struct tls_tickets tickets;
-	const struct tables_config config = { WORKERS, pools, &tickets, &usage, &compiler };
+	const struct tables_config config = { WORKERS, pools, &tickets, &usage, NULL, &compiler };
 	const struct snapshot *from = &p->compiled[i].snapshot;
 	struct snapshot snapshot;
 	char why[256] = "";

@@ -17,6 +17,7 @@
 /* The port and backend that listeners and routes refer to where a test does not care. */
 struct fixture {
 	struct snapshot_builder *b;
+	uint32_t retry; /* of the routes that are added: index into SNAP_RETRIES, plus 1; 0: none */
 };
 
 static inline struct snap_text fixture_text(
@@ -129,6 +130,7 @@ static inline uint32_t fixture_route(struct fixture *f, struct snap_api *api, co
 		.methods = methods,
 		.backend = backend,
 		.reply = SNAP_NONE,
+		.retry = f->retry - 1, /* SNAP_NONE for none */
 		.edit = SNAP_NONE,
 		.cors = SNAP_NONE,
 		.timeout_ms = 1000,

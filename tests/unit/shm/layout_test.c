@@ -129,8 +129,9 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(SNAP_FIELDS, 27);
 	assert_int_equal(SNAP_CORS, 28);
 	assert_int_equal(SNAP_ORIGINS, 29);
-	assert_int_equal(SNAP_RETIRED, 36);
-	assert_int_equal(SNAP_SECTION_COUNT, 38);
+	assert_int_equal(SNAP_RETRIES, 30);
+	assert_int_equal(SNAP_RETIRED, 37);
+	assert_int_equal(SNAP_SECTION_COUNT, 39);
 	assert_int_equal(HIST_BUCKETS, 337);
 }
 

@@ -92,7 +92,7 @@ static void add_replies(struct snapshot_builder *b, struct snap_route route)
 
 	for (uint32_t i = 0; i < 2; i++) {
 		route.path = text(b, SNAP_KIND_ROUTING, i ? "/old" : "/healthz");
-		route.backend = route.edit = SNAP_NONE;
+		route.backend = route.edit = route.retry = SNAP_NONE;
 		route.cors = i;
 		route.reply = i;
 		snapshot_builder_add(b, SNAP_ROUTES, &route);
@@ -136,6 +136,17 @@ static void add_cors(struct snapshot_builder *b)
 	snapshot_builder_add(b, SNAP_CORS, &cors[1]);
 }
 
+static void add_retry(struct snapshot_builder *b)
+{
+	const struct snap_retry retry = { .attempts = 2,
+		.budget_share = 2000,
+		.body_max = 65536,
+		.on = 1u << SNAP_RETRY_CONNECT,
+		.statuses = { [3] = 1u << 7 } };
+
+	snapshot_builder_add(b, SNAP_RETRIES, &retry);
+}
+
 static void add_apis(struct snapshot_builder *b)
 {
 	const struct snap_text host = text(b, SNAP_KIND_ROUTING, "api.shop.example");
@@ -153,6 +164,7 @@ static void add_apis(struct snapshot_builder *b)
 		.reply = SNAP_NONE,
 		.edit = SNAP_NONE,
 		.cors = SNAP_NONE,
+		.retry = SNAP_NONE,
 		.timeout_ms = 2000 };
 	struct snap_credential credential = { .name = text(b, SNAP_KIND_CALLERS, "api_key"),
 		.field = text(b, SNAP_KIND_CALLERS, "x-api-key"),
@@ -172,10 +184,12 @@ static void add_apis(struct snapshot_builder *b)
 	route.path = text(b, SNAP_KIND_ROUTING, "/health");
 	route.kind = SNAP_PATH_EXACT;
 	route.edit = 0;
+	route.retry = 0;
 	snapshot_builder_add(b, SNAP_ROUTES, &route);
 	add_replies(b, route);
 	add_edit(b);
 	add_cors(b);
+	add_retry(b);
 	snapshot_builder_add(b, SNAP_CREDENTIALS, &credential);
 }
 
@@ -381,6 +395,8 @@ static uint64_t route_walk(const struct snapshot *s, uint32_t index)
 	if (r->edit != SNAP_NONE)
 		sum += edit_walk(s, SNAP_AT(s, SNAP_EDITS, snap_edit, r->edit));
 
+	if (r->retry != SNAP_NONE)
+		sum += snap_retry_has_status(SNAP_AT(s, SNAP_RETRIES, snap_retry, r->retry), 503);
 	if (r->reply != SNAP_NONE) {
 		reply = snap_reply_of(s, index);
 		sum += text_walk(s, reply->type) + text_walk(s, reply->body);
