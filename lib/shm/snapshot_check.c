@@ -260,7 +260,7 @@ static bool check_health(struct snap_check *c, const void *record)
 	const struct snap_health *h = record;
 
 	for (unsigned i = 0; i < SNAP_HEALTH_STATUSES_MAX && h->statuses[i].least; i++)
-		if (!check_between(c, "status", h->statuses[i].least, 100, 599) ||
+		if (!check_between(c, "status", h->statuses[i].least, 200, 599) ||
 			!check_between(c, "status", h->statuses[i].most, h->statuses[i].least, 599))
 			return false;
 	if (!check_rows(c, snap_rows_health, record) || !check_visible(c, "path", h->path) ||
