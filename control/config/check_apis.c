@@ -7,6 +7,7 @@
 #include "control/config/check_priv.h"
 #include "control/config/nearest.h"
 #include "control/config/template.h"
+#include "control/config/units.h"
 
 static struct cfg_api *api_at(struct check *c, uint32_t i)
 {
@@ -37,6 +38,27 @@ bool check_is_host(struct str host)
 			return false;
 	}
 	return label > 0 && host.data[host.len - 1] != '-';
+}
+
+bool check_is_authority(struct str host)
+{
+	const char *colon = memrchr(host.data, ':', host.len);
+	struct ip_addr addr;
+
+	if (colon && !memchr(colon, ']', host.len - (size_t)(colon - host.data))) {
+		const uint32_t before = (uint32_t)(colon - host.data);
+		uint64_t port;
+
+		if (host.len - before > 6 ||
+			unit_number((struct str){ colon + 1, host.len - before - 1 }, &port) != 0 ||
+			port == 0 || port > UINT16_MAX)
+			return false;
+		host.len = before;
+	}
+	if (host.len > 2 && host.data[0] == '[')
+		return host.data[host.len - 1] == ']' &&
+		       ip_parse((struct str){ host.data + 1, host.len - 2 }, &addr) == 0;
+	return check_is_host(host) && host.data[0] != '*';
 }
 
 /* IPv6 hosts are written in brackets, as in a Host field; from here on in the one spelling in which

@@ -29,24 +29,6 @@ static const char *new_path_flaw(struct check *c, struct str path)
 	return NULL;
 }
 
-/* A host as Host has it, with or without a port. */
-static bool is_authority(struct str host)
-{
-	uint32_t digits = 0;
-	struct ip_addr addr;
-
-	while (digits < host.len && host.data[host.len - 1 - digits] >= '0' &&
-		host.data[host.len - 1 - digits] <= '9')
-		digits++;
-	if (digits > 0 && digits < 6 && digits < host.len &&
-		host.data[host.len - 1 - digits] == ':')
-		host.len -= digits + 1;
-	if (host.len > 2 && host.data[0] == '[')
-		return host.data[host.len - 1] == ']' &&
-		       ip_parse((struct str){ host.data + 1, host.len - 2 }, &addr) == 0;
-	return check_is_host(host) && host.data[0] != '*';
-}
-
 static void check_rewrite(struct check *c, const struct cfg_route *route)
 {
 	const struct cfg_value *path = &route->rewrite.path, *host = &route->rewrite.host;
@@ -64,7 +46,7 @@ static void check_rewrite(struct check *c, const struct cfg_route *route)
 			path->text.data, flaw);
 	else if (path->valid && route->path.valid)
 		template_read(path, TEMPLATE_OF_PATH, route->path.text, c->mistakes, &template);
-	if (host->valid && !is_authority(host->text))
+	if (host->valid && !check_is_authority(host->text))
 		mistake_add(c->mistakes, host->at,
 			"'%.*s' is no host: write \"orders.internal\" or \"10.0.0.1:8080\"",
 			(int)host->text.len, host->text.data);

@@ -38,6 +38,8 @@ void check_health(struct check *c, const struct cfg_health *health);
 void check_apis(struct check *c);
 /** "*", "name.example" or "*.name.example", of labels that DNS knows. */
 bool check_is_host(struct str host);
+/** A host as Host has it: a name or an address, with or without a port of 1 to 65535. */
+bool check_is_authority(struct str host);
 /** What an API, and a route, changes of messages. */
 void check_api_edits(struct check *c, const struct cfg_api *api);
 void check_route_edits(struct check *c, const struct cfg_api *api, const struct cfg_route *route);

@@ -42,8 +42,9 @@ static bool is_uri(struct str text, uint32_t at)
 	return ch > ' ' && ch < 0x7f && !strchr("\"<>\\^`|", ch);
 }
 
-/* Where the path of "https://host/path" begins; 0 for another text. */
-static uint32_t uri_path(struct str to)
+/* Where the path of "https://host/path" begins; 0 for another text.
+ * @param host  set to what is before the path */
+static uint32_t uri_path(struct str to, struct str *host)
 {
 	const uint32_t scheme = str_starts(to, STR("https://")) ? 8 : 7;
 	uint32_t at = scheme;
@@ -52,13 +53,15 @@ static uint32_t uri_path(struct str to)
 		return 0;
 	while (at < to.len && !strchr("/?{", to.data[at]))
 		at++;
+	*host = (struct str){ to.data + scheme, at - scheme };
 	return at > scheme ? at : 0;
 }
 
 /* Why it is no place to redirect to, or NULL. What comes with a request must not choose the host. */
 static const char *location_flaw(struct str to)
 {
-	const uint32_t path = to.data[0] == '/' ? 0 : uri_path(to);
+	struct str host = STR("");
+	const uint32_t path = to.data[0] == '/' ? 0 : uri_path(to, &host);
 
 	if (to.data[0] != '/' && path == 0)
 		return "must begin with '/', or with \"https://\" or \"http://\" and a host";
@@ -72,6 +75,8 @@ static const char *location_flaw(struct str to)
 		if (!is_uri(to, i))
 			return "has a byte that no URI has; write it as %XX";
 	}
+	if (path && !check_is_authority(host))
+		return "has no host name or address, or no port of 1 to 65535";
 	return NULL;
 }
 
