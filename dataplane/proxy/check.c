@@ -5,7 +5,8 @@
  * read from the generation that runs each time, so that an apply changes a check that stands; where
  * endpoints or checks came with it, a few are begun in each loop.
  *
- * A check that could not be made for want of memory says nothing about its endpoint.
+ * A check that could not be made for want of memory says nothing about its endpoint. One whose
+ * request is refused by our own parser fails: that an endpoint cannot be asked must show.
  */
 #include <stdlib.h>
 
@@ -19,6 +20,7 @@ struct check {
 	struct task
 		task; /* first; its deadline is the next check's or, during one, the exchange's */
 	struct health_run run;
+	uint64_t due_ns; /* of the check under way, or else of the next */
 	uint32_t slot;
 	bool connecting; /* over TCP: waits for checks_connected() */
 };
@@ -73,11 +75,6 @@ static uint32_t check_random(struct checks *checks, uint32_t below)
 	return (uint32_t)(xorshift64(&checks->random) % below);
 }
 
-static void check_arm(struct proxy *p, struct check *check, uint64_t ms)
-{
-	deadline_set(&p->wheel, &check->task.session.deadline, p->now_ns + ms * 1000000);
-}
-
 static void check_show(struct proxy *p, struct check *check)
 {
 	struct stats_endpoint *stats = backends_stats(&p->backends, check->slot);
@@ -105,12 +102,28 @@ static void check_result(struct proxy *p, struct check *check, bool passed, enum
 	record_health(p, check->slot, check->run.down, why, status);
 }
 
-/* The next check begins an interval after this one did. */
+static void check_plan(struct proxy *p, struct check *check, uint64_t when_ns)
+{
+	check->due_ns = when_ns;
+	deadline_set(&p->wheel, &check->task.session.deadline, when_ns);
+}
+
+/* The next check is due an interval after this one was, so that the wheel's ticks do not add up; at
+ * once when this one took longer. */
 static void check_wait(struct proxy *p, struct check *check, const struct snap_health *health)
 {
 	const uint64_t jitter_ms = check_random(p->checks, health->jitter_ms + 1);
+	const uint64_t next_ns = check->due_ns + (health->interval_ms + jitter_ms) * 1000000;
 
-	check_arm(p, check, health->interval_ms + jitter_ms);
+	check_plan(p, check, RTE_MAX(next_ns, p->now_ns));
+}
+
+/* Within an interval: endpoints that come together are not checked together. */
+static void check_spread(struct proxy *p, struct check *check, const struct snap_health *health)
+{
+	const uint64_t ms = check_random(p->checks, health->interval_ms);
+
+	check_plan(p, check, p->now_ns + ms * 1000000);
 }
 
 static void check_end(struct proxy *p, struct check *check)
@@ -186,8 +199,8 @@ static struct str check_head(const struct proxy *p, const struct snap_health *he
 	return (struct str){ out, n > 0 && n < CHECK_HEAD_BYTES ? (uint32_t)n : 0 };
 }
 
-/* @return false when it could not be begun */
-static bool check_begin(
+/* @return REASON_PROXIED, or why it could not be begun */
+static enum reason check_begin(
 	struct proxy *p, struct check *check, const struct snap_health *health, uint32_t endpoint)
 {
 	char head[CHECK_HEAD_BYTES];
@@ -195,7 +208,7 @@ static bool check_begin(
 	if (health->type == SNAP_HEALTH_TCP) {
 		check->connecting = upstream_check(p, endpoint, health->timeout_ms);
 		/* The connection's own deadline ends the check. */
-		return check->connecting;
+		return check->connecting ? REASON_PROXIED : REASON_OVERLOADED;
 	}
 	return task_send(p, &check->task,
 		check_head(p, health,
@@ -209,6 +222,7 @@ void checks_due(struct proxy *p, struct client *session)
 	struct check *check = RTE_PTR_SUB(task_of(session), offsetof(struct check, task));
 	const struct snap_health *health;
 	uint32_t endpoint;
+	enum reason why;
 
 	if (session->exchange) {
 		wait_due(p, session->exchange);
@@ -219,8 +233,12 @@ void checks_due(struct proxy *p, struct client *session)
 		check_end(p, check);
 		return;
 	}
-	if (!check_begin(p, check, health, endpoint))
-		check_wait(p, check, health);
+	why = check_begin(p, check, health, endpoint);
+	if (why == REASON_PROXIED)
+		return;
+	if (why != REASON_OVERLOADED)
+		check_result(p, check, false, why, 0, health);
+	check_wait(p, check, health);
 }
 
 /* An endpoint that is to be checked, by this worker: its first check is within an interval. */
@@ -236,7 +254,7 @@ static void check_start(struct proxy *p, uint32_t slot, const struct snap_health
 	check->connecting = false;
 	p->checks->by_slot[slot] = check;
 	backends_stats(&p->backends, slot)->checked = 1;
-	check_arm(p, check, check_random(p->checks, health->interval_ms));
+	check_spread(p, check, health);
 }
 
 /* An endpoint of a new generation. */
@@ -254,7 +272,7 @@ static void check_look(struct proxy *p, uint32_t slot)
 	else if (check && !check->task.session.exchange && !check->connecting &&
 		 check->task.session.deadline.when_ns >
 			 p->now_ns + (uint64_t)(health->interval_ms + health->jitter_ms) * 1000000)
-		check_wait(p, check, health);
+		check_spread(p, check, health);
 }
 
 void checks_follow(struct proxy *p)

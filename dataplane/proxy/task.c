@@ -12,15 +12,19 @@ void task_init(struct task *task, void (*ended)(struct proxy *p, struct task *ta
 	task->ended = ended;
 }
 
-/* Begin an exchange with the request in the stream. @return NULL without memory */
-static struct exchange *task_begin(struct proxy *p, struct task *task, struct decision *d)
+/* Begin an exchange with the request in the stream. @param why  set when there is none */
+static struct exchange *task_begin(
+	struct proxy *p, struct task *task, struct decision *d, enum reason *why)
 {
 	struct client *session = &task->session;
 	struct exchange *ex;
-	enum reason why;
 
-	if (h1_read_request(p, session, d, &why) != STREAM_HEAD)
+	if (h1_read_request(p, session, d, why) != STREAM_HEAD) {
+		if (*why == REASON_PROXIED) /* the head has no end */
+			*why = REASON_REQUEST_LINE;
 		return NULL;
+	}
+	*why = REASON_OVERLOADED;
 	session->first_byte_ns = p->now_ns;
 	ex = exchange_begin(p, session, d);
 	if (!ex)
@@ -29,33 +33,34 @@ static struct exchange *task_begin(struct proxy *p, struct task *task, struct de
 	return ex;
 }
 
-bool task_send(struct proxy *p, struct task *task, struct str request, uint32_t endpoint,
+enum reason task_send(struct proxy *p, struct task *task, struct str request, uint32_t endpoint,
 	uint32_t timeout_ms)
 {
 	struct client *session = &task->session;
 	struct decision *d = &p->again;
 	struct rte_mbuf *m = chain_copy(request.data, request.len, p->config.pool);
 	struct exchange *ex;
+	enum reason why;
 
 	if (!m)
-		return false;
+		return REASON_OVERLOADED;
 	chain_put(&session->rx.chain, m);
 	d->match.rewritten = false;
 	d->has_caller = false;
-	ex = task_begin(p, task, d);
+	ex = task_begin(p, task, d, &why);
 	if (!ex) {
 		stream_free(&session->rx, &p->heads);
-		return false;
+		return why;
 	}
 	ex->timeout_ms = timeout_ms;
 	task->end_ns = p->now_ns + (uint64_t)timeout_ms * 1000000;
 	if (!attempt_begin(p, ex, d, endpoint)) {
 		problem(p, ex, REASON_OVERLOADED, NULL);
-		return true;
+		return REASON_PROXIED;
 	}
 	stream_forget_head(&session->rx, &p->heads);
 	wait_update(p, ex);
-	return true;
+	return REASON_PROXIED;
 }
 
 void task_note(struct client *session, const struct exchange *ex)

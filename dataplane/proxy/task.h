@@ -37,9 +37,10 @@ void task_init(struct task *task, void (*ended)(struct proxy *p, struct task *ta
  * @param request     its head, as HTTP/1.1 has it; copied. Without a body
  * @param endpoint    index into SNAP_ENDPOINTS
  * @param timeout_ms  that the exchange may take
- * @return false without memory: nothing was begun. Else ended() follows, maybe within this call
+ * @return REASON_PROXIED when it is begun: ended() follows, maybe within this call. Else why it is
+ *         not: REASON_OVERLOADED without memory, another one for a request that the parser refuses
  */
-bool task_send(struct proxy *p, struct task *task, struct str request, uint32_t endpoint,
+enum reason task_send(struct proxy *p, struct task *task, struct str request, uint32_t endpoint,
 	uint32_t timeout_ms);
 
 /* Of its exchange: what it came to, and that it is gone. For client.c and exchange.c. */
