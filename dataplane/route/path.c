@@ -57,6 +57,7 @@ static bool is_unreserved(uint8_t c)
 struct reading {
 	uint32_t resolved; /* bits 1 << enum snap_path_form */
 	uint32_t met;      /* the same */
+	bool decoded;      /* parameters end at any slash, see segment_copy() */
 	struct str in;     /* what is left of the path */
 	char *out;
 	uint32_t len; /* of out */
@@ -108,7 +109,8 @@ static void byte_put(struct reading *r, uint8_t byte, uint32_t used)
 }
 
 /* Copy one segment, up to the slash that ends it, which is taken too. Parameters end at a slash
- * that was sent as such: they are taken off before "%XX" is decoded. @return false to refuse */
+ * that was sent as such, for servers that take them off before they decode "%XX"; or at any, for those
+ * that decode first, of which the gateway itself may be one. @return false to refuse */
 static bool segment_copy(struct reading *r, bool *more)
 {
 	bool parameters = false;
@@ -124,7 +126,7 @@ static bool segment_copy(struct reading *r, bool *more)
 		slash = byte_is_slash(r, byte, used);
 		r->in.data += used;
 		r->in.len -= used;
-		if (slash && (!parameters || (byte == '/' && used == 1))) {
+		if (slash && (!parameters || r->decoded || (byte == '/' && used == 1))) {
 			*more = true;
 			return true;
 		}
@@ -199,12 +201,17 @@ static bool segment_place(struct reading *r, uint32_t slash, bool more)
 	return true;
 }
 
+/* A bit beside the forms: see reading.decoded. */
+#define READ_DECODED (1u << SNAP_PATH_FORMS)
+
 /* Read the path with these forms resolved. @return false to refuse */
 static bool path_read(struct str path, uint32_t resolved, char *buf, uint32_t *met, struct str *out)
 {
-	struct reading r = {
-		.resolved = resolved, .met = *met, .in = { path.data + 1, path.len - 1 }, .out = buf
-	};
+	struct reading r = { .resolved = resolved,
+		.met = *met,
+		.decoded = resolved & READ_DECODED,
+		.in = { path.data + 1, path.len - 1 },
+		.out = buf };
 	bool more = true;
 
 	while (more) {
@@ -254,14 +261,18 @@ enum reason route_path_each(struct str path, uint32_t paths, char *buf, route_pa
 
 	if (!path_read(path, rewritten, buf, &met, &read))
 		return REASON_TARGET_INVALID;
-	/* The shortest reading meets what is behind an encoded slash, too. */
-	if ((met & both) != 0 && (!path_read(path, rewritten | both, buf, &met, &read) ||
-					 !path_read(path, rewritten, buf, &met, &read)))
+	/* The shortest readings meet what is behind an encoded slash, too. */
+	if ((met & both) != 0 &&
+		(!path_read(path, rewritten | both, buf, &met, &read) ||
+			!path_read(path, rewritten | both | READ_DECODED, buf, &met, &read) ||
+			!path_read(path, rewritten, buf, &met, &read)))
 		return REASON_TARGET_INVALID;
 	if (met & refused)
 		return REASON_PATH_AMBIGUOUS;
 	reason = fn(read, ctx);
 	both &= met;
+	if (both >> SNAP_PATH_PARAMETERS & 1)
+		both |= READ_DECODED;
 	for (forms = both; reason == REASON_PROXIED && forms != 0; forms = (forms - 1) & both) {
 		if (!path_read(path, rewritten | forms, buf, &met, &read))
 			return REASON_TARGET_INVALID;
