@@ -51,11 +51,14 @@ static bool edit_path(struct explain_edit *x, const struct snap_edit *edit)
 	}
 	if (edit->path.count == 0)
 		return true;
-	if (template_hides_dots(x->e->s, edit->path, x->values.path)) {
+	text.data = x->text;
+	text.len = template_path(x->e->s, edit->path, &x->values, x->text, EXPLAIN_VALUE_BYTES);
+	if (text.len > EXPLAIN_VALUE_BYTES)
+		text.len = 0;
+	if (template_hides_dots(text)) {
 		explain_step(x->e, "rewrite", "the path hides a dot segment that could lead out");
 		return false;
 	}
-	text = edit_write(x, edit->path);
 	json_object_set_new(x->e->out, "rewritten_path", json_str(text));
 	explain_step(x->e, "rewrite", "path %.*s", (int)text.len, text.data);
 	return true;

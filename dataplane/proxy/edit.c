@@ -155,11 +155,10 @@ enum reason edit_request(struct proxy *p, struct exchange *ex, struct decision *
 	const struct template_values values = edit_values(p, ex, d);
 	uint32_t from;
 
-	if (template_hides_dots(s, edit->path, values.path))
-		return REASON_PATH_AMBIGUOUS;
-	p->edit.used = 0;
-	edit_put_pieces(p, edit->path, &values);
+	p->edit.used = template_path(s, edit->path, &values, p->edit.text, EDIT_BYTES);
 	p->edit.path = edit->path.count ? edit_since(p, 0) : values.path;
+	if (edit->path.count && template_hides_dots(p->edit.path))
+		return REASON_PATH_AMBIGUOUS;
 	p->edit.host = snap_str(s, edit->host);
 	from = p->edit.used;
 	edit_put_lines(p, edit->request, &values);

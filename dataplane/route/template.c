@@ -157,6 +157,36 @@ uint32_t template_write(const struct snapshot *s, struct snap_range pieces,
 	return out.len;
 }
 
+/* Where two slashes met at the end of a piece, one stands: a value may be empty or end in one.
+ * @param at  where the piece behind begins */
+static void template_join(struct template_out *out, uint32_t at)
+{
+	if (at == 0 || out->len <= at || out->len > out->size || out->buf[at] != '/' ||
+		out->buf[at - 1] != '/')
+		return;
+	memmove(out->buf + at, out->buf + at + 1, out->len - at - 1);
+	out->len--;
+}
+
+uint32_t template_path(const struct snapshot *s, struct snap_range pieces,
+	const struct template_values *values, char *buf, uint32_t size)
+{
+	struct template_out out = { buf, size, 0 };
+
+	for (uint32_t i = 0; i < pieces.count; i++) {
+		const uint32_t at = out.len;
+
+		template_put_piece(&out, s, piece_at(s, pieces, i), values);
+		template_join(&out, at);
+	}
+	return out.len;
+}
+
+static bool template_ends(const struct template_out *out, char c)
+{
+	return out->len > 0 && out->len <= out->size && out->buf[out->len - 1] == c;
+}
+
 uint32_t template_location(const struct snapshot *s, struct snap_range pieces,
 	const struct template_values *values, struct str query, char *buf, uint32_t size)
 {
@@ -166,6 +196,8 @@ uint32_t template_location(const struct snapshot *s, struct snap_range pieces,
 	for (uint32_t i = 0; i < pieces.count; i++) {
 		const struct snap_piece *piece = piece_at(s, pieces, i);
 		const struct str text = snap_str(s, piece->text);
+		const bool in_path = !in_query;
+		const uint32_t at = out.len;
 
 		if (piece->kind == SNAP_PIECE_TEXT) {
 			template_put_text(&out, text);
@@ -173,9 +205,14 @@ uint32_t template_location(const struct snapshot *s, struct snap_range pieces,
 		} else {
 			template_put_sent(&out, template_of_path(piece, values->path), in_query);
 		}
+		if (in_path)
+			template_join(&out, at);
 	}
-	if (query.data) {
-		template_put(&out, in_query ? '&' : '?');
+	if (query.data && !(in_query && query.len == 0)) {
+		if (!in_query)
+			template_put(&out, '?');
+		else if (!template_ends(&out, '?'))
+			template_put(&out, '&');
 		template_put_sent(&out, query, false);
 	}
 	return out.len;
@@ -201,13 +238,13 @@ static char path_byte(struct str path, uint32_t *at)
 }
 
 /* Segments end at "/", "\\" and what stands for them; their names at ";". */
-static bool hides_dots(struct str value)
+bool template_hides_dots(struct str path)
 {
 	uint32_t dots = 0, at = 0;
 	bool named = false, name_over = false;
 
-	while (at < value.len) {
-		const char c = path_byte(value, &at);
+	while (at < path.len) {
+		const char c = path_byte(path, &at);
 
 		if (c == '/' || c == '\\') {
 			if (!named && (dots == 1 || dots == 2))
@@ -222,16 +259,4 @@ static bool hides_dots(struct str value)
 		}
 	}
 	return !named && (dots == 1 || dots == 2);
-}
-
-bool template_hides_dots(const struct snapshot *s, struct snap_range pieces, struct str path)
-{
-	for (uint32_t i = 0; i < pieces.count; i++) {
-		const struct snap_piece *piece = piece_at(s, pieces, i);
-
-		if ((piece->kind == SNAP_PIECE_SEGMENT || piece->kind == SNAP_PIECE_REST) &&
-			hides_dots(template_of_path(piece, path)))
-			return true;
-	}
-	return false;
 }

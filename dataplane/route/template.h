@@ -27,7 +27,14 @@ uint32_t template_write(const struct snapshot *s, struct snap_range pieces,
 	const struct template_values *values, char *out, uint32_t size);
 
 /**
- * Write the Location of a redirect: its pieces, then the request's query. Of what came with the
+ * Write a path in the same way. Where a piece ends in a slash, or has no value behind one, the piece
+ * behind it begins without its own: no empty segment arises of two pieces.
+ */
+uint32_t template_path(const struct snapshot *s, struct snap_range pieces,
+	const struct template_values *values, char *out, uint32_t size);
+
+/**
+ * Write the Location of a redirect: its pieces joined as those of a path, then the request's query. Of what came with the
  * request each byte that a URI may not have (RFC 3986 §2) is percent-encoded, and what is put behind
  * a "?" all but unreserved bytes, so that it adds neither a line nor a parameter.
  * @param query  without "?"; .data is NULL where there is none
@@ -37,9 +44,9 @@ uint32_t template_location(const struct snapshot *s, struct snap_range pieces,
 	const struct template_values *values, struct str query, char *out, uint32_t size);
 
 /**
- * Whether a piece of the path holds a dot segment that an encoded slash, a backslash or a parameter
- * hides: in another path it could lead out of it.
+ * Whether a path that was written has a dot segment, also one that an encoded slash, a backslash or a
+ * parameter hides: it could lead out of where the template says.
  */
-bool template_hides_dots(const struct snapshot *s, struct snap_range pieces, struct str path);
+bool template_hides_dots(struct str path);
 
 #endif
