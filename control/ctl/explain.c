@@ -217,7 +217,8 @@ static void describe_refusal(struct explain *e)
 {
 	const struct decision *d = &e->decision;
 	const struct http_head *head = d->head;
-	char methods[100];
+	char room[HTTP_METHODS_BYTES];
+	struct str methods;
 
 	if (d->verdict == REASON_PATH_AMBIGUOUS)
 		explain_step(e, "path",
@@ -230,8 +231,9 @@ static void describe_refusal(struct explain *e)
 		explain_step(e, "route", "host %.*s has no path like %.*s", (int)head->host.len,
 			head->host.data, (int)head->path.len, head->path.data);
 	else if (d->verdict == REASON_METHOD_NOT_ALLOWED) {
-		describe_methods(d->match.allowed_methods, methods, sizeof(methods));
-		explain_step(e, "route", "the path is known, but only with %s", methods);
+		methods = http_method_list(d->match.allowed_methods, room);
+		explain_step(e, "route", "the path is known, but only with %.*s", (int)methods.len,
+			methods.data);
 	} else if (d->verdict == REASON_BODY_TOO_LARGE) {
 		explain_step(e, "body", "%llu bytes are announced, which is more than %s allows",
 			(unsigned long long)head->content_length,
@@ -371,6 +373,7 @@ static enum reason explain_walk(struct explain *e)
 	explain_stages(e, &head.message);
 	if (e->decision.verdict == REASON_PROXIED)
 		explain_way(e, describe_backend);
+	explain_stages_end();
 	free(buf);
 	return e->decision.verdict;
 }

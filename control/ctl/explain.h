@@ -61,6 +61,9 @@ __attribute__((format(printf, 3, 4))) void explain_step(
  *  @param head  stays as it is until the explanation ends */
 void explain_stages(struct explain *e, const struct http_head *head);
 
+/** Free what e->decision points into. After explain_stages(), which may have failed. */
+void explain_stages_end(void);
+
 /* What a stage decided: called after it, with e->decision as it left it. */
 #define PIPELINE_STAGE(NAME, name, text) void explain_##name(struct explain *e);
 #include "dataplane/pipeline/stage.def"

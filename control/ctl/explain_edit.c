@@ -1,25 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a route changes of a request and of its response, written by the code that the workers run. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/ctl/explain.h"
 #include "control/json.h"
 #include "dataplane/route/template.h"
 
-#define EXPLAIN_VALUE_BYTES (64 * 1024)
-
 struct explain_edit {
 	struct explain *e;
 	struct template_values values;
-	char *text; /* EXPLAIN_VALUE_BYTES */
+	uint64_t bytes; /* that a worker writes for the route */
+	char *text;     /* TEMPLATE_BYTES_MAX */
 };
+
+/* @return what was written, up to the most that a worker takes */
+static struct str edit_written(struct explain_edit *x, uint32_t len)
+{
+	x->bytes += len;
+	return (struct str){ x->text, len <= TEMPLATE_BYTES_MAX ? len : TEMPLATE_BYTES_MAX };
+}
 
 static struct str edit_write(struct explain_edit *x, struct snap_range pieces)
 {
-	const uint32_t len =
-		template_write(x->e->s, pieces, &x->values, x->text, EXPLAIN_VALUE_BYTES);
+	return edit_written(
+		x, template_write(x->e->s, pieces, &x->values, x->text, TEMPLATE_BYTES_MAX));
+}
 
-	return (struct str){ x->text, len <= EXPLAIN_VALUE_BYTES ? len : 0 };
+/* A key is not shown. */
+static bool edit_has_key(const struct explain_edit *x, struct str value)
+{
+	const char *key = x->e->ctl->key;
+
+	return key && memmem(value.data, value.len, key, strlen(key));
 }
 
 static void edit_fields(struct explain_edit *x, const char *step, struct snap_range fields)
@@ -34,9 +47,14 @@ static void edit_fields(struct explain_edit *x, const char *step, struct snap_ra
 		else if (value.len == 0)
 			explain_step(x->e, step, "%.*s is not added: its value is empty",
 				(int)name.len, name.data);
+		else if (edit_has_key(x, value))
+			explain_step(x->e, step, "with %.*s: a value with the key in it",
+				(int)name.len, name.data);
 		else
 			explain_step(x->e, step, "with %.*s: %.*s", (int)name.len, name.data,
 				(int)value.len, value.data);
+		if (value.len != 0)
+			x->bytes += name.len + strlen(": \r\n");
 	}
 }
 
@@ -51,10 +69,8 @@ static bool edit_path(struct explain_edit *x, const struct snap_edit *edit)
 	}
 	if (edit->path.count == 0)
 		return true;
-	text.data = x->text;
-	text.len = template_path(x->e->s, edit->path, &x->values, x->text, EXPLAIN_VALUE_BYTES);
-	if (text.len > EXPLAIN_VALUE_BYTES)
-		text.len = 0;
+	text = edit_written(
+		x, template_path(x->e->s, edit->path, &x->values, x->text, TEMPLATE_BYTES_MAX));
 	if (template_hides_dots(text)) {
 		explain_step(x->e, "rewrite", "the path hides a dot segment that could lead out");
 		return false;
@@ -79,7 +95,7 @@ enum reason explain_edits(struct explain *e, struct str path)
 	if (index == SNAP_NONE)
 		return REASON_PROXIED;
 	edit = SNAP_AT(e->s, SNAP_EDITS, snap_edit, index);
-	x.text = malloc(EXPLAIN_VALUE_BYTES);
+	x.text = malloc(TEMPLATE_BYTES_MAX);
 	if (!x.text)
 		return REASON_OVERLOADED;
 	if (d->has_caller) {
@@ -91,5 +107,11 @@ enum reason explain_edits(struct explain *e, struct str path)
 	edit_fields(&x, "request", edit->request);
 	edit_fields(&x, "response", edit->response);
 	free(x.text);
-	return well ? REASON_PROXIED : REASON_PATH_AMBIGUOUS;
+	if (!well)
+		return REASON_PATH_AMBIGUOUS;
+	if (x.bytes <= TEMPLATE_BYTES_MAX)
+		return REASON_PROXIED;
+	explain_step(e, "fields", "the route writes %llu bytes, and %d is the most",
+		(unsigned long long)x.bytes, TEMPLATE_BYTES_MAX);
+	return REASON_HEAD_TOO_LARGE;
 }

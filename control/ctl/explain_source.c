@@ -76,6 +76,10 @@ static int parse_port(struct str authority, struct explain_request *out)
 		end--;
 	if (end == 0 || authority.data[end - 1] == ']')
 		return 0;
+	if (end == authority.len) { /* "host:" is the scheme's port (RFC 3986 §3.2.3) */
+		out->host.len = end - 1;
+		return 0;
+	}
 	if (unit_number((struct str){ authority.data + end, authority.len - end }, &port) < 0 ||
 		port < 1 || port > 65535)
 		return -EINVAL;

@@ -89,7 +89,7 @@ static void stages_try_key(struct explain *e, struct explain_stages *x)
 		else
 			burst_reply(&x->burst, 0, reason);
 		if (d->verdict == REASON_PROXIED)
-			break;
+			return;
 	}
 	d->head = without;
 }
@@ -140,15 +140,24 @@ static void stages_walk(struct explain *e, struct explain_stages *x)
 	policy_burst_end(x->burst.scratch);
 }
 
+static struct explain_stages stages;
+
 void explain_stages(struct explain *e, const struct http_head *head)
 {
-	static struct explain_stages x;
-
-	x = (struct explain_stages){ 0 };
+	stages = (struct explain_stages){ 0 };
 	e->decision = (struct decision){
 		.head = head, .listener = e->listener, .verdict = REASON_OVERLOADED
 	};
-	if (stages_open(e, &x))
-		stages_walk(e, &x);
-	stages_close(&x);
+	if (!stages_open(e, &stages))
+		return;
+	stages_walk(e, &stages);
+	if (e->decision.verdict == REASON_PROXIED && decision_is_the_last_hop(&e->decision)) {
+		e->decision.verdict = REASON_MAX_FORWARDS;
+		explain_step(e, "request", "its Max-Forwards ends here");
+	}
+}
+
+void explain_stages_end(void)
+{
+	stages_close(&stages);
 }

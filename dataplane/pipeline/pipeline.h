@@ -91,6 +91,12 @@ struct decision {
 	uint64_t answer; /* with DECISION_ANSWERED */
 };
 
+/* A request that names its last hop (RFC 9110 §7.6.2) goes no further. */
+static inline bool decision_is_the_last_hop(const struct decision *d)
+{
+	return d->head->has_max_forwards && d->head->max_forwards == 0;
+}
+
 /* Requests that are decided together, by one worker at one time. */
 struct burst {
 	const struct pipeline *pipeline;

@@ -159,8 +159,7 @@ static void decide_conclude(struct proxy *p, const struct burst *burst, uint32_t
 	decide_note_route(p, d, ex);
 	if (d->has_caller)
 		decide_note_caller(d, ex);
-	if (unlikely(d->head->has_max_forwards) && d->head->max_forwards == 0 &&
-		d->verdict == REASON_PROXIED)
+	if (unlikely(decision_is_the_last_hop(d)) && d->verdict == REASON_PROXIED)
 		d->verdict = REASON_MAX_FORWARDS;
 	if (unlikely(burst->hooks) && decide_stop(p, ex, d, burst, i))
 		return;

@@ -40,14 +40,14 @@ static void edit_put(struct proxy *p, struct str text)
 {
 	const uint32_t at = p->edit.used;
 
-	if (at <= EDIT_BYTES && text.len <= EDIT_BYTES - at && text.len > 0)
+	if (at <= TEMPLATE_BYTES_MAX && text.len <= TEMPLATE_BYTES_MAX - at && text.len > 0)
 		memcpy(p->edit.text + at, text.data, text.len);
-	p->edit.used = at <= EDIT_BYTES ? at + text.len : at;
+	p->edit.used = at <= TEMPLATE_BYTES_MAX ? at + text.len : at;
 }
 
 static bool edit_fits(const struct proxy *p)
 {
-	return p->edit.used <= EDIT_BYTES;
+	return p->edit.used <= TEMPLATE_BYTES_MAX;
 }
 
 static void edit_put_pieces(
@@ -55,7 +55,7 @@ static void edit_put_pieces(
 {
 	if (edit_fits(p))
 		p->edit.used += template_write(&p->tables->snapshot, pieces, values,
-			p->edit.text + p->edit.used, EDIT_BYTES - p->edit.used);
+			p->edit.text + p->edit.used, TEMPLATE_BYTES_MAX - p->edit.used);
 }
 
 static struct str edit_since(const struct proxy *p, uint32_t from)
@@ -155,7 +155,7 @@ enum reason edit_request(struct proxy *p, struct exchange *ex, struct decision *
 	const struct template_values values = edit_values(p, ex, d);
 	uint32_t from;
 
-	p->edit.used = template_path(s, edit->path, &values, p->edit.text, EDIT_BYTES);
+	p->edit.used = template_path(s, edit->path, &values, p->edit.text, TEMPLATE_BYTES_MAX);
 	p->edit.path = edit->path.count ? edit_since(p, 0) : values.path;
 	if (edit->path.count && template_hides_dots(p->edit.path))
 		return REASON_PATH_AMBIGUOUS;
@@ -173,6 +173,23 @@ enum reason edit_request(struct proxy *p, struct exchange *ex, struct decision *
 	}
 	edit_leave_out_all(s, edit->request, &decision_received(d)->message);
 	return REASON_PROXIED;
+}
+
+bool edit_leaves_out(const struct proxy *p, const struct decision *d, struct str name)
+{
+	const struct snapshot *s = &p->tables->snapshot;
+	struct snap_range fields;
+
+	if (d->plan->edit == SNAP_NONE)
+		return false;
+	fields = edit_of(p, d)->response;
+	for (uint32_t i = 0; i < fields.count; i++) {
+		const struct snap_field *f = SNAP_AT(s, SNAP_FIELDS, snap_field, fields.first + i);
+
+		if (f->value.count == 0 && http_name_same(snap_str(s, f->name), name))
+			return true;
+	}
+	return false;
 }
 
 bool edit_reply_lines(

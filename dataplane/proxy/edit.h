@@ -5,19 +5,19 @@
 
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/proxy/cors.h"
+#include "dataplane/route/template.h"
 
 struct exchange;
 struct proxy;
 
-#define EDIT_BYTES       32768 /* what a route may write into a request and its response */
-#define EDIT_LINES_BYTES 1024  /* and what the gateway adds to a response by itself */
+#define EDIT_LINES_BYTES 1024 /* and what the gateway adds to a response by itself */
 
 /* What edit.c makes of the request that is being dispatched, or of a response. */
 struct edit_scratch {
 	struct str path, host, lines; /* of the request; host: empty where it stays */
-	uint32_t used;                /* of text; more than EDIT_BYTES: it was too long */
+	uint32_t used;                /* of text; more than TEMPLATE_BYTES_MAX: it was too long */
 	char request_id[16];
-	char text[EDIT_LINES_BYTES + EDIT_BYTES + CORS_LINES_BYTES];
+	char text[EDIT_LINES_BYTES + TEMPLATE_BYTES_MAX + CORS_LINES_BYTES];
 };
 
 /* The request's route has edits: make p->edit of it, and keep what its response is changed by. Before its
@@ -31,6 +31,8 @@ struct str edit_response(
  * @return false when they are too long */
 bool edit_reply_lines(
 	struct proxy *p, const struct exchange *ex, const struct decision *d, struct str *lines);
+/* Whether the route leaves the field out of its responses, for one that it makes itself. */
+bool edit_leaves_out(const struct proxy *p, const struct decision *d, struct str name);
 /* With EX_EDIT_RESPONSE: there will be no response. */
 void edit_forget(struct exchange *ex);
 

@@ -29,7 +29,8 @@ static void reply_of_route(
 	struct str lines;
 	struct reply r = { .reason = why, .status = (uint16_t)from->status };
 
-	if (from->location.count && !reply_put_location(p, ex, from, d, &w)) {
+	if (from->location.count && !edit_leaves_out(p, d, STR("Location")) &&
+		!reply_put_location(p, ex, from, d, &w)) {
 		problem(p, ex, REASON_TARGET_TOO_LONG, d);
 		return;
 	}
@@ -44,7 +45,7 @@ static void reply_of_route(
 	}
 	r.fields = (struct str){ w.buf, w.len };
 	r.body = snap_str(s, from->body);
-	if (r.body.len)
+	if (r.body.len && !edit_leaves_out(p, d, STR("Content-Type")))
 		r.type = snap_str(s, from->type);
 	reply(p, ex, &r);
 }

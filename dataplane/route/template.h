@@ -10,6 +10,8 @@
 #include "lib/base/str.h"
 #include "lib/shm/snapshot.h"
 
+#define TEMPLATE_BYTES_MAX 32768 /* of all that a route writes into a request and its response */
+
 /* What a request says. Those that are not there are empty. */
 struct template_values {
 	struct str path; /* as it was matched: route_path_normalise() */

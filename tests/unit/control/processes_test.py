@@ -1425,6 +1425,22 @@ class Ctl(Case):
         self.assertEqual(self.ctl("explain", "GET http://api.example/").returncode, 1)
         self.assertEqual(self.ctl("explain", "api.example/").returncode, 2)
 
+    def test_explain_writes_what_a_worker_writes(self):
+        with open(self.path("s.conf"), encoding="utf-8") as f:
+            text = f.read()
+        with open(self.path("edits.conf"), "w", encoding="utf-8") as f:
+            f.write(text.replace('[ "GET" ]', '[ "GET", "OPTIONS" ]').replace('apis = ( {', '''apis = ( {
+                request_fields: { add = ( { name = "X-Key"; value = "{field.X-API-Key}"; },
+                    { name = "X-Copies"; value = "{field.X-Long}{field.X-Long}{field.X-Long}"; } ); };''', 1))
+        base = ("--config", self.path("edits.conf"), "--key", KEY)
+        told = self.explain("http://api.example:/v1/orders/7", *base, "--header", "X-Long: " + "a" * 8000)
+        self.assertEqual(told["reason"], "proxied")
+        self.assertTrue("with X-Key: a value with the key in it" in json.dumps(told["steps"]))
+        told = self.explain("http://api.example/v1/orders/7", *base, "--header", "X-Long: " + "a" * 11000)
+        self.assertEqual((told["status"], told["reason"]), (431, "head_too_large"))
+        told = self.explain("OPTIONS http://api.example/v1/orders/7", *base, "--header", "Max-Forwards: 0")
+        self.assertEqual(told["reason"], "max_forwards")
+
     def test_explain_reads_the_body_that_a_head_announces(self):
         with open(self.path("s.conf"), encoding="utf-8") as f:
             text = f.read()
