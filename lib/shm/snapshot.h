@@ -686,6 +686,9 @@ uint32_t snapshot_builder_count(const struct snapshot_builder *b, enum snap_sect
 const void *snapshot_builder_at(
 	const struct snapshot_builder *b, enum snap_section_id id, uint32_t index);
 
+/** Let a kind be what the previous generation, which _finish() then gets, has: it has no records here. */
+void snapshot_builder_keep(struct snapshot_builder *b, enum snap_kind kind);
+
 /**
  * Sort the keys, lay the segments out and seal them. References are not checked here:
  * snapshot_open() does that.

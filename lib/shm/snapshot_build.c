@@ -29,6 +29,7 @@ struct text_table {
 struct snapshot_builder {
 	struct section_buffer sections[SNAP_SECTION_COUNT];
 	struct text_table texts[SNAP_KINDS];
+	unsigned kept; /* bits 1 << kind */
 	int error;
 };
 
@@ -259,6 +260,11 @@ static bool part_same(
 	return true;
 }
 
+void snapshot_builder_keep(struct snapshot_builder *b, enum snap_kind kind)
+{
+	b->kept |= 1u << kind;
+}
+
 int snapshot_builder_finish(struct snapshot_builder *b, const struct snapshot *previous,
 	uint64_t generation, uint64_t boot_id, struct segment out[SNAP_KINDS])
 {
@@ -268,10 +274,11 @@ int snapshot_builder_finish(struct snapshot_builder *b, const struct snapshot *p
 		out[kind] = segment_none();
 	if (!err)
 		err = keys_sort(&b->sections[SNAP_KEYS]);
-	if (!err && b->sections[SNAP_SETTINGS].count != 1)
+	if (!err && !(b->kept & 1u << SNAP_KIND_GATEWAY) && b->sections[SNAP_SETTINGS].count != 1)
 		err = -EINVAL;
 	for (unsigned kind = 0; kind < SNAP_KINDS && !err; kind++)
-		if (!previous || !part_same(b, kind, previous->parts[kind]))
+		if (!(b->kept & 1u << kind) &&
+			(!previous || !part_same(b, kind, previous->parts[kind])))
 			err = part_make(b, kind, generation, boot_id, &out[kind]);
 	for (unsigned kind = 0; kind < SNAP_KINDS && err; kind++)
 		segment_close(&out[kind]);
