@@ -5,7 +5,8 @@
 What an apply that changes one endpoint's weight costs beside many consumers. Both processes of build/ run without packets
 (DPDK's net_null, no huge pages). whole is `sluicectl apply`, mostly the reading of the file; take_over is from the
 sending of the parts to the dataplane's answer, when all workers run the generation; sent is what was handed over, and
-first the same of the first generation. Times are medians, by control's log.
+first the same of the first generation. The others are changes by command, from the start of sluicectl to its end: they
+return when all workers act on them. Times are medians, those of an apply by control's log.
 """
 import argparse
 import hashlib
@@ -30,9 +31,21 @@ listeners = ( {{ name = "web"; port = "p"; bind = "10.0.0.1:80"; }} );
 backends = ( {{ name = "b"; endpoints = ( {{ address = "10.0.0.2:80"; weight = {weight}; }} ); }} );
 credentials = ( {{ name = "key"; in = "header"; header = "X-API-Key"; pattern = "^ak_[a-z0-9]{{16}}$"; }} );
 apis = ( {{ name = "a"; auth = [ "key" ]; routes = ( {{ path = "/*"; backend = "b"; }} ); }} );
-plans = ( {{ name = "p"; apis = [ "a" ]; limits = ( {{ rate = "100/s"; }} ); }} );
+plans = ( {{ name = "p"; apis = [ "a" ]; limits = ( {{ rate = "100/s"; }} ); }}, {{ name = "q"; apis = [ "a" ]; }} );
 key_files = [ "{keys}" ];
 """
+
+
+# What is measured of each, in this order; "{n}" is another number each time.
+CHANGES = {
+    "consumer_add": ("consumer", "add", "new-{n}", "--plan", "p"),
+    "key_add": ("key", "add", "new-{n}", "k"),
+    "consumer_plan": ("consumer", "plan", "new-{n}", "q"),
+    "consumer_remove": ("consumer", "remove", "new-{n}"),
+    "endpoint_add": ("endpoint", "add", "b", "10.0.0.{n}:80"),
+    "endpoint_weight": ("endpoint", "weight", "b", "10.0.0.{n}:80", "7"),
+    "endpoint_remove": ("endpoint", "remove", "b", "10.0.0.{n}:80"),
+}
 
 
 def write_keys(path, count):
@@ -97,6 +110,17 @@ class Run:
                     times[what] = line
         return whole, seconds(times["runs on"]) - seconds(times["is sent"]), sent(times["is sent"])
 
+    def change(self, number):
+        """@return seconds of each of CHANGES"""
+        took = {}
+        for name, argv in CHANGES.items():
+            begin = time.monotonic()
+            done = self.ctl(*(word.format(n=number) for word in argv))
+            took[name] = time.monotonic() - begin
+            if done.returncode:
+                raise RuntimeError(done.stdout + done.stderr)
+        return took
+
     def stop(self):
         for process in reversed(self.started):
             process.terminate()
@@ -114,7 +138,7 @@ def sent(line):
 
 
 def measure(consumers, applies):
-    """@return KiB of the first generation, and a list of what apply() returns"""
+    """@return KiB of the first generation, a list of what apply() returns, and one of what change() does"""
     with tempfile.TemporaryDirectory(prefix="sluice-apply-") as folder:
         run = Run(folder, consumers)
         try:
@@ -125,7 +149,8 @@ def measure(consumers, applies):
                 "--log-level", "info")
             wait_for(lambda: run.runs(1), "the first generation", run)
             first = next(line for line in run.log().splitlines() if "generation 1 is sent" in line)
-            return sent(first), [run.apply(generation) for generation in range(2, applies + 2)]
+            return (sent(first), [run.apply(generation) for generation in range(2, applies + 2)],
+                [run.change(number) for number in range(10, applies + 10)])
         finally:
             run.stop()
 
@@ -139,13 +164,14 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.consumers, args.applies = 1000, 1
-    first, applies = measure(args.consumers, args.applies)
+    first, applies, changes = measure(args.consumers, args.applies)
     case = f"{args.consumers} consumers"
     rows = [report.row("apply", case, "whole", "s", round(statistics.median(a[0] for a in applies), 3)),
         report.row("apply", case, "take_over", "ms", round(1000 * statistics.median(a[1] for a in applies), 3),
             at_most=TAKE_OVER_MS_MOST),
         report.row("apply", case, "sent", "KiB", round(max(a[2] for a in applies), 1), at_most=SENT_KIB_MOST),
         report.row("apply", case, "first", "KiB", round(first, 1))]
+    rows += [report.row("apply", case, name, "ms", round(1000 * statistics.median(c[name] for c in changes), 1)) for name in CHANGES]
     print(json.dumps(rows, indent=1) if args.json else report.table(rows))
     return 0
 

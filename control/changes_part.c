@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "control/changes.h"
+#include "control/changes_priv.h"
 #include "control/patch.h"
 #include "lib/shm/snapshot_copy.h"
 
@@ -31,20 +31,23 @@ static int part_deltas(const struct changes *changes, uint64_t after, const stru
 int changes_lay_snapshot(const struct changes *changes, uint64_t after, const struct snapshot *s,
 	uint64_t generation, uint64_t boot_id, struct snapshot *out)
 {
-	struct snapshot patched = *s; /* only its places are changed */
+	struct change_edit edit;
 	struct delta_ring ring;
 	struct patch patch;
 	int rc = delta_ring_create(CHANGES_MAX, boot_id, &ring);
 
 	if (rc)
 		return rc;
-	rc = part_deltas(changes, after, s, &ring);
+	rc = change_edit(changes, after, s, &edit);
 	if (rc == 0)
-		rc = patch_snapshot(&patched, &ring, &patch);
+		rc = part_deltas(changes, after, &edit.s, &ring);
+	if (rc == 0)
+		rc = patch_snapshot(&edit.s, &ring, &patch);
+	if (rc == 0) {
+		rc = snapshot_copy(&edit.s, s, generation, boot_id, out);
+		patch_free(&patch);
+	}
 	delta_ring_close(&ring);
-	if (rc)
-		return rc;
-	rc = snapshot_copy(&patched, s, generation, boot_id, out);
-	patch_free(&patch);
+	change_edit_free(&edit);
 	return rc;
 }

@@ -13,14 +13,24 @@ void patch_free(struct patch *patch)
 	*patch = (struct patch){ 0 };
 }
 
-/* How many deltas there are of this generation. */
-static uint32_t patch_count(const struct snapshot *s, const struct delta_ring *ring)
+static bool patch_is_key(const struct delta *d)
+{
+	return d->op == DELTA_KEY_ADD || d->op == DELTA_KEY_REMOVE;
+}
+
+/* How many deltas there are of this generation. @param keys  whether some are of keys */
+static uint32_t patch_count(const struct snapshot *s, const struct delta_ring *ring, bool *keys)
 {
 	struct delta d;
 	uint32_t count = 0;
 
-	for (uint64_t i = 0; delta_ring_look(ring, i, &d); i++)
-		count += d.base_generation == s->generation;
+	*keys = false;
+	for (uint64_t i = 0; delta_ring_look(ring, i, &d); i++) {
+		if (d.base_generation != s->generation)
+			continue;
+		*keys |= patch_is_key(&d);
+		count++;
+	}
 	return count;
 }
 
@@ -72,6 +82,8 @@ static uint32_t patch_key(struct snap_key *keys, uint32_t count, const struct de
 static void patch_one(
 	const struct snapshot *s, struct patch *patch, uint32_t *key_count, const struct delta *d)
 {
+	if (patch_is_key(d) && !patch->keys)
+		return; /* it came after they were counted */
 	switch ((enum delta_op)d->op) {
 	case DELTA_KEY_ADD:
 		if (d->consumer < s->sections[SNAP_CONSUMERS].count)
@@ -84,27 +96,30 @@ static void patch_one(
 		if (d->endpoint < s->sections[SNAP_ENDPOINTS].count)
 			patch->endpoints[d->endpoint].weight = d->weight;
 		break;
-	case DELTA_CONSUMER_PLAN: /* not made by control yet */
+	case DELTA_CONSUMER_PLAN: /* control makes a part instead */
 		break;
 	}
 }
 
 int patch_snapshot(struct snapshot *s, const struct delta_ring *ring, struct patch *out)
 {
-	const uint32_t more = patch_count(s, ring);
+	bool of_keys;
+	const uint32_t more = patch_count(s, ring, &of_keys);
 	uint32_t keys = s->sections[SNAP_KEYS].count, endpoints = s->sections[SNAP_ENDPOINTS].count;
 	struct delta d;
 
 	*out = (struct patch){ 0 };
 	if (more == 0)
 		return 0;
-	out->keys = calloc((size_t)keys + more, sizeof(*out->keys));
+	/* Keys may be a million, and are left where they are without a change. */
+	if (of_keys)
+		out->keys = calloc((size_t)keys + more, sizeof(*out->keys));
 	out->endpoints = calloc((size_t)endpoints + 1, sizeof(*out->endpoints));
-	if (!out->keys || !out->endpoints) {
+	if ((of_keys && !out->keys) || !out->endpoints) {
 		patch_free(out);
 		return -ENOMEM;
 	}
-	if (keys)
+	if (of_keys && keys)
 		memcpy(out->keys, s->sections[SNAP_KEYS].records, keys * sizeof(*out->keys));
 	if (endpoints)
 		memcpy(out->endpoints, s->sections[SNAP_ENDPOINTS].records,
@@ -115,8 +130,10 @@ int patch_snapshot(struct snapshot *s, const struct delta_ring *ring, struct pat
 			patch_one(s, out, &keys, &d);
 			n++;
 		}
-	s->sections[SNAP_KEYS].records = out->keys;
-	s->sections[SNAP_KEYS].count = keys;
+	if (of_keys) {
+		s->sections[SNAP_KEYS].records = out->keys;
+		s->sections[SNAP_KEYS].count = keys;
+	}
 	s->sections[SNAP_ENDPOINTS].records = out->endpoints;
 	return 0;
 }

@@ -161,7 +161,8 @@ struct str slot_key_id(const struct slot_names *n, uint64_t prefix)
 	for (uint32_t i = 0; prefix && n->changes && i < n->changes->count; i++) {
 		const struct change *c = &n->changes->list[i];
 
-		if (c->kind != CHANGE_WEIGHT && memcmp(c->digest, &prefix, sizeof(prefix)) == 0)
+		if (change_target(c->kind) == CHANGE_OF_KEY &&
+			memcmp(c->digest, &prefix, sizeof(prefix)) == 0)
 			return str_of(c->name);
 	}
 	return STR("");

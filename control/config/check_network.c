@@ -74,16 +74,17 @@ static bool is_written_as_ipv6(struct str text)
 	return colons > 1;
 }
 
+const char *config_address_fault(struct str text, const struct ip_addr *addr)
+{
+	return ip_is_v4(addr) && is_written_as_ipv6(text) ? "an IPv4 address: write it as one"
+							  : network_unusable(addr);
+}
+
 /* Says what is wrong with an address for any use, and makes it invalid then. */
 static void check_usable(struct check *c, struct cfg_value *value)
 {
-	const char *why;
+	const char *why = value->valid ? config_address_fault(value->text, &value->addr) : NULL;
 
-	if (!value->valid)
-		return;
-	why = network_unusable(&value->addr);
-	if (ip_is_v4(&value->addr) && is_written_as_ipv6(value->text))
-		why = "an IPv4 address: write it as one";
 	if (!why)
 		return;
 	mistake_add(c->mistakes, value->at, "'%.*s' is %s", (int)value->text.len, value->text.data,
@@ -366,32 +367,30 @@ static bool is_routed(const struct cfg_port *port, const struct ip_addr *addr)
 	return leads_to(&port->gateways, addr);
 }
 
-static void check_reachable(struct check *c, const struct cfg_value *address)
+const char *config_endpoint_fault(const struct config *config, const struct ip_addr *addr)
 {
-	const struct cfg_list *ports = &c->config->root.dataplane.ports;
+	const struct cfg_list *ports = &config->root.dataplane.ports;
 	bool reachable = false;
 
-	if (is_link_local(&address->addr)) {
-		mistake_add(c->mistakes, address->at,
-			"endpoint %.*s is link-local: it does not say through which port it is reached",
-			(int)address->text.len, address->text.data);
-		return;
-	}
+	if (is_link_local(addr))
+		return "is link-local: it does not say through which port it is reached";
 	for (uint32_t i = 0; i < ports->count; i++) {
-		const struct cfg_port *port = port_at(c, i);
+		const struct cfg_port *port = CFG_ITEM(*ports, struct cfg_port, i);
 
-		if (own_address(port, &address->addr)) {
-			mistake_add(c->mistakes, address->at,
-				"endpoint %.*s is Sluice's own address", (int)address->text.len,
-				address->text.data);
-			return;
-		}
-		reachable |= is_on_link(port, &address->addr) || is_routed(port, &address->addr);
+		if (own_address(port, addr))
+			return "is Sluice's own address";
+		reachable |= is_on_link(port, addr) || is_routed(port, addr);
 	}
-	if (!reachable)
-		mistake_add(c->mistakes, address->at,
-			"endpoint %.*s is in no port's network, and no port has a gateway for it",
-			(int)address->text.len, address->text.data);
+	return reachable ? NULL : "is in no port's network, and no port has a gateway for it";
+}
+
+static void check_reachable(struct check *c, const struct cfg_value *address)
+{
+	const char *fault = config_endpoint_fault(c->config, &address->addr);
+
+	if (fault)
+		mistake_add(c->mistakes, address->at, "endpoint %.*s %s", (int)address->text.len,
+			address->text.data, fault);
 }
 
 /* One whose endpoints are all drained works, and answers nothing. */

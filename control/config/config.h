@@ -112,6 +112,16 @@ void config_check(struct config *config, struct mistakes *mistakes);
 
 void config_free(struct config *config);
 
+/** What is wrong with an address for any use, as the end of "… is "; NULL: nothing.
+ *  @param text  as it is written */
+const char *config_address_fault(struct str text, const struct ip_addr *addr);
+/** Why no endpoint can be at an address, as the end of a sentence about it; NULL: one can. */
+const char *config_endpoint_fault(const struct config *config, const struct ip_addr *addr);
+
+struct schema_group;
+/** Fill a group's struct with the defaults of its settings. @param at  where it could have been */
+void config_group_defaults(const struct schema_group *group, struct cfg_at at, void *base);
+
 /** Zeroed memory that lives as long as @p config. @return NULL without memory */
 void *config_alloc(struct config *config, size_t bytes);
 

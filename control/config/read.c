@@ -205,8 +205,8 @@ static void read_default(const struct schema_field *f, struct cfg_at at, struct 
 	out->valid = schema_parse(f, out->text, out) == 0;
 }
 
-/* A group that is not there: its settings get their defaults, and nothing in it is missed. */
-static void read_absent_group(const struct schema_group *g, struct cfg_at at, void *base)
+/* Nothing is missed in a group that is not there. */
+void config_group_defaults(const struct schema_group *g, struct cfg_at at, void *base)
 {
 	((struct cfg_group *)base)->at = at;
 	for (const struct schema_field *f = g->fields; f->name; f++) {
@@ -215,7 +215,7 @@ static void read_absent_group(const struct schema_group *g, struct cfg_at at, vo
 		if (f->list)
 			*(struct cfg_list *)member = (struct cfg_list){ .at = at };
 		else if (f->type == SCHEMA_GROUP)
-			read_absent_group(f->group, at, member);
+			config_group_defaults(f->group, at, member);
 		else
 			read_default(f, at, member);
 	}
@@ -229,7 +229,7 @@ static void read_absent(struct reader *r, const struct schema_group *g,
 	if (f->list)
 		*(struct cfg_list *)member = (struct cfg_list){ .at = at };
 	else if (f->type == SCHEMA_GROUP)
-		read_absent_group(f->group, at, member);
+		config_group_defaults(f->group, at, member);
 	else
 		read_default(f, at, member);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that change the running gateway without an apply: keys and weights of endpoints.
- * sluice-control makes the change, and answers when every worker acts on it.
+ * Commands that change the running gateway without an apply: keys, consumers, endpoints and their
+ * weights. sluice-control makes the change, and answers when every worker acts on it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -124,10 +124,11 @@ int ctl_key_revoke(const struct ctl *ctl, const char *consumer, const char *id)
 	return change_run(ctl, request, "key revoked", NULL);
 }
 
-static int endpoint_weight(
-	const struct ctl *ctl, const char *backend, const char *endpoint, const char *weight)
+/* @param what  of the request; @param done  said once it is */
+static int endpoint_with_weight(
+	const struct ctl *ctl, const char *what, const char *weight, const char *done)
 {
-	json_t *request = change_request("endpoint weight", backend, endpoint);
+	json_t *request = change_request(what, ctl->arguments[1], ctl->arguments[2]);
 	char *end;
 	const unsigned long n = strtoul(weight, &end, 10);
 
@@ -137,7 +138,7 @@ static int endpoint_weight(
 		return CTL_USAGE;
 	}
 	json_object_set_new(request, "weight", json_integer((json_int_t)n));
-	return change_run(ctl, request, n ? "weight changed" : "endpoint drained", NULL);
+	return change_run(ctl, request, done, NULL);
 }
 
 int ctl_endpoint(const struct ctl *ctl)
@@ -145,20 +146,73 @@ int ctl_endpoint(const struct ctl *ctl)
 	char **a = ctl->arguments;
 
 	if (ctl->argument_count == 4 && strcmp(a[0], "weight") == 0)
-		return endpoint_weight(ctl, a[1], a[2], a[3]);
+		return endpoint_with_weight(ctl, "endpoint weight", a[3],
+			strcmp(a[3], "0") == 0 ? "endpoint drained" : "weight changed");
 	if (ctl->argument_count == 3 && strcmp(a[0], "drain") == 0)
-		return endpoint_weight(ctl, a[1], a[2], "0");
+		return endpoint_with_weight(ctl, "endpoint weight", "0", "endpoint drained");
+	if (ctl->argument_count == 3 && strcmp(a[0], "add") == 0)
+		return endpoint_with_weight(
+			ctl, "endpoint add", ctl->weight ? ctl->weight : "1", "endpoint added");
+	if (ctl->argument_count == 3 && strcmp(a[0], "remove") == 0)
+		return change_run(ctl, change_request("endpoint remove", a[1], a[2]),
+			"endpoint removed", NULL);
 	fprintf(stderr,
-		"sluicectl endpoint: 'endpoint weight BACKEND ADDRESS N' or 'endpoint drain BACKEND "
-		"ADDRESS'\n");
+		"sluicectl endpoint: 'endpoint add BACKEND ADDRESS [--weight N]', 'endpoint remove BACKEND "
+		"ADDRESS', 'endpoint weight BACKEND ADDRESS N' or 'endpoint drain BACKEND ADDRESS'\n");
 	return CTL_USAGE;
+}
+
+int ctl_consumer(const struct ctl *ctl)
+{
+	char **a = ctl->arguments;
+
+	if (ctl->argument_count == 2 && strcmp(a[0], "add") == 0 && ctl->plan)
+		return change_run(ctl, change_request("consumer add", a[1], ctl->plan),
+			"consumer added", NULL);
+	if (ctl->argument_count == 2 && strcmp(a[0], "remove") == 0)
+		return change_run(ctl, change_request("consumer remove", a[1], NULL),
+			"consumer removed", NULL);
+	if (ctl->argument_count == 3 && strcmp(a[0], "plan") == 0)
+		return change_run(
+			ctl, change_request("consumer plan", a[1], a[2]), "plan changed", NULL);
+	fprintf(stderr,
+		"sluicectl consumer: 'consumer add NAME --plan PLAN', 'consumer remove NAME' or "
+		"'consumer plan NAME PLAN'\n");
+	return CTL_USAGE;
+}
+
+/* A text of a change, or what stands for none. */
+static const char *changes_text(const json_t *change, const char *key)
+{
+	const char *text = json_string_value(json_object_get(change, key));
+
+	return text ? text : "-";
+}
+
+static void changes_print_one(struct table *t, const json_t *c)
+{
+	const time_t at = (time_t)json_integer_value(json_object_get(c, "at"));
+	const json_t *weight = json_object_get(c, "weight");
+	const bool backend = json_object_get(c, "backend") != NULL;
+	char when[40];
+	struct tm tm;
+
+	if (!gmtime_r(&at, &tm) || !strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm))
+		when[0] = '\0';
+	table_cell(t, "%lld", (long long)json_integer_value(json_object_get(c, "number")));
+	table_cell(t, "%s", when);
+	table_cell(t, "%s", changes_text(c, "what"));
+	table_cell(t, "%s", changes_text(c, backend ? "backend" : "consumer"));
+	table_cell(t, "%s", changes_text(c, backend ? "endpoint" : "key"));
+	if (weight)
+		table_cell(t, "%lld", (long long)json_integer_value(weight));
+	else
+		table_cell(t, "%s", changes_text(c, "plan"));
 }
 
 static void changes_print(const json_t *list)
 {
 	struct table t;
-	char when[40];
-	struct tm tm;
 	json_t *c;
 	size_t i;
 
@@ -167,26 +221,7 @@ static void changes_print(const json_t *list)
 		return;
 	}
 	table_begin(&t, ">number|since (UTC)|change|of|name|value");
-	json_array_foreach(list, i, c)
-	{
-		const time_t at = (time_t)json_integer_value(json_object_get(c, "at"));
-		const json_t *weight = json_object_get(c, "weight");
-		const bool key = json_object_get(c, "consumer") != NULL;
-
-		if (!gmtime_r(&at, &tm) || !strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm))
-			when[0] = '\0';
-		table_cell(&t, "%lld", (long long)json_integer_value(json_object_get(c, "number")));
-		table_cell(&t, "%s", when);
-		table_cell(&t, "%s", json_string_value(json_object_get(c, "what")));
-		table_cell(&t, "%s",
-			json_string_value(json_object_get(c, key ? "consumer" : "backend")));
-		table_cell(
-			&t, "%s", json_string_value(json_object_get(c, key ? "key" : "endpoint")));
-		if (weight)
-			table_cell(&t, "%lld", (long long)json_integer_value(weight));
-		else
-			table_cell(&t, "-");
-	}
+	json_array_foreach(list, i, c) changes_print_one(&t, c);
 	table_end(&t, stdout, "Changes by command, which lie over the file");
 }
 

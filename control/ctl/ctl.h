@@ -44,6 +44,8 @@ struct ctl {
 	const char *prefix;  /* key new, key add */
 	const char *digest;  /* key add, key revoke */
 	const char *expires; /* key add */
+	const char *plan;    /* consumer add */
+	const char *weight;  /* endpoint add */
 	double interval;     /* top: seconds */
 	bool since_start; /* loads, latencies and shares since the start instead of the last seconds */
 	unsigned long count; /* top: 0 for ever */
@@ -59,6 +61,7 @@ int ctl_stats(const struct ctl *ctl);
 int ctl_top(const struct ctl *ctl);
 int ctl_explain(const struct ctl *ctl);
 int ctl_key(const struct ctl *ctl);
+int ctl_consumer(const struct ctl *ctl);
 int ctl_endpoint(const struct ctl *ctl);
 int ctl_changes(const struct ctl *ctl);
 

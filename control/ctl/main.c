@@ -24,6 +24,7 @@ static const struct command {
 	{ "top", ctl_top, 0, 0 },
 	{ "explain", ctl_explain, 0, 1 },
 	{ "key", ctl_key, 1, 3 },
+	{ "consumer", ctl_consumer, 2, 3 },
 	{ "endpoint", ctl_endpoint, 3, 4 },
 	{ "changes", ctl_changes, 0, 2 },
 };
@@ -50,6 +51,13 @@ static const char usage_text[] =
 	"  key add CONSUMER ID [--digest HEX] [--expires DATE] [--prefix TEXT]\n"
 	"                           let the consumer's new key in, at once\n"
 	"  key revoke CONSUMER ID   refuse a key, at once; or: key revoke --digest HEX\n"
+	"  consumer add NAME --plan PLAN\n"
+	"  consumer remove NAME\n"
+	"  consumer plan NAME PLAN  let a consumer in, refuse its keys, or give it\n"
+	"                           another plan, at once\n"
+	"  endpoint add BACKEND ADDRESS [--weight N]\n"
+	"  endpoint remove BACKEND ADDRESS\n"
+	"                           let a server take part, or no more, at once\n"
 	"  endpoint weight BACKEND ADDRESS N\n"
 	"  endpoint drain BACKEND ADDRESS\n"
 	"                           change an endpoint's share, at once; drain: no new\n"
@@ -84,6 +92,8 @@ enum {
 	OPT_PREFIX,
 	OPT_DIGEST,
 	OPT_EXPIRES,
+	OPT_PLAN,
+	OPT_WEIGHT,
 	OPT_INTERVAL,
 	OPT_COUNT,
 	OPT_SINCE_START,
@@ -102,6 +112,8 @@ static const struct option options[] = {
 	{ "prefix", required_argument, NULL, OPT_PREFIX },
 	{ "digest", required_argument, NULL, OPT_DIGEST },
 	{ "expires", required_argument, NULL, OPT_EXPIRES },
+	{ "plan", required_argument, NULL, OPT_PLAN },
+	{ "weight", required_argument, NULL, OPT_WEIGHT },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ "since-start", no_argument, NULL, OPT_SINCE_START },
@@ -200,6 +212,12 @@ static int set_option(struct ctl *ctl, int option)
 		return -1;
 	case OPT_EXPIRES:
 		ctl->expires = optarg;
+		return -1;
+	case OPT_PLAN:
+		ctl->plan = optarg;
+		return -1;
+	case OPT_WEIGHT:
+		ctl->weight = optarg;
 		return -1;
 	case OPT_INTERVAL:
 		return set_interval(ctl, optarg);

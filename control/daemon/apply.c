@@ -16,10 +16,11 @@
 
 const char *daemon_step(const struct daemon *d)
 {
-	return d->reading     ? "reading"
-	       : d->sent      ? "sent"
-	       : d->recording ? "recording"
-			      : d->changing.step;
+	return d->reading         ? "reading"
+	       : d->changing.step ? d->changing.step
+	       : d->sent          ? "sent"
+	       : d->recording     ? "recording"
+				  : NULL;
 }
 
 static void apply_set_subject(struct daemon *d, const char *path)
@@ -57,6 +58,8 @@ void daemon_go_on(struct daemon *d)
 			d->meet_due = false;
 			apply_set_subject(d, d->config);
 			daemon_meet(d);
+		} else if (d->amend_due) {
+			daemon_amend(d);
 		} else if (d->reload_due) {
 			apply_reload(d);
 		} else if (!daemon_apply_next(d)) {

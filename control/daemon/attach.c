@@ -67,6 +67,33 @@ static void log_sent(const struct snapshot *sent, const struct snapshot *running
 		len ? kinds : "nothing new", bytes);
 }
 
+void daemon_carry_limits(struct daemon *d, const struct snapshot *old, const struct snapshot *now)
+{
+	struct timespec clock;
+	int64_t words;
+
+	if (!d->has_usage)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &clock);
+	if (carry_clear_lines(old, now, &d->usage, true) < 0)
+		log_error("out of memory: consumers may inherit limits of removed ones");
+	words = carry_words(
+		old, now, &d->usage, (uint64_t)clock.tv_sec * 1000000000 + (uint64_t)clock.tv_nsec);
+	if (words > 0)
+		log_notice("%" PRId64 " limits were fitted to changed plans", words);
+}
+
+void daemon_replace_ran(struct daemon *d, struct snapshot *now)
+{
+	daemon_carry_limits(d, &d->ran.snapshot, now);
+	slot_names_free(&d->names);
+	snapshot_close(&d->ran.snapshot);
+	d->ran.snapshot = *now;
+	*now = (struct snapshot){ 0 };
+	if (slot_names_make(&d->ran.snapshot, &d->names) < 0)
+		log_error("out of memory: the access log goes on without names");
+}
+
 /* What a dataplane begins with holds all changes: a revoked key does not work until a delta comes.
  */
 static int lay_changes(struct daemon *d, struct compiled *what)
@@ -81,14 +108,16 @@ static int lay_changes(struct daemon *d, struct compiled *what)
 		&d->changes, *laid, &what->snapshot, d->generation + 1, d->boot_id, &snapshot);
 	if (rc)
 		return rc;
-	if (what == &d->ran)
-		slot_names_free(&d->names);
-	snapshot_close(&what->snapshot);
-	what->snapshot = snapshot;
+	if (what == &d->ran) {
+		if (d->has_usage)
+			carry_clear_lines(&d->ran.snapshot, &snapshot, &d->usage, false);
+		daemon_replace_ran(d, &snapshot);
+	} else {
+		snapshot_close(&what->snapshot);
+		what->snapshot = snapshot;
+	}
 	d->generation++;
 	*laid = d->changes.last;
-	if (what == &d->ran && slot_names_make(&d->ran.snapshot, &d->names) < 0)
-		log_error("out of memory: the access log goes on without names");
 	return 0;
 }
 
@@ -124,19 +153,16 @@ int daemon_send_wanted(struct daemon *d)
 	return send_generation(d, &d->wanted);
 }
 
+int daemon_send_amended(struct daemon *d)
+{
+	return send_generation(d, &d->amended);
+}
+
 /* wanted runs: it is what later generations are compared with. */
 static void wanted_runs(struct daemon *d)
 {
-	struct timespec now;
-	int64_t words = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (d->has_ran &&
-		carry_clear_lines(&d->ran.snapshot, &d->wanted.snapshot, &d->usage, true) < 0)
-		log_error("out of memory: consumers may inherit limits of removed ones");
 	if (d->has_ran)
-		words = carry_words(&d->ran.snapshot, &d->wanted.snapshot, &d->usage,
-			(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+		daemon_carry_limits(d, &d->ran.snapshot, &d->wanted.snapshot);
 	slot_names_free(&d->names);
 	compiled_free(&d->ran);
 	d->ran = d->wanted;
@@ -145,11 +171,10 @@ static void wanted_runs(struct daemon *d)
 	d->wanted = (struct compiled){ .secrets.fd = -1 };
 	d->has_ran = true;
 	d->changed = false;
+	d->amend_due = false;
 	d->applied_real_s = time(NULL);
 	if (slot_names_make(&d->ran.snapshot, &d->names) < 0)
 		log_error("out of memory: the access log goes on without names");
-	if (words > 0)
-		log_notice("%" PRId64 " limits were fitted to changed plans", words);
 }
 
 static void take_ack(struct daemon *d)
@@ -162,6 +187,10 @@ static void take_ack(struct daemon *d)
 		return;
 	daemon_drain_events(d); /* what ended before it has the names of before */
 	d->sent = NULL;
+	if (sent == &d->amended) {
+		daemon_amended(d, ack->status ? ack->text : NULL);
+		return;
+	}
 	if (ack->status == 0) {
 		d->refusal[0] = '\0';
 		if (sent == &d->wanted)
@@ -351,10 +380,11 @@ static void disconnect(struct daemon *d)
 	daemon_drain_events(d);
 	daemon_link_close(d);
 	daemon_forget_ring(d);
-	d->connected = d->attached = d->meet_due = false;
+	d->connected = d->attached = d->meet_due = d->amend_due = false;
 	d->dropped_seen = 0;
 	d->reconnect_ms = 0;
 	daemon_connect_in(d, RECONNECT_MIN_MS);
+	compiled_free(&d->amended);
 	daemon_change_lost(d);
 	if (sent)
 		daemon_answer_apply(d, "the dataplane has gone before it answered");

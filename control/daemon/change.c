@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Changes by command (control/changes.h): one at a time, like an apply, each in three steps. It is
- * pushed into the delta ring; the dataplane says when every worker acts on it; a job writes all
- * changes down. The list, not the ring, is what counts: it is laid over each configuration that is
- * read from then on, and what a generation does not hold yet is pushed again for a dataplane that
- * gets this generation.
+ * pushed into the delta ring, or makes a new part of the snapshot (amend.c); the dataplane says when
+ * every worker acts on it; a job writes all changes down. The list, not the ring, is what counts: it
+ * is laid over each configuration that is read from then on, and what a generation does not hold yet
+ * is pushed again for a dataplane that gets this generation.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "control/config/units.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/job.h"
 #include "lib/base/log.h"
@@ -103,6 +101,11 @@ void daemon_push_changes(struct daemon *d)
 
 	if (!d->attached || !d->has_ran || d->changes.last <= d->laid_ran)
 		return;
+	for (uint32_t i = 0; i < d->changes.count; i++)
+		d->amend_due |= d->changes.list[i].number > d->laid_ran &&
+				change_needs_part(d->changes.list[i].kind);
+	if (d->amend_due)
+		return; /* that generation holds the others, too */
 	rc = change_new_ring(d);
 	if (rc)
 		log_error("what was changed by command cannot be sent: %s", strerror(-rc));
@@ -158,7 +161,7 @@ static void save_done(struct job *work)
 	save_free(job);
 }
 
-static void change_save(struct daemon *d)
+void daemon_save_changes(struct daemon *d)
 {
 	struct save_job *job = calloc(1, sizeof(*job));
 	json_t *list = changes_to_json(&d->changes);
@@ -190,24 +193,25 @@ void daemon_change_ponged(struct daemon *d)
 	d->changing.pushed = false;
 	d->changing.refused = atomic_load_explicit(&h->refused, memory_order_relaxed) >
 			      d->changing.refused_before;
-	change_save(d);
+	daemon_save_changes(d);
 }
 
 void daemon_change_lost(struct daemon *d)
 {
-	if (!d->changing.pushed)
+	if (!d->changing.pushed && !d->changing.sent)
 		return;
-	d->changing.pushed = false;
+	d->changing.pushed = d->changing.sent = false;
 	d->changing.pending = true;
-	change_save(d);
+	daemon_save_changes(d);
 }
 
 bool daemon_change_hangs(const struct daemon *d)
 {
-	return d->changing.pushed && daemon_now_ms() - d->changing.since_ms > APPLY_PATIENCE_MS;
+	return (d->changing.pushed || d->changing.sent) &&
+	       daemon_now_ms() - d->changing.since_ms > APPLY_PATIENCE_MS;
 }
 
-/* The list has the change: make it, and write it down. */
+/* The list has the change: push it, and write it down. */
 static void change_begin(struct daemon *d)
 {
 	int rc;
@@ -226,169 +230,32 @@ static void change_begin(struct daemon *d)
 			log_error("a change cannot be sent: %s", strerror(-rc));
 	}
 	if (!d->changing.pushed)
-		change_save(d);
+		daemon_save_changes(d);
 }
 
-static bool change_name_fits(const char *name)
+/* Put a change into the list; what was there is kept where it may be refused later. */
+static int change_put(struct daemon *d, struct change *change, bool keep)
 {
-	return name && name[0] && strlen(name) < CHANGE_NAME_BYTES;
-}
+	int rc = keep ? changes_copy(&d->changes, &d->changes_before) : 0;
 
-static int change_compare_key(const void *digest, const void *key)
-{
-	return memcmp(digest, ((const struct snap_key *)key)->digest, SNAP_DIGEST_BYTES);
-}
-
-/* The key that runs with this digest or, without one, with this consumer and id. */
-static const struct snap_key *change_running_key(
-	const struct snapshot *s, const struct change *like, bool by_digest)
-{
-	uint32_t n;
-	const struct snap_key *keys = snap_records(s, SNAP_KEYS, &n);
-
-	if (by_digest)
-		return n ? bsearch(like->digest, keys, n, sizeof(*keys), change_compare_key) : NULL;
-	for (uint32_t i = 0; i < n; i++)
-		if (str_equal(snap_str(s, keys[i].id), str_of(like->name)) &&
-			str_equal(snap_str(s, SNAP_AT(s, SNAP_CONSUMERS, snap_consumer,
-						      keys[i].consumer)
-						      ->name),
-				str_of(like->of)))
-			return &keys[i];
-	return NULL;
-}
-
-static bool change_same_key(const struct change *a, const struct change *b, bool by_digest)
-{
-	if (by_digest)
-		return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
-	return strcmp(a->of, b->of) == 0 && strcmp(a->name, b->name) == 0;
-}
-
-/* A key that was added by command, or runs: its consumer, id and digest. @return false when there
- * is none */
-static bool change_find_key(const struct daemon *d, const struct snapshot *s,
-	const struct change *like, bool by_digest, struct change *out)
-{
-	const struct snap_key *key;
-	struct str id, name;
-
-	for (uint32_t i = 0; i < d->changes.count; i++) {
-		*out = d->changes.list[i];
-		if (out->kind == CHANGE_KEY_ADD && change_same_key(out, like, by_digest))
-			return true;
-	}
-	key = change_running_key(s, like, by_digest);
-	if (!key)
-		return false;
-	id = snap_str(s, key->id);
-	name = snap_str(s, SNAP_AT(s, SNAP_CONSUMERS, snap_consumer, key->consumer)->name);
-	*out = (struct change){ 0 };
-	snprintf(out->of, sizeof(out->of), "%.*s", (int)name.len, name.data);
-	snprintf(out->name, sizeof(out->name), "%.*s", (int)id.len, id.data);
-	memcpy(out->digest, key->digest, sizeof(out->digest));
-	return true;
-}
-
-/* "key add": a key that no consumer has yet, or another expiry of one that the consumer has. */
-static const char *change_check_add(const struct daemon *d, const struct snapshot *s,
-	const json_t *request, struct change *c, char *why, size_t why_bytes)
-{
-	const char *hex = json_string_value(json_object_get(request, "sha256"));
-	const char *expires = json_string_value(json_object_get(request, "expires"));
-	struct change other;
-	struct delta delta;
-
-	if (!hex || unit_hex(str_of(hex), c->digest, sizeof(c->digest)) < 0)
-		return "sha256 is 64 hexadecimal digits";
-	if (expires && unit_date(str_of(expires), &c->expires) < 0)
-		return "expires is a date such as 2027-06-30 or 2027-06-30T12:00:00Z";
-	if (change_delta(c, s, &delta, why, why_bytes) < 0)
-		return why;
-	if (change_find_key(d, s, c, true, &other) && strcmp(other.of, c->of) != 0) {
-		snprintf(why, why_bytes, "this key is consumer %s's already", other.of);
-		return why;
-	}
-	if (change_find_key(d, s, c, false, &other) &&
-		memcmp(other.digest, c->digest, sizeof(c->digest)) != 0) {
-		const struct change *last = changes_find(&d->changes, &other);
-
-		if (!last || last->kind != CHANGE_KEY_REVOKE) {
-			snprintf(why, why_bytes, "consumer %s has a key '%s' already", c->of,
-				c->name);
-			return why;
-		}
-	}
-	return NULL;
-}
-
-static const char *change_check_revoke(const struct daemon *d, const struct snapshot *s,
-	const json_t *request, struct change *c, char *why, size_t why_bytes)
-{
-	const char *hex = json_string_value(json_object_get(request, "sha256"));
-	const struct change *last;
-	struct change key;
-
-	if (hex && unit_hex(str_of(hex), c->digest, sizeof(c->digest)) < 0)
-		return "sha256 is 64 hexadecimal digits";
-	if (!change_find_key(d, s, c, hex != NULL, &key)) {
-		if (hex)
-			return "no consumer has a key with this sha256";
-		snprintf(why, why_bytes, "consumer %s has no key '%s'", c->of, c->name);
-		return why;
-	}
-	last = changes_find(&d->changes, &key);
-	if (last && last->kind == CHANGE_KEY_REVOKE)
-		return "this key is revoked already";
-	memcpy(c->digest, key.digest, sizeof(c->digest));
-	snprintf(c->of, sizeof(c->of), "%s", key.of);
-	snprintf(c->name, sizeof(c->name), "%s", key.name);
-	return NULL;
-}
-
-/* @return NULL, or why the request is none that can be made */
-static const char *change_read(const struct daemon *d, const json_t *request, struct change *c,
-	char *why, size_t why_bytes)
-{
-	const struct snapshot *s = d->has_ran ? &d->ran.snapshot : &d->wanted.snapshot;
-	const char *what = json_string_value(json_object_get(request, "what"));
-	const char *of = json_string_value(json_object_get(request, "of"));
-	const char *name = json_string_value(json_object_get(request, "name"));
-	const json_t *weight = json_object_get(request, "weight");
-	struct delta delta;
-
-	*c = (struct change){ .kind = CHANGE_KINDS, .at_s = time(NULL) };
-	for (unsigned k = 0; what && k < CHANGE_KINDS; k++)
-		if (strcmp(what, change_what(k)) == 0)
-			c->kind = k;
-	if (c->kind == CHANGE_KINDS)
-		return "unknown change";
-	if (c->kind != CHANGE_KEY_REVOKE || of) {
-		if (!change_name_fits(of) || !change_name_fits(name))
-			return "a name is 1 to 64 characters";
-		snprintf(c->of, sizeof(c->of), "%s", of);
-		snprintf(c->name, sizeof(c->name), "%s", name);
-	}
-	if (c->kind == CHANGE_KEY_ADD)
-		return change_check_add(d, s, request, c, why, why_bytes);
-	if (c->kind == CHANGE_KEY_REVOKE)
-		return change_check_revoke(d, s, request, c, why, why_bytes);
-	if (!json_is_integer(weight) || json_integer_value(weight) < 0 ||
-		json_integer_value(weight) > SNAP_WEIGHT_MAX)
-		return "a weight is 0 to 1000";
-	c->weight = (uint32_t)json_integer_value(weight);
-	return change_delta(c, s, &delta, why, why_bytes) < 0 ? why : NULL;
+	if (rc == 0)
+		rc = changes_put(&d->changes, change);
+	if (rc)
+		changes_free(&d->changes_before);
+	return rc;
 }
 
 const char *daemon_change(struct daemon *d, const json_t *request, char *why, size_t why_bytes)
 {
 	struct change change;
-	const char *refused = change_read(d, request, &change, why, why_bytes);
+	const char *refused = daemon_read_change(d, request, &change, why, why_bytes);
+	const bool part = !refused && change_needs_part(change.kind);
 	int rc;
 
 	if (refused)
 		return refused;
-	rc = changes_put(&d->changes, &change);
+	log_notice("%s: %s %s", change_what(change.kind), change.of, change.name);
+	rc = change_put(d, &change, part);
 	if (rc == -ENOSPC) {
 		snprintf(why, why_bytes,
 			"%u changes lie over the file, and no more are taken: write them into it, then 'sluicectl "
@@ -398,8 +265,10 @@ const char *daemon_change(struct daemon *d, const json_t *request, char *why, si
 	}
 	if (rc)
 		return "out of memory";
-	log_notice("%s: %s %s", change_what(change.kind), change.of, change.name);
-	change_begin(d);
+	if (part)
+		daemon_amend(d);
+	else
+		change_begin(d);
 	return NULL;
 }
 
@@ -408,6 +277,6 @@ bool daemon_forget_changes(struct daemon *d, uint64_t number)
 	if (changes_forget(&d->changes, number) == 0)
 		return false;
 	d->changing = (struct changing){ .step = "changing", .then_apply = true };
-	change_save(d);
+	daemon_save_changes(d);
 	return true;
 }

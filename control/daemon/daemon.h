@@ -81,6 +81,8 @@ struct apply_outcome {
 struct changing {
 	const char *step;        /* "changing" or "recording"; NULL: none is */
 	bool pushed;             /* the dataplane's word is due */
+	bool making;             /* a job makes a part with the change */
+	bool sent;               /* the answer to the generation with that part is due */
 	bool saving;             /* a job writes all changes down */
 	bool pending;            /* it is made when a dataplane comes */
 	bool refused;            /* by the dataplane */
@@ -127,8 +129,9 @@ struct daemon {
 
 	/* What is to run, and what ran last. */
 	struct compiled wanted, ran;
+	struct compiled amended; /* ran, with a change by command that needs a part */
 	bool has_ran;
-	const struct compiled *sent; /* wanted or ran: the answer to it is due; else NULL */
+	const struct compiled *sent; /* the answer to one of these is due; else NULL */
 	bool changed;                /* wanted is not what runs */
 	int64_t applied_at_ms, applied_real_s;
 	uint64_t generation;           /* highest that was used */
@@ -139,6 +142,8 @@ struct daemon {
 
 	/* Changes by command. */
 	struct changes changes;
+	struct changes changes_before;  /* the one that amends, which may be refused */
+	bool amend_due;                 /* what runs does not hold a change that needs a part */
 	uint64_t laid_wanted, laid_ran; /* number of the latest that wanted and ran hold */
 	struct delta_ring deltas;       /* header NULL: none */
 	uint64_t deltas_base, deltas_pushed;
@@ -226,6 +231,25 @@ void daemon_forget_ring(struct daemon *d);
 /** The dataplane does not say that its workers act on the change. */
 bool daemon_change_hangs(const struct daemon *d);
 
+/** Write the list of changes down, and answer the client of the one that is under way. */
+void daemon_save_changes(struct daemon *d);
+
+/* change_read.c */
+
+/** What a change is made in: what runs, or what a dataplane that comes begins with. */
+const struct snapshot *daemon_change_basis(const struct daemon *d);
+/** Read and check a request. @return NULL, or why it is none that can be made */
+const char *daemon_read_change(const struct daemon *d, const json_t *request, struct change *change,
+	char *why, size_t why_bytes);
+
+/* amend.c: changes that need a new part of the snapshot. */
+
+/** Make what runs, or will, hold all changes. d->changes_before, unless empty, holds again after a
+ *  refusal. */
+void daemon_amend(struct daemon *d);
+/** The dataplane's answer to d->amended. @param refusal  NULL: it runs */
+void daemon_amended(struct daemon *d, const char *refusal);
+
 /* attach.c: the dataplane's coming and going. */
 
 /** Connect to the dataplane after @p ms, and try again until one is there. */
@@ -236,6 +260,12 @@ void daemon_meet(struct daemon *d);
 void daemon_meet_configured(struct daemon *d, bool good);
 /** Send d->wanted. @return 0 or -errno; the response comes later */
 int daemon_send_wanted(struct daemon *d);
+/** The same of d->amended. */
+int daemon_send_amended(struct daemon *d);
+/** Limits follow consumers and plans from @p old to @p now, which runs from here on. */
+void daemon_carry_limits(struct daemon *d, const struct snapshot *old, const struct snapshot *now);
+/** Put a snapshot in the place of what ran, of the same certificates. */
+void daemon_replace_ran(struct daemon *d, struct snapshot *now);
 /** Close the link, and the segments that came over it. */
 void daemon_link_close(struct daemon *d);
 

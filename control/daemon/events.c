@@ -44,9 +44,9 @@ static uint32_t events_nameable(const struct daemon *d, uint32_t n)
 {
 	uint32_t k = 0;
 
-	if (d->sent != &d->wanted)
+	if (!d->sent || d->sent == &d->ran)
 		return n;
-	while (k < n && d->batch[k].generation != (uint32_t)d->wanted.snapshot.generation)
+	while (k < n && d->batch[k].generation != (uint32_t)d->sent->snapshot.generation)
 		k++;
 	return k;
 }

@@ -107,7 +107,7 @@ bool daemon_finish_job(struct daemon *d)
 	const uint64_t end_ms = uv_now(&d->loop) + STOP_PATIENCE_MS;
 
 	uv_timer_start(&d->patience, loop_on_patience, STOP_PATIENCE_MS, 0);
-	while (d->reading || d->recording || d->changing.saving) {
+	while (d->reading || d->recording || d->changing.saving || d->changing.making) {
 		if (uv_now(&d->loop) >= end_ms) {
 			log_warning("stopped in the middle of %s %s, which took longer than %d s",
 				daemon_step(d), d->subject ? d->subject : d->config,

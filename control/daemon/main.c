@@ -241,8 +241,10 @@ static void end(struct daemon *d)
 	slot_names_free(&d->names);
 	delta_ring_close(&d->deltas);
 	changes_free(&d->changes);
+	changes_free(&d->changes_before);
 	compiled_free(&d->wanted);
 	compiled_free(&d->ran);
+	compiled_free(&d->amended);
 	access_log_free(&d->log);
 	json_decref(d->mistakes);
 	json_decref(d->mistakes_bare);
@@ -267,7 +269,7 @@ int main(int argc, char **argv)
 	d.deltas.segment.fd = -1;
 	d.link.usage.segment.fd = d.usage.segment.fd = -1;
 	d.wanted.secrets.fd = -1;
-	d.ran.secrets.fd = -1;
+	d.ran.secrets.fd = d.amended.secrets.fd = -1;
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		d.clients[i].fd = -1;
 	d.boot_id = link_boot_id();
