@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS termination with OpenSSL (RFC 8446, RFC 5246), sans I/O: mbuf chains of ciphertext in, mbuf
+ * TLS with OpenSSL, towards clients and backends (RFC 8446, RFC 5246), sans I/O: mbuf chains of ciphertext in, mbuf
  * chains of plaintext out, and the reverse. A custom BIO reads records from the chain of received
  * mbufs and writes records into fresh mbufs; sockets are unknown here.
  */
@@ -13,6 +13,7 @@
 
 #include <rte_mbuf.h>
 
+#include "lib/base/ip.h"
 #include "lib/base/str.h"
 #include "lib/shm/snapshot.h"
 
@@ -64,7 +65,7 @@ struct tls_contexts *tls_contexts_hold(struct tls_contexts *contexts);
 /** @return were they made of these certificates and private keys? */
 bool tls_contexts_match(const struct tls_contexts *contexts, const struct secrets *secrets);
 
-/* A server connection. */
+/* A connection: a client's, or one to a backend. */
 struct tls_conn;
 
 /* What one takes of the heap at most, OpenSSL's part with it: open, and in its handshake, for which
@@ -74,6 +75,15 @@ struct tls_conn;
 
 /** @param listener  index into SNAP_LISTENERS, one with tls  @return NULL when out of memory */
 struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listener);
+/**
+ * Begin a connection to a backend: the first message is to be taken with tls_output().
+ * @param backend  index into SNAP_BACKENDS, one with tls
+ * @param slot     the endpoint's, whose latest session is resumed
+ * @param addr     the endpoint's; copied
+ * @return NULL when out of memory
+ */
+struct tls_conn *tls_conn_connect(
+	struct tls_contexts *contexts, uint32_t backend, uint32_t slot, const struct ip_addr *addr);
 void tls_conn_destroy(struct tls_conn *conn);
 
 enum tls_state {
@@ -115,7 +125,7 @@ uint32_t tls_held_bytes(const struct tls_conn *conn);
 uint32_t tls_held_mbufs(const struct tls_conn *conn);
 /** True when the client spoke HTTP without TLS: a method is where its first record should be. */
 bool tls_clear_http(const struct tls_conn *conn);
-/** Why the connection is TLS_FAILED: OpenSSL's reason or ours, static lifetime; empty otherwise. */
+/** Why the connection is TLS_FAILED: what is wrong with the backend's certificate, OpenSSL's reason or ours, static lifetime; empty otherwise. */
 const char *tls_failure(const struct tls_conn *conn);
 /** The server name the client asked for, lower case, or empty. */
 struct str tls_server_name(const struct tls_conn *conn);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server connection: feeds OpenSSL whole records, reads plaintext straight into fresh mbufs, and
+ * A connection: feeds OpenSSL whole records, reads plaintext straight into fresh mbufs, and
  * cuts what is written into records. What a peer can make it hold or do without sending data is
  * bounded: handshake bytes, one record of ciphertext, handshake messages after the handshake.
  */
@@ -31,28 +31,29 @@ static void conn_fail(struct tls_conn *conn, const char *why)
 {
 	const unsigned long error = ERR_peek_last_error();
 
+	const long verified = SSL_get_verify_result(conn->ssl);
+
 	conn->state = TLS_FAILED;
+	if (why == NULL && conn->client && verified != X509_V_OK)
+		why = X509_verify_cert_error_string(verified);
 	if (why == NULL && error != 0)
 		why = ERR_reason_error_string(error);
 	conn->failure = why != NULL ? why : "unexpected end";
 	ERR_clear_error();
 }
 
-struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listener)
+struct tls_conn *tls_conn_alloc(struct tls_contexts *contexts, SSL_CTX *ssl_ctx)
 {
-	struct tls_conn *conn;
+	struct tls_conn *conn = calloc(1, sizeof(*conn));
 	BIO *bio;
 
-	if (listener >= contexts->listener_count || contexts->listeners[listener].ssl_ctx == NULL)
-		return NULL;
-	conn = calloc(1, sizeof(*conn));
 	if (conn == NULL)
 		return NULL;
 	ERR_clear_error();
 	conn->state = TLS_HANDSHAKE;
 	conn->controls_allowed = CONTROLS_MAX;
 	conn->failure = "";
-	conn->ssl = SSL_new(contexts->listeners[listener].ssl_ctx);
+	conn->ssl = SSL_new(ssl_ctx);
 	bio = BIO_new(contexts->bio_method);
 	if (conn->ssl == NULL || bio == NULL) {
 		SSL_free(conn->ssl);
@@ -64,8 +65,19 @@ struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listene
 	BIO_set_data(bio, conn);
 	SSL_set_bio(conn->ssl, bio, bio);
 	SSL_set_app_data(conn->ssl, conn);
-	SSL_set_accept_state(conn->ssl);
 	conn->contexts = tls_contexts_hold(contexts);
+	return conn;
+}
+
+struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listener)
+{
+	struct tls_conn *conn;
+
+	if (listener >= contexts->listener_count || contexts->listeners[listener].ssl_ctx == NULL)
+		return NULL;
+	conn = tls_conn_alloc(contexts, contexts->listeners[listener].ssl_ctx);
+	if (conn != NULL)
+		SSL_set_accept_state(conn->ssl);
 	return conn;
 }
 
@@ -73,6 +85,9 @@ void tls_conn_destroy(struct tls_conn *conn)
 {
 	if (conn == NULL)
 		return;
+	/* Without a word of the end OpenSSL would not resume the session: the word is TCP's, often. */
+	if (conn->client && (conn->state == TLS_OPEN || conn->state == TLS_CLOSED))
+		SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(conn->ssl);
 	tls_queue_free(&conn->in);
 	tls_queue_free(&conn->out);
@@ -120,8 +135,8 @@ static void count_ready(struct tls_conn *conn)
 			length > RECORD_BYTES_MAX) {
 			conn->raw = true;
 			/* A method: no record begins with a letter. */
-			conn->clear_http = conn->state == TLS_HANDSHAKE && conn->ready == 0 &&
-					   header[0] >= 'A' && header[0] <= 'Z';
+			conn->clear_http = !conn->client && conn->state == TLS_HANDSHAKE &&
+					   conn->ready == 0 && header[0] >= 'A' && header[0] <= 'Z';
 			break;
 		}
 		if (conn->in.bytes - conn->ready < RECORD_HEADER_BYTES + length)
@@ -156,7 +171,7 @@ static bool conn_waits(struct tls_conn *conn, int result)
 	return false;
 }
 
-static void handshake(struct tls_conn *conn)
+void tls_conn_handshake(struct tls_conn *conn)
 {
 	const int result = SSL_do_handshake(conn->ssl);
 
@@ -208,7 +223,7 @@ enum tls_state tls_input(
 	count_ready(conn);
 	ERR_clear_error();
 	if (conn->state == TLS_HANDSHAKE && conn->ready > 0)
-		handshake(conn);
+		tls_conn_handshake(conn);
 	if (conn->state == TLS_OPEN)
 		decrypt(conn, &plain);
 	*plaintext = tls_queue_take(&plain);

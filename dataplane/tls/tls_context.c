@@ -4,7 +4,7 @@
  * TLS listener. Certificates beyond a listener's first are put into the connection by the
  * certificate callback, so there is one context a listener and not one a certificate.
  *
- * The policy of protocols, ciphers and groups is lib/tls/server.c's; tickets are keyed by
+ * The policy of protocols, ciphers and groups is lib/tls/policy.c's; tickets are keyed by
  * tls_tickets.c.
  */
 #include <stdio.h>
@@ -218,6 +218,7 @@ void tls_contexts_release(struct tls_contexts *contexts)
 	}
 	for (uint32_t i = 0; contexts->certs != NULL && i < contexts->cert_count; i++)
 		tls_cert_free(&contexts->certs[i]);
+	tls_peers_free(contexts);
 	free(contexts->listeners);
 	free(contexts->certs);
 	BIO_meth_free(contexts->bio_method);

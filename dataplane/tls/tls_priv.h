@@ -75,6 +75,26 @@ struct tls_listener {
 	char *text;             /* what their names point into */
 };
 
+/* A backend with TLS. */
+struct tls_peer {
+	SSL_CTX *ssl_ctx;  /* NULL: clear text */
+	char *server_name; /* NULL: the endpoint's address has to be in its certificate */
+};
+
+struct tls_peer_config {
+	struct str ca_pem;           /* not kept */
+	struct str server_name;      /* copied; empty: the address */
+	const struct tls_cert *cert; /* of this end; NULL: none */
+};
+
+/** Room for backends, each without TLS, and for a session of each endpoint's slot. @return false when
+ *  out of memory; tls_contexts_release() frees what there is */
+bool tls_peers_alloc(struct tls_contexts *contexts, uint32_t backends, uint32_t slots);
+/** Give a backend TLS. @return NULL, or what is wrong, of static lifetime */
+const char *tls_peer_use(
+	struct tls_contexts *contexts, uint32_t backend, const struct tls_peer_config *config);
+void tls_peers_free(struct tls_contexts *contexts);
+
 #define TLS_GATHER_BYTES 16384 /* the longest record (RFC 8446 §5.1) */
 
 struct tls_contexts {
@@ -85,9 +105,11 @@ struct tls_contexts {
 	const struct tls_tickets *tickets;
 	BIO_METHOD *bio_method;
 	struct rte_mempool *pool;
-	uint32_t listener_count, cert_count;
+	uint32_t listener_count, cert_count, peer_count, session_count;
 	struct tls_listener *listeners;
 	struct tls_cert *certs;
+	struct tls_peer *peers;           /* by backend */
+	SSL_SESSION **sessions;           /* by endpoint's slot: to be resumed; NULL: none */
 	uint8_t gather[TLS_GATHER_BYTES]; /* where a record's plaintext is put together */
 };
 
@@ -106,6 +128,7 @@ struct tls_conn {
 	SSL *ssl;
 	struct tls_contexts *contexts;
 	uint8_t state; /* enum tls_state */
+	bool client;   /* this end is: the peer is a backend */
 	bool shut;     /* close_notify was sent */
 	bool raw;      /* what came is no record: OpenSSL gets it as it is, to say what it is */
 	bool clear_http;
@@ -119,10 +142,15 @@ struct tls_conn {
 	uint64_t read_bytes;
 	uint64_t write_ns;
 	const char *failure;
+	uint32_t slot; /* of the endpoint that it is to, if any */
 	uint8_t server_name_bytes;
 	char *server_name;
 };
 
+/** A connection that is no side yet. @return NULL when out of memory */
+struct tls_conn *tls_conn_alloc(struct tls_contexts *contexts, SSL_CTX *ssl_ctx);
+/** Go on with the handshake, as far as it goes. */
+void tls_conn_handshake(struct tls_conn *conn);
 /** Remember the name that a handshake asks for. @return false when out of memory */
 bool tls_conn_set_server_name(struct tls_conn *conn, const char *name);
 /** Called for each handshake message that arrives after the handshake. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The policy: TLS 1.2 with ECDHE and AEAD, TLS 1.3; X25519, P-256 and P-384 (RFC 9325). No
- * renegotiation, no compression, no early data, no session cache: tickets are stateless (RFC 5077,
+ * What a server adds to the policy (policy.c): no early data; tickets are stateless (RFC 5077,
  * RFC 8446 §4.6.1), under keys that the dataplane sets.
  */
 #include "lib/tls/server.h"
@@ -9,7 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#define SESSION_SECONDS 7200
+#include "lib/tls/policy.h"
 
 /* Nobody is there to type a passphrase. */
 static int no_passphrase(char *buf, int size, int writing, void *context)
@@ -79,21 +78,10 @@ void tls_cert_free(struct tls_cert *cert)
 
 static bool server_set_policy(SSL_CTX *ssl_ctx)
 {
-	SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					     SSL_OP_CIPHER_SERVER_PREFERENCE |
-					     SSL_OP_PRIORITIZE_CHACHA);
-	SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_timeout(ssl_ctx, SESSION_SECONDS);
+	SSL_CTX_set_options(ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_max_early_data(ssl_ctx, 0);
 	SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_NONE, NULL);
-	return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_max_proto_version(ssl_ctx, TLS1_3_VERSION) == 1 &&
-	       SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
-	       SSL_CTX_set_ciphersuites(ssl_ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
-						 "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-	       SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384") == 1 &&
-	       SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1;
+	return tls_policy_set(ssl_ctx) && SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1;
 }
 
 SSL_CTX *tls_server_context(OSSL_LIB_CTX *library)
