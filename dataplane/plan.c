@@ -100,17 +100,19 @@ static uint16_t largest_data_room(const struct snapshot *snapshot, uint32_t port
 	return port_data_room((uint16_t)mtu);
 }
 
-/* A worker's connections may all be those of a listener with TLS. */
+/* A worker's connections may all be those of a listener with TLS, and to backends with TLS. */
 static void size_tls(const struct snapshot *snapshot, struct start_plan *plan)
 {
-	uint32_t n, connections = plan->proxy.client_limit;
+	uint32_t n;
+	uint64_t connections = 0;
 	const struct snap_listener *listeners = snap_records(snapshot, SNAP_LISTENERS, &n);
-	bool tls = false;
 
-	for (uint32_t i = 0; i < n; i++)
-		tls |= listeners[i].tls != 0;
-	plan->tls_bytes = tls ? (uint64_t)connections * TLS_OPEN_HEAP_BYTES : 0;
-	plan->tls_handshake_bytes = tls ? (uint64_t)connections * TLS_HANDSHAKE_HEAP_BYTES : 0;
+	for (uint32_t i = 0; i < n && connections == 0; i++)
+		connections = listeners[i].tls ? plan->proxy.client_limit : 0;
+	if (snapshot->sections[SNAP_PEERS].count > 0)
+		connections += plan->proxy.upstream_limit;
+	plan->tls_bytes = connections * TLS_OPEN_HEAP_BYTES;
+	plan->tls_handshake_bytes = connections * TLS_HANDSHAKE_HEAP_BYTES;
 }
 
 int start_plan_make(
@@ -161,7 +163,7 @@ void start_plan_log(const struct start_plan *plan)
 		plan->mbufs, plan->data_room - RTE_PKTMBUF_HEADROOM, plan->pool_bytes >> 20);
 	if (plan->tls_bytes > 0)
 		log_notice("TLS, for each worker, as connections come: %" PRIu64
-			   " MiB of heap for all client connections, %" PRIu64
+			   " MiB of heap for all connections, %" PRIu64
 			   " MiB while all are in their handshakes",
 			plan->tls_bytes >> 20, plan->tls_handshake_bytes >> 20);
 	log_notice("key tables %" PRIu64 " MiB; the EAL gets %u MiB", plan->table_bytes >> 20,
@@ -187,7 +189,7 @@ int start_plan_fits(const struct start_plan *plan, uint64_t huge_mb, uint64_t av
 	}
 	if (beside_mb + handshakes_mb > available_mb) {
 		snprintf(why, why_bytes,
-			"if all client connections are in TLS handshakes at once, these need %" PRIu64
+			"if all connections are in TLS handshakes at once, these need %" PRIu64
 			" MiB, and %" PRIu64
 			" MiB of memory are available: lower dataplane.connections to be safe",
 			handshakes_mb, available_mb - beside_mb);

@@ -170,7 +170,7 @@ static bool load_leaf(
 		return false;
 	check_dates(setting, leaf, mistakes);
 	read_names(leaf, out);
-	if (out->name_count == 0)
+	if (out->name_count == 0 && out->served)
 		mistake_warn(mistakes, setting->certificate.at,
 			"certificate '%.*s' names no host in its subjectAltName",
 			(int)setting->name.text.len, setting->name.text.data);
@@ -197,6 +197,30 @@ static void load(struct config *config, const struct cfg_certificate *setting,
 	certs_judge(judge, setting, out, mistakes);
 }
 
+/* What is used by nothing is judged like a server's. */
+static void note_use(const struct cfg_root *root, uint32_t number, struct cert *out)
+{
+	bool served = false;
+
+	for (uint32_t b = 0; b < root->backends.count; b++) {
+		const struct cfg_value *ref =
+			&CFG_ITEM(root->backends, struct cfg_backend, b)->tls.certificate;
+
+		out->shown |= ref->set && ref->valid && ref->number == number;
+	}
+	for (uint32_t l = 0; l < root->listeners.count; l++) {
+		const struct cfg_list *refs =
+			&CFG_ITEM(root->listeners, struct cfg_listener, l)->tls.certificates;
+
+		for (uint32_t i = 0; i < refs->count; i++) {
+			const struct cfg_value *ref = CFG_ITEM(*refs, struct cfg_value, i);
+
+			served |= ref->valid && ref->number == number;
+		}
+	}
+	out->served = served || !out->shown;
+}
+
 void certs_load(struct config *config, struct mistakes *mistakes, struct certs *out)
 {
 	const struct cfg_list *settings = &config->root.certificates;
@@ -210,9 +234,11 @@ void certs_load(struct config *config, struct mistakes *mistakes, struct certs *
 		return;
 	}
 	out->count = settings->count;
-	for (uint32_t i = 0; i < settings->count && judge; i++)
+	for (uint32_t i = 0; i < settings->count && judge; i++) {
+		note_use(&config->root, i, &out->list[i]);
 		load(config, CFG_ITEM(*settings, struct cfg_certificate, i), judge, mistakes,
 			&out->list[i]);
+	}
 	if (judge)
 		certs_judge_hosts(config, out, mistakes);
 	certs_judge_free(judge);

@@ -11,6 +11,8 @@ struct cert {
 	uint8_t fingerprint[32]; /* SHA-256 of the leaf's DER */
 	char **names;            /* DNS names, lower case */
 	uint32_t name_count;
+	bool served; /* by a listener */
+	bool shown;  /* to endpoints of a backend */
 };
 
 struct certs {

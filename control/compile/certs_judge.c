@@ -198,9 +198,10 @@ static void judge_end(struct certs_judge *judge, const struct cfg_certificate *s
 		(int)setting->certificate.text.len, setting->certificate.text.data, name);
 }
 
-/* The order of RFC 8446 §4.4.2: each certificate certifies the one before it. */
+/* The order of RFC 8446 §4.4.2: each certificate certifies the one before it. Where it is to end is known of
+ * those that are served. */
 static void judge_chain(struct certs_judge *judge, const struct cfg_certificate *setting,
-	const struct tls_cert *cert, struct mistakes *mistakes)
+	const struct tls_cert *cert, bool served, struct mistakes *mistakes)
 {
 	int count = 1 + sk_X509_num(cert->chain), len = (int)setting->certificate.text.len;
 	const char *file = setting->certificate.text.data;
@@ -227,7 +228,17 @@ static void judge_chain(struct certs_judge *judge, const struct cfg_certificate 
 				len, file, i + 2, i + 1);
 		return;
 	}
-	judge_end(judge, setting, judge_at(cert, count - 1), count == 1, mistakes);
+	if (served)
+		judge_end(judge, setting, judge_at(cert, count - 1), count == 1, mistakes);
+}
+
+static void judge_purpose(const struct cfg_certificate *setting, const struct tls_cert *pair,
+	int purpose, const char *whom, struct mistakes *mistakes)
+{
+	if (X509_check_purpose(pair->leaf, purpose, 0) != 1)
+		mistake_warn(mistakes, setting->certificate.at,
+			"certificate '%.*s' is not one for %s (its key usage says so)",
+			(int)setting->name.text.len, setting->name.text.data, whom);
 }
 
 void certs_judge(struct certs_judge *judge, const struct cfg_certificate *setting,
@@ -243,11 +254,11 @@ void certs_judge(struct certs_judge *judge, const struct cfg_certificate *settin
 			(int)setting->name.text.len, setting->name.text.data, problem);
 	} else {
 		judge_use(judge, setting, &pair, mistakes);
-		judge_chain(judge, setting, &pair, mistakes);
-		if (X509_check_purpose(pair.leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
-			mistake_warn(mistakes, setting->certificate.at,
-				"certificate '%.*s' is not one for servers (its key usage says so)",
-				(int)setting->name.text.len, setting->name.text.data);
+		judge_chain(judge, setting, &pair, cert->served, mistakes);
+		if (cert->served)
+			judge_purpose(setting, &pair, X509_PURPOSE_SSL_SERVER, "servers", mistakes);
+		if (cert->shown)
+			judge_purpose(setting, &pair, X509_PURPOSE_SSL_CLIENT, "clients", mistakes);
 	}
 	ERR_clear_error();
 	tls_cert_free(&pair);

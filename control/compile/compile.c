@@ -211,6 +211,7 @@ int snapshot_compile(
 	*out = (struct compiled){ .secrets.fd = -1 };
 	pattern_shapes_make(input->config, mistakes, &c.patterns);
 	certs_load(input->config, mistakes, &c.certs);
+	authorities_load(input->config, mistakes, &c.authorities);
 	if (mistakes->errors == 0) {
 		c.builder = snapshot_builder_new();
 		if (c.builder)
@@ -221,6 +222,7 @@ int snapshot_compile(
 	}
 	pattern_shapes_free(&c.patterns);
 	certs_free(&c.certs);
+	authorities_free(&c.authorities);
 	if (rc < 0)
 		compiled_free(out);
 	return rc;

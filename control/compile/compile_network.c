@@ -254,6 +254,20 @@ static uint32_t add_health(struct compile *c, const struct cfg_health *health)
 	return snapshot_builder_add(c->builder, SNAP_HEALTHS, &record);
 }
 
+static void add_peer(struct compile *c, const struct cfg_backend_tls *tls,
+	const struct file_text *ca, uint32_t backend)
+{
+	struct snap_peer record = {
+		.ca = compile_text(
+			c, SNAP_KIND_GATEWAY, (struct str){ ca->data, (uint32_t)ca->len }),
+		.cert = tls->certificate.set ? number(&tls->certificate) : SNAP_NONE,
+		.slot = backend,
+	};
+
+	compile_rows(c, SNAP_KIND_GATEWAY, &schema_backend_tls, tls, &record);
+	snapshot_builder_add(c->builder, SNAP_PEERS, &record);
+}
+
 static void add_endpoints(
 	struct compile *c, const struct cfg_backend *b, uint32_t backend, struct slots *slots)
 {
@@ -306,6 +320,7 @@ void compile_backends(struct compile *c)
 		struct snap_backend record = {
 			.slot = slots_take(slots, (struct slot_name){ b->name.text }),
 			.health = add_health(c, &b->health),
+			.tls = b->tls.place.set,
 		};
 
 		compile_rows(c, SNAP_KIND_ROUTING, &schema_backend, b, &record);
@@ -313,6 +328,8 @@ void compile_backends(struct compile *c)
 			mistake_add(c->mistakes, b->place.at, "there are more than %u backends",
 				SNAP_BACKEND_SLOTS);
 		snapshot_builder_add(c->builder, SNAP_BACKENDS, &record);
+		if (record.tls)
+			add_peer(c, &b->tls, &c->authorities.list[i], record.slot);
 	}
 	slots_free(slots);
 	compile_endpoints(c);

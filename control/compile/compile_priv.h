@@ -3,6 +3,7 @@
 #ifndef SLUICE_CONTROL_COMPILE_COMPILE_PRIV_H
 #define SLUICE_CONTROL_COMPILE_COMPILE_PRIV_H
 
+#include "control/compile/authorities.h"
 #include "control/compile/certs.h"
 #include "control/compile/compile.h"
 #include "control/compile/patterns.h"
@@ -17,6 +18,7 @@ struct compile {
 	struct snap_settings settings;
 	struct pattern_shapes patterns;
 	struct certs certs;
+	struct authorities authorities;
 };
 
 /** Slots for one section, the previous generation's entered. @return NULL (a mistake too) without

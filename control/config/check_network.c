@@ -410,15 +410,39 @@ static void check_drained(struct check *c, const struct cfg_backend *backend)
 			(int)backend->name.text.len, backend->name.text.data);
 }
 
+static void check_backend_tls(struct check *c, struct cfg_backend_tls *tls)
+{
+	const struct cfg_value *name = &tls->server_name;
+	const struct cfg_root *root = &c->config->root;
+	struct ip_addr addr;
+
+	if (!tls->place.set)
+		return;
+	check_reference(c, &tls->certificate, c->certificates, &root->certificates,
+		sizeof(struct cfg_certificate), "certificate");
+	if (!name->set || !name->valid)
+		return;
+	if (ip_parse(name->text, &addr) == 0)
+		mistake_add(c->mistakes, name->at,
+			"'%.*s' is an address: leave server_name out, and certificates have to name "
+			"the endpoint's address",
+			(int)name->text.len, name->text.data);
+	else if (!check_is_host(name->text) || name->text.data[0] == '*')
+		mistake_add(c->mistakes, name->at,
+			"'%.*s' is no host name: write one such as \"orders.internal\", without a port",
+			(int)name->text.len, name->text.data);
+}
+
 void check_backends(struct check *c)
 {
-	const struct cfg_root *root = &c->config->root;
+	struct cfg_root *root = &c->config->root;
 
 	for (uint32_t b = 0; b < root->backends.count; b++) {
-		const struct cfg_backend *backend = CFG_ITEM(root->backends, struct cfg_backend, b);
+		struct cfg_backend *backend = CFG_ITEM(root->backends, struct cfg_backend, b);
 
 		check_drained(c, backend);
 		check_health(c, &backend->health);
+		check_backend_tls(c, &backend->tls);
 		for (uint32_t i = 0; i < backend->endpoints.count; i++) {
 			struct cfg_value *a =
 				&CFG_ITEM(backend->endpoints, struct cfg_endpoint, i)->address;

@@ -55,8 +55,10 @@ static void check_used_certificates(struct check *c)
 	for (uint32_t i = 0; i < root->listeners.count; i++)
 		uses_note_all(&uses,
 			&CFG_ITEM(root->listeners, struct cfg_listener, i)->tls.certificates);
+	for (uint32_t i = 0; i < root->backends.count; i++)
+		uses_note(&uses, &CFG_ITEM(root->backends, struct cfg_backend, i)->tls.certificate);
 	uses_warn(c, &uses, &root->certificates, sizeof(struct cfg_certificate), "certificate",
-		"is used by no listener");
+		"is used by no listener and no backend");
 }
 
 /* What APIs refer to. */

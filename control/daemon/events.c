@@ -69,12 +69,29 @@ static void events_say_health(const struct daemon *d, const struct event *e)
 		e->status ? status : reason_name((enum reason)e->reason));
 }
 
+/* TLS with an endpoint failed. */
+static void events_say_tls(const struct daemon *d, const struct event *e)
+{
+	const struct str backend = slot_backend_of_endpoint(&d->names, e->endpoint);
+	const struct str endpoint = slot_endpoint(&d->names, e->endpoint);
+	char why[EVENT_PATH_BYTES + 1];
+	uint32_t n = 0;
+
+	for (; n < e->path_bytes && n < EVENT_PATH_BYTES; n++)
+		why[n] = e->path[n];
+	why[n] = '\0';
+	log_warning("backend %.*s: TLS with endpoint %.*s failed: %s", (int)backend.len,
+		backend.data, (int)endpoint.len, endpoint.data, why);
+}
+
 static void events_take(struct daemon *d, const struct event *e, int64_t real_ns)
 {
 	if (e->type == EVENT_ACCESS)
 		access_log_add(&d->log, e, &d->names, real_ns);
 	else if (e->type == EVENT_DOWN || e->type == EVENT_UP)
 		events_say_health(d, e);
+	else if (e->type == EVENT_TLS)
+		events_say_tls(d, e);
 }
 
 void daemon_drain_events(struct daemon *d)

@@ -54,6 +54,19 @@ void outcome_connect_failed(struct backends *b, uint32_t slot, bool silent, uint
 	outcome_show_ejection(b, slot, index);
 }
 
+void outcome_tls(struct backends *b, uint32_t slot, bool resumed)
+{
+	struct stats_endpoint *stats = backends_stats(b, slot);
+
+	stats->tls_handshakes++;
+	stats->tls_resumed += resumed;
+}
+
+void outcome_tls_failed(struct backends *b, uint32_t slot)
+{
+	backends_stats(b, slot)->tls_failures++;
+}
+
 void outcome_closed(struct backends *b, uint32_t slot)
 {
 	backends_stats(b, slot)->open--;

@@ -33,6 +33,11 @@ void outcome_connected(struct backends *b, uint32_t slot);
 /** The endpoint refused a connection, or did not accept it in time. @param silent  it did not answer
  * at all */
 void outcome_connect_failed(struct backends *b, uint32_t slot, bool silent, uint64_t now_ns);
+/** A TLS handshake with the endpoint is complete. */
+void outcome_tls(struct backends *b, uint32_t slot, bool resumed);
+/** TLS with the endpoint failed, in its handshake or later: outcome_connect_failed() or outcome_ended()
+ *  follows. */
+void outcome_tls_failed(struct backends *b, uint32_t slot);
 /** A connection that was begun is gone, accepted or not. */
 void outcome_closed(struct backends *b, uint32_t slot);
 

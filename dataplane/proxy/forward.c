@@ -193,7 +193,8 @@ static void forward_response_eof(struct proxy *p, struct exchange *ex)
 
 	u->reusable = false;
 	if (ex->flags & EX_RESPONDING) {
-		if (http1_body_ends_at_close(&ex->response_body))
+		if (http1_body_ends_at_close(&ex->response_body) &&
+			!transport_truncated(&u->transport))
 			forward_response_done(p, ex);
 		else
 			forward_response_bad(p, ex, REASON_BACKEND_TRUNCATED);
@@ -265,6 +266,10 @@ static enum round forward_response_rounds(struct proxy *p, struct exchange *ex, 
 		read = transport_read(&u->transport, room, &u->rx.chain);
 		if (read == TRANSPORT_NOTHING && stream_bytes(&u->rx) == 0)
 			break;
+		if (unlikely(read == TRANSPORT_CORRUPTED)) {
+			upstream_broke_tls(p, u);
+			return ROUND_OVER;
+		}
 		if (!ex->attempt.sent_ns ||
 			(!(ex->flags & EX_RESPONDING) && transport_unasked(&u->transport))) {
 			upstream_spoke_early(p, u);

@@ -56,11 +56,13 @@ struct proxy *proxy_create(const struct proxy_config *config, uint64_t now_ns)
 
 static void free_upstreams(struct proxy *p)
 {
-	for (uint32_t slot = 0; p->backends.pools && slot < p->config.endpoint_slots; slot++) {
-		struct upstream *u = upstream_first_idle(p, slot);
+	for (uint32_t i = 0; i < p->upstreams.touched; i++) {
+		struct upstream *u = upstream_at(&p->upstreams, i);
 
-		for (; u; u = upstream_next_idle(u))
-			stream_free(&u->rx, &p->heads);
+		if (!u)
+			continue;
+		stream_free(&u->rx, &p->heads);
+		transport_forget_tls(&u->transport);
 	}
 }
 
@@ -74,8 +76,6 @@ void proxy_free_session(struct proxy *p, struct client *c)
 			cors_forget(c->exchange);
 		if (c->exchange->flags & EX_KEPT)
 			retry_let_go(c->exchange);
-		if (c->exchange->attempt.upstream)
-			stream_free(&c->exchange->attempt.upstream->rx, &p->heads);
 	}
 	stream_free(&c->rx, &p->heads);
 }

@@ -204,7 +204,12 @@ static inline char *exchange_path(struct exchange *ex)
 #define EXCHANGE_HOT_BYTES 320 /* what a response touches of it, most of the time */
 #define CLIENT_HOT_BYTES   192
 
-enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE };
+enum upstream_state {
+	UPSTREAM_CONNECTING,
+	UPSTREAM_HANDSHAKE, /* TCP has connected */
+	UPSTREAM_BUSY,
+	UPSTREAM_IDLE
+};
 
 /* A connection to a backend's endpoint. */
 struct upstream {
@@ -225,7 +230,22 @@ struct upstream {
 };
 static_assert(offsetof(struct upstream, deadline.entry) <= 128, "a request touches two lines");
 
+/** Whether no request can be sent yet. */
+static inline bool upstream_opening(const struct upstream *u)
+{
+	return u->state < UPSTREAM_BUSY;
+}
+
 #define UPSTREAM_UNSAID UINT16_MAX
+
+/** The @p i-th of the slab's places, below its touched. @return NULL: it is free. The link of a free
+ *  one, which begins it then, is aligned and no kind */
+static inline struct upstream *upstream_at(const struct slab *upstreams, uint32_t i)
+{
+	struct upstream *u = (void *)(upstreams->base + i * upstreams->object_bytes);
+
+	return u->kind == PEER_UPSTREAM ? u : NULL;
+}
 
 static inline const struct http_head *decision_head(const struct decision *d)
 {
@@ -438,6 +458,8 @@ void upstream_abort(struct proxy *p, struct upstream *u);
 /* Bytes came that cannot be the response to its request: on a pooled connection they were behind
  * the last response, and the request may go elsewhere; another backend breaks the rules. */
 void upstream_spoke_early(struct proxy *p, struct upstream *u);
+/* It broke TLS, or an alert came: a client certificate is refused behind the handshake. */
+void upstream_broke_tls(struct proxy *p, struct upstream *u);
 /* Its FIN came before an answer. */
 void upstream_closed_early(struct proxy *p, struct upstream *u);
 /* Connect to ejected endpoints whose time has come. Once a loop. */
@@ -566,6 +588,8 @@ const char *checks_fault(const struct proxy *p);
 /* record.c */
 void record_exchange(struct proxy *p, struct exchange *ex);
 void record_handshake_failed(struct proxy *p, const struct client *c);
+/** TLS with an endpoint failed. @param why  a sentence's end */
+void record_peer_failed(struct proxy *p, uint32_t slot, const char *why);
 /* An endpoint went down or up by its health checks. @param why  of the latest check, with the status of
  * its response, or 0 */
 void record_health(struct proxy *p, uint32_t slot, bool down, enum reason why, uint16_t status);

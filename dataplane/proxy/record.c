@@ -137,6 +137,30 @@ void record_health(struct proxy *p, uint32_t slot, bool down, enum reason why, u
 	event_ring_push(p->config.events);
 }
 
+/* Whether there is room for one more line about a handshake in this second. */
+static bool record_handshake_line(struct proxy *p)
+{
+	if (p->handshake_lines_s != p->wall_s) {
+		p->handshake_lines_s = p->wall_s;
+		p->handshake_lines = 0;
+	}
+	return p->config.events && p->handshake_lines++ < HANDSHAKE_LINES;
+}
+
+void record_peer_failed(struct proxy *p, uint32_t slot, const char *why)
+{
+	struct event *e = record_handshake_line(p)
+				  ? record_event_begin(p, EVENT_TLS, REASON_BACKEND_TLS)
+				  : NULL;
+
+	if (!e)
+		return;
+	e->endpoint = slot;
+	e->path_bytes = (uint16_t)RTE_MIN(strlen(why), sizeof(e->path));
+	memcpy(e->path, why, e->path_bytes);
+	event_ring_push(p->config.events);
+}
+
 void record_handshake_failed(struct proxy *p, const struct client *c)
 {
 	struct event *e;
@@ -144,14 +168,8 @@ void record_handshake_failed(struct proxy *p, const struct client *c)
 	p->counters->tls_failures++;
 	record_listener(p, c->listener_slot)->tls_failures++;
 	p->config.stats->reason[REASON_TLS_FAILED]++;
-	if (p->handshake_lines_s != p->wall_s) {
-		p->handshake_lines_s = p->wall_s;
-		p->handshake_lines = 0;
-	}
-	if (!p->config.events || !proxy_settings(p)->access_log ||
-		p->handshake_lines == HANDSHAKE_LINES)
+	if (!proxy_settings(p)->access_log || !record_handshake_line(p))
 		return;
-	p->handshake_lines++;
 	e = record_event_begin(p, EVENT_ACCESS, REASON_TLS_FAILED);
 	if (!e)
 		return;

@@ -16,7 +16,7 @@ static bool retire_any(const struct tables *now)
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++)
 		if (now->ended[kind].count > 0)
 			return true;
-	return now->listening.tls_changed;
+	return now->listening.tls_changed || now->reconnect.count > 0;
 }
 
 /* Forget a slot that ended. */
@@ -38,8 +38,8 @@ static void retire_exchange(const struct tables *now, struct exchange *ex)
 
 /*
  * Connections to endpoints that are gone: those that wait in a pool close, those of requests and
- * probes go on. Every one is in the slab, in use or given back: the link of a free one, which
- * begins it then, is aligned and no kind.
+ * probes go on. The same with those to endpoints that are to be spoken to otherwise, whose
+ * connections carry no other request.
  */
 static void retire_upstreams(struct proxy *p, const struct tables *now)
 {
@@ -50,11 +50,16 @@ static void retire_upstreams(struct proxy *p, const struct tables *now)
 		checks_forget(p, ended->slots[i]);
 		backends_forget(&p->backends, ended->slots[i]);
 	}
+	for (uint32_t i = 0; i < now->reconnect.count; i++)
+		upstream_pool_close(p, now->reconnect.slots[i]);
 	for (uint32_t i = 0; i < p->upstreams.touched; i++) {
-		struct upstream *u = (void *)(p->upstreams.base + i * p->upstreams.object_bytes);
+		struct upstream *u = upstream_at(&p->upstreams, i);
 
-		if (u->kind == PEER_UPSTREAM)
-			retire_slot(now, SLOT_ENDPOINT, &u->slot, backends_slot_gone(&p->backends));
+		if (!u)
+			continue;
+		if (tables_slot_reconnects(now, u->slot))
+			u->idle_limit = 0;
+		retire_slot(now, SLOT_ENDPOINT, &u->slot, backends_slot_gone(&p->backends));
 	}
 }
 
@@ -101,7 +106,7 @@ void retire_run(struct proxy *p, const struct tables *now)
 
 	if (!retire_any(now))
 		return;
-	if (now->ended[SLOT_ENDPOINT].count > 0)
+	if (now->ended[SLOT_ENDPOINT].count > 0 || now->reconnect.count > 0)
 		retire_upstreams(p, now);
 	for (c = LIST_FIRST(&p->all); c; c = next) {
 		next = LIST_NEXT(c, all_entry);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool any_tls_listener(const struct snapshot *snapshot)
+static bool any_tls(const struct snapshot *snapshot)
 {
 	uint32_t n;
 	const struct snap_listener *listeners = snap_records(snapshot, SNAP_LISTENERS, &n);
@@ -14,7 +14,7 @@ static bool any_tls_listener(const struct snapshot *snapshot)
 	for (uint32_t i = 0; i < n; i++)
 		if (listeners[i].tls)
 			return true;
-	return false;
+	return snapshot->sections[SNAP_PEERS].count > 0;
 }
 
 /* Listeners, certificates and keys are those of the generation before. */
@@ -30,7 +30,7 @@ static bool build_tls(struct tables *t, const struct tables_config *config,
 {
 	bool shared;
 
-	if (!any_tls_listener(&t->snapshot))
+	if (!any_tls(&t->snapshot))
 		return true;
 	shared = tls_stays(t, previous, secrets);
 	for (uint32_t w = 0; w < config->worker_count; w++) {

@@ -43,8 +43,8 @@ struct tables_listening {
 
 /* What a worker has for itself. */
 struct tables_worker {
-	struct tls_contexts
-		*tls; /* NULL where no listener has TLS; shared while certificates stay */
+	/* NULL where no listener and no backend has TLS; shared while these and certificates stay */
+	struct tls_contexts *tls;
 	struct policy_scratch *scratch;
 	struct balance_rounds *rounds;
 };
@@ -91,6 +91,7 @@ struct tables {
 	struct tables_slots *indices[SLOT_KINDS]; /* what by_slot points into */
 	uint32_t slots[SLOT_KINDS];
 	struct tables_ended ended[SLOT_KINDS];
+	struct tables_ended reconnect; /* endpoints whose backend has other TLS settings now */
 	struct tables_listening listening;
 };
 
@@ -126,12 +127,22 @@ static inline uint32_t tables_listener(const struct tables *t, uint32_t slot)
 	return slot < t->slots[SLOT_LISTENER] ? t->by_slot[SLOT_LISTENER][slot] : SNAP_NONE;
 }
 
+static inline bool tables_ended_has(const struct tables_ended *ended, uint32_t slot)
+{
+	return slot < ended->bit_count && (ended->bits[slot / 64] >> slot % 64 & 1);
+}
+
 /** True when @p slot had a meaning in the generation before that it does not have any more. */
 static inline bool tables_slot_ended(const struct tables *t, enum slot_kind kind, uint32_t slot)
 {
-	const struct tables_ended *ended = &t->ended[kind];
+	return tables_ended_has(&t->ended[kind], slot);
+}
 
-	return slot < ended->bit_count && (ended->bits[slot / 64] >> slot % 64 & 1);
+/** True when connections to the endpoint with @p slot are not to be reused: they were made, or not
+ *  encrypted, by other settings. */
+static inline bool tables_slot_reconnects(const struct tables *t, uint32_t slot)
+{
+	return tables_ended_has(&t->reconnect, slot);
 }
 
 /* tables_slots.c */

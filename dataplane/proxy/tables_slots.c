@@ -124,29 +124,107 @@ static bool slot_ends(
 			       &t->snapshot, slot_record(t, kind, is)));
 }
 
-/* Each record is compared once. */
-static bool slots_compare(struct tables *t, const struct tables *previous, enum slot_kind kind)
+/* No slot yet. @return false without memory */
+static bool ended_begin(struct tables_ended *ended, uint32_t slots)
 {
-	struct tables_ended *ended = &t->ended[kind];
+	ended->bits = calloc(slots / 64 + 1, sizeof(*ended->bits));
+	ended->bit_count = ended->bits ? slots : 0;
+	return ended->bits != NULL;
+}
+
+static void ended_add(struct tables_ended *ended, uint32_t slot)
+{
+	ended->bits[slot / 64] |= UINT64_C(1) << slot % 64;
+}
+
+/* List what was added. @return false without memory */
+static bool ended_finish(struct tables_ended *ended)
+{
 	uint32_t count = 0;
 
-	ended->bits = calloc(previous->slots[kind] / 64 + 1, sizeof(*ended->bits));
-	if (!ended->bits)
-		return false;
-	ended->bit_count = previous->slots[kind];
-	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++) {
-		if (!slot_ends(t, previous, kind, slot))
-			continue;
-		ended->bits[slot / 64] |= UINT64_C(1) << slot % 64;
-		count++;
-	}
+	for (uint32_t i = 0; i <= ended->bit_count / 64; i++)
+		count += (uint32_t)__builtin_popcountll(ended->bits[i]);
 	ended->slots = malloc((count + 1) * sizeof(*ended->slots));
 	if (!ended->slots)
 		return false;
 	for (uint32_t slot = 0; ended->count < count; slot++)
-		if (tables_slot_ended(t, kind, slot))
+		if (tables_ended_has(ended, slot))
 			ended->slots[ended->count++] = slot;
 	return true;
+}
+
+static void ended_free(struct tables_ended *ended)
+{
+	free(ended->slots);
+	free(ended->bits);
+}
+
+/* Each record is compared once. */
+static bool slots_compare(struct tables *t, const struct tables *previous, enum slot_kind kind)
+{
+	struct tables_ended *ended = &t->ended[kind];
+
+	if (!ended_begin(ended, previous->slots[kind]))
+		return false;
+	for (uint32_t slot = 0; slot < previous->slots[kind]; slot++)
+		if (slot_ends(t, previous, kind, slot))
+			ended_add(ended, slot);
+	return ended_finish(ended);
+}
+
+/* The TLS of a backend; NULL: none, or there is no such backend. */
+static const struct snap_peer *peer_of(const struct snapshot *s, uint32_t backend)
+{
+	const uint32_t i = snap_named(s, SNAP_PEER, backend);
+
+	return i == SNAP_NONE ? NULL : SNAP_AT(s, SNAP_PEERS, snap_peer, i);
+}
+
+static bool peer_same_cert(
+	const struct snapshot *a, uint32_t x, const struct snapshot *b, uint32_t y)
+{
+	if (x == SNAP_NONE || y == SNAP_NONE)
+		return x == y;
+	return memcmp(SNAP_AT(a, SNAP_CERTS, snap_cert, x)->fingerprint,
+		       SNAP_AT(b, SNAP_CERTS, snap_cert, y)->fingerprint,
+		       sizeof(((struct snap_cert *)NULL)->fingerprint)) == 0;
+}
+
+/* Whether connections to the backend's endpoints are made as they were. */
+static bool peer_same(const struct snapshot *a, const struct snapshot *b, uint32_t backend)
+{
+	const struct snap_peer *x = peer_of(a, backend), *y = peer_of(b, backend);
+
+	if (!x || !y)
+		return x == y;
+	return snapshot_same_text(a, x->ca, b, y->ca) &&
+	       snapshot_same_text(a, x->server_name, b, y->server_name) &&
+	       peer_same_cert(a, x->cert, b, y->cert);
+}
+
+/* Endpoints whose backend has other TLS settings. Each backend is compared once: authorities may be
+ * long. */
+static bool peers_compare(struct tables *t, const struct tables *previous)
+{
+	const struct snapshot *was = &previous->snapshot, *is = &t->snapshot;
+	uint32_t backends, endpoints;
+	const struct snap_backend *backend = snap_records(is, SNAP_BACKENDS, &backends);
+	const struct snap_endpoint *endpoint = snap_records(is, SNAP_ENDPOINTS, &endpoints);
+
+	if (tables_share(t, previous, 1u << SNAP_KIND_GATEWAY) ||
+		was->sections[SNAP_PEERS].count + is->sections[SNAP_PEERS].count == 0)
+		return true;
+	if (!ended_begin(&t->reconnect, t->slots[SLOT_ENDPOINT]))
+		return false;
+	for (uint32_t b = 0; b < backends; b++) {
+		const struct snap_range range = is->endpoints[b];
+
+		if (peer_same(was, is, backend[b].slot))
+			continue;
+		for (uint32_t i = range.first; i < range.first + range.count; i++)
+			ended_add(&t->reconnect, endpoint[i].slot);
+	}
+	return ended_finish(&t->reconnect);
 }
 
 /* The listener of @p other that has the slot and the address of @p l; NULL: none. */
@@ -207,7 +285,7 @@ bool tables_index_slots(struct tables *t, const struct tables *previous)
 		if (previous && !slots_compare(t, previous, kind))
 			return false;
 	}
-	return !previous || listeners_compare(t, previous);
+	return !previous || (listeners_compare(t, previous) && peers_compare(t, previous));
 }
 
 void tables_free_slots(struct tables *t)
@@ -215,9 +293,9 @@ void tables_free_slots(struct tables *t)
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
 		if (t->indices[kind] && --t->indices[kind]->shares == 0)
 			free(t->indices[kind]);
-		free(t->ended[kind].slots);
-		free(t->ended[kind].bits);
+		ended_free(&t->ended[kind]);
 	}
+	ended_free(&t->reconnect);
 	free(t->listening.closed);
 	free(t->listening.opened);
 	free(t->listening.backlog);

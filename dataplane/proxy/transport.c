@@ -18,6 +18,18 @@ bool transport_accept(
 	return t->tls || !contexts;
 }
 
+bool transport_verify(struct transport *t, struct tls_contexts *contexts, uint32_t peer,
+	uint32_t slot, const struct ip_addr *remote)
+{
+	t->tls = tls_conn_connect(contexts, peer, slot, remote);
+	return t->tls != NULL;
+}
+
+void transport_greet(struct transport *t)
+{
+	transport_flush(t);
+}
+
 enum transport_read transport_decrypt(
 	struct transport *t, struct rte_mbuf *ciphertext, struct chain *to)
 {
@@ -32,6 +44,9 @@ enum transport_read transport_decrypt(
 		return TRANSPORT_CLEAR;
 	}
 	transport_flush(t);
+	/* Tickets and the like are no response that came too early. */
+	if (!clear && tcp_unasked(t->tcp) && tls_held_bytes(t->tls) == 0)
+		tcp_ask_on(t->tcp);
 	if (after == TLS_FAILED)
 		return before == TLS_HANDSHAKE ? TRANSPORT_REFUSED : TRANSPORT_CORRUPTED;
 	return before == TLS_HANDSHAKE && after != TLS_HANDSHAKE ? TRANSPORT_OPENED
@@ -45,6 +60,18 @@ int transport_encrypt(struct transport *t, struct rte_mbuf *chain, uint64_t now_
 	if (!error)
 		transport_flush(t);
 	return error;
+}
+
+bool transport_settle(struct transport *t)
+{
+	struct chain content = { NULL };
+	bool quiet;
+
+	while (transport_read(t, UINT32_MAX, &content) != TRANSPORT_NOTHING) {
+	}
+	quiet = content.bytes == 0 && tls_state(t->tls) == TLS_OPEN && tls_held_bytes(t->tls) == 0;
+	chain_free(&content);
+	return quiet && tcp_quiet(t->tcp);
 }
 
 uint32_t transport_discard(struct transport *t)
@@ -68,6 +95,12 @@ uint32_t transport_held_bytes(const struct transport *t)
 uint32_t transport_held_mbufs(const struct transport *t)
 {
 	return tcp_mbufs(t->tcp) + (t->tls ? tls_held_mbufs(t->tls) : 0);
+}
+
+const char *transport_failure(const struct transport *t)
+{
+	return tls_state(t->tls) == TLS_FAILED ? tls_failure(t->tls)
+					       : "closed during the handshake";
 }
 
 void transport_forget_tls(struct transport *t)
@@ -99,7 +132,11 @@ void transport_end(struct transport *t)
 
 void transport_let_go(struct transport *t)
 {
-	transport_forget_tls(t);
+	if (unlikely(t->tls)) {
+		tls_shutdown(t->tls);
+		transport_flush(t);
+		transport_forget_tls(t);
+	}
 	tcp_set_user(t->tcp, NULL);
 	tcp_close_both(t->tcp);
 }

@@ -26,7 +26,7 @@ enum transport_read {
 	TRANSPORT_OPENED, /* the handshake is complete, and content may have come with it */
 	TRANSPORT_CLEAR, /* the client speaks HTTP where TLS is spoken: it is clear text from now on */
 	TRANSPORT_REFUSED,   /* the handshake failed; the alert is queued */
-	TRANSPORT_CORRUPTED, /* the peer broke TLS; the alert is queued */
+	TRANSPORT_CORRUPTED, /* the peer broke TLS, or refused it late; the alert is queued */
 };
 
 /**
@@ -48,6 +48,19 @@ static inline int transport_connect(struct transport *t, struct tcp_stack *stack
 	t->tls = NULL;
 	return tcp_connect(stack, remote, port, user, now_ns, &t->tcp);
 }
+
+/**
+ * Encrypt a connection that was begun by transport_connect(): transport_greet() is due when TCP has
+ * connected, and nothing else is sent before TRANSPORT_OPENED.
+ * @param peer  index into SNAP_PEERS
+ * @param slot  the endpoint's
+ * @return false without memory
+ */
+bool transport_verify(struct transport *t, struct tls_contexts *contexts, uint32_t peer,
+	uint32_t slot, const struct ip_addr *remote);
+
+/** Begin the handshake. */
+void transport_greet(struct transport *t);
 
 /** Whether what is sent is encrypted. */
 static inline bool transport_secure(const struct transport *t)
@@ -88,6 +101,12 @@ static inline bool transport_at_eof(const struct transport *t)
 {
 	return (likely(t->tcp != NULL) && tcp_recv_eof(t->tcp)) ||
 	       (t->tls && tls_state(t->tls) == TLS_CLOSED);
+}
+
+/** At the end, whether it may be an attacker's: TCP ended, and TLS did not (RFC 8446 §6.1). */
+static inline bool transport_truncated(const struct transport *t)
+{
+	return t->tls && tls_state(t->tls) != TLS_CLOSED;
 }
 
 /** transport_send() of an encrypted connection. */
@@ -138,16 +157,24 @@ uint32_t transport_held_bytes(const struct transport *t);
 /** The mbufs in which these and the bytes that were not acknowledged lie. */
 uint32_t transport_held_mbufs(const struct transport *t);
 
-/** Whether an idle connection is just that: see tcp_quiet(). */
-static inline bool transport_quiet(const struct transport *t)
+/** transport_quiet() of an encrypted connection. */
+bool transport_settle(struct transport *t);
+
+/** Whether an idle connection is just that: see tcp_quiet(). What TLS has to say of itself, such as
+ *  session tickets, is taken; content is thrown away, as the connection is of no use then. */
+static inline bool transport_quiet(struct transport *t)
 {
+	if (unlikely(t->tls))
+		return transport_settle(t);
 	return tcp_quiet(t->tcp);
 }
 
-/** A request follows: what arrives before the peer has any of it is unasked. See tcp_ask(). */
+/** A request follows: what arrives before the peer has any of it is unasked. See tcp_ask(). Behind a
+ *  handshake session tickets do, and perhaps the response with them: the first request is not watched. */
 static inline void transport_ask(struct transport *t)
 {
-	tcp_ask(t->tcp);
+	if (likely(!t->tls) || !tls_fresh(t->tls))
+		tcp_ask(t->tcp);
 }
 
 /** Whether bytes have come since transport_ask() that the peer sent before. */
@@ -162,6 +189,10 @@ static inline bool transport_resumed(const struct transport *t)
 	return t->tls && tls_resumed(t->tls);
 }
 
+/** What failed, after TRANSPORT_REFUSED or TRANSPORT_CORRUPTED, or at an end during the handshake; of
+ *  static lifetime. */
+const char *transport_failure(const struct transport *t);
+
 /** Free what TLS holds, at once: what is encrypted is queued already, and nothing more is
  *  decrypted. */
 void transport_forget_tls(struct transport *t);
@@ -173,7 +204,8 @@ void transport_close(struct transport *t);
 /** Say that nothing more will be sent, after what is queued, and go on reading. */
 void transport_end(struct transport *t);
 
-/** Close, and answer with RST what the peer still sends: TCP finishes alone, without upcalls. */
+/** Close, with close_notify, and answer with RST what the peer still sends: TCP finishes alone, without
+ *  upcalls. */
 void transport_let_go(struct transport *t);
 
 /** Send RST and free all. */

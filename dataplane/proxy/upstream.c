@@ -32,6 +32,7 @@ static void upstream_free(struct proxy *p, struct upstream *u)
 		u->exchange->attempt.upstream = NULL;
 	deadline_remove(&u->deadline);
 	stream_free(&u->rx, &p->heads);
+	transport_forget_tls(&u->transport);
 	outcome_closed(&p->backends, u->slot);
 	upstream_count(p, -1);
 	slab_put(&p->upstreams, u);
@@ -52,7 +53,7 @@ void upstream_abort(struct proxy *p, struct upstream *u)
 
 /* Whether the next bytes on the connection can only be the response to the next request: bytes
  * behind the last response, wherever they wait, would be taken for it. */
-static bool upstream_quiet(const struct upstream *u)
+static bool upstream_quiet(struct upstream *u)
 {
 	return stream_bytes(&u->rx) == 0 && transport_quiet(&u->transport);
 }
@@ -95,6 +96,13 @@ static struct upstream *upstream_connect(
 	*timeout_ms = backend->connect_timeout_ms;
 	if (transport_connect(&u->transport, p->tcp, &endpoint->addr, (uint16_t)endpoint->tcp_port,
 		    u, p->now_ns)) {
+		slab_put(&p->upstreams, u);
+		return NULL;
+	}
+	if (unlikely(backend->tls) &&
+		!transport_verify(&u->transport, p->tables->worker[p->config.worker_index].tls,
+			snap_named(snapshot, SNAP_PEER, backend->slot), u->slot, &endpoint->addr)) {
+		transport_abort(&u->transport);
 		slab_put(&p->upstreams, u);
 		return NULL;
 	}
@@ -148,7 +156,7 @@ static void upstream_keep(struct proxy *p, struct upstream *u)
 	deadline_set(&p->wheel, &u->deadline, p->now_ns + ms * 1000000);
 }
 
-void upstream_connected(struct proxy *p, struct upstream *u)
+static void upstream_opened(struct proxy *p, struct upstream *u)
 {
 	outcome_connected(&p->backends, u->slot);
 	if (!u->exchange) { /* a probe: the connection is good for the next request */
@@ -178,6 +186,40 @@ static void upstream_connect_failed(
 		return;
 	attempt_end(p, ex, OUTCOME_CONNECT);
 	exchange_failed(p, ex, why);
+}
+
+void upstream_connected(struct proxy *p, struct upstream *u)
+{
+	if (likely(!transport_secure(&u->transport))) {
+		upstream_opened(p, u);
+		return;
+	}
+	u->state = UPSTREAM_HANDSHAKE;
+	transport_greet(&u->transport);
+}
+
+static void upstream_note_tls_failed(struct proxy *p, const struct upstream *u)
+{
+	outcome_tls_failed(&p->backends, u->slot);
+	record_peer_failed(p, u->slot, transport_failure(&u->transport));
+}
+
+/* The handshake goes on, within the time that the endpoint has to accept. */
+static void upstream_handshake(struct proxy *p, struct upstream *u)
+{
+	const enum transport_read read = transport_read(&u->transport, UINT32_MAX, &u->rx.chain);
+
+	if (read == TRANSPORT_REFUSED || transport_at_eof(&u->transport)) {
+		upstream_note_tls_failed(p, u);
+		transport_let_go(&u->transport);
+		upstream_connect_failed(p, u, REASON_BACKEND_TLS, false);
+	} else if (read == TRANSPORT_OPENED) {
+		outcome_tls(&p->backends, u->slot, transport_resumed(&u->transport));
+		if (u->exchange && stream_bytes(&u->rx) > 0)
+			upstream_spoke_early(p, u);
+		else
+			upstream_opened(p, u);
+	}
 }
 
 static void upstream_probe(struct proxy *p, uint32_t slot)
@@ -220,10 +262,14 @@ void upstream_probes(struct proxy *p)
 void upstream_readable(struct proxy *p, struct upstream *u)
 {
 	/* An idle connection has nothing to say: the backend closes, or it broke the rules. */
-	if (u->state == UPSTREAM_IDLE)
-		upstream_close(p, u);
-	else if (u->exchange)
+	if (u->state == UPSTREAM_IDLE) {
+		if (!upstream_quiet(u))
+			upstream_close(p, u);
+	} else if (unlikely(upstream_opening(u))) {
+		upstream_handshake(p, u);
+	} else if (u->exchange) {
 		forward_response(p, u->exchange);
+	}
 }
 
 void upstream_writable(struct proxy *p, struct upstream *u)
@@ -252,6 +298,11 @@ void upstream_ended(struct proxy *p, struct upstream *u, enum tcp_end why)
 {
 	struct exchange *ex = u->exchange;
 
+	if (unlikely(u->state == UPSTREAM_HANDSHAKE)) {
+		upstream_note_tls_failed(p, u);
+		upstream_connect_failed(p, u, REASON_BACKEND_TLS, false);
+		return;
+	}
 	if (u->state == UPSTREAM_CONNECTING) {
 		upstream_connect_failed(p, u,
 			why == TCP_END_TIMEOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED,
@@ -280,6 +331,17 @@ void upstream_closed_early(struct proxy *p, struct upstream *u)
 	upstream_lost(p, u, OUTCOME_RESET);
 }
 
+void upstream_broke_tls(struct proxy *p, struct upstream *u)
+{
+	struct exchange *ex = u->exchange;
+
+	upstream_note_tls_failed(p, u);
+	transport_let_go(&u->transport);
+	upstream_free(p, u);
+	attempt_end(p, ex, OUTCOME_INVALID);
+	exchange_refuse(p, ex, REASON_BACKEND_TLS);
+}
+
 void upstream_spoke_early(struct proxy *p, struct upstream *u)
 {
 	struct exchange *ex = u->exchange;
@@ -301,7 +363,7 @@ void upstream_connect_late(struct proxy *p, struct upstream *u)
 
 void upstream_due(struct proxy *p, struct upstream *u)
 {
-	if (u->state == UPSTREAM_CONNECTING)
+	if (upstream_opening(u))
 		upstream_connect_late(p, u); /* a probe */
 	else
 		upstream_close(p, u); /* it was idle for long enough */

@@ -18,7 +18,7 @@ static bool body_wanted(const struct exchange *ex)
 
 static bool connecting(const struct exchange *ex)
 {
-	return ex->attempt.upstream->state == UPSTREAM_CONNECTING;
+	return upstream_opening(ex->attempt.upstream);
 }
 
 static enum wait_owes client_owes(const struct exchange *ex)

@@ -184,6 +184,9 @@ bool tcp_quiet(const struct tcp_conn *c);
 /** A request follows on a quiet connection: bytes that arrive before any of it is acknowledged were
  * sent before the peer could know of it. */
 void tcp_ask(struct tcp_conn *c);
+/** Bytes that came meanwhile were no response: the same from here on, for what of the request is not
+ * acknowledged. */
+void tcp_ask_on(struct tcp_conn *c);
 /** True when such bytes have come since tcp_ask(). */
 bool tcp_unasked(const struct tcp_conn *c);
 

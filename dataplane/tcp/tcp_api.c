@@ -94,6 +94,11 @@ void tcp_ask(struct tcp_conn *c)
 	c->asked = TCP_ASKED;
 }
 
+void tcp_ask_on(struct tcp_conn *c)
+{
+	c->asked = c->sq_bytes > 0 ? TCP_ASKED : 0;
+}
+
 bool tcp_unasked(const struct tcp_conn *c)
 {
 	return c->asked == TCP_UNASKED;

@@ -77,13 +77,13 @@ struct tls_conn;
 struct tls_conn *tls_conn_create(struct tls_contexts *contexts, uint32_t listener);
 /**
  * Begin a connection to a backend: the first message is to be taken with tls_output().
- * @param backend  index into SNAP_BACKENDS, one with tls
- * @param slot     the endpoint's, whose latest session is resumed
- * @param addr     the endpoint's; copied
+ * @param number  index into SNAP_PEERS
+ * @param slot    the endpoint's, whose latest session is resumed
+ * @param addr    the endpoint's; copied
  * @return NULL when out of memory
  */
 struct tls_conn *tls_conn_connect(
-	struct tls_contexts *contexts, uint32_t backend, uint32_t slot, const struct ip_addr *addr);
+	struct tls_contexts *contexts, uint32_t number, uint32_t slot, const struct ip_addr *addr);
 void tls_conn_destroy(struct tls_conn *conn);
 
 enum tls_state {
@@ -120,12 +120,15 @@ struct rte_mbuf *tls_output(struct tls_conn *conn);
 
 enum tls_state tls_state(const struct tls_conn *conn);
 bool tls_resumed(const struct tls_conn *conn);
+/** Whether the peer has sent no data yet: it may still owe the handshake's last messages. */
+bool tls_fresh(const struct tls_conn *conn);
 /** Ciphertext that was taken and is no whole record yet, and the mbufs it lies in. */
 uint32_t tls_held_bytes(const struct tls_conn *conn);
 uint32_t tls_held_mbufs(const struct tls_conn *conn);
 /** True when the client spoke HTTP without TLS: a method is where its first record should be. */
 bool tls_clear_http(const struct tls_conn *conn);
-/** Why the connection is TLS_FAILED: what is wrong with the backend's certificate, OpenSSL's reason or ours, static lifetime; empty otherwise. */
+/** Why the connection is TLS_FAILED: what is wrong with the backend's certificate, OpenSSL's reason or
+ *  ours, static lifetime; empty otherwise. */
 const char *tls_failure(const struct tls_conn *conn);
 /** The server name the client asked for, lower case, or empty. */
 struct str tls_server_name(const struct tls_conn *conn);

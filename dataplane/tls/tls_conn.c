@@ -30,7 +30,6 @@
 static void conn_fail(struct tls_conn *conn, const char *why)
 {
 	const unsigned long error = ERR_peek_last_error();
-
 	const long verified = SSL_get_verify_result(conn->ssl);
 
 	conn->state = TLS_FAILED;
@@ -314,6 +313,11 @@ uint32_t tls_held_mbufs(const struct tls_conn *conn)
 bool tls_resumed(const struct tls_conn *conn)
 {
 	return SSL_session_reused(conn->ssl) == 1;
+}
+
+bool tls_fresh(const struct tls_conn *conn)
+{
+	return conn->read_bytes == 0;
 }
 
 bool tls_clear_http(const struct tls_conn *conn)

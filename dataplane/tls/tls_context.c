@@ -128,6 +128,45 @@ static bool secrets_digest(const struct secrets *secrets, uint8_t *digest)
 		       NULL, EVP_sha256(), NULL) == 1;
 }
 
+/* The name of a peer's backend; one that no backend has does no harm. */
+static struct str peer_backend(const struct snapshot *snapshot, const struct snap_peer *peer)
+{
+	const uint32_t backend = snap_named(snapshot, SNAP_BACKEND, peer->slot);
+
+	if (backend == SNAP_NONE)
+		return STR("");
+	return snap_str(snapshot, SNAP_AT(snapshot, SNAP_BACKENDS, snap_backend, backend)->name);
+}
+
+static bool load_peers(
+	struct tls_contexts *contexts, const struct snapshot *snapshot, char *why, size_t why_bytes)
+{
+	uint32_t count;
+	const struct snap_peer *peers = snap_records(snapshot, SNAP_PEERS, &count);
+
+	if (count == 0)
+		return true;
+	if (!tls_peers_alloc(contexts, count, snap_settings(snapshot)->endpoint_capacity))
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct tls_peer_config config = {
+			.ca_pem = snap_str(snapshot, peers[i].ca),
+			.server_name = snap_str(snapshot, peers[i].server_name),
+			.cert = peers[i].cert == SNAP_NONE ? NULL : &contexts->certs[peers[i].cert],
+		};
+		const char *problem = tls_peer_use(contexts, i, &config);
+		struct str name;
+
+		if (problem == NULL)
+			continue;
+		name = peer_backend(snapshot, &peers[i]);
+		snprintf(why, why_bytes, "backend \"%.*s\": TLS: %s", (int)name.len, name.data,
+			problem);
+		return false;
+	}
+	return true;
+}
+
 static struct tls_contexts *contexts_alloc(
 	const struct tls_config *config, const struct snapshot *snapshot)
 {
@@ -163,7 +202,8 @@ struct tls_contexts *tls_contexts_create(const struct tls_config *config,
 	if (contexts == NULL)
 		return NULL;
 	if (!secrets_digest(secrets, contexts->secrets_digest) ||
-		!load_certs(contexts, snapshot, secrets, why, why_bytes))
+		!load_certs(contexts, snapshot, secrets, why, why_bytes) ||
+		!load_peers(contexts, snapshot, why, why_bytes))
 		goto fail;
 	for (uint32_t i = 0; i < contexts->listener_count; i++) {
 		const struct snap_listener *record =

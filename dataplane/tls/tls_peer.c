@@ -17,10 +17,10 @@
 static int peer_keep_session(SSL *ssl, SSL_SESSION *session)
 {
 	const struct tls_conn *conn = SSL_get_app_data(ssl);
-	SSL_SESSION **kept = &conn->contexts->sessions[conn->slot];
+	struct tls_session *kept = &conn->contexts->sessions[conn->slot];
 
-	SSL_SESSION_free(*kept);
-	*kept = session;
+	SSL_SESSION_free(kept->session);
+	*kept = (struct tls_session){ session, conn->addr, conn->peer };
 	return 1;
 }
 
@@ -31,25 +31,40 @@ static void peer_watch_message(int writing, int version, int type, const void *d
 		tls_conn_count_control(SSL_get_app_data(ssl));
 }
 
-bool tls_peers_alloc(struct tls_contexts *contexts, uint32_t backends, uint32_t slots)
+bool tls_peers_alloc(struct tls_contexts *contexts, uint32_t peers, uint32_t slots)
 {
-	contexts->peers = calloc((size_t)backends + 1, sizeof(*contexts->peers));
-	contexts->sessions = calloc((size_t)slots + 1, sizeof(SSL_SESSION *));
+	contexts->peers = calloc((size_t)peers + 1, sizeof(*contexts->peers));
+	contexts->sessions = calloc((size_t)slots + 1, sizeof(*contexts->sessions));
 	if (contexts->peers == NULL || contexts->sessions == NULL)
 		return false;
-	contexts->peer_count = backends;
+	contexts->peer_count = peers;
 	contexts->session_count = slots;
 	return true;
 }
 
-const char *tls_peer_use(
-	struct tls_contexts *contexts, uint32_t backend, const struct tls_peer_config *config)
+/* What a peer before this one made of the same text, which a snapshot holds once: a system's list of
+ * authorities takes milliseconds and half a megabyte. @return NULL: nothing yet */
+static X509_STORE *peers_store(const struct tls_contexts *contexts, uint32_t before, struct str pem)
 {
-	struct tls_peer *peer = &contexts->peers[backend];
+	for (uint32_t i = 0; i < before; i++) {
+		const struct tls_peer *peer = &contexts->peers[i];
+
+		if (peer->ca_pem.data == pem.data && peer->ca_pem.len == pem.len)
+			return SSL_CTX_get_cert_store(peer->ssl_ctx);
+	}
+	return NULL;
+}
+
+const char *tls_peer_use(
+	struct tls_contexts *contexts, uint32_t number, const struct tls_peer_config *config)
+{
+	X509_STORE *store = peers_store(contexts, number, config->ca_pem);
+	struct tls_peer *peer = &contexts->peers[number];
 	SSL_CTX *ssl_ctx = tls_client_context(contexts->library);
 	const struct tls_cert *cert = config->cert;
 
 	peer->ssl_ctx = ssl_ctx;
+	peer->ca_pem = config->ca_pem;
 	if (config->server_name.len > 0)
 		peer->server_name = strndup(config->server_name.data, config->server_name.len);
 	if (ssl_ctx == NULL || (config->server_name.len > 0 && peer->server_name == NULL))
@@ -60,7 +75,10 @@ const char *tls_peer_use(
 	if (cert != NULL &&
 		SSL_CTX_use_cert_and_key(ssl_ctx, cert->leaf, cert->key, cert->chain, 1) != 1)
 		return "the client certificate cannot be used";
-	return tls_client_trust(ssl_ctx, contexts->library, config->ca_pem);
+	if (store == NULL)
+		return tls_client_trust(ssl_ctx, contexts->library, config->ca_pem);
+	SSL_CTX_set1_cert_store(ssl_ctx, store);
+	return NULL;
 }
 
 /* Whom the certificate has to name. A literal address is no server name (RFC 6066 §3). */
@@ -75,23 +93,28 @@ static bool peer_expect(SSL *ssl, const struct tls_peer *peer, const struct ip_a
 	       SSL_set1_host(ssl, peer->server_name) == 1;
 }
 
-static void peer_resume(SSL *ssl, SSL_SESSION **kept)
+/* A resumed session is not verified again: it has to be one of this endpoint under these rules. */
+static void peer_resume(struct tls_conn *conn)
 {
-	if (*kept == NULL)
+	struct tls_session *kept = &conn->contexts->sessions[conn->slot];
+
+	if (kept->session == NULL)
 		return;
-	SSL_set_session(ssl, *kept);
+	if (kept->peer == conn->peer && ip_equal(&kept->addr, &conn->addr)) {
+		SSL_set_session(conn->ssl, kept->session);
+		if (SSL_SESSION_get_protocol_version(kept->session) < TLS1_3_VERSION)
+			return;
+	}
 	/* A ticket shown twice links the connections (RFC 8446 appendix C.4). */
-	if (SSL_SESSION_get_protocol_version(*kept) < TLS1_3_VERSION)
-		return;
-	SSL_SESSION_free(*kept);
-	*kept = NULL;
+	SSL_SESSION_free(kept->session);
+	kept->session = NULL;
 }
 
 struct tls_conn *tls_conn_connect(
-	struct tls_contexts *contexts, uint32_t backend, uint32_t slot, const struct ip_addr *addr)
+	struct tls_contexts *contexts, uint32_t number, uint32_t slot, const struct ip_addr *addr)
 {
 	const struct tls_peer *peer =
-		backend < contexts->peer_count ? &contexts->peers[backend] : NULL;
+		number < contexts->peer_count ? &contexts->peers[number] : NULL;
 	struct tls_conn *conn;
 
 	if (peer == NULL || peer->ssl_ctx == NULL || slot >= contexts->session_count)
@@ -101,13 +124,15 @@ struct tls_conn *tls_conn_connect(
 		return NULL;
 	conn->client = true;
 	conn->slot = slot;
+	conn->peer = number;
+	conn->addr = *addr;
 	if (!peer_expect(conn->ssl, peer, addr)) {
 		tls_conn_destroy(conn);
 		ERR_clear_error();
 		return NULL;
 	}
 	SSL_set_connect_state(conn->ssl);
-	peer_resume(conn->ssl, &contexts->sessions[slot]);
+	peer_resume(conn);
 	tls_conn_handshake(conn);
 	return conn;
 }
@@ -115,7 +140,7 @@ struct tls_conn *tls_conn_connect(
 void tls_peers_free(struct tls_contexts *contexts)
 {
 	for (uint32_t i = 0; contexts->sessions != NULL && i < contexts->session_count; i++)
-		SSL_SESSION_free(contexts->sessions[i]);
+		SSL_SESSION_free(contexts->sessions[i].session);
 	for (uint32_t i = 0; contexts->peers != NULL && i < contexts->peer_count; i++) {
 		SSL_CTX_free(contexts->peers[i].ssl_ctx);
 		free(contexts->peers[i].server_name);

@@ -75,9 +75,10 @@ struct tls_listener {
 	char *text;             /* what their names point into */
 };
 
-/* A backend with TLS. */
+/* A backend's side, as SNAP_PEERS says. */
 struct tls_peer {
-	SSL_CTX *ssl_ctx;  /* NULL: clear text */
+	SSL_CTX *ssl_ctx;
+	struct str ca_pem; /* by its place only, to share what is made of it */
 	char *server_name; /* NULL: the endpoint's address has to be in its certificate */
 };
 
@@ -87,12 +88,19 @@ struct tls_peer_config {
 	const struct tls_cert *cert; /* of this end; NULL: none */
 };
 
-/** Room for backends, each without TLS, and for a session of each endpoint's slot. @return false when
- *  out of memory; tls_contexts_release() frees what there is */
-bool tls_peers_alloc(struct tls_contexts *contexts, uint32_t backends, uint32_t slots);
-/** Give a backend TLS. @return NULL, or what is wrong, of static lifetime */
+/* A session that an endpoint gave: worth something with this endpoint and this peer's rules only. */
+struct tls_session {
+	SSL_SESSION *session; /* NULL: none */
+	struct ip_addr addr;
+	uint32_t peer;
+};
+
+/** Room for peers, and for a session of each endpoint's slot. @return false when out of memory;
+ *  tls_contexts_release() frees what there is */
+bool tls_peers_alloc(struct tls_contexts *contexts, uint32_t peers, uint32_t slots);
+/** Make a peer ready. @return NULL, or what is wrong, of static lifetime */
 const char *tls_peer_use(
-	struct tls_contexts *contexts, uint32_t backend, const struct tls_peer_config *config);
+	struct tls_contexts *contexts, uint32_t number, const struct tls_peer_config *config);
 void tls_peers_free(struct tls_contexts *contexts);
 
 #define TLS_GATHER_BYTES 16384 /* the longest record (RFC 8446 §5.1) */
@@ -108,8 +116,8 @@ struct tls_contexts {
 	uint32_t listener_count, cert_count, peer_count, session_count;
 	struct tls_listener *listeners;
 	struct tls_cert *certs;
-	struct tls_peer *peers;           /* by backend */
-	SSL_SESSION **sessions;           /* by endpoint's slot: to be resumed; NULL: none */
+	struct tls_peer *peers;           /* by index into SNAP_PEERS */
+	struct tls_session *sessions;     /* by endpoint's slot: to be resumed */
 	uint8_t gather[TLS_GATHER_BYTES]; /* where a record's plaintext is put together */
 };
 
@@ -142,7 +150,9 @@ struct tls_conn {
 	uint64_t read_bytes;
 	uint64_t write_ns;
 	const char *failure;
-	uint32_t slot; /* of the endpoint that it is to, if any */
+	/* To a backend: where its sessions are kept, and what they are worth something with. */
+	uint32_t slot, peer;
+	struct ip_addr addr;
 	uint8_t server_name_bytes;
 	char *server_name;
 };

@@ -15,6 +15,7 @@ enum event_type {
 	EVENT_ACCESS = 1,
 	EVENT_DOWN, /* health checks took an endpoint down: by status, or by reason */
 	EVENT_UP,   /* they brought it up again */
+	EVENT_TLS,  /* TLS with an endpoint failed: the path is why, in words */
 };
 
 #define EVENT_PATH_BYTES 112

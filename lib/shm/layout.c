@@ -92,11 +92,19 @@ static const struct layout_field snapshot_fields[] = {
 #undef SNAP_RECORD
 	FIELD(snap_backend, slot),
 	FIELD(snap_backend, health),
+	FIELD(snap_backend, tls),
 	RECORD(snap_health),
 #define SNAP_RECORD snap_health
 #include "lib/schema/health.def"
 #undef SNAP_RECORD
 	FIELD(snap_health, statuses),
+	RECORD(snap_peer),
+#define SNAP_RECORD snap_peer
+#include "lib/schema/backend_tls.def"
+#undef SNAP_RECORD
+	FIELD(snap_peer, ca),
+	FIELD(snap_peer, cert),
+	FIELD(snap_peer, slot),
 	RECORD(snap_endpoint),
 #define SNAP_RECORD snap_endpoint
 #include "lib/schema/endpoint.def"

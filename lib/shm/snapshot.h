@@ -43,7 +43,7 @@
 
 /* What changes together. */
 enum snap_kind {
-	SNAP_KIND_GATEWAY,   /* settings, ports, certificates, listeners */
+	SNAP_KIND_GATEWAY,   /* settings, ports, certificates, listeners, TLS to backends */
 	SNAP_KIND_ROUTING,   /* APIs, hosts, routes, backends */
 	SNAP_KIND_CALLERS,   /* credentials, plans, consumers, keys */
 	SNAP_KIND_ENDPOINTS, /* endpoints */
@@ -71,6 +71,7 @@ enum snap_section_id {
 	SNAP_CERT_NAMES,       /* struct snap_text */
 	SNAP_LISTENERS,        /* struct snap_listener */
 	SNAP_LISTENER_CERTS,   /* uint32_t index into SNAP_CERTS */
+	SNAP_PEERS,            /* struct snap_peer */
 	/* Of routing. */
 	SNAP_BACKENDS,        /* struct snap_backend */
 	SNAP_APIS,            /* struct snap_api */
@@ -254,12 +255,24 @@ struct snap_health {
 };
 static_assert(sizeof(struct snap_health) == 56, "");
 
+/* TLS towards a backend's endpoints. */
+struct snap_peer {
+#include "lib/schema/backend_tls.def"
+	struct snap_text ca; /* certificates in PEM, at most SNAP_CA_BYTES_MAX */
+	uint32_t cert;       /* index into SNAP_CERTS; SNAP_NONE: none is shown */
+	uint32_t slot;       /* its backend's */
+};
+static_assert(sizeof(struct snap_peer) == 24, "");
+#define SNAP_SERVER_NAME_BYTES_MAX 253
+#define SNAP_CA_BYTES_MAX          (1u << 20)
+
 struct snap_backend {
 #include "lib/schema/backend.def"
 	uint32_t slot;
 	uint32_t health; /* index into SNAP_HEALTHS; SNAP_NONE: they are not checked */
+	uint32_t tls;    /* 1: as SNAP_PEERS says; 0: clear text */
 };
-static_assert(sizeof(struct snap_backend) == 32, "");
+static_assert(sizeof(struct snap_backend) == 36, "");
 
 struct snap_endpoint {
 #include "lib/schema/endpoint.def"
@@ -514,7 +527,7 @@ struct snapshot_part {
 };
 
 /* Records that have a slot by which records of other parts name them. */
-enum snap_named { SNAP_LISTENER, SNAP_CREDENTIAL, SNAP_API, SNAP_BACKEND, SNAP_NAMED };
+enum snap_named { SNAP_LISTENER, SNAP_CREDENTIAL, SNAP_API, SNAP_BACKEND, SNAP_PEER, SNAP_NAMED };
 
 /* A checked snapshot: one part of each kind. */
 struct snapshot {
@@ -627,6 +640,13 @@ static inline const struct snap_backend *snap_backend_of(
 {
 	return SNAP_AT(
 		s, SNAP_BACKENDS, snap_backend, snap_named(s, SNAP_BACKEND, endpoint->backend));
+}
+
+/** The TLS of a backend that has it. */
+static inline const struct snap_peer *snap_peer_of(
+	const struct snapshot *s, const struct snap_backend *backend)
+{
+	return SNAP_AT(s, SNAP_PEERS, snap_peer, snap_named(s, SNAP_PEER, backend->slot));
 }
 
 /** The credential that is the @p i-th of those that an API accepts. */

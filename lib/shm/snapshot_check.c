@@ -24,9 +24,9 @@ static int text_find_control(const char *data, uint32_t length)
 	return -1;
 }
 
-/* A text that may hold any bytes. */
-static bool check_bytes(
-	struct snap_check *c, const char *field, struct snap_text text, uint32_t min)
+/* A text that may hold any bytes, at most so many. */
+static bool check_long_bytes(
+	struct snap_check *c, const char *field, struct snap_text text, uint32_t min, uint32_t max)
 {
 	const uint32_t room = c->snapshot->sections[SNAP_STRINGS + c->kind].count;
 	const uint32_t offset = text.offset & SNAP_TEXT_MASK;
@@ -39,9 +39,15 @@ static bool check_bytes(
 			text.length, offset, room);
 	if (text.length < min)
 		return snap_refuse(c, "%s: empty", field);
-	if (text.length > TEXT_MAX)
-		return snap_refuse(c, "%s: longer than %u bytes", field, TEXT_MAX);
+	if (text.length > max)
+		return snap_refuse(c, "%s: longer than %u bytes", field, max);
 	return true;
+}
+
+static bool check_bytes(
+	struct snap_check *c, const char *field, struct snap_text text, uint32_t min)
+{
+	return check_long_bytes(c, field, text, min, TEXT_MAX);
 }
 
 /* A text without control characters. */
@@ -241,7 +247,8 @@ static bool check_backend(struct snap_check *c, const void *record)
 
 	return check_rows(c, snap_rows_backend, record) &&
 	       check_slot(c, b->slot, SNAP_BACKEND_SLOTS) &&
-	       (b->health == SNAP_NONE || check_index(c, "health", b->health, SNAP_HEALTHS));
+	       (b->health == SNAP_NONE || check_index(c, "health", b->health, SNAP_HEALTHS)) &&
+	       check_between(c, "tls", b->tls, 0, 1);
 }
 
 /* What goes into a request's head as it is. */
@@ -270,6 +277,19 @@ static bool check_health(struct snap_check *c, const void *record)
 	if (h->path.length == 0 || snap_str(c->snapshot, h->path).data[0] != '/')
 		return snap_refuse(c, "path: does not begin with a slash");
 	return check_between(c, "length of path", h->path.length, 1, SNAP_HEALTH_TEXT_BYTES_MAX);
+}
+
+static bool check_peer(struct snap_check *c, const void *record)
+{
+	const struct snap_peer *p = record;
+
+	return check_rows(c, snap_rows_backend_tls, record) &&
+	       check_visible(c, "server_name", p->server_name) &&
+	       check_between(c, "length of server_name", p->server_name.length, 0,
+		       SNAP_SERVER_NAME_BYTES_MAX) &&
+	       check_long_bytes(c, "ca", p->ca, 0, SNAP_CA_BYTES_MAX) &&
+	       (p->cert == SNAP_NONE || check_index(c, "cert", p->cert, SNAP_CERTS)) &&
+	       check_slot(c, p->slot, SNAP_BACKEND_SLOTS);
 }
 
 static bool check_endpoint(struct snap_check *c, const void *record)
@@ -586,6 +606,7 @@ static bool (*const record_checks[SNAP_SECTION_COUNT])(struct snap_check *, cons
 	[SNAP_CORS] = check_cors,
 	[SNAP_ORIGINS] = check_origin,
 	[SNAP_RETRIES] = check_retry,
+	[SNAP_PEERS] = check_peer,
 };
 
 bool snapshot_check_records(struct snap_check *c)

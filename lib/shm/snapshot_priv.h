@@ -25,6 +25,7 @@
 	X(CERT_NAMES, GATEWAY, struct snap_text, "certificate names", 1u << 18)                    \
 	X(LISTENERS, GATEWAY, struct snap_listener, "listeners", SNAP_LISTENER_CAPACITY_MAX)       \
 	X(LISTENER_CERTS, GATEWAY, uint32_t, "listener certificates", 1u << 16)                    \
+	X(PEERS, GATEWAY, struct snap_peer, "peers", SNAP_BACKEND_SLOTS)                           \
 	X(BACKENDS, ROUTING, struct snap_backend, "backends", SNAP_BACKEND_SLOTS)                  \
 	X(APIS, ROUTING, struct snap_api, "apis", SNAP_API_CAPACITY_MAX)                           \
 	X(API_LISTENERS, ROUTING, uint32_t, "api listeners", 1u << 20)                             \

@@ -25,6 +25,7 @@ static const struct {
 	[SNAP_CREDENTIAL] = NAMED(SNAP_CREDENTIALS, snap_credential),
 	[SNAP_API] = NAMED(SNAP_APIS, snap_api),
 	[SNAP_BACKEND] = NAMED(SNAP_BACKENDS, snap_backend),
+	[SNAP_PEER] = NAMED(SNAP_PEERS, snap_peer),
 #undef NAMED
 };
 
@@ -83,6 +84,22 @@ static bool list_check(
 	for (c->record = 0; c->record < c->snapshot->sections[id].count; c->record++)
 		if (!named_check(c, field, what, SNAP_INDEX_AT(c->snapshot, id, c->record)))
 			return false;
+	return true;
+}
+
+/* A backend without its TLS would be spoken to in clear text. */
+static bool peers_check(struct snap_check *c)
+{
+	const uint32_t backends = c->snapshot->sections[SNAP_BACKENDS].count;
+
+	c->section = SNAP_BACKENDS;
+	for (c->record = 0; c->record < backends; c->record++) {
+		const struct snap_backend *b =
+			SNAP_AT(c->snapshot, SNAP_BACKENDS, snap_backend, c->record);
+
+		if (b->tls && !named_check(c, "tls", SNAP_PEER, b->slot))
+			return false;
+	}
 	return true;
 }
 
@@ -160,7 +177,8 @@ static bool root_check(struct snap_check *c, struct snapshot *s)
 	return capacities_check(c) &&
 	       list_check(c, SNAP_API_LISTENERS, "listener", SNAP_LISTENER) &&
 	       list_check(c, SNAP_API_CREDENTIALS, "credential", SNAP_CREDENTIAL) &&
-	       list_check(c, SNAP_PLAN_APIS, "api", SNAP_API) && endpoints_check(c, s);
+	       list_check(c, SNAP_PLAN_APIS, "api", SNAP_API) && endpoints_check(c, s) &&
+	       peers_check(c);
 }
 
 int snapshot_open(struct snapshot_part *const parts[SNAP_KINDS], uint64_t generation,

@@ -20,6 +20,7 @@
 #define SNAP_RECORD_listener    snap_listener
 #define SNAP_RECORD_backend     snap_backend
 #define SNAP_RECORD_health      snap_health
+#define SNAP_RECORD_backend_tls snap_peer
 #define SNAP_RECORD_endpoint    snap_endpoint
 #define SNAP_RECORD_route       snap_route
 #define SNAP_RECORD_reply       snap_reply

@@ -67,6 +67,9 @@ subjectAltName = DNS:chain.example
 [client]
 subjectAltName = DNS:client.example
 extendedKeyUsage = clientAuth
+[serving]
+subjectAltName = DNS:serving.example
+extendedKeyUsage = serverAuth
 """
 
 
@@ -88,6 +91,7 @@ def make_chains(path):
     make_issued(path, "between", "root", "ca")
     make_issued(path, "server", "between", "server")
     make_issued(path, "client", "root", "client")
+    make_issued(path, "serving", "root", "serving")
     make_issued(path, "weak", "root", "ca", "-sha1")
     make_issued(path, "below_weak", "weak", "server")
     for name, parts in (("chain", ("server", "between")), ("chain_full", ("server", "between", "root")),

@@ -121,17 +121,18 @@ static void numbers_mean_what_they_always_meant(void **state)
 	assert_int_equal(SNAP_STRINGS, 0);
 	assert_int_equal(SNAP_SETTINGS, 4);
 	assert_int_equal(SNAP_WAYS, 8);
-	assert_int_equal(SNAP_ROUTES, 22);
-	assert_int_equal(SNAP_REPLIES, 23);
-	assert_int_equal(SNAP_PIECES, 24);
-	assert_int_equal(SNAP_HEALTHS, 25);
-	assert_int_equal(SNAP_EDITS, 26);
-	assert_int_equal(SNAP_FIELDS, 27);
-	assert_int_equal(SNAP_CORS, 28);
-	assert_int_equal(SNAP_ORIGINS, 29);
-	assert_int_equal(SNAP_RETRIES, 30);
-	assert_int_equal(SNAP_RETIRED, 37);
-	assert_int_equal(SNAP_SECTION_COUNT, 39);
+	assert_int_equal(SNAP_PEERS, 17);
+	assert_int_equal(SNAP_ROUTES, 23);
+	assert_int_equal(SNAP_REPLIES, 24);
+	assert_int_equal(SNAP_PIECES, 25);
+	assert_int_equal(SNAP_HEALTHS, 26);
+	assert_int_equal(SNAP_EDITS, 27);
+	assert_int_equal(SNAP_FIELDS, 28);
+	assert_int_equal(SNAP_CORS, 29);
+	assert_int_equal(SNAP_ORIGINS, 30);
+	assert_int_equal(SNAP_RETRIES, 31);
+	assert_int_equal(SNAP_RETIRED, 38);
+	assert_int_equal(SNAP_SECTION_COUNT, 40);
 	assert_int_equal(HIST_BUCKETS, 337);
 }
 

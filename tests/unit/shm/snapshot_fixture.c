@@ -32,6 +32,9 @@ static void add_ports(struct snapshot_builder *b)
 		.ports = { 0, 1 },
 		.burst = 64,
 		.interval_ns = { 1, 2, 3, 4, 5 } };
+	struct snap_peer peer = { .ca = text(b, SNAP_KIND_GATEWAY, "-----BEGIN CERTIFICATE-----"),
+		.server_name = text(b, SNAP_KIND_GATEWAY, "orders.internal"),
+		.slot = 6 };
 	struct snap_listener listener = { .name = text(b, SNAP_KIND_GATEWAY, "public"),
 		.addr = address.addr,
 		.tcp_port = 443,
@@ -53,6 +56,7 @@ static void add_ports(struct snapshot_builder *b)
 	snapshot_builder_add(b, SNAP_CERT_NAMES, &cert_names[1]);
 	snapshot_builder_add(b, SNAP_CERTS, &cert);
 	snapshot_builder_add(b, SNAP_LISTENERS, &listener);
+	snapshot_builder_add(b, SNAP_PEERS, &peer);
 }
 
 static void add_backends(struct snapshot_builder *b)
@@ -60,6 +64,7 @@ static void add_backends(struct snapshot_builder *b)
 	struct snap_backend backend = { .name = text(b, SNAP_KIND_ROUTING, "orders"),
 		.slot = 6,
 		.health = SNAP_NONE,
+		.tls = 1,
 		.connect_timeout_ms = 1000,
 		.retry_after_ms = 5000,
 		.idle_connections = 64 };
