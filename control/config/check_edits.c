@@ -17,8 +17,8 @@ static const char *new_path_flaw(struct check *c, struct str path)
 	for (uint32_t i = 0; i < path.len; i++) {
 		if (path.data[i] == '?' || path.data[i] == '#')
 			return "ends before '?' and '#': the query stays as it is";
-		if (path.data[i] <= ' ' || path.data[i] > '~')
-			return "must be of printable ASCII without spaces; write others as %XX";
+		if (path.data[i] <= ' ' || path.data[i] > '~' || path.data[i] == '\\')
+			return "must be of printable ASCII without spaces and '\\'; write others as %XX";
 		if (path.data[i] == '*')
 			return "has no '*': write {rest} for what the route's path has in its place";
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The check of what routes do with a request: forward it, reply or redirect. */
+#include "dataplane/http/methods.h"
 #include "lib/shm/snapshot.h"
 
 #include "control/config/check_priv.h"
@@ -128,12 +129,18 @@ static void check_reply(struct check *c, const struct cfg_reply *reply)
 			c->mistakes, reply->type.at, "'type' is not sent: the reply has no body");
 }
 
-/* What only a route with a backend can have. */
+/* What only a route with a backend can have, and a WebSocket with GET. */
 static void check_forwarding_only(struct check *c, const struct cfg_route *route)
 {
+	const bool websocket =
+		route->websocket.set && route->websocket.valid && route->websocket.number;
+
+	if (websocket && route->methods.bits && !(route->methods.bits >> HTTP_GET & 1))
+		mistake_add(c->mistakes, route->websocket.at,
+			"'websocket' needs GET among the methods of its route (RFC 6455)");
 	if (!route->redirect.place.set && !route->reply.place.set)
 		return;
-	if (route->websocket.set && route->websocket.valid && route->websocket.number)
+	if (websocket)
 		mistake_add(c->mistakes, route->websocket.at,
 			"'websocket' needs a 'backend' in its route");
 	if (route->timeout.set)

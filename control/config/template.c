@@ -57,6 +57,14 @@ struct str template_segment_name(struct str path, uint32_t at, uint32_t end)
 	return (struct str){ path.data + at + 2, end - at - 3 };
 }
 
+static bool template_add_field(struct template_reader *r, struct str name)
+{
+	if (!snap_field_is_name(name))
+		return template_refuse(
+			r, "'%.*s' is no name of a header field", (int)name.len, name.data);
+	return template_add(r, (struct template_piece){ .kind = SNAP_PIECE_FIELD, .text = name });
+}
+
 /* {id} of the path, or {rest} for its star. */
 static bool template_add_path(struct template_reader *r, struct str name)
 {
@@ -98,9 +106,8 @@ static bool template_add_value(struct template_reader *r, struct str name)
 		return template_add_path(
 			r, (struct str){ name.data + of_path.len, name.len - of_path.len });
 	if (str_starts(name, of_field) && name.len > of_field.len)
-		return template_add(
-			r, (struct template_piece){ .kind = SNAP_PIECE_FIELD,
-				   .text = { name.data + of_field.len, name.len - of_field.len } });
+		return template_add_field(
+			r, (struct str){ name.data + of_field.len, name.len - of_field.len });
 	if (near.best.data)
 		return template_refuse(r, "there is no {%.*s}; did you mean {%.*s}?", (int)name.len,
 			name.data, (int)near.best.len, near.best.data);
