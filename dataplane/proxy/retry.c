@@ -70,6 +70,10 @@ static void retry_rewind(struct proxy *p, struct exchange *ex)
 	struct client *c = ex->client;
 
 	stream_put_back(&c->rx, &p->heads, &ex->retry.kept);
+	/* How much of it is unread is known once its head is read again: a response that comes before
+	 * that ends the connection. */
+	if (ex->request_body.framing == HTTP1_BODY_LENGTH)
+		ex->request_body.left = UINT64_MAX;
 	ex->flags &= ~(uint32_t)EX_KEPT;
 	ex->flags |= EX_HEAD_HELD;
 	ex->bytes_in = ex->head_bytes;
