@@ -70,10 +70,9 @@ static void retry_rewind(struct proxy *p, struct exchange *ex)
 	struct client *c = ex->client;
 
 	stream_put_back(&c->rx, &p->heads, &ex->retry.kept);
-	/* How much of it is unread is known once its head is read again: a response that comes before
-	 * that ends the connection. */
+	/* Its content is unread again, also for a response that comes before the next try. */
 	if (ex->request_body.framing == HTTP1_BODY_LENGTH)
-		ex->request_body.left = UINT64_MAX;
+		ex->request_body.left += ex->body_bytes;
 	ex->flags &= ~(uint32_t)EX_KEPT;
 	ex->flags |= EX_HEAD_HELD;
 	ex->bytes_in = ex->head_bytes;
