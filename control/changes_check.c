@@ -15,35 +15,18 @@
 
 uint32_t change_find_consumer(const struct snapshot *s, const char *name)
 {
-	uint32_t n;
-	const struct snap_consumer *list = snap_records(s, SNAP_CONSUMERS, &n);
-
-	for (uint32_t i = 0; i < n; i++)
-		if (str_equal(snap_str(s, list[i].name), str_of(name)))
-			return i;
-	return SNAP_NONE;
+	return snap_find_name(
+		s, SNAP_CONSUMERS, offsetof(struct snap_consumer, name), str_of(name));
 }
 
 uint32_t change_find_plan(const struct snapshot *s, const char *name)
 {
-	uint32_t n;
-	const struct snap_plan *list = snap_records(s, SNAP_PLANS, &n);
-
-	for (uint32_t i = 0; i < n; i++)
-		if (str_equal(snap_str(s, list[i].name), str_of(name)))
-			return i;
-	return SNAP_NONE;
+	return snap_find_name(s, SNAP_PLANS, offsetof(struct snap_plan, name), str_of(name));
 }
 
 uint32_t change_find_backend(const struct snapshot *s, const char *name)
 {
-	uint32_t n;
-	const struct snap_backend *list = snap_records(s, SNAP_BACKENDS, &n);
-
-	for (uint32_t i = 0; i < n; i++)
-		if (str_equal(snap_str(s, list[i].name), str_of(name)))
-			return i;
-	return SNAP_NONE;
+	return snap_find_name(s, SNAP_BACKENDS, offsetof(struct snap_backend, name), str_of(name));
 }
 
 static bool endpoint_is_of(

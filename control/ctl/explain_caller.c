@@ -66,16 +66,6 @@ void explain_credential(struct explain *e)
 		where_text(k->where), (int)field.len, field.data);
 }
 
-/* A million names are looked through once. */
-static uint32_t find_consumer(const struct explain *e)
-{
-	for (uint32_t i = 0; i < e->s->sections[SNAP_CONSUMERS].count; i++)
-		if (str_equal(snap_str(e->s, SNAP_AT(e->s, SNAP_CONSUMERS, snap_consumer, i)->name),
-			    str_of(e->ctl->only)))
-			return i;
-	return SNAP_NONE;
-}
-
 /* Its keys that are still good. */
 static void describe_keys(struct explain *e)
 {
@@ -94,20 +84,14 @@ static void describe_keys(struct explain *e)
 		plural(good), expired);
 }
 
-static int compare_digest(const void *digest, const void *key)
-{
-	return memcmp(digest, ((const struct snap_key *)key)->digest, SNAP_DIGEST_BYTES);
-}
-
 /* The id of the key that was recognised; empty when it was added since the apply. */
 static struct str key_id(const struct explain *e)
 {
 	uint8_t digest[SNAP_DIGEST_BYTES];
-	uint32_t count;
-	const struct snap_key *keys = snap_records(e->s, SNAP_KEYS, &count), *key;
+	const struct snap_key *key;
 
 	digest_sha256(e->decision.credential.value, digest);
-	key = count ? bsearch(digest, keys, count, sizeof(*keys), compare_digest) : NULL;
+	key = snap_find_key(e->s, digest);
 	return key ? snap_str(e->s, key->id) : STR("");
 }
 
@@ -141,7 +125,8 @@ static void describe_key(struct explain *e)
 bool explain_take_consumer(struct explain *e)
 {
 	struct decision *d = &e->decision;
-	const uint32_t index = find_consumer(e);
+	const uint32_t index = snap_find_name(
+		e->s, SNAP_CONSUMERS, offsetof(struct snap_consumer, name), str_of(e->ctl->only));
 	const struct snap_consumer *consumer;
 
 	if (index == SNAP_NONE)

@@ -18,17 +18,6 @@ struct explain_stages {
 	struct http1_head head;
 };
 
-static uint32_t usage_slots(const struct snapshot *s)
-{
-	uint32_t count, slots = 0;
-	const struct snap_consumer *consumers = snap_records(s, SNAP_CONSUMERS, &count);
-
-	for (uint32_t i = 0; i < count; i++)
-		if (consumers[i].slot >= slots)
-			slots = consumers[i].slot + 1;
-	return slots;
-}
-
 /* @return false after it said why */
 static bool stages_open(struct explain *e, struct explain_stages *x)
 {
@@ -36,7 +25,7 @@ static bool stages_open(struct explain *e, struct explain_stages *x)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	x->usage.capacity = usage_slots(e->s);
+	x->usage.capacity = snap_settings(e->s)->consumer_capacity;
 	x->usage.lines = calloc((size_t)x->usage.capacity + 1, sizeof(*x->usage.lines));
 	x->head_bytes = malloc(EXPLAIN_HEAD_BYTES);
 	x->pipeline = (struct pipeline){ .snapshot = e->s,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a client asks to be changed: read, and held against what runs and what was changed before. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "control/config/units.h"
@@ -12,11 +11,6 @@ static bool change_name_fits(const char *name)
 	return name && name[0] && strlen(name) < CHANGE_NAME_BYTES;
 }
 
-static int change_compare_key(const void *digest, const void *key)
-{
-	return memcmp(digest, ((const struct snap_key *)key)->digest, SNAP_DIGEST_BYTES);
-}
-
 /* The key that runs with this digest or, without one, with this consumer and id. */
 static const struct snap_key *change_running_key(
 	const struct snapshot *s, const struct change *like, bool by_digest)
@@ -25,7 +19,7 @@ static const struct snap_key *change_running_key(
 	const struct snap_key *keys = snap_records(s, SNAP_KEYS, &n);
 
 	if (by_digest)
-		return n ? bsearch(like->digest, keys, n, sizeof(*keys), change_compare_key) : NULL;
+		return snap_find_key(s, like->digest);
 	for (uint32_t i = 0; i < n; i++)
 		if (str_equal(snap_str(s, keys[i].id), str_of(like->name)) &&
 			str_equal(snap_str(s, SNAP_AT(s, SNAP_CONSUMERS, snap_consumer,

@@ -634,6 +634,17 @@ static inline uint32_t snap_named(const struct snapshot *s, enum snap_named what
 	return slot < s->named[what].count ? s->named[what].index[slot] : SNAP_NONE;
 }
 
+/**
+ * Look through a section for the record with a name; snapshot_find.c.
+ * @param name_at  offset of the record's struct snap_text
+ * @return its index; SNAP_NONE: there is none
+ */
+uint32_t snap_find_name(
+	const struct snapshot *s, enum snap_section_id id, size_t name_at, struct str name);
+
+/** The key with this digest of SNAP_DIGEST_BYTES, by bisection. @return NULL when there is none */
+const struct snap_key *snap_find_key(const struct snapshot *s, const uint8_t *digest);
+
 /** The backend of an endpoint. */
 static inline const struct snap_backend *snap_backend_of(
 	const struct snapshot *s, const struct snap_endpoint *endpoint)
