@@ -126,7 +126,8 @@ static void client_response(struct sim_client *k, uint32_t id)
 	client_response_begin(k);
 }
 
-/* Which page may read a response: of routes a and t the gateway says it, whoever responds. */
+/* Checks the CORS fields of a response: the gateway writes them on routes a and t, also where a
+ * backend responds. */
 static void client_cors(struct sim_client *k, uint32_t id)
 {
 	const struct plan *p = &k->sim->plans[id];

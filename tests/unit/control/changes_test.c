@@ -230,7 +230,7 @@ static void the_last_endpoint_gets_no_request_instead_of_going(void **state)
 	changes_free(&changes);
 }
 
-/* One who was removed and comes back begins without the keys that the file has for the name. */
+/* A consumer that is removed and added again does not get back the keys that the file has for it. */
 static void a_consumer_that_was_removed_comes_back_without_keys(void **state)
 {
 	struct changes changes = { 0 };
